@@ -1,0 +1,118 @@
+# Everything a user or developer does here, one target each. `make` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+BIN := .venv/bin
+# The first Python from 3.11 to 3.13 that runs; `make PYTHON=/path/to/python` takes another.
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
+	if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	then echo "$$candidate"; break; fi; done)
+# uv because it is fast; where it can't install, plain pip does the same from the same lock.
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) \
+	|| { echo "uv could not install; trying pip" >&2; $(BIN)/python -m pip install --quiet $(1); }
+
+##@ Run it
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: .venv/.ready ## Deliver a generated tenant to an emulated Autopilot through a real Airflow, print the report
+	@$(BIN)/python tools/demo.py run
+
+.PHONY: up
+up: .venv/.ready ## The same, and keep Airflow's UI open (Ctrl-C ends it)
+	@$(BIN)/python tools/demo.py up
+
+.PHONY: check
+check: .venv/.ready ## Hold every export definition against its source; nothing is sent
+	@$(BIN)/python tools/check_exports.py
+
+.PHONY: segments
+segments: .venv/.ready ## Show what a source has to export (EXPORT=newsletter, or SOURCE=dataverse CONNECTION=…)
+	@$(BIN)/python tools/new_export.py list $(SOURCE_OPTIONS)
+
+.PHONY: new-export
+new-export: .venv/.ready ## Write a first definition (NAME=winback, and the source as for segments)
+	@$(BIN)/python tools/new_export.py write "$(NAME)" $(SOURCE_OPTIONS)
+
+SOURCE_OPTIONS = $(if $(EXPORT),--like "$(EXPORT)") $(if $(SOURCE),--source "$(SOURCE)") \
+	$(if $(SOURCE_PATH),--path "$(SOURCE_PATH)") $(if $(CONNECTION),--connection "$(CONNECTION)") $(ARGS)
+
+##@ Develop it
+
+.PHONY: test
+test: lint types lock-check schema-check pytest ## All checks and all tests, as CI runs them
+
+.PHONY: pytest
+pytest: .venv/.ready-dev ## The tests alone (ARGS="-k lake -x")
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+.PHONY: lint
+lint: .venv/.ready-dev ## Formatting and ruff's rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+.PHONY: types
+types: .venv/.ready-dev ## mypy, strict
+	@$(BIN)/mypy
+
+.PHONY: fix
+fix: .venv/.ready-dev ## Format, and correct what ruff can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: .venv/.ready ## Compile requirements*.txt from requirements*.in (ARGS=--upgrade for newer versions)
+	@$(BIN)/python tools/lock.py $(ARGS)
+
+.PHONY: lock-check
+lock-check: .venv/.ready-dev
+	@$(BIN)/python tools/lock.py --check
+
+.PHONY: schema
+schema: .venv/.ready ## Write the JSON Schemas of the export definition and the run report to docs/
+	@$(BIN)/python tools/write_schemas.py
+
+.PHONY: schema-check
+schema-check: .venv/.ready-dev
+	@$(BIN)/python tools/write_schemas.py --check
+
+.PHONY: bench
+bench: .venv/.ready-dev ## Measure the engine, short
+	@$(BIN)/python -m benchmarks
+
+.PHONY: bench-full
+bench-full: .venv/.ready-dev ## Measure everything, side by side with what a user would pick instead (about two hours)
+	@$(BIN)/python -m benchmarks --full
+
+.PHONY: screenshots
+screenshots: .venv/.ready-dev ## Take the pictures in docs/images/ from a real Airflow in headless Chromium
+	@$(BIN)/python tools/screenshots.py
+
+.PHONY: clean
+clean: ## Remove the virtual environment and everything that demo and tests leave
+	rm -rf .venv .airflow .demo .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.ready: requirements.txt requirements-tools.txt pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Python 3.11, 3.12 or 3.13 is needed, and none was found (python3 is $$(python3 --version 2>&1))." >&2; \
+		echo "Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi
+	@echo "Setting up .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-tools.txt
+	@$(call INSTALL,-r requirements.txt)
+	@$(call INSTALL,--no-deps -e .)
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready requirements-dev.txt
+	@$(call INSTALL,-r requirements-dev.txt)
+	@touch $@

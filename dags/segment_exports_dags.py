@@ -1,0 +1,117 @@
+"""One DAG per export definition: ``include/exports/newsletter.yaml`` becomes ``export_newsletter``.
+
+    check_destination → wait_for_refresh → extract → map_profiles → plan_changes [→ ask_a_person]
+        → chunk_changes → upload → settle_run
+
+Wiring only; each step is an operator or sensor of the package ``autopilot``, and what it does is in
+``segment_exports``. SEGMENT_EXPORTS_DEFINITIONS names another folder of definitions. A definition that
+is broken becomes a DAG that says so, and leaves the others alone.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk import DAG, TriggerRule
+
+from autopilot.dag_docs import broken_doc, doc_of, tags_of
+from autopilot.operators.approval import GuardApprovalOperator
+from autopilot.operators.export import (
+    BrokenDefinitionOperator,
+    CheckDestinationOperator,
+    ChunkChangesOperator,
+    ExtractOperator,
+    MapProfilesOperator,
+)
+from autopilot.operators.settle import SettleRunOperator
+from autopilot.operators.upload import AutopilotUploadOperator
+from autopilot.pools import pool_of
+from autopilot.refresh_schedule import schedule_of
+from autopilot.run_form import form_fields
+from autopilot.sensors.plan import PlanChangesSensor
+from autopilot.sensors.refresh import RefreshSensor
+from autopilot.steps import RETRY_POLICY
+from segment_exports.definition import WhenTripped, definitions_folder, load_definitions
+
+if TYPE_CHECKING:
+    from segment_exports.definition import ExportDefinition, LoadedDefinition
+
+ASK = "ask_a_person"
+# Not a lock: one run delivers at a time because of its lease. Dry runs need none and wait for nobody.
+MOST_RUNS = 16
+BEFORE_ALL_SNAPSHOTS = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def export_dag(definition: ExportDefinition) -> DAG:
+    """Return the DAG of one export."""
+    export = definition.name
+    with DAG(
+        dag_id=f"export_{export}",
+        dag_display_name=definition.title,
+        description=definition.description,
+        doc_md=doc_of(definition),
+        tags=tags_of(definition),
+        schedule=schedule_of(definition),
+        start_date=BEFORE_ALL_SNAPSHOTS,
+        catchup=False,
+        max_active_runs=MOST_RUNS,
+        default_args={
+            "retries": 2,
+            "retry_delay": timedelta(seconds=30),
+            "retry_policy": RETRY_POLICY,
+        },
+    ) as dag:
+        check = CheckDestinationOperator(task_id="check_destination", export=export)
+        wait = RefreshSensor(task_id="wait_for_refresh", export=export, wait=definition.wait_for_refresh)
+        extract = ExtractOperator.partial(
+            task_id="extract", export=export, map_index_template="{{ task.unit['name'] }}"
+        ).expand(unit=wait.output)
+        map_profiles = MapProfilesOperator(task_id="map_profiles", export=export)
+        plan = PlanChangesSensor(task_id="plan_changes", export=export)
+        asks = definition.guards.when_tripped is WhenTripped.ASK
+        chunk = ChunkChangesOperator(
+            task_id="chunk_changes", export=export, approval_task=ASK if asks else None
+        )
+        upload = AutopilotUploadOperator.partial(
+            task_id="upload",
+            export=export,
+            pool=pool_of(definition.destination.connection),
+            retries=4,
+            retry_exponential_backoff=True,
+            max_retry_delay=timedelta(minutes=10),
+            map_index_template="{{ task.chunk['number'] }}: {{ task.chunk['contacts'] }} contacts",
+        ).expand(chunk=chunk.output)
+        settle = SettleRunOperator(
+            task_id="settle_run", export=export, retries=0, trigger_rule=TriggerRule.ALL_DONE
+        )
+
+        check >> wait >> extract >> map_profiles >> plan
+        if asks:
+            plan >> GuardApprovalOperator(task_id=ASK, export=export) >> chunk
+        else:
+            plan >> chunk
+        chunk >> upload >> settle
+    # Last: each operator would copy them, and the DAG hold its own constants against their schema with
+    # every parse. With 50 exports that took two thirds of the time.
+    dag.params.update(form_fields(definition))
+    return dag
+
+
+def broken_dag(loaded: LoadedDefinition) -> DAG:
+    """Return the DAG that tells what is wrong with a definition."""
+    message = loaded.error or "The definition is broken"
+    with DAG(
+        dag_id=f"export_{loaded.stem}",
+        doc_md=broken_doc(loaded.path.name, message),
+        tags=["segment-export", "broken"],
+        schedule=None,
+        catchup=False,
+    ) as dag:
+        BrokenDefinitionOperator(task_id="definition_is_broken", message=message)
+    return dag
+
+
+for one in load_definitions(definitions_folder()):
+    made = export_dag(one.definition) if one.definition else broken_dag(one)
+    globals()[made.dag_id] = made

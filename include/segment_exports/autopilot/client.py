@@ -1,0 +1,213 @@
+"""Client of Autopilot's REST API, as far as segments are delivered with it. Knows no Airflow.
+
+Endpoints, shapes and limits are those of the vendor's 2015 documentation and of recorded answers;
+where these leave something open, the client copes with either way. Ids and addresses may stand for
+each other in paths and are percent-encoded there. The key travels in one header and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import orjson
+
+from segment_exports.autopilot.answers import ContactNotFoundError, contact_map, mapping, member
+from segment_exports.autopilot.transport import Call, Request, Transport
+from segment_exports.errors import NotFoundError, OutcomeUnknownError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+__all__ = ["BATCH_LIMIT", "AutopilotClient", "Call", "ContactList", "ContactPage", "CustomField"]
+
+BATCH_LIMIT = 100
+"""Contacts that a bulk upsert takes; more are answered 400."""
+
+
+@dataclass(frozen=True)
+class ContactList:
+    """A list as ``GET /lists`` announces it. Titles need not be unique."""
+
+    list_id: str
+    title: str
+
+
+@dataclass(frozen=True)
+class CustomField:
+    """A custom field as the account knows it."""
+
+    name: str
+    field_type: str
+
+
+@dataclass(frozen=True)
+class ContactPage:
+    """Up to 100 contacts in the order of their ids; ``total`` counts all pages, if it is told."""
+
+    contacts: Sequence[Mapping[str, Any]]
+    total: int | None
+
+
+class AutopilotClient(Transport):
+    """Autopilot's endpoints. All methods raise the errors of :meth:`Transport.send`."""
+
+    async def bulk_upsert(self, contacts: Sequence[bytes], call: Call | None = None) -> Mapping[str, str]:
+        """Create or update up to 100 contacts, each a JSON object in UTF-8.
+
+        :return: contact ids by address. An address that is missing here was not taken, also under
+            a 200; compare without regard to case, since the destination lower-cases.
+        """
+        label = "POST /contacts"
+        body = b'{"contacts":[' + b",".join(contacts) + b"]}"
+        request = Request("POST", "/contacts", label, body)
+        return await self.send(request, lambda value: contact_map(value, label), call)
+
+    async def upsert(self, contact: bytes, call: Call | None = None) -> str:
+        """Create or update one contact (a JSON object in UTF-8) and return its id."""
+        label = "POST /contact"
+        request = Request("POST", "/contact", label, b'{"contact":' + contact + b"}")
+        return await self.send(request, lambda value: str(member(value, "contact_id", str, label)), call)
+
+    async def change_email(self, old: str, new: str, call: Call | None = None) -> str:
+        """Give the contact with the address ``old`` another one (``_NewEmail``) and return its id.
+
+        Not repeated when its fate is unknown: done twice, it would make another contact.
+        """
+        label = "POST /contact"
+        body = orjson.dumps({"contact": {"Email": old, "_NewEmail": new}})
+        request = Request("POST", "/contact", label, body, once=True)
+        return await self.send(request, lambda value: str(member(value, "contact_id", str, label)), call)
+
+    async def contact(self, contact: str) -> Mapping[str, Any] | None:
+        """Return a contact by id or address, or None if there is none."""
+        label = "GET /contact/{contact}"
+        try:
+            return await self.send(Request("GET", f"/contact/{_part(contact)}", label), _object(label))
+        except ContactNotFoundError:
+            return None
+
+    async def unsubscribe(self, contact: str, call: Call | None = None) -> None:
+        """Unsubscribe a contact from all mail.
+
+        :raises ContactNotFoundError: there is no such contact.
+        """
+        label = "POST /contact/{contact}/unsubscribe"
+        await self.send(
+            Request("POST", f"/contact/{_part(contact)}/unsubscribe", label), _object(label), call
+        )
+
+    def contacts(self) -> AsyncIterator[ContactPage]:
+        """Page through all contacts of the account."""
+        return self._pages("/contacts", "GET /contacts")
+
+    async def lists(self) -> tuple[ContactList, ...]:
+        """Return all lists of the account."""
+        label = "GET /lists"
+        return await self.send(Request("GET", "/lists", label), lambda value: _lists(value, label))
+
+    async def create_list(self, title: str) -> str:
+        """Make a list and return its id. Not repeated when its fate is unknown: look it up again first.
+
+        :raises RequestRefusedError: (409) a list of that title exists.
+        :raises OutcomeUnknownError: it may have been made.
+        """
+        label = "POST /list"
+        request = Request("POST", "/list", label, orjson.dumps({"name": title}), once=True)
+        return await self.send(request, lambda value: str(member(value, "list_id", str, label)))
+
+    async def join(self, list_id: str, contact: str, call: Call | None = None) -> bool:
+        """Put a contact on a list; return whether that changed anything.
+
+        :raises ContactNotFoundError: there is no such contact.
+        :raises ListNotFoundError: there is no such list.
+        """
+        return await self._membership("POST", list_id, contact, call)
+
+    async def leave(self, list_id: str, contact: str, call: Call | None = None) -> bool:
+        """Take a contact off a list; return whether that changed anything. Raises as :meth:`join`."""
+        return await self._membership("DELETE", list_id, contact, call)
+
+    async def is_member(self, list_id: str, contact: str) -> bool:
+        """Tell whether a contact is on a list.
+
+        :raises ContactNotFoundError: there is no such contact.
+        :raises ListNotFoundError: there is no such list.
+        """
+        label = "GET /list/{list}/contact/{contact}"
+        try:
+            await self.send(Request("GET", _membership_path(list_id, contact), label), lambda _: None)
+        except NotFoundError as error:
+            if error.empty_body:
+                return False
+            raise
+        return True
+
+    async def count_members(self, list_id: str) -> int | None:
+        """Return how many members a list has (``total_contacts``), if that is told."""
+        async for page in self.members(list_id):
+            return page.total
+        return None
+
+    def members(self, list_id: str) -> AsyncIterator[ContactPage]:
+        """Page through the members of a list."""
+        return self._pages(f"/list/{_part(list_id)}/contacts", "GET /list/{list}/contacts")
+
+    async def custom_fields(self) -> tuple[CustomField, ...]:
+        """Return the account's custom fields."""
+        label = "GET /contacts/custom_fields"
+        return await self.send(Request("GET", "/contacts/custom_fields", label), _custom_fields)
+
+    async def account(self) -> Any:
+        """Return what ``GET /account`` tells; its shape is not documented."""
+        return await self.send(Request("GET", "/account", "GET /account"), lambda value: value)
+
+    async def _membership(self, method: str, list_id: str, contact: str, call: Call | None) -> bool:
+        label = f"{method} /list/{{list}}/contact/{{contact}}"
+        answer = await self.send(
+            Request(method, _membership_path(list_id, contact), label), _object(label), call
+        )
+        return answer.get("not_modified") is not True
+
+    async def _pages(self, path: str, label: str) -> AsyncIterator[ContactPage]:
+        bookmark: str | None = None
+        seen = set()
+        while True:
+            there = path if bookmark is None else f"{path}/{_part(bookmark)}"
+            answer = await self.send(Request("GET", there, label), _object(label))
+            total = answer.get("total_contacts")
+            yield ContactPage(
+                member(answer, "contacts", list, label), total if isinstance(total, int) else None
+            )
+            bookmark = answer.get("bookmark")
+            if not bookmark:
+                return
+            if bookmark in seen:
+                raise OutcomeUnknownError(f"{label}: a bookmark came twice, so the listing has no end")
+            seen.add(bookmark)
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _membership_path(list_id: str, contact: str) -> str:
+    return f"/list/{_part(list_id)}/contact/{_part(contact)}"
+
+
+def _object(label: str) -> Callable[[Any], dict[str, Any]]:
+    return lambda value: mapping(value, label)
+
+
+def _lists(value: Any, label: str) -> tuple[ContactList, ...]:
+    return tuple(
+        ContactList(member(one, "list_id", str, label), member(one, "title", str, label))
+        for one in member(value, "lists", list, label)
+    )
+
+
+def _custom_fields(value: Any) -> tuple[CustomField, ...]:
+    if not isinstance(value, list):
+        raise OutcomeUnknownError("GET /contacts/custom_fields was not answered with a JSON array")
+    return tuple(CustomField(str(one.get("name")), str(one.get("fieldType"))) for one in value)

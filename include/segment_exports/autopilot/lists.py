@@ -1,0 +1,260 @@
+"""Lists by title: known because we made them, adopted by their id, or made once.
+
+Titles are not unique at the destination and a list can't be deleted there, so a list is never made on
+a guess: the intent is written down before ``POST /list``, and whenever its fate is unknown, the lists
+are read again (the destination completes requests that it answers with a time-out) before a second try.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+
+    from segment_exports.autopilot.client import AutopilotClient, ContactList
+    from segment_exports.definition import ListTarget
+    from segment_exports.staging import Store
+
+_LOOK_AGAIN = (0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
+"""Waits (seconds) between looks for a list whose making was not answered: 67 s in all, more than twice
+the 30.5 s that ``POST /list`` was recorded to take."""
+_STILL_BEING_MADE = timedelta(seconds=120)
+_TRIES = 3
+
+
+class ListProblemError(DestinationError):
+    """A list is missing, double or not ours; the text says what to do."""
+
+
+class ListState(StrEnum):
+    """How a list is known."""
+
+    OURS = "ours"
+    ADOPTED = "adopted"
+    TO_CREATE = "to_create"
+
+
+@dataclass(frozen=True)
+class ListStatus:
+    """Where a list stands; ``list_id`` is None for one that is still to be made."""
+
+    title: str
+    list_id: str | None
+    state: ListState
+
+
+@dataclass(frozen=True)
+class RegisteredList:
+    """A list that we made, or meant to make at ``intended_at`` (then ``list_id`` is None)."""
+
+    title: str
+    list_id: str | None
+    intended_at: datetime
+
+
+class ListRegistry:
+    """The lists that we made in one account: one small file per title, so that no writer loses another's."""
+
+    def __init__(self, account: Store) -> None:
+        self._store = account
+
+    def find(self, title: str) -> RegisteredList | None:
+        """Return what is known of the list of this title."""
+        path = self._path(title)
+        if not self._store.exists(path):
+            return None
+        found = self._store.read_json(path)
+        return RegisteredList(title, found["list_id"], datetime.fromisoformat(found["intended_at"]))
+
+    def intend(self, title: str, at: datetime) -> bool:
+        """Write down that the list is about to be made; return False if that stands there already."""
+        return self._store.create(self._path(title), _encode(title, None, at))
+
+    def made(self, title: str, list_id: str, at: datetime) -> None:
+        """Write down that the list was made."""
+        self._store.write_bytes(self._path(title), _encode(title, list_id, at))
+
+    def forget(self, title: str) -> None:
+        """Take back an intent that came to nothing."""
+        self._store.remove(self._path(title))
+
+    def ids(self) -> dict[str, str]:
+        """Return the ids of the lists that were made, by title."""
+        known = [self._store.read_json(f"lists/{name}") for name in self._store.names("lists")]
+        return {one["title"]: one["list_id"] for one in known if one["list_id"]}
+
+    @staticmethod
+    def _path(title: str) -> str:
+        return f"lists/{hashlib.sha256(title.encode()).hexdigest()[:32]}.json"
+
+
+async def check_lists(
+    client: AutopilotClient, targets: Iterable[ListTarget], registry: ListRegistry
+) -> tuple[ListStatus, ...]:
+    """Find out how the lists are known, without making any (one request).
+
+    :raises ListProblemError: naming every list that has vanished, is double, or is not ours.
+    """
+    return _judge(await client.lists(), targets, registry)
+
+
+async def ensure_lists(
+    client: AutopilotClient,
+    targets: Sequence[ListTarget],
+    registry: ListRegistry,
+    *,
+    make: Collection[str] | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> dict[str, str]:
+    """Return the id of each list by title; make those that are not there yet.
+
+    :param make: titles that may be made (None: all); another that is not there has no id in the answer.
+    :raises ListProblemError: as :func:`check_lists`, before anything is made.
+    :raises OutcomeUnknownError: a list could not be made, or its fate stays unknown.
+    """
+    maker = _ListMaker(client, registry, now, sleep)
+    ids = {}
+    for one in await check_lists(client, targets, registry):
+        if one.list_id is not None:
+            ids[one.title] = one.list_id
+        elif make is None or one.title in make:
+            ids[one.title] = await maker.make(one.title)
+    return ids
+
+
+def _judge(
+    there: Sequence[ContactList], targets: Iterable[ListTarget], registry: ListRegistry
+) -> tuple[ListStatus, ...]:
+    statuses, problems = [], []
+    for target in targets:
+        try:
+            statuses.append(_status(there, target, registry))
+        except ListProblemError as problem:
+            problems.append(str(problem))
+    if problems:
+        raise ListProblemError("; ".join(problems))
+    return tuple(statuses)
+
+
+def _status(there: Sequence[ContactList], target: ListTarget, registry: ListRegistry) -> ListStatus:
+    ids = {one.list_id for one in there}
+    title = target.title
+    if target.list_id is not None:
+        if target.list_id not in ids:
+            raise ListProblemError(
+                f"list {title!r}: the account has no list with the list_id {target.list_id} of the definition"
+            )
+        return ListStatus(title, target.list_id, ListState.ADOPTED)
+    known = registry.find(title)
+    if known is not None and known.list_id is not None:
+        if known.list_id not in ids:
+            raise ListProblemError(
+                f"list {title!r}, made by us as {known.list_id}, has vanished from the account. Its members "
+                f"went with it: name another list in the definition, or adopt one with list_id and run a "
+                f"full resync"
+            )
+        return ListStatus(title, known.list_id, ListState.OURS)
+    same = _with_title(there, title)
+    if len(same) > 1:
+        raise ListProblemError(
+            f"list {title!r} stands {len(same)} times in the account, as {' and '.join(same)}; "
+            f"say which one is meant with list_id in the definition"
+        )
+    if not same:
+        return ListStatus(title, None, ListState.TO_CREATE)
+    if known is None:
+        raise ListProblemError(
+            f"list {title!r} exists in the account as {same[0]}, but was not made by this project; "
+            f"set list_id: {same[0]} for it in the definition to adopt it, or choose another title"
+        )
+    # We meant to make it and were cut off before the answer.
+    registry.made(title, same[0], known.intended_at)
+    return ListStatus(title, same[0], ListState.OURS)
+
+
+@dataclass(frozen=True)
+class _ListMaker:
+    client: AutopilotClient
+    registry: ListRegistry
+    now: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[object]]
+
+    async def make(self, title: str) -> str:
+        """Make the list of a title that none has."""
+        list_id = await self._from_earlier(title) or await self._create(title)
+        self.registry.made(title, list_id, self.now())
+        same = _with_title(await self.client.lists(), title)
+        if len(same) > 1:
+            raise ListProblemError(
+                f"list {title!r} was made as {list_id}, but the title now stands {len(same)} times, as "
+                f"{' and '.join(same)}; say which one is meant with list_id in the definition"
+            )
+        return list_id
+
+    async def _from_earlier(self, title: str) -> str | None:
+        """Wait for a list that an earlier run, cut off a moment ago, may have asked for."""
+        if self.registry.intend(title, self.now()):
+            return None
+        known = self.registry.find(title)
+        if known is None or self.now() - known.intended_at > _STILL_BEING_MADE:
+            return None
+        return await self._appeared(title)
+
+    async def _create(self, title: str) -> str:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return await self.client.create_list(title)
+            except OutcomeUnknownError:
+                list_id = await self._appeared(title)
+                if list_id is not None:
+                    return list_id
+            except RequestRefusedError as error:
+                if error.status == 409 and attempt > 1:
+                    return await self._conflicting(title)
+                self.registry.forget(title)
+                if error.status == 409:
+                    raise ListProblemError(await self._taken(title)) from error
+                raise
+        raise OutcomeUnknownError(
+            f"list {title!r}: {_TRIES} tries at making it were not answered, and it has not appeared. "
+            f"The next attempt looks for it again before it makes one"
+        )
+
+    async def _conflicting(self, title: str) -> str:
+        """Return the list that our unanswered first try has made."""
+        list_id = await self._appeared(title)
+        if list_id is None:
+            raise ListProblemError(await self._taken(title))
+        return list_id
+
+    async def _appeared(self, title: str) -> str | None:
+        for wait in (0.0, *_LOOK_AGAIN):
+            await self.sleep(wait)
+            same = _with_title(await self.client.lists(), title)
+            if same:
+                return same[0]
+        return None
+
+    async def _taken(self, title: str) -> str:
+        same = _with_title(await self.client.lists(), title)
+        where = f"as {same[0]}: set list_id: {same[0]} to adopt it" if same else "by a list it does not show"
+        return f"list {title!r}: the account says that the title is taken, {where}, or choose another title"
+
+
+def _with_title(there: Sequence[ContactList], title: str) -> list[str]:
+    return sorted(one.list_id for one in there if one.title == title)
+
+
+def _encode(title: str, list_id: str | None, at: datetime) -> bytes:
+    value = {"title": title, "list_id": list_id, "intended_at": at.isoformat()}
+    return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"

@@ -1,0 +1,108 @@
+"""Ways of keeping list membership, and what is known of the account in this respect.
+
+Autopilot documents one call per contact and list. Whether a bulk upsert honours ``_autopilot_list``,
+for new and for existing contacts, is not documented: it is tried out once per connection, remembered,
+and checked with a sample in every chunk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from segment_exports.autopilot.answers import ContactNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
+
+    from segment_exports.autopilot.client import AutopilotClient
+    from segment_exports.staging import Store
+
+SETTLING_SECONDS = 2.0
+"""How long the destination is given to show a membership before the answer is believed."""
+
+
+class MembershipWay(StrEnum):
+    """How memberships are written: single calls, inside the bulk upsert, or as boolean fields."""
+
+    LIST = "list"
+    BULK = "bulk"
+    FIELD = "field"
+
+
+@dataclass(frozen=True)
+class BulkAnswer:
+    """Whether a bulk upsert honours ``_autopilot_list``; None where that was not tried."""
+
+    new: bool | None
+    existing: bool | None
+
+    def serves(self, *, new_contacts: bool) -> bool:
+        """Tell whether bulk may be used for a chunk that holds new contacts or not."""
+        return self.existing is True and (self.new is True or (self.new is None and not new_contacts))
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether it was seen not to work."""
+        return self.new is False or self.existing is False
+
+
+class MembershipMemory:
+    """What was found out about one account, in ``membership.json`` of its folder."""
+
+    _FILE = "membership.json"
+
+    def __init__(self, account: Store) -> None:
+        self._store = account
+
+    def read(self) -> BulkAnswer | None:
+        """Return the remembered answer, if there is one."""
+        if not self._store.exists(self._FILE):
+            return None
+        found = self._store.read_json(self._FILE)
+        return BulkAnswer(found["new"], found["existing"])
+
+    def write(self, answer: BulkAnswer, at: datetime) -> None:
+        """Remember an answer."""
+        value = {"new": answer.new, "existing": answer.existing, "found_at": at.isoformat()}
+        self._store.write_json(self._FILE, value)
+
+    def forget(self) -> None:
+        """Forget the answer: the next chunk tries again."""
+        self._store.remove(self._FILE)
+
+
+def field_of(title: str) -> str:
+    """Return the name of the boolean custom field that stands for a list."""
+    return f"boolean--List--{title.replace(' ', '--')}"
+
+
+async def is_listed(
+    client: AutopilotClient,
+    list_id: str,
+    contact: str,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> bool | None:
+    """Tell whether a contact is on a list, asking twice before a no; None if there is no such contact."""
+    try:
+        if await client.is_member(list_id, contact):
+            return True
+        await sleep(SETTLING_SECONDS)
+        return await client.is_member(list_id, contact)
+    except ContactNotFoundError:
+        return None
+
+
+async def missing_members(
+    client: AutopilotClient,
+    memberships: Sequence[tuple[str, str]],
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> int:
+    """Count those of some (list id, contact id) that do not stand at the destination."""
+    answers = await asyncio.gather(
+        *(is_listed(client, list_id, contact, sleep) for list_id, contact in memberships)
+    )
+    return sum(answer is False for answer in answers)

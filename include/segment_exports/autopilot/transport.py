@@ -1,0 +1,306 @@
+"""One request to the destination: paced, timed, retried, counted, and without a trace of its values."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from segment_exports.autopilot.answers import error_of, json_of
+from segment_exports.delivery.retrying import RetrySettings, retry_after
+from segment_exports.errors import (
+    CredentialsRefusedError,
+    DestinationError,
+    DestinationUnreachableError,
+    OutcomeUnknownError,
+    ThrottledError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    import aiohttp
+
+    from segment_exports.delivery.pacing import Pacer
+
+T = TypeVar("T")
+
+KEY_HEADER = "autopilotapikey"
+_CONNECT_SECONDS = 15.0
+
+
+@dataclass
+class RequestCounters:
+    """What went over the wire. Times are UTC."""
+
+    total: int = 0
+    throttled: int = 0
+    retried: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+@dataclass
+class Call:
+    """What is known of one call while it runs and after it failed.
+
+    ``attempts`` went out so far; ``in_doubt`` says that one of them may have been done although no
+    answer told so; ``on_wire`` that one waits for its answer just now. ``max_attempts`` overrules the
+    client's setting.
+    """
+
+    attempts: int = 0
+    in_doubt: bool = False
+    on_wire: bool = False
+    max_attempts: int | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request; ``label`` names it without any value.
+
+    ``once``: it is not repeated when its fate is unknown (all others are idempotent).
+    """
+
+    method: str
+    path: str
+    label: str
+    body: bytes | None = None
+    once: bool = False
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """Sends requests to one account; use it as an asynchronous context manager.
+
+    :param base_url: such as ``https://api2.autopilothq.com/v1``.
+    :param timeout_seconds: for one attempt, connecting included. Autopilot was seen to answer after
+        30.5 s, and completes requests that it answers with a time-out.
+    :param now, clock, sleep, uniform: wall time (UTC), seconds that never go back, waiting, and
+        randomness in [0, 1).
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        pacer: Pacer,
+        retry: RetrySettings | None = None,
+        timeout_seconds: float = 60.0,
+        verify_tls: bool = True,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        uniform: Callable[[], float] = random.random,
+    ) -> None:
+        """Check address and key; nothing is sent.
+
+        :raises DestinationError: the base URL is none.
+        :raises CredentialsRefusedError: the key is empty or can't be sent in a header.
+        """
+        self.base_url = _checked_url(base_url)
+        self.pacer = pacer
+        self.counters = RequestCounters()
+        self.deadline: float | None = None
+        self._key = _checked_key(api_key)
+        self._retry = retry or RetrySettings()
+        self._timeout = timeout_seconds
+        self._verify_tls = verify_tls
+        self._now, self._clock, self._sleep, self._uniform = now, clock, sleep, uniform
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.base_url!r})"
+
+    async def __aenter__(self) -> Self:
+        import aiohttp  # half a second; who only reads a connection must not pay it
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(self._on_sent)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._verify_tls),
+            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_SECONDS),
+            headers={KEY_HEADER: self._key, "Accept": "application/json", "User-Agent": "segment-exports"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=_proxy(self.base_url),
+            trace_configs=[trace],
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def seconds(self) -> float:
+        """Return the client's clock: seconds that never go back."""
+        return self._clock()
+
+    async def send(self, request: Request, parse: Callable[[Any], T], call: Call | None = None) -> T:
+        """Send a request until it is answered for good; return what ``parse`` makes of the JSON.
+
+        Waiting for the rate limit uses up no attempt.
+
+        :raises DestinationError: the last answer, by what a caller can do about it.
+        """
+        call = call or Call()
+        failures, throttled_since = 0, None
+        while True:
+            hint = None
+            try:
+                answer = await self._exchange(request, call)
+                if 200 <= answer.status < 300:
+                    return parse(json_of(request.label, answer.headers, answer.body))
+                hint = retry_after(answer.headers, self._now)
+                raise error_of(request.label, *answer, key=self._key)
+            except ThrottledError:
+                self.pacer.throttled(hint)
+                throttled_since = throttled_since or self._clock()
+                if self._clock() - throttled_since > self._retry.throttle_patience or self._is_late(
+                    hint or 0
+                ):
+                    raise
+            except (OutcomeUnknownError, DestinationUnreachableError) as error:
+                is_unknown = isinstance(error, OutcomeUnknownError)
+                call.in_doubt |= is_unknown
+                failures += 1
+                wait = self._retry.wait(failures, self._uniform) if hint is None else hint
+                is_last = failures >= (call.max_attempts or self._retry.max_attempts)
+                if is_last or (request.once and is_unknown) or self._is_late(wait):
+                    raise
+                self.counters.retried += 1
+                await self._sleep(wait)
+
+    async def _exchange(self, request: Request, call: Call) -> _Answer:
+        """Make one attempt. :raises DestinationError: no answer came."""
+        if self._session is None:
+            raise RuntimeError("the client is used outside of its 'async with' block")
+        ticket = await self.pacer.start()
+        if self._is_late(0):
+            raise DestinationError(f"{request.label} was not sent: the deadline has passed")
+        call.attempts += 1
+        try:
+            answer = await self._request(self._session, request, (ticket, call, request))
+        except OSError as error:  # TimeoutError is one, and so are aiohttp's connection errors
+            raise self._broken(request.label, call, error) from None
+        except asyncio.CancelledError:
+            call.in_doubt |= call.on_wire
+            raise
+        finally:
+            call.on_wire = False
+        self.counters.bytes_received += len(answer.body)
+        if answer.status == 429:
+            self.counters.throttled += 1
+        else:
+            self.pacer.accepted()
+        return answer
+
+    async def _request(self, session: aiohttp.ClientSession, request: Request, context: Any) -> _Answer:
+        import aiohttp
+
+        headers = {"Content-Type": "application/json"} if request.body is not None else None
+        try:
+            async with session.request(
+                request.method,
+                _url(f"{self.base_url}{request.path}"),
+                data=request.body,
+                headers=headers,
+                allow_redirects=False,
+                trace_request_ctx=context,
+            ) as response:
+                return _Answer(response.status, response.headers, await response.read())
+        except aiohttp.ClientError as error:
+            if isinstance(error, OSError):
+                raise
+            raise ConnectionError(type(error).__name__) from None
+
+    async def _on_sent(self, _session: object, context: Any, _params: object) -> None:
+        """Take note that the headers go out: connecting may have taken long after the start was given."""
+        ticket, call, request = context.trace_request_ctx
+        call.on_wire = True
+        self.pacer.sent(ticket)
+        counters = self.counters
+        counters.total += 1
+        counters.bytes_sent += len(request.body or b"")
+        counters.last_at = self._now()
+        counters.first_at = counters.first_at or counters.last_at
+
+    def _is_late(self, wait: float) -> bool:
+        return self.deadline is not None and self._clock() + wait >= self.deadline
+
+    def _broken(self, label: str, call: Call, error: OSError) -> DestinationError:
+        host = urlsplit(self.base_url).netloc
+        if call.on_wire:
+            what = (
+                f"no answer in {self._timeout:g} s"
+                if isinstance(error, TimeoutError)
+                else "connection broken"
+            )
+            return OutcomeUnknownError(f"{label}: {what} after sending to {host}; it may have been done")
+        return DestinationUnreachableError(f"{label}: no connection to {host}: {_reason(error)}")
+
+
+def _reason(error: OSError) -> str:
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return "its TLS certificate is not trusted, or it speaks no TLS"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its name can't be resolved"
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    inner = getattr(error, "os_error", error)
+    return inner.strerror or type(inner).__name__
+
+
+def _url(text: str) -> Any:
+    from yarl import URL
+
+    return URL(text, encoded=True)
+
+
+def _checked_url(text: str) -> str:
+    try:
+        parts = urlsplit(text.strip())
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        usable = False
+    if not usable or parts.username or parts.query or parts.fragment:
+        raise DestinationError(
+            "the connection's base URL must be http(s)://host[:port][/path] without user, query or "
+            "fragment, such as https://api2.autopilothq.com/v1"
+        )
+    return text.strip().rstrip("/")
+
+
+def _checked_key(key: str) -> str:
+    key = key.strip()
+    if not key:
+        raise CredentialsRefusedError("the connection has no API key")
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise CredentialsRefusedError(
+            f"the connection's API key ({len(key)} characters) holds characters that no key has; "
+            f"it must be printable ASCII without spaces"
+        )
+    return key
+
+
+def _proxy(url: str) -> str | None:
+    """Return the proxy that the environment names for this address, as curl would take it."""
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)

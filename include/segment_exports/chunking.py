@@ -1,0 +1,147 @@
+"""``chunk_changes``: cut the changes into chunks, each the work of one upload task.
+
+A chunk is at most 25,000 contacts and ten minutes of the account's rate, so that one task neither
+outlives its token nor costs more in starting than in work. Its upserts fill whole batches of 100, where
+that doesn't halve it: a run that is mostly joins and leaves sends a few batches that aren't full.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.definition import Membership
+from segment_exports.memberships import to_matrix
+from segment_exports.outcomes import UNSUBSCRIBE
+from segment_exports.plan import Plan, PlanState
+from segment_exports.plan_summary import CONTACTS_A_BATCH
+from segment_exports.receipts import chunk_fingerprint
+from segment_exports.schemas import CHUNK
+from segment_exports.sorted_tables import ROWS_PER_RANGE
+from segment_exports.staging import RunFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy.typing as npt
+    import pyarrow.parquet as pq
+
+MOST_CONTACTS = 25_000
+MOST_SECONDS = 600.0
+MOST_CHUNKS = 1_000
+"""Airflow maps a task over at most 1,024 items."""
+
+
+@dataclass(frozen=True)
+class ChunkReference:
+    """What an upload task is given: which chunk file, its fingerprint, and how much is in it."""
+
+    number: int
+    fingerprint: str
+    contacts: int
+    requests: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the reference as JSON values, for XCom."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ChunkReference:
+        """Return the reference that :meth:`to_json` wrote."""
+        return cls(**value)
+
+
+def chunk_changes(
+    files: RunFiles, *, approved: bool = False, most_contacts: int = MOST_CONTACTS
+) -> list[ChunkReference]:
+    """Write ``chunks/NNNN.parquet`` and return a reference to each; none where nothing is to be sent.
+
+    :param approved: a person let the run pass although a guard tripped.
+    """
+    store = files.store
+    plan = Plan.model_validate(store.read_json(RunFiles.PLAN))
+    store.remove("chunks")
+    if plan.dry_run or not (plan.state is PlanState.READY or (plan.state is PlanState.STOPPED and approved)):
+        return []
+    with store.parquet_file(RunFiles.CHANGES) as changes:
+        cutter = _Cutter(plan, changes.metadata.num_rows, most_contacts)
+        return list(_write_chunks(files, _chunks(changes, cutter), cutter))
+
+
+def _write_chunks(files: RunFiles, chunks: Iterator[pa.Table], cutter: _Cutter) -> Iterator[ChunkReference]:
+    for number, rows in enumerate(chunks, start=1):
+        with files.store.parquet_writer(files.chunk(number), CHUNK, compression="zstd") as writer:
+            writer.write_table(rows)
+        requests = int(np.ceil(cutter.cost(rows).sum()))
+        yield ChunkReference(number, chunk_fingerprint(files.store, number), len(rows), requests)
+
+
+class _Cutter:
+    """Decides where one chunk ends."""
+
+    def __init__(self, plan: Plan, rows: int, most_contacts: int) -> None:
+        self._membership = Membership(plan.membership)
+        least = _least_requests(plan, self._membership)
+        # A chunk is filled to half of either bound at least, so these four times keep their number.
+        self._most_requests = max(MOST_SECONDS * plan.requests_per_second, 4 * least / MOST_CHUNKS, 1.0)
+        self._most_contacts = max(most_contacts, -(-4 * rows // MOST_CHUNKS))
+
+    def cost(self, rows: pa.Table) -> npt.NDArray[np.float64]:
+        """Return the requests that each row takes at the worst."""
+        upsert = pc.is_valid(rows["payload"]).to_numpy().astype(np.float64)
+        earlier = pc.is_valid(rows["previous_contact_id"]).to_numpy().astype(np.float64)
+        joins, leaves = _lengths(rows["joins"]), _lengths(rows["leaves"])
+        match self._membership:
+            case Membership.FIELD:
+                looked_up = pc.is_null(rows["email"]).to_numpy().astype(np.float64)
+                unsubscribes = to_matrix(rows["leaves"], (UNSUBSCRIBE,))[:, 0]
+                own = 1.0 / CONTACTS_A_BATCH + looked_up + unsubscribes
+            case Membership.BULK:
+                own = np.maximum(upsert, joins) / CONTACTS_A_BATCH + leaves
+            case _:
+                own = upsert / CONTACTS_A_BATCH + joins + leaves
+        cost: npt.NDArray[np.float64] = own + earlier
+        return cost
+
+    def end(self, rows: pa.Table) -> int | None:
+        """Return how many rows the next chunk takes, or None while more rows may still fit."""
+        cost = np.cumsum(self.cost(rows))
+        fits = int(np.searchsorted(cost, self._most_requests, side="right"))
+        most = max(1, min(fits, self._most_contacts))
+        if most >= len(rows):
+            return None
+        upserts = np.cumsum(pc.is_valid(rows["payload"]).to_numpy()[:most])
+        filled = cost[:most] / self._most_requests + np.arange(1, most + 1) / self._most_contacts
+        full = np.flatnonzero((upserts % CONTACTS_A_BATCH == 0) & (filled >= filled[-1] / 2))
+        return int(full[-1]) + 1 if len(full) else most
+
+
+def _chunks(changes: pq.ParquetFile, cutter: _Cutter) -> Iterator[pa.Table]:
+    pending = CHUNK.empty_table()
+    for batch in changes.iter_batches(ROWS_PER_RANGE, use_threads=False):
+        pending = pa.concat_tables([pending, pa.Table.from_batches([batch]).cast(CHUNK)])
+        while (end := cutter.end(pending)) is not None:
+            yield pending.slice(0, end).combine_chunks()
+            pending = pending.slice(end).combine_chunks()
+    if len(pending):
+        yield pending.combine_chunks()
+
+
+def _least_requests(plan: Plan, membership: Membership) -> int:
+    estimate = plan.least_requests
+    match membership:
+        case Membership.FIELD:
+            return estimate.field
+        case Membership.BULK:
+            return estimate.bulk
+        case _:
+            return estimate.list
+
+
+def _lengths(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    lengths: npt.NDArray[np.float64] = pc.list_value_length(column).to_numpy().astype(np.float64)
+    return lengths

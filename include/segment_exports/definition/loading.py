@@ -1,0 +1,181 @@
+"""Definitions from files: one broken file leaves the others alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from segment_exports.definition.model import EXPORT_NAME, ExportDefinition
+from segment_exports.definition.problems import explained, place_in_words, shape
+from segment_exports.definition.yaml_text import LARGEST_FILE, YamlText, YamlTextError, read_yaml
+from segment_exports.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from segment_exports.definition.yaml_text import KeyPath
+
+DEFINITIONS_VARIABLE = "SEGMENT_EXPORTS_DEFINITIONS"
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class LoadedDefinition:
+    """One file of the folder: its definition, or what is wrong with it."""
+
+    stem: str
+    path: Path
+    definition: ExportDefinition | None
+    error: str | None
+
+
+def definitions_folder() -> Path:
+    """Return the folder that SEGMENT_EXPORTS_DEFINITIONS names, or ``include/exports`` of the repository."""
+    named = os.environ.get(DEFINITIONS_VARIABLE)
+    return Path(named) if named else Path(__file__).resolve().parents[2] / "exports"
+
+
+def load_definition(path: Path | str) -> ExportDefinition:
+    """Return the definition in a YAML file.
+
+    :raises DefinitionError: all that is wrong with the file, with line, key and what is allowed.
+    """
+    path = Path(path)
+    try:
+        document = read_yaml(_text_of(path))
+    except YamlTextError as error:
+        line = f", line {error.line}" if error.line else ""
+        raise DefinitionError(f"{path.name}{line}: {error}") from None
+    problems = list(_name_problems(document, path))
+    try:
+        definition = ExportDefinition.model_validate(_mapping_of(document, path))
+    except ValidationError as error:
+        problems += explained(error.errors(), ExportDefinition)
+    if problems:
+        raise DefinitionError(_told(path, document, problems))
+    return definition
+
+
+def load_definitions(folder: Path | str) -> tuple[LoadedDefinition, ...]:
+    """Return every definition of a folder, sorted by file name, each with its error if it is broken.
+
+    Files that contradict each other are both broken: one name twice, one list of an account written
+    by two exports, one contact field of an account filled from different attributes.
+
+    :raises DefinitionError: the folder isn't there.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DefinitionError(
+            f"{folder} isn't a folder; {DEFINITIONS_VARIABLE} must name the folder of definitions"
+        )
+    files = sorted(one for one in folder.iterdir() if one.suffix in _SUFFIXES and one.name[0] not in "._")
+    return _refuse_contradictions([_loaded(path) for path in files])
+
+
+def _loaded(path: Path) -> LoadedDefinition:
+    try:
+        return LoadedDefinition(path.stem, path, load_definition(path), None)
+    except DefinitionError as error:
+        return LoadedDefinition(path.stem, path, None, str(error))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(4 * LARGEST_FILE + 1)
+    except OSError as error:
+        raise DefinitionError(f"{path} can't be read: {error.strerror}") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise DefinitionError(f"{path.name}, line {line}: isn't UTF-8; save the file as UTF-8") from None
+
+
+def _mapping_of(document: YamlText, path: Path) -> dict[str, Any]:
+    if not isinstance(document.value, dict):
+        raise DefinitionError(
+            f"{path.name} is {shape(document.value)}; it must be a mapping that begins with name: {path.stem}"
+        )
+    return document.value
+
+
+def _name_problems(document: YamlText, path: Path) -> Iterator[tuple[KeyPath, str]]:
+    name = document.value.get("name") if isinstance(document.value, dict) else None
+    if not EXPORT_NAME.fullmatch(path.stem):
+        yield (), "its file name must be lower-case letters, digits and _, starting with a letter; rename it"
+    elif isinstance(name, str) and name != path.stem:
+        yield ("name",), f"must be {path.stem}, the name of the file without {path.suffix}"
+
+
+def _told(path: Path, document: YamlText, problems: Sequence[tuple[KeyPath, str]]) -> str:
+    ordered = sorted(problems, key=lambda problem: document.line_of(problem[0]) or 0)
+    lines = [f"{_place(place, document)} {text}" for place, text in ordered]
+    if len(lines) == 1:
+        return f"{path.name}, {lines[0]}"
+    return f"{path.name} has {len(lines)} errors:\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _place(place: KeyPath, document: YamlText) -> str:
+    line = document.line_of(place)
+    return (f"line {line}, " if line else "") + place_in_words(place) + ":"
+
+
+def _refuse_contradictions(loaded: list[LoadedDefinition]) -> tuple[LoadedDefinition, ...]:
+    problems: dict[Path, list[str]] = {}
+    for index, one in enumerate(loaded):
+        for other in loaded[index + 1 :]:
+            for text in _contradictions(one, other):
+                problems.setdefault(one.path, []).append(text.format(other=other.path.name))
+                problems.setdefault(other.path, []).append(text.format(other=one.path.name))
+    return tuple(_with_problems(one, problems.get(one.path, [])) for one in loaded)
+
+
+def _with_problems(one: LoadedDefinition, problems: list[str]) -> LoadedDefinition:
+    if not problems:
+        return one
+    told = [f"{one.path.name}: {text}" for text in problems]
+    return replace(one, definition=None, error="\n".join([*filter(None, [one.error]), *told]))
+
+
+def _contradictions(one: LoadedDefinition, other: LoadedDefinition) -> Iterator[str]:
+    if one.stem == other.stem:
+        yield "{other} has the same name; an export's name stands once"
+        return
+    if one.definition is None or other.definition is None:
+        return
+    account = one.definition.destination.connection
+    if other.definition.destination.connection != account:
+        return
+    yield from _same_list(one.definition, other.definition, account)
+    yield from _same_field(one.definition, other.definition, account)
+
+
+def _same_list(one: ExportDefinition, other: ExportDefinition, account: str) -> Iterator[str]:
+    ids = {target.list_id for target in one.lists if target.list_id}
+    titles = {target.title for target in one.lists}
+    for target in other.lists:
+        if target.title in titles or target.list_id in ids:
+            yield (
+                f"the list {_literal(target.title)} of {account} is also written by {{other}}; give one of "
+                "the two exports another list"
+            )
+
+
+def _same_field(one: ExportDefinition, other: ExportDefinition, account: str) -> Iterator[str]:
+    mine = {field.target: field.attribute for field in one.mapping.fields}
+    for field in other.mapping.fields[1:]:
+        if mine.get(field.target, field.attribute) != field.attribute:
+            yield (
+                f"the contact field {_literal(field.target)} of {account} is filled from another attribute "
+                "in {other}; fill it from one attribute in both"
+            )
+
+
+def _literal(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")

@@ -1,0 +1,280 @@
+"""The export definition: one strict model that validates, explains itself and publishes its schema."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from segment_exports.definition.contact_fields import FieldMapping  # noqa: TC001 - pydantic needs it
+from segment_exports.definition.source_settings import SourceSettings, TimeZone  # noqa: TC001
+from segment_exports.definition.strict import Name, Number, Share, StrictModel, Text, Whole
+from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
+
+MOST_REFRESHES_A_DAY = 4
+EXPORT_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+class Membership(StrEnum):
+    """How contacts are put on lists."""
+
+    AUTO = "auto"
+    BULK = "bulk"
+    LIST = "list"
+    FIELD = "field"
+
+
+class Destination(StrictModel):
+    """Which account receives the contacts, and how."""
+
+    connection: Name = Field(default="autopilot_default", description="Airflow connection of the account.")
+    membership: Membership = Field(
+        default=Membership.AUTO,
+        description="auto finds out what the account can do; bulk, list and field force a way.",
+    )
+    requests_in_flight: Whole = Field(default=8, ge=1, le=64, description="Requests under way at once.")
+
+
+class SegmentTarget(StrictModel):
+    """A segment and the list that its members join."""
+
+    name: Name = Field(description="The segment's output table name in Customer Insights.")
+    list: Name = Field(
+        default_factory=lambda before: str(before.get("name", "-")),
+        description="Title of the list; the segment's name where it is left out.",
+    )
+    list_id: Name | None = Field(default=None, description="Id of a list that exists already and is adopted.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_a_name(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if not isinstance(value, dict | SegmentTarget):
+            raise ValueError("must be a segment's name, or a mapping of name, list and list_id")  # noqa: TRY004
+        return value
+
+
+@dataclass(frozen=True)
+class ListTarget:
+    """A list at the destination; ``list_id`` is None for one that is found by title or made."""
+
+    title: str
+    list_id: str | None
+
+
+class Permission(StrictModel):
+    """Who may be mailed: profiles whose attribute holds one of these values."""
+
+    attribute: Name = Field(description="Profile attribute that holds the consent.")
+    equals: tuple[Name, ...] = Field(min_length=1, description="Value or values that mean yes.")
+
+    @field_validator("equals", mode="before")
+    @classmethod
+    def _values_as_text(cls, value: Any) -> Any:
+        if value is None:
+            raise ValueError("is empty; write the value or the values that mean yes")
+        values = value if isinstance(value, list | tuple) else [value]
+        return tuple(_as_source_text(one) for one in values)
+
+
+def _as_source_text(value: Any) -> Any:
+    """Write true, false and whole numbers as the sources do, so that they need no quotes in the file."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else value
+
+
+class Weekday(StrEnum):
+    """Days of the week as the definition writes them."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+def _time_of_day(text: str) -> str:
+    if not _TIME_OF_DAY.fullmatch(text):
+        raise ValueError('must be a time from "00:00" to "23:59", with two digits each')
+    return text
+
+
+class Refresh(StrictModel):
+    """Customer Insights' own refresh schedule, copied from Settings > System > Schedule."""
+
+    timezone: TimeZone = Field(description="IANA time zone of the schedule.")
+    times: tuple[Annotated[Text, AfterValidator(_time_of_day)], ...] = Field(
+        min_length=1, max_length=MOST_REFRESHES_A_DAY, description="Up to four times a day, HH:MM."
+    )
+    days: tuple[Weekday, ...] = Field(
+        default=tuple(Weekday), min_length=1, description="Days of a weekly schedule; every day if left out."
+    )
+
+    @field_validator("times", "days")
+    @classmethod
+    def _once_each(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError("names one more than once")
+        return values
+
+
+class WaitForRefresh(StrictModel):
+    """How a run waits for the refresh to end."""
+
+    poll_seconds: Whole = Field(default=60, ge=1, le=3600, description="Seconds between two looks.")
+    timeout_minutes: Whole = Field(default=360, ge=1, le=10080, description="Minutes until the run gives up.")
+
+
+class LimitScope(StrEnum):
+    """What the limit counts."""
+
+    DESTINATION = "destination"
+    EXPORT = "export"
+
+
+class WhenOver(StrEnum):
+    """What happens above the limit."""
+
+    FAIL = "fail"
+    TRUNCATE = "truncate"
+
+
+class Limit(StrictModel):
+    """The most profiles that may be exported."""
+
+    profiles: Whole = Field(default=100_000, ge=1, description="The most distinct addresses.")
+    scope: LimitScope = Field(
+        default=LimitScope.DESTINATION, description="In all exports of the account, or here."
+    )
+    when_over: WhenOver = Field(default=WhenOver.FAIL, description="Fail before the first request, or cut.")
+
+
+class WhenTripped(StrEnum):
+    """What a guard does."""
+
+    STOP = "stop"
+    ASK = "ask"
+
+
+class Guards(StrictModel):
+    """Shares above which a run stops or turns red."""
+
+    stop_above_invalid: Share = Field(
+        default=0.05, description="Profiles that are invalid; above it nothing is sent."
+    )
+    red_above_rejected: Share = Field(
+        default=0.0, description="New rejections; above it the run is red after all else was sent."
+    )
+    stop_above_rejected: Share = Field(
+        default=0.5, description="Rejections of the contacts judged, after 500; above it sending stops."
+    )
+    stop_above_added: Share = Field(default=0.5, description="Additions to a list; above it nothing is sent.")
+    stop_above_removed: Share = Field(
+        default=0.2, description="Removals from a list; above it nothing is sent."
+    )
+    min_count: Whole = Field(default=50, ge=0, description="Additions and removals up to this count pass.")
+    when_tripped: WhenTripped = Field(default=WhenTripped.STOP, description="Stop, or ask a person first.")
+
+
+class ExportDefinition(StrictModel):
+    """One export: which segments, how fields map, to which connection, when. It becomes one DAG."""
+
+    name: Text = Field(description="Equals the file's name without .yaml; the DAG is export_<name>.")
+    display_name: Name | None = Field(default=None, description="Name that people see.")
+    description: Text | None = Field(default=None, description="What the export is for.")
+    source: SourceSettings
+    destination: Destination = Destination()
+    segments: tuple[SegmentTarget, ...] = Field(min_length=1, description="In order of precedence.")
+    mapping: FieldMapping
+    permission: Permission | None = None
+    recency: Name | None = Field(
+        default=None, description="Attribute with a date: the newest row of an address wins within a segment."
+    )
+    refresh: Refresh | None = Field(default=None, description="Left out, the export runs on demand only.")
+    wait_for_refresh: WaitForRefresh = WaitForRefresh()
+    max_age_hours: Annotated[Number, Field(gt=0)] | None = Field(
+        default=None, description="A snapshot older than this turns the run red."
+    )
+    limit: Limit = Limit()
+    when_member_leaves: Literal["keep", "remove"] = Field(
+        default="keep", description="Whether those who left a segment leave its list."
+    )
+    when_permission_withdrawn: Literal["remove", "unsubscribe"] = Field(
+        default="remove", description="Whoever withdrew leaves our lists, or is unsubscribed altogether."
+    )
+    when_email_changes: Literal["add", "move"] = Field(
+        default="add", description="Add the new address as a contact, or move the old contact to it."
+    )
+    guards: Guards = Guards()
+    retention_days: Whole = Field(
+        default=30, ge=1, le=3650, description="Days that runs and refused files stay."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _lower_case_name(cls, name: str) -> str:
+        if not EXPORT_NAME.fullmatch(name):
+            raise ValueError("must be lower-case letters, digits and _, starting with a letter")
+        return name
+
+    @field_validator("segments")
+    @classmethod
+    def _no_contradiction(cls, segments: tuple[SegmentTarget, ...]) -> tuple[SegmentTarget, ...]:
+        names = [segment.name for segment in segments]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"names {name} more than once")
+        ids: dict[str, str | None] = {}
+        titles: dict[str, str] = {}
+        for segment in segments:
+            if ids.setdefault(segment.list, segment.list_id) != segment.list_id:
+                raise ValueError(f"gives the list {segment.list} different values of list_id")
+            if segment.list_id and titles.setdefault(segment.list_id, segment.list) != segment.list:
+                raise ValueError(f"gives the list_id {segment.list_id} to lists of different titles")
+        return segments
+
+    @property
+    def title(self) -> str:
+        """Name that people see: ``display_name``, or the name."""
+        return self.display_name or self.name
+
+    @property
+    def lists(self) -> tuple[ListTarget, ...]:
+        """The distinct lists, in the order of their first segment."""
+        return tuple(dict.fromkeys(ListTarget(one.list, one.list_id) for one in self.segments))
+
+    @property
+    def segment_names(self) -> tuple[str, ...]:
+        """Names of the segments, in order of precedence."""
+        return tuple(segment.name for segment in self.segments)
+
+    def list_of(self, segment: str) -> str:
+        """Return the title of the list that a segment's members join.
+
+        :raises KeyError: the export has no such segment.
+        """
+        return {one.name: one.list for one in self.segments}[segment]
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Every profile attribute to read, once each; CustomerId and PreviousCustomerId last."""
+        wanted = [field.attribute for field in self.mapping.fields]
+        wanted += [self.permission.attribute] if self.permission else []
+        wanted += [self.recency] if self.recency else []
+        ids = (CUSTOMER_ID, PREVIOUS_CUSTOMER_ID)
+        return (*dict.fromkeys(name for name in wanted if name not in ids), *ids)
+
+    @property
+    def mapping_fingerprint(self) -> str:
+        """Names the mapping: it changes when a field, its attribute or its type does, not with the order."""
+        fields = [[field.target, field.attribute, field.type] for field in self.mapping.fields]
+        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:32]

@@ -1,0 +1,176 @@
+"""What is wrong with a definition, in plain sentences: the key, the value's shape and what is allowed.
+
+Values are not repeated, only their shape, since they may be personal or secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from segment_exports.definition.contact_fields import REFUSED_FIELDS, FieldMapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sized
+
+    from pydantic_core import ErrorDetails
+
+    from segment_exports.definition.yaml_text import KeyPath
+
+_Place = tuple[list[int | str], type[BaseModel] | None]
+
+_KINDS = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "model_type": "a mapping of keys",
+    "model_attributes_type": "a mapping of keys",
+    "dict_type": "a mapping of keys",
+    "tuple_type": "a list",
+}
+_BOUNDS = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "more than"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "less than"),
+}
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean X?" if a known name is close, else nothing."""
+    by_lower = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
+    return f" Did you mean {by_lower[found[0]]}?" if found else ""
+
+
+def shape(value: Any) -> str:
+    """Describe a value without repeating it."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool | int | float):
+        return f"{value}".lower()
+    if isinstance(value, str):
+        return f"text of {_count(value, 'character')}" if value else "empty text"
+    if isinstance(value, dict):
+        return f"a mapping of {_count(value, 'key')}"
+    return f"a list of {_count(value, 'item')}" if isinstance(value, list | tuple) else type(value).__name__
+
+
+def _count(value: Sized, one: str) -> str:
+    return f"{len(value)} {one}" + ("" if len(value) == 1 else "s")
+
+
+def place_in_words(place: KeyPath) -> str:
+    """Write a place as the messages do: ``segments (item 2).name``."""
+    text = ""
+    for step in place:
+        text += f" (item {step + 1})" if isinstance(step, int) else f".{step}" if text else step
+    return text or "the file"
+
+
+def explained(errors: Iterable[ErrorDetails], model: type[BaseModel]) -> list[tuple[KeyPath, str]]:
+    """Return where each of pydantic's errors stands in the file, and what is wrong and allowed there."""
+    told = (error for error in errors if error["type"] != "default_factory_not_called")
+    problems = [(*_place(error, model), error) for error in told]
+    deeper = {place[:-1] for place, _, _ in problems if place}
+    return [
+        (place, _sentence(error, parent))
+        for place, parent, error in problems
+        # A list with a bad item counts as too short as well; the item says it all.
+        if not (error["type"] == "too_short" and place in deeper)
+    ]
+
+
+def _place(error: ErrorDetails, model: type[BaseModel]) -> tuple[KeyPath, type[BaseModel] | None]:
+    """Return where an error stands, and the model that has the key."""
+    location = error["loc"]
+    if error["type"].startswith("union_tag"):
+        return (*location, "type"), None
+    extra = error["type"] == "extra_forbidden"
+    steps, at = _walk(location[:-1] if extra else location, model)
+    return (tuple(steps) + location[-1:] if extra else tuple(steps)), at
+
+
+def _sentence(error: ErrorDetails, parent: type[BaseModel] | None) -> str:
+    kind, context, value = error["type"], error.get("ctx", {}), error["input"]
+    if kind == "missing":
+        return "is missing; it is required"
+    if kind == "extra_forbidden":
+        return _unknown_key(str(error["loc"][-1]), parent)
+    if kind in ("enum", "literal_error", "union_tag_invalid"):
+        return _not_one_of(context, value.get("type") if kind == "union_tag_invalid" else value)
+    if kind == "union_tag_not_found":
+        return "is missing; allowed: lake, dataverse, api"
+    if kind in _KINDS:
+        return _wrong_kind(_KINDS[kind], value)
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return f"is {shape(value)}; it must be {words} {context[name]:g}"
+    return _size_or_rule(kind, context, value, error["msg"])
+
+
+def _size_or_rule(kind: str, context: Mapping[str, Any], value: Any, message: str) -> str:
+    if kind in ("too_short", "string_too_short"):
+        return f"is {shape(value)}; it must have at least {context['min_length']}"
+    if kind in ("too_long", "string_too_long"):
+        return f"is {shape(value)}; it may have at most {context['max_length']}"
+    if kind == "value_error":
+        return str(context["error"])
+    return message
+
+
+def _unknown_key(key: str, parent: type[BaseModel] | None) -> str:
+    if parent is None:
+        return "isn't known"
+    if parent is FieldMapping and key in REFUSED_FIELDS:
+        return f"can't be mapped: {REFUSED_FIELDS[key]}"
+    allowed = list(parent.model_fields)
+    return f"isn't known.{near(key, allowed)} Allowed: {', '.join(allowed)}"
+
+
+def _not_one_of(context: Mapping[str, Any], value: Any) -> str:
+    expected = str(context.get("expected") or context.get("expected_tags"))
+    allowed = [one.strip("' ") for one in expected.replace(" or ", ", ").split(",")]
+    hint = near(value, allowed) if isinstance(value, str) else ""
+    return f"is {shape(value)}; allowed: {', '.join(allowed)}.{hint}".rstrip(".")
+
+
+def _wrong_kind(wanted: str, value: Any) -> str:
+    quotes = "; put it in quotes" if wanted == "text" and isinstance(value, bool | int | float) else ""
+    return f"is {shape(value)}; it must be {wanted}{quotes}"
+
+
+def _walk(location: tuple[int | str, ...], model: type[BaseModel]) -> _Place:
+    """Follow a location through the models; return it without union tags, and the model at its end."""
+    place: list[int | str] = []
+    here: list[type[BaseModel]] = [model]
+    for step in location:
+        fields = {name: one for at in here for name, one in at.model_fields.items()}
+        if len(here) > 1 and (tagged := [one for one in here if _has_tag(one, step)]):
+            here = tagged
+            continue
+        if step == "[key]":
+            continue
+        place.append(step)
+        if isinstance(step, str):
+            here = list(_models(fields[step].annotation)) if step in fields else []
+    return place, here[0] if len(here) == 1 else None
+
+
+def _has_tag(model: type[BaseModel], tag: int | str) -> bool:
+    return "type" in model.model_fields and tag in get_args(model.model_fields["type"].annotation)
+
+
+def _models(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (Union, types.UnionType, tuple, list, Annotated):
+        for argument in get_args(annotation):
+            if not isinstance(argument, StrEnum):
+                yield from _models(argument)

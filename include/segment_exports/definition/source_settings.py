@@ -1,0 +1,142 @@
+"""Where an export reads its segments: the three ways into Customer Insights."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from segment_exports.definition.strict import Name, Number, Share, StrictModel, Whole
+
+URL_FORM = "abfss://<container>/<folders>"
+
+
+def _iana_zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            "isn't a time zone; write an IANA name such as UTC, Europe/Berlin or America/Sao_Paulo"
+        ) from None
+    return zone
+
+
+TimeZone = Annotated[Name, AfterValidator(_iana_zone)]
+
+
+class SegmentChecks(StrictModel):
+    """What is held against a segment before it is delivered."""
+
+    stale_after_days: Annotated[Number, Field(gt=0)] = Field(
+        default=30,
+        description="A segment that wasn't evaluated for longer may hold people who were erased since.",
+    )
+    when_stale: Literal["warn", "refuse"] = Field(
+        default="warn", description="What to do with an inactive or static segment that is so old."
+    )
+    when_truncated: Literal["refuse", "warn"] = Field(
+        default="refuse",
+        description="What to do with one file of exactly 100,000 rows: downloads are cut there.",
+    )
+
+
+class LakeSource(StrictModel):
+    """Customer Insights' export to Azure Data Lake or Blob storage: CSV files and one ``model.json``."""
+
+    type: Literal["lake"] = Field(description="The export to a lake.")
+    path: Name = Field(
+        description="Folder of the export, where model.json lies: a folder of this machine (a relative one "
+        f"counts from SEGMENT_EXPORTS_LAKE) or a URL such as {URL_FORM}."
+    )
+    connection: Name | None = Field(
+        default=None, description="Airflow connection that holds the storage account; only for a URL."
+    )
+    snapshot_timezone: TimeZone = Field(
+        default="UTC", description="Time zone of the folders <YYYY>/<MM>/<DD>/<HHMM>."
+    )
+    checks: SegmentChecks = SegmentChecks()
+
+    @property
+    def is_url(self) -> bool:
+        """Whether the path is a URL of an object store rather than a folder of this machine."""
+        return "://" in self.path and not self.path.startswith("file://")
+
+    @field_validator("path")
+    @classmethod
+    def _without_account_or_secret(cls, path: str) -> str:
+        if "://" not in path:
+            return path
+        parts = urlsplit(path)
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*", parts.scheme):
+            raise ValueError(f"is a URL that can't be read; write it as {URL_FORM}")
+        if "@" in parts.netloc:
+            raise ValueError(
+                f"names an account in the URL (container@account); write {URL_FORM} and put the account into "
+                "the Airflow connection that `source.connection` names"
+            )
+        if parts.query or parts.fragment:
+            raise ValueError(f"has a ? or # part; write {URL_FORM} and put keys into the Airflow connection")
+        if parts.scheme != "file" and not parts.netloc:
+            raise ValueError(f"names no container; write {URL_FORM}")
+        if ".." in parts.path.split("/"):
+            raise ValueError(f"has a .. folder in its URL; write {URL_FORM}")
+        return path
+
+    @model_validator(mode="after")
+    def _connection_goes_with_a_url(self) -> LakeSource:
+        if self.connection is not None and not self.is_url:
+            raise ValueError("has a connection, but its path is a local folder; take the connection away")
+        if self.connection is None and self.path.startswith(("abfs://", "abfss://")):
+            raise ValueError("needs a connection: the storage account comes from it")
+        return self
+
+
+class DataverseSource(StrictModel):
+    """Customer Insights' tables in Dataverse, read over its Web API."""
+
+    type: Literal["dataverse"] = Field(description="Dataverse's Web API.")
+    connection: Name = Field(
+        description="Airflow connection with the environment's URL and the app's secret."
+    )
+    membership_type: Name = Field(
+        default="Customer", description="SegmentMembershipType of the rows to read."
+    )
+    segment_provider: Name | None = Field(
+        default=None, description="SegmentProvider of the rows to read; all where it is left out."
+    )
+    page_size: Whole = Field(default=5000, ge=1, le=5000, description="Rows a page.")
+    parallel_reads: Whole = Field(
+        default=1,
+        ge=1,
+        le=52,
+        description="Profile pages read at once, each in its own range of CustomerIds.",
+    )
+    prefix: Name = Field(default="msdynci_", description="What logical names begin with.")
+    time_mark: Name = Field(
+        default="modifiedon", description="Column with the time of a row's last change: tells a refresh."
+    )
+    missing_profiles: Share = Field(
+        default=0.01, description="Share of the members that may have no profile; above it the run waits."
+    )
+    checks: SegmentChecks = SegmentChecks()
+
+
+class ApiSource(StrictModel):
+    """Customer Insights' own REST API."""
+
+    type: Literal["api"] = Field(description="Customer Insights' REST API.")
+    connection: Name = Field(description="Airflow connection with the instance, subscription key and secret.")
+    page_size: Whole = Field(default=100, ge=1, le=100_000, description="Rows a page; 100 is documented.")
+    paging: Literal["auto", "skip"] = Field(
+        default="auto", description="auto follows next links and skip tokens where there are any."
+    )
+    count_tolerance: Share = Field(
+        default=0.01, description="Share by which the members read may differ from the announced count."
+    )
+    checks: SegmentChecks = SegmentChecks()
+
+
+SourceSettings = Annotated[LakeSource | DataverseSource | ApiSource, Field(discriminator="type")]

@@ -1,0 +1,33 @@
+"""Base and scalar types of the definition's models: nothing is coerced, nothing unknown is taken."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+
+LONGEST_NAME = 200
+
+
+class StrictModel(BaseModel):
+    """Frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _one_clean_line(text: str) -> str:
+    if text != text.strip():
+        raise ValueError("has blanks at its start or end; take them away")
+    if not text.isprintable():
+        raise ValueError("holds a line break, tab or control character; it must be one line of text")
+    return text
+
+
+Text = Annotated[str, Strict()]
+Name = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_one_clean_line)]
+"""Name of a segment, list, attribute or connection: one line, no blanks around it, 1 to 200 characters."""
+
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Share = Annotated[Number, Field(ge=0, le=1)]
+"""A part of a whole: 0.05 is five of a hundred."""

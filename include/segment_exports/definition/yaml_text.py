@@ -1,0 +1,141 @@
+"""YAML as plain values: no tags, no anchors, no duplicate keys, and the line of every key.
+
+Values are built from the parser's events, so that nothing in the file can make an object. Plain
+scalars follow YAML 1.2 (as editors do): ``Yes``, ``NO`` and ``17:00`` are text, not a boolean or a
+number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LARGEST_FILE = 256 * 1024
+DEEPEST_NESTING = 20
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NULL = {"", "~", "null", "Null", "NULL"}
+_BOOLEAN = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"[-+]?[0-9]{0,18}\.[0-9]{1,18}([eE][-+]?[0-9]{1,2})?")
+
+KeyPath = tuple[str | int, ...]
+
+
+class YamlTextError(ValueError):
+    """The text isn't YAML as it is allowed here; ``line`` counts from 1."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass
+class YamlText:
+    """A document as plain values, and the line (from 1) on which each key or item begins."""
+
+    value: Any = None
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+
+    def line_of(self, path: KeyPath) -> int | None:
+        """Return the line of the path, or of what holds it."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.lines:
+                return self.lines[path[:length]]
+        return None
+
+
+def read_yaml(text: str) -> YamlText:
+    """Return the one document of a text.
+
+    :raises YamlTextError: broken YAML, a tag, an anchor or alias, a key that stands twice, nesting
+        deeper than 20, more than one document.
+    """
+    if len(text) > LARGEST_FILE:
+        raise YamlTextError(f"the file has {len(text):,} characters; at most {LARGEST_FILE:,} are allowed")
+    document = YamlText()
+    try:
+        reader = _Reader(yaml.parse(text, Loader=_LOADER), document)
+        reader.read()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "a character that YAML doesn't allow"
+        line = mark.line + 1 if mark else None
+        raise YamlTextError(f"can't be read as YAML: {problem}", line) from None
+    return document
+
+
+class _Reader:
+    def __init__(self, events: Iterator[yaml.Event], document: YamlText) -> None:
+        self._events = events
+        self._document = document
+
+    def read(self) -> None:
+        next(self._events)
+        event = next(self._events)
+        if isinstance(event, yaml.StreamEndEvent):
+            return
+        self._document.value = self._value(next(self._events), ())
+        next(self._events)
+        event = next(self._events)
+        if not isinstance(event, yaml.StreamEndEvent):
+            raise YamlTextError("holds more than one document (---); one is allowed", _line(event))
+
+    def _value(self, event: yaml.Event, path: KeyPath) -> Any:
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:  # type: ignore[attr-defined]
+            raise YamlTextError("uses an anchor or alias (& or *); write the value out", _line(event))
+        if event.tag is not None:  # type: ignore[attr-defined]
+            raise YamlTextError("uses a YAML tag (!); only plain values are allowed", _line(event))
+        if len(path) > DEEPEST_NESTING:
+            raise YamlTextError(f"is nested deeper than {DEEPEST_NESTING} levels", _line(event))
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path)
+        return _scalar(event)
+
+    def _mapping(self, path: KeyPath) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key_value = self._value(event, path)
+            if not isinstance(event, yaml.ScalarEvent) or key_value is None:
+                raise YamlTextError("has a key that isn't text", _line(event))
+            key = str(event.value)
+            if key in values:
+                raise YamlTextError(f"has the key {key} twice", _line(event))
+            self._document.lines[*path, key] = _line(event)
+            values[key] = self._value(next(self._events), (*path, key))
+        return values
+
+    def _sequence(self, path: KeyPath) -> list[Any]:
+        values: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            place = (*path, len(values))
+            self._document.lines[place] = _line(event)
+            values.append(self._value(event, place))
+        return values
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
+def _scalar(event: yaml.Event) -> Any:
+    if not isinstance(event, yaml.ScalarEvent):
+        raise YamlTextError("can't be read as YAML", _line(event))
+    text = str(event.value)
+    if not event.implicit[0]:
+        return text
+    if text in _NULL:
+        return None
+    if text in _BOOLEAN:
+        return _BOOLEAN[text]
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if _DECIMAL.fullmatch(text) else text

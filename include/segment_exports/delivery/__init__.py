@@ -1,0 +1,1 @@
+"""Delivery of one chunk: batches, splitting, retries, pacing, receipts and resume."""

@@ -1,0 +1,152 @@
+"""Sends batches: bulk upserts, splitting what is refused, and settles what they carried out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from segment_exports.autopilot.redaction import redact_values
+from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
+from segment_exports.outcomes import Operation, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from segment_exports.delivery.bodies import Content
+    from segment_exports.delivery.chunk_delivery import ChunkDelivery
+    from segment_exports.delivery.flushing import Block
+    from segment_exports.delivery.work import Batch
+
+LEFT_OUT = "the destination left the contact out of its answer"
+UPSERT_REFUSED = "the contact itself was refused"
+_ATTEMPTS_AFTER_SPLIT = 2
+
+
+async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool = False) -> Content | None:
+    """Send a batch, write down what it carried out, and queue what follows from it.
+
+    :param hold_joins: leave the joins inside the upserts due, in doubt; the caller settles them.
+    :return: what was carried out, or None if the batch was refused, split or given up.
+    """
+    content = delivery.bodies.render(batch.rows, batch.lists)
+    try:
+        answer = await delivery.client.bulk_upsert(content.contacts, batch.call)
+    except asyncio.CancelledError:
+        if batch.call.in_doubt:
+            delivery.progress.doubt_content(content)
+        raise
+    except RequestRefusedError as error:
+        batch.recording = True
+        await _refused(delivery, batch, content, error)
+        return None
+    except DestinationError as error:
+        batch.recording = True
+        await _unanswered(delivery, batch, content, error)
+        return None
+    batch.recording = True
+    delivery.stopping.answered()
+    await _answered(delivery, batch, content, answer, hold_joins=hold_joins)
+    return content
+
+
+async def _answered(
+    delivery: ChunkDelivery, batch: Batch, content: Content, answer: Mapping[str, str], *, hold_joins: bool
+) -> None:
+    chunk = delivery.chunk
+    ids = _ids(answer, [chunk.emails[row] or "" for row in batch.rows])
+    taken = [place for place, contact_id in enumerate(ids) if contact_id is not None]
+    left_out = [place for place, contact_id in enumerate(ids) if contact_id is None]
+    gone = _learn(delivery, content, ids)
+    blocks = delivery.progress.settle_content(
+        content, taken, Outcome.DELIVERED, batch.call, with_joins=not hold_joins
+    )
+    if left_out:
+        blocks += _reject(delivery, batch, content, left_out, LEFT_OUT, 200)
+    if hold_joins:
+        for place, column in content.joins:
+            if ids[place] is not None:
+                delivery.progress.doubt(Operation.JOIN, content.rows[place], column)
+    await delivery.flusher.write(blocks)
+    for row in gone:
+        delivery.queue.add_gone(row)
+    if not hold_joins:
+        delivery.go_on(batch.rows[place] for place in taken if batch.rows[place] not in gone)
+
+
+def _learn(delivery: ChunkDelivery, content: Content, ids: Sequence[str | None]) -> set[int]:
+    """Take over the contacts' ids; return rows whose contact was gone and is there again, but bare."""
+    chunk = delivery.chunk
+    gone = set()
+    for row, contact_id in zip(content.rows, ids, strict=True):
+        known = chunk.contact_ids[row]
+        if contact_id is None or contact_id == known:
+            continue
+        chunk.contact_ids[row] = contact_id
+        if known is not None:
+            chunk.mark_recreated(row)
+            if chunk.upsert[row] == 0 and row not in delivery.sought:
+                gone.add(row)
+    return gone
+
+
+async def _refused(
+    delivery: ChunkDelivery, batch: Batch, content: Content, error: RequestRefusedError
+) -> None:
+    """Split a batch that was refused; who stands alone is rejected."""
+    if delivery.stopping.stops(error):
+        return
+    delivery.stopping.refused(error)
+    if len(batch) > 1:
+        delivery.queue.add_halves(batch, batch.call.max_attempts)
+        return
+    reason = redact_values(error.detail or str(error), content.contacts[0])
+    await delivery.flusher.write(_reject(delivery, batch, content, [0], reason, error.status))
+
+
+def _reject(
+    delivery: ChunkDelivery,
+    batch: Batch,
+    content: Content,
+    places: Sequence[int],
+    reason: str,
+    status: int | None,
+) -> list[Block]:
+    blocks = delivery.progress.settle_content(
+        content, places, Outcome.REJECTED, batch.call, reason=reason, status=status
+    )
+    upserts = set(content.upserts)
+    lost = [batch.rows[place] for place in places if place in upserts]
+    return blocks + delivery.progress.reject_due_joins(lost, batch.call, UPSERT_REFUSED)
+
+
+async def _unanswered(
+    delivery: ChunkDelivery, batch: Batch, content: Content, error: DestinationError
+) -> None:
+    """Try smaller batches: heavy ones time out, and one contact may break a server. Else give it up."""
+    if batch.call.in_doubt:
+        delivery.progress.doubt_content(content)
+    if delivery.stopping.stops(error):
+        return
+    delivery.stopping.missed(error)
+    if isinstance(error, OutcomeUnknownError) and len(batch) > 1:
+        delivery.queue.add_halves(batch, _ATTEMPTS_AFTER_SPLIT)
+        return
+    outcome = Outcome.FAILED if batch.call.in_doubt else Outcome.NOT_SENT
+    blocks = delivery.progress.settle_content(
+        content,
+        range(len(batch)),
+        outcome,
+        batch.call,
+        reason=error.detail or str(error),
+        status=error.status,
+    )
+    await delivery.flusher.write(blocks)
+
+
+def _ids(answer: Mapping[str, str], emails: Sequence[str]) -> list[str | None]:
+    """Return the contact id of each address, or None; without regard to case where need be."""
+    ids = [answer.get(email) for email in emails]
+    if None in ids:
+        lowered = {email.strip().lower(): contact_id for email, contact_id in answer.items()}
+        ids = [lowered.get(email.strip().lower()) for email in emails]
+    return [contact_id if isinstance(contact_id, str) and contact_id else None for contact_id in ids]

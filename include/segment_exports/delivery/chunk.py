@@ -1,0 +1,236 @@
+"""A chunk in memory: what is due for each of its contacts, and where each operation stands."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from segment_exports.errors import StagingError
+from segment_exports.memberships import to_matrix
+from segment_exports.outcomes import UNSUBSCRIBE, Operation, Outcome
+from segment_exports.receipts import settle
+from segment_exports.schemas import CHUNK
+from segment_exports.staging import RunFiles
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from segment_exports.receipts import ChunkReceipts
+    from segment_exports.staging import Store
+
+    States = npt.NDArray[np.uint8]
+
+_EXTRA_BYTES = 100
+"""Room in a body for the address and what membership adds."""
+
+
+class State(IntEnum):
+    """Where one operation stands. ``PENDING`` and ``IN_DOUBT`` are due; the rest is settled.
+
+    ``IN_DOUBT``: it may have been done already, by a request that was never answered.
+    """
+
+    ABSENT = 0
+    PENDING = 1
+    IN_DOUBT = 2
+    DELIVERED = 3
+    SUPPRESSED = 4
+    REJECTED = 5
+    NOT_SENT = 6
+    FAILED = 7
+
+
+STATE_OF = {
+    Outcome.DELIVERED: State.DELIVERED,
+    Outcome.UNCHANGED: State.DELIVERED,
+    Outcome.SUPPRESSED: State.SUPPRESSED,
+    Outcome.REJECTED: State.REJECTED,
+    Outcome.NOT_SENT: State.NOT_SENT,
+    Outcome.FAILED: State.FAILED,
+}
+OUTCOME_OF = {state: outcome for outcome, state in STATE_OF.items() if outcome is not Outcome.UNCHANGED}
+
+
+def is_due(states: States) -> npt.NDArray[np.bool_]:
+    """Tell which operations are still to be done."""
+    due: npt.NDArray[np.bool_] = (states == State.PENDING) | (states == State.IN_DOUBT)
+    return due
+
+
+class Chunk:
+    """The contacts of one chunk (at most 25,000) by row, with lists as columns.
+
+    ``upsert`` has one state per row; ``join`` and ``leave`` one per row and column of ``titles``, whose
+    last column, :attr:`unsubscribe`, stands for the unsubscribe that may be among the leaves. ``sizes``
+    are about the bytes that each row takes in a body. ``contact_ids`` grow as the destination tells
+    them. ``restored`` are payloads that were fetched for contacts that turned out to be gone.
+    ``recreated`` marks contacts that were deleted or merged there.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        """Take a table of the schema ``CHUNK``; everything is pending."""
+        self.table = table
+        self.rows = len(table)
+        lists = (table["joins"], table["leaves"], table["member_of"])
+        named = {title for column in lists for title in pc.unique(pc.list_flatten(column)).to_pylist()}
+        self.titles: list[str] = [*sorted(named - {UNSUBSCRIBE}), UNSUBSCRIBE]
+        self.emails: list[str | None] = table["email"].to_pylist()
+        self.contact_ids: list[str | None] = table["contact_id"].to_pylist()
+        self.is_contact: list[bool] = table["is_contact"].to_pylist()
+        self.previous_ids: list[str | None] = table["previous_contact_id"].to_pylist()
+        self.payloads = _binary(table["payload"])
+        sizes = pc.fill_null(pc.binary_length(self.payloads), 0)
+        self.sizes: list[int] = pc.add(sizes, _EXTRA_BYTES).to_pylist()
+        self.upsert = _states(pc.is_valid(table["payload"]).to_numpy(zero_copy_only=False))
+        self.join = _states(to_matrix(table["joins"], self.titles))
+        self.leave = _states(to_matrix(table["leaves"], self.titles))
+        self.member_of = to_matrix(table["member_of"], self.titles)
+        self.is_planned_upsert = self.upsert.copy().astype(bool)
+        self.is_planned_join = self.join.copy().astype(bool)
+        self.recreated = np.zeros(self.rows, dtype=np.bool_)
+        self.restored: dict[int, bytes] = {}
+
+    @property
+    def unsubscribe(self) -> int:
+        """Column of the unsubscribe among the leaves."""
+        return len(self.titles) - 1
+
+    def states(self, operation: Operation) -> States:
+        """Return the states of an operation, one per row or one per row and column."""
+        return {Operation.UPSERT: self.upsert, Operation.JOIN: self.join, Operation.LEAVE: self.leave}[
+            operation
+        ]
+
+    def due_joins(self, row: int) -> list[int]:
+        """Return the columns of the lists that a row is still to join."""
+        found: list[int] = np.flatnonzero(is_due(self.join[row])).tolist()
+        return found
+
+    def due_leaves(self, row: int) -> list[int]:
+        """Return the columns of the lists that a row is still to leave, without the unsubscribe."""
+        found: list[int] = np.flatnonzero(is_due(self.leave[row, : self.unsubscribe])).tolist()
+        return found
+
+    @property
+    def has_memberships(self) -> bool:
+        """Whether the chunk is to change membership of any list."""
+        return bool(self.is_planned_join.any() or (self.leave[:, : self.unsubscribe] != State.ABSENT).any())
+
+    def is_anything_due(self) -> bool:
+        """Tell whether any operation is still to be done."""
+        return any(bool(is_due(self.states(operation)).any()) for operation in Operation)
+
+    def payload(self, row: int) -> bytes | None:
+        """Return a row's payload, whether it was due from the start or fetched later."""
+        found: bytes | None = self.restored.get(row) or self.payloads[row].as_py()
+        return found
+
+    def mark_recreated(self, row: int) -> None:
+        """Note that the destination has the contact anew: what it was a member of is due again."""
+        self.recreated[row] = True
+        lost = self.member_of[row] & (self.join[row] == State.ABSENT)
+        self.join[row, lost] = State.PENDING
+
+    def restore(self, row: int, payload: bytes) -> None:
+        """Make an upsert due that was not planned, because the contact is gone."""
+        self.restored[row] = payload
+        self.sizes[row] = len(payload) + _EXTRA_BYTES
+        self.upsert[row] = State.PENDING
+
+    def count_rejoined(self) -> int:
+        """Count the memberships that were sent again because their contacts were recreated."""
+        return int(((self.join == State.DELIVERED) & ~self.is_planned_join).sum())
+
+    def forget_lists(self, columns: list[int]) -> None:
+        """Leave out memberships of lists that the account does not have, where they are not planned."""
+        self.member_of[:, columns] = False
+        for column in columns:
+            states = self.join[:, column]
+            states[is_due(states) & ~self.is_planned_join[:, column]] = State.ABSENT
+
+    def resume(self, receipts: ChunkReceipts, *, resend_rejected: bool) -> int:
+        """Take over what earlier attempts wrote down; return how many operations they had delivered."""
+        settled = settle(self.table, receipts)
+        for table in settled:
+            self._take_over(table, resend_rejected=resend_rejected)
+        return int(pc.sum(pc.equal(settled.planned["outcome"], str(Outcome.DELIVERED))).as_py() or 0)
+
+    def _take_over(self, table: pa.Table, *, resend_rejected: bool) -> None:
+        again = {Outcome.NOT_SENT: State.PENDING, Outcome.FAILED: State.IN_DOUBT}
+        if resend_rejected:
+            again[Outcome.REJECTED] = State.PENDING
+        state_of = STATE_OF | again
+        names = pa.array([str(outcome) for outcome in state_of])
+        codes = np.array([int(state) for state in state_of.values()], np.uint8)
+        states = codes[pc.index_in(table["outcome"], value_set=names).to_numpy()]
+        rows = table["row"].to_numpy()
+        columns = pc.fill_null(pc.index_in(table["list"], value_set=pa.array(self.titles)), 0).to_numpy()
+        for operation in Operation:
+            here = pc.equal(table["operation"], str(operation)).to_numpy()
+            if operation is Operation.UPSERT:
+                self.upsert[rows[here]] = states[here]
+            else:
+                self.states(operation)[rows[here], columns[here]] = states[here]
+        # A payload that was fetched for a contact that is gone is not kept: it is fetched anew.
+        self.upsert[is_due(self.upsert) & ~self.is_planned_upsert] = State.ABSENT
+        self._take_over_contacts(table)
+
+    def _take_over_contacts(self, table: pa.Table) -> None:
+        known = table.filter(pc.is_valid(table["contact_id"]))
+        for row, contact_id in zip(known["row"].to_pylist(), known["contact_id"].to_pylist(), strict=True):
+            self.contact_ids[row] = contact_id
+        for row in pc.unique(table.filter(table["recreated"])["row"]).to_pylist():
+            self.mark_recreated(row)
+
+
+def load_chunk(run: Store, number: int, fingerprint: str) -> Chunk:
+    """Read a chunk file once.
+
+    :raises StagingError: it is missing, was planned anew since, or is no chunk.
+    """
+    name = RunFiles.chunk(number)
+    content = run.read_bytes(name)
+    if hashlib.sha256(content).hexdigest() != fingerprint:
+        raise StagingError(
+            f"{run.path(name)} is not the chunk that was planned (its fingerprint differs); "
+            f"clear chunk_changes and what follows it"
+        )
+    table = pq.read_table(pa.BufferReader(content), use_threads=False)
+    missing = [column for column in CHUNK.names if column not in table.column_names]
+    if missing:
+        raise StagingError(f"{run.path(name)} is no chunk: it lacks the columns {', '.join(missing)}")
+    return Chunk(table.combine_chunks())
+
+
+def planned_counts(chunk: Chunk) -> dict[str, dict[str, int]]:
+    """Count the planned operations by outcome; those still due count as not sent, or failed if in doubt."""
+    counts: dict[str, dict[str, int]] = {}
+    planned = {
+        Operation.UPSERT: chunk.upsert[chunk.is_planned_upsert],
+        Operation.JOIN: chunk.join[chunk.is_planned_join],
+        Operation.LEAVE: chunk.leave[chunk.leave != State.ABSENT],
+    }
+    ends = OUTCOME_OF | {State.PENDING: Outcome.NOT_SENT, State.IN_DOUBT: Outcome.FAILED}
+    for operation, states in planned.items():
+        found = np.bincount(states, minlength=len(State))
+        by_outcome: dict[str, int] = {}
+        for state, outcome in ends.items():
+            if found[state]:
+                by_outcome[str(outcome)] = by_outcome.get(str(outcome), 0) + int(found[state])
+        counts[str(operation)] = by_outcome
+    return counts
+
+
+def _states(due: npt.NDArray[np.bool_]) -> States:
+    return np.where(due, np.uint8(State.PENDING), np.uint8(State.ABSENT))
+
+
+def _binary(column: pa.ChunkedArray) -> pa.Array:
+    array = column.cast(pa.binary()).combine_chunks()
+    return array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)

@@ -1,0 +1,140 @@
+"""Everything that the steps of one chunk's delivery share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segment_exports.autopilot.membership import MembershipWay
+from segment_exports.delivery.bodies import Bodies
+from segment_exports.delivery.chunk import is_due
+from segment_exports.delivery.work import NO_LIST, Single, SingleKind, WorkQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from segment_exports.autopilot.client import AutopilotClient
+    from segment_exports.delivery.chunk import Chunk
+    from segment_exports.delivery.flushing import ReceiptFlusher
+    from segment_exports.delivery.job import ChunkJob
+    from segment_exports.delivery.progress import Progress
+    from segment_exports.delivery.stopping import Stopping
+
+    Mask = npt.NDArray[np.bool_]
+
+MOVE = "move"
+"""``when_email_changes``: rename the contact under the old address."""
+
+
+@dataclass
+class ChunkDelivery:
+    """One chunk's delivery: its parts, and what is to be sent for which row.
+
+    ``way`` is the way of keeping membership, ``note`` says why where it changed. ``sought`` are rows
+    whose contact was gone and whose payload was looked for already; ``found`` are rows of people who
+    are no contacts of the run, but were seen to be at the destination.
+    """
+
+    job: ChunkJob
+    client: AutopilotClient
+    chunk: Chunk
+    progress: Progress
+    flusher: ReceiptFlusher
+    stopping: Stopping
+    sleep: Callable[[float], Awaitable[object]]
+    uniform: Callable[[], float]
+    list_ids: Mapping[str, str] = field(default_factory=dict)
+    way: MembershipWay = MembershipWay.LIST
+    note: str | None = None
+    sought: set[int] = field(default_factory=set)
+    found: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.use(self.way)
+
+    def use(self, way: MembershipWay, note: str | None = None) -> None:
+        """Keep membership this way from now on; nothing is planned to be sent yet."""
+        self.way = way
+        self.note = note or self.note
+        self.bodies = Bodies(self.chunk, way, self.list_ids)
+        self.queue = WorkQueue(self.chunk.sizes, self._feeds)
+
+    def list_id(self, column: int) -> str:
+        """Return the id of a list by its column."""
+        return self.list_ids[self.chunk.titles[column]]
+
+    def plan(self) -> None:
+        """Queue everything that is due."""
+        chunk = self.chunk
+        for column in reversed(range(len(chunk.titles))):
+            is_unsubscribe = column == chunk.unsubscribe
+            if is_unsubscribe or self.way is not MembershipWay.FIELD:
+                kind = SingleKind.UNSUBSCRIBE if is_unsubscribe else SingleKind.LEAVE
+                for row in np.flatnonzero(is_due(chunk.leave[:, column])).tolist():
+                    self.queue.add_first(Single(kind, row, column))
+        due = self._due()
+        moved = due & np.array([one is not None for one in chunk.previous_ids], dtype=np.bool_)
+        if self.job.when_email_changes != MOVE:
+            moved &= is_due(chunk.join).any(axis=1)
+        gone = chunk.recreated & (chunk.upsert == 0)
+        for row in np.flatnonzero(moved).tolist():
+            self.queue.add_first(Single(SingleKind.PREVIOUS, row, feeds=True))
+        for row in np.flatnonzero(gone & ~moved).tolist():
+            self.queue.add_gone(row)
+        self.plan_contacts(np.flatnonzero(due & ~moved & ~gone))
+
+    def plan_contacts(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> None:
+        """Queue what is due for contacts of which nothing has to be looked up before."""
+        rows = np.asarray(rows, dtype=np.int64)
+        joins = is_due(self.chunk.join[rows])
+        upserts = is_due(self.chunk.upsert[rows])
+        if self.way is MembershipWay.LIST:
+            self.queue.add_entries((row, NO_LIST) for row in rows[upserts].tolist())
+            self._plan_joins(rows[~upserts], joins[~upserts])
+            return
+        addressed = np.array([self._may_be_upserted(row) for row in rows.tolist()], dtype=np.bool_)
+        if self.way is MembershipWay.BULK:
+            self._plan_joins(rows[~addressed], joins[~addressed])
+            first = np.where(joins.any(axis=1), joins.argmax(axis=1), NO_LIST)
+            wanted = addressed & (upserts | (first != NO_LIST))
+            self.queue.add_entries(zip(rows[wanted].tolist(), first[wanted].tolist(), strict=True))
+            return
+        leaves = is_due(self.chunk.leave[rows, : self.chunk.unsubscribe]).any(axis=1)
+        wanted = upserts | joins.any(axis=1) | leaves
+        self.queue.add_entries((row, NO_LIST) for row in rows[wanted & addressed].tolist())
+        for row in rows[wanted & ~addressed].tolist():
+            self.queue.add_first(Single(SingleKind.FIND_EMAIL, row, feeds=True))
+
+    def go_on(self, rows: Iterable[int]) -> None:
+        """Queue what has become due for contacts after their upsert or join."""
+        rows = list(rows)
+        left = is_due(self.chunk.join[rows]).any(axis=1)
+        if left.any():
+            self.plan_contacts(np.asarray(rows)[left])
+
+    def _may_be_upserted(self, row: int) -> bool:
+        """Tell whether an upsert by address makes nobody anew who was deleted at the destination."""
+        if self.chunk.emails[row] is None:
+            return False
+        return self.chunk.is_contact[row] or row in self.found or self.way is not MembershipWay.FIELD
+
+    def _due(self) -> Mask:
+        """Tell which rows have something due for a contact (in way ``field``, a leave too)."""
+        due: Mask = is_due(self.chunk.upsert) | is_due(self.chunk.join).any(axis=1)
+        if self.way is MembershipWay.FIELD:
+            due |= is_due(self.chunk.leave[:, : self.chunk.unsubscribe]).any(axis=1)
+        return due
+
+    def _plan_joins(self, rows: npt.NDArray[np.int64], joins: Mask) -> None:
+        for place, column in zip(*(found.tolist() for found in np.nonzero(joins)), strict=True):
+            self.queue.add_join(int(rows[place]), column)
+
+    def _feeds(self, rows: Sequence[int]) -> bool:
+        """Tell whether a batch of these rows leaves joins for a batch after it."""
+        if self.way is not MembershipWay.BULK:
+            return False
+        return bool((is_due(self.chunk.join[rows]).sum(axis=1) > 1).any())

@@ -1,0 +1,284 @@
+"""Delivers one chunk: sets up, lets workers send, watches for reasons to stop, and closes cleanly.
+
+What is in flight (sent and not yet written down) is bounded by the number of workers: each takes an
+item, sends it, has its outcomes flushed to the receipts, and only then takes the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from segment_exports.autopilot.membership import MembershipWay
+from segment_exports.autopilot.transport import Call
+from segment_exports.delivery.batches import send_batch
+from segment_exports.delivery.chunk import load_chunk, planned_counts
+from segment_exports.delivery.chunk_delivery import ChunkDelivery
+from segment_exports.delivery.flushing import ReceiptFlusher
+from segment_exports.delivery.job import ChunkJob, ChunkResult, StopKind
+from segment_exports.delivery.probing import check_joins, choose_way, send_canary
+from segment_exports.delivery.progress import Progress
+from segment_exports.delivery.restoring import restore
+from segment_exports.delivery.singles import send_single
+from segment_exports.delivery.stopping import Stopping
+from segment_exports.delivery.targets import find_list_ids, require_targets
+from segment_exports.delivery.work import Batch, Single
+from segment_exports.errors import DestinationError
+from segment_exports.receipts import ReceiptFolder, Tally, judged_contacts
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from segment_exports.autopilot.client import AutopilotClient
+    from segment_exports.delivery.chunk import Chunk
+    from segment_exports.delivery.work import Item
+
+log = logging.getLogger(__name__)
+
+_GRACE_SECONDS = 10.0
+_LOOK_SECONDS = 0.05
+_FREE_WORKERS = 2
+"""Workers that should wait for a start at any time; fewer, and receipts are flushed to free others."""
+
+
+async def deliver_chunk(
+    job: ChunkJob,
+    client: AutopilotClient,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    uniform: Callable[[], float] = random.random,
+) -> ChunkResult:
+    """Send what is due in a chunk and was not acknowledged yet, and write down every outcome.
+
+    :param client: an open client; its pacer is the account's.
+    :param now, clock, sleep, uniform: wall time (UTC), seconds that never go back, waiting, and
+        randomness in [0, 1).
+    :raises StagingError: chunk or receipts are not what they must be. Trouble at the destination is
+        not raised but told in the result.
+    """
+    began = clock()
+    chunk = load_chunk(job.run, job.number, job.fingerprint)
+    folder = ReceiptFolder(job.run, job.number, job.fingerprint)
+    receipts = folder.read()
+    before = chunk.resume(receipts, resend_rejected=job.resend_rejected)
+    attempt, way, note, stop = receipts.started, receipts.membership or MembershipWay.LIST, None, None
+    sent_before = _requests(client)
+    if chunk.is_anything_due():
+        require_targets(job, chunk)
+        attempt = folder.begin(now().isoformat())
+        engine = _Engine(
+            job, client, chunk, folder, attempt, now=now, clock=clock, sleep=sleep, uniform=uniform
+        )
+        await engine.run()
+        way, note, stop = engine.delivery.way, engine.delivery.note, engine.stopping.stop
+    return ChunkResult(
+        chunk=job.number,
+        attempt=attempt,
+        counts=planned_counts(chunk),
+        requests={name: count - sent_before[name] for name, count in _requests(client).items()},
+        membership=str(way),
+        membership_note=note,
+        recreated=int(chunk.recreated.sum()),
+        rejoined=chunk.count_rejoined(),
+        delivered_before=before,
+        stopped=stop,
+        seconds=clock() - began,
+    )
+
+
+def deliver_chunk_blocking(job: ChunkJob, client: AutopilotClient) -> ChunkResult:
+    """Open the client and deliver a chunk, from code that is not asynchronous."""
+
+    async def deliver() -> ChunkResult:
+        async with client:
+            return await deliver_chunk(job, client)
+
+    return asyncio.run(deliver())
+
+
+class _Engine:
+    """Runs one attempt at a chunk."""
+
+    def __init__(
+        self,
+        job: ChunkJob,
+        client: AutopilotClient,
+        chunk: Chunk,
+        folder: ReceiptFolder,
+        attempt: int,
+        *,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[object]],
+        uniform: Callable[[], float],
+    ) -> None:
+        self.stopping = Stopping(job.requests_in_flight)
+        self._job = job
+        self._client = client
+        self._chunk = chunk
+        self._folder = folder
+        self._attempt = attempt
+        self._now, self._clock, self._sleep = now, clock, sleep
+        self._sent_before = _requests(client)
+        self._active: dict[asyncio.Task[None], Item | None] = {}
+        elsewhere = judged_contacts(job.run, but_for=job.number)
+        self._progress = Progress(chunk, job.guard, self.stopping, elsewhere=elsewhere, now=now)
+        self._flusher = ReceiptFlusher(
+            folder, attempt, tally=self._tally, is_starved=self._is_starved, clock=clock, sleep=sleep
+        )
+        self.delivery = ChunkDelivery(
+            job, client, chunk, self._progress, self._flusher, self.stopping, sleep, uniform
+        )
+
+    async def run(self) -> None:
+        """Deliver, and close the receipts. An error that isn't the destination's leaves them open."""
+        flushing = asyncio.create_task(self._flusher.run())
+        watching = asyncio.create_task(self._watch())
+        stopping = asyncio.create_task(self._let_go())
+        try:
+            await self._deliver()
+            stop = self.stopping.stop
+            await self._flusher.close(self._progress.close(Call(), None if stop is None else stop.message))
+        finally:
+            for task in (flushing, watching, stopping):
+                task.cancel()
+            await asyncio.gather(flushing, watching, stopping, return_exceptions=True)
+            self._flusher.release()
+
+    async def _deliver(self) -> None:
+        delivery = self.delivery
+        await self._run_tasks([self._set_up()])
+        while self.stopping.stop is None:
+            await self._run_tasks([self._work() for _ in range(max(1, self._job.requests_in_flight))])
+            if delivery.way is not MembershipWay.BULK or self.stopping.stop is not None:
+                return
+            await self._run_tasks([self._check_joins()])
+            if delivery.way is MembershipWay.BULK:
+                return
+
+    async def _set_up(self) -> None:
+        """Check for a reason to stop, find or make the lists, and decide how to keep membership."""
+        await self._look_for_a_reason()
+        if self.stopping.stop is not None:
+            return
+        delivery = self.delivery
+        try:
+            if self._job.membership != MembershipWay.FIELD:
+                delivery.list_ids = await find_list_ids(delivery, self._now)
+            await choose_way(delivery, self._now)
+            delivery.plan()
+            if delivery.way is MembershipWay.BULK:
+                await send_canary(delivery)
+        except DestinationError as error:
+            self.stopping.setup_failed(error)
+
+    async def _check_joins(self) -> None:
+        try:
+            await check_joins(self.delivery)
+        except DestinationError as error:
+            self.stopping.setup_failed(error)
+
+    async def _work(self) -> None:
+        task = asyncio.current_task()
+        queue = self.delivery.queue
+        while (item := await queue.take()) is not None:
+            if task is not None:
+                self._active[task] = item
+            try:
+                await self._perform(item)
+            finally:
+                if task is not None:
+                    self._active[task] = None
+                queue.done(item)
+
+    async def _perform(self, item: Item) -> None:
+        if isinstance(item, Batch):
+            await send_batch(self.delivery, item)
+        elif isinstance(item, Single):
+            await send_single(self.delivery, item)
+        else:
+            await restore(self.delivery, item)
+
+    async def _run_tasks(self, coroutines: list[Coroutine[None, None, None]]) -> None:
+        """Run these together; those that a stop has cancelled are done, any other error ends all."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for coroutine in coroutines:
+                    self._active[group.create_task(coroutine)] = None
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            self._active.clear()
+
+    async def _let_go(self) -> None:
+        """After a stop, end what waits at once and what is on the wire after a time of grace."""
+        await self.stopping.stopped.wait()
+        self.delivery.queue.close()
+        limit = self._clock() + _GRACE_SECONDS
+        while True:
+            for task, item in list(self._active.items()):
+                is_waiting = item is None or not (item.recording or item.call.on_wire)
+                if not task.done() and (is_waiting or (self._clock() >= limit and not _is_recording(item))):
+                    task.cancel()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _watch(self) -> None:
+        """Stop at the deadline, or when there is another reason to."""
+        deadline = self._job.deadline
+        while self.stopping.stop is None:
+            left = float("inf") if deadline is None else (deadline - self._now()).total_seconds()
+            if left <= 0:
+                self.stopping.stop_for(StopKind.DEADLINE, f"the deadline ({deadline}) has passed")
+                return
+            await self._sleep(min(left, self._job.stop_poll_seconds))
+            await self._look_for_a_reason()
+
+    async def _look_for_a_reason(self) -> None:
+        try:
+            reason = await asyncio.to_thread(self._reason)
+        except Exception as error:  # noqa: BLE001 whatever it is, not knowing is no reason to stop
+            log.warning("Could not find out whether to stop (%s); asking again", type(error).__name__)
+            return
+        if reason is not None:
+            self.stopping.stop_for(StopKind.ASKED, reason)
+
+    def _reason(self) -> str | None:
+        if self._folder.is_superseded(self._attempt):
+            return "a newer attempt at this chunk has begun"
+        return self._job.should_stop() if self._job.should_stop is not None else None
+
+    def _is_starved(self) -> bool:
+        return self._client.pacer.waiting < min(_FREE_WORKERS, self._job.requests_in_flight)
+
+    def _tally(self) -> Tally:
+        counters, before = self._client.counters, self._sent_before
+        return Tally(
+            total=counters.total - before["total"],
+            throttled=counters.throttled - before["throttled"],
+            retried=counters.retried - before["retried"],
+            bytes_sent=counters.bytes_sent - before["bytes_sent"],
+            first_request_at=_text(counters.first_at),
+            last_request_at=_text(counters.last_at),
+            judged=self._progress.judged,
+            rejected=self._progress.rejected,
+            membership=str(self.delivery.way) if self._chunk.has_memberships else None,
+        )
+
+
+def _requests(client: AutopilotClient) -> dict[str, int]:
+    counters = client.counters
+    return {name: getattr(counters, name) for name in ("total", "throttled", "retried", "bytes_sent")}
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _is_recording(item: Item | None) -> bool:
+    return item is not None and item.recording

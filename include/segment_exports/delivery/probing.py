@@ -1,0 +1,205 @@
+"""Finds out whether bulk upserts honour ``_autopilot_list``, and keeps checking it.
+
+Only operations that are due anyway are used for it, so that nothing is written that isn't due.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segment_exports.autopilot.membership import (
+    BulkAnswer,
+    MembershipMemory,
+    MembershipWay,
+    is_listed,
+    missing_members,
+)
+from segment_exports.delivery.batches import send_batch
+from segment_exports.delivery.bodies import Content
+from segment_exports.delivery.chunk import State, is_due
+from segment_exports.delivery.work import NO_LIST, Batch
+from segment_exports.outcomes import Operation, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from segment_exports.delivery.chunk_delivery import ChunkDelivery
+
+WORTH_A_PROBE = 20
+"""Joins in a chunk below which single calls are cheaper than finding out."""
+
+SAMPLE = 5
+_CANDIDATES = 3
+_DISAGREES = (
+    "a sample showed that bulk upserts don't put contacts on lists; all joins were sent as single calls"
+)
+
+
+async def choose_way(delivery: ChunkDelivery, now: Callable[[], datetime]) -> None:
+    """Decide how membership is kept in this chunk; probes only where that pays."""
+    asked = delivery.job.membership
+    if asked != "auto":
+        delivery.use(MembershipWay(asked))
+        return
+    joins = int(is_due(delivery.chunk.join).sum())
+    memory = MembershipMemory(delivery.job.account)
+    answer = memory.read()
+    is_new = any(delivery.chunk.contact_ids[row] is None for row in _candidates(delivery))
+    if answer is not None and (answer.is_refuted or answer.serves(new_contacts=is_new)):
+        pass
+    elif joins < WORTH_A_PROBE:
+        delivery.use(MembershipWay.LIST)
+        return
+    else:
+        delivery.use(MembershipWay.BULK)
+        answer = await _probe(delivery, answer or BulkAnswer(None, None))
+        if answer != BulkAnswer(None, None):
+            memory.write(answer, now())
+    delivery.use(MembershipWay.BULK if answer.serves(new_contacts=is_new) else MembershipWay.LIST)
+
+
+async def send_canary(delivery: ChunkDelivery) -> None:
+    """Send a first batch with joins, and believe them only after a sample was seen to stand."""
+    entries = delivery.queue.take_joining()
+    if not entries:
+        return
+    batch = Batch([row for row, _ in entries], [column for _, column in entries])
+    content = await send_batch(delivery, batch, hold_joins=True)
+    if content is None:
+        return
+    held = [(content.rows[place], column) for place, column in content.joins]
+    taken = [(row, column) for row, column in held if delivery.chunk.join[row, column] == State.IN_DOUBT]
+    if await _misses(delivery, taken):
+        await fall_back(delivery)
+        return
+    await _settle_joins(delivery, batch, taken)
+    delivery.go_on(dict.fromkeys(row for row, _ in taken))
+
+
+async def check_joins(delivery: ChunkDelivery) -> bool:
+    """Check a sample of all joins of the chunk, and that the lists have at least so many members.
+
+    :return: whether they stand. If not, all of them are due again, as single calls.
+    """
+    chunk = delivery.chunk
+    rows, columns = np.nonzero(chunk.join == State.DELIVERED)
+    if not len(rows):
+        return True
+    joined = list(zip(rows.tolist(), columns.tolist(), strict=True))
+    stand = not await _misses(delivery, joined)
+    for column in np.unique(columns).tolist() if stand else ():
+        total = await delivery.client.count_members(delivery.list_id(column))
+        stand = stand and (total is None or total >= int((columns == column).sum()))
+    if not stand:
+        await fall_back(delivery)
+    return stand
+
+
+async def fall_back(delivery: ChunkDelivery) -> None:
+    """Make every join of the chunk due again, as single calls, and forget that bulk upserts serve."""
+    chunk = delivery.chunk
+    MembershipMemory(delivery.job.account).forget()
+    call = Batch([], []).call
+    blocks = []
+    for column in range(len(chunk.titles)):
+        rows = np.flatnonzero(chunk.join[:, column] == State.DELIVERED).tolist()
+        if rows:
+            blocks.append(
+                delivery.progress.settle(
+                    Operation.JOIN, rows, Outcome.FAILED, call, column=column, reason=_DISAGREES
+                )
+            )
+            chunk.join[rows, column] = State.IN_DOUBT
+    await delivery.flusher.write(blocks)
+    delivery.use(MembershipWay.LIST, _DISAGREES)
+    delivery.plan()
+
+
+async def _probe(delivery: ChunkDelivery, known: BulkAnswer) -> BulkAnswer:
+    """Try a new contact and an existing one that is verified not to be a member."""
+    new, existing = known.new, known.existing
+    rows = _candidates(delivery)
+    if new is None:
+        new = await _try_new(delivery, rows)
+    if existing is None and new is not False:
+        existing = await _try_existing(delivery, rows)
+    return BulkAnswer(new, existing)
+
+
+async def _try_new(delivery: ChunkDelivery, rows: Sequence[int]) -> bool | None:
+    chunk = delivery.chunk
+    unknown = (row for row in rows if chunk.contact_ids[row] is None and is_due(chunk.upsert[row]))
+    for _, row in zip(range(_CANDIDATES), unknown, strict=False):
+        if await delivery.client.contact(chunk.emails[row] or "") is None:
+            return await _try_join(delivery, row)
+    return None
+
+
+async def _try_existing(delivery: ChunkDelivery, rows: Sequence[int]) -> bool | None:
+    chunk = delivery.chunk
+    left = [row for row in rows if is_due(chunk.join[row]).any()]
+    known = [row for row in left if chunk.contact_ids[row] is not None]
+    # Else one is made to exist: its upsert is due as well.
+    for row in [*known[:_CANDIDATES], *[row for row in left if row not in known][:_CANDIDATES]]:
+        if chunk.contact_ids[row] is None:
+            await send_batch(delivery, Batch([row], [NO_LIST]), hold_joins=True)
+        contact = chunk.contact_ids[row]
+        column = chunk.due_joins(row)[0]
+        if contact is None:
+            continue
+        if await is_listed(delivery.client, delivery.list_id(column), contact, _no_wait) is False:
+            return await _try_join(delivery, row)
+    return None
+
+
+async def _try_join(delivery: ChunkDelivery, row: int) -> bool | None:
+    """Send a row with its first list, and tell whether it stands on it; None if it was not taken."""
+    chunk = delivery.chunk
+    column = chunk.due_joins(row)[0]
+    batch = Batch([row], [column])
+    content = await send_batch(delivery, batch, hold_joins=True)
+    contact = chunk.contact_ids[row]
+    if content is None or contact is None:
+        return None
+    stands = await is_listed(delivery.client, delivery.list_id(column), contact, delivery.sleep)
+    if stands:
+        await _settle_joins(delivery, batch, [(row, column)])
+    return stands
+
+
+async def _settle_joins(delivery: ChunkDelivery, batch: Batch, joins: Sequence[tuple[int, int]]) -> None:
+    content = _only_joins(joins)
+    places = range(len(joins))
+    blocks = delivery.progress.settle_content(content, places, Outcome.DELIVERED, batch.call)
+    await delivery.flusher.write(blocks)
+
+
+def _only_joins(joins: Sequence[tuple[int, int]]) -> Content:
+    pairs = [(place, column) for place, (_, column) in enumerate(joins)]
+    return Content([row for row, _ in joins], [], [], pairs, [])
+
+
+async def _misses(delivery: ChunkDelivery, joins: Sequence[tuple[int, int]]) -> bool:
+    """Tell whether one of a few of these joins, taken at random, does not stand at the destination."""
+    left = list(joins)
+    chosen = [left.pop(int(delivery.uniform() * len(left))) for _ in range(min(SAMPLE, len(left)))]
+    memberships = [
+        (delivery.list_id(column), contact)
+        for row, column in chosen
+        if (contact := delivery.chunk.contact_ids[row]) is not None
+    ]
+    return await missing_members(delivery.client, memberships, delivery.sleep) > 0
+
+
+def _candidates(delivery: ChunkDelivery) -> list[int]:
+    """Return rows with an address and a join due of which nothing has to be looked up before."""
+    chunk = delivery.chunk
+    rows = np.flatnonzero(is_due(chunk.join).any(axis=1)).tolist()
+    return [row for row in rows if chunk.emails[row] is not None and chunk.previous_ids[row] is None]
+
+
+async def _no_wait(_seconds: float) -> None:
+    """Wait for nothing: nobody has asked for the membership yet."""

@@ -1,0 +1,169 @@
+"""What became of each operation: its state, its receipt, and the guard on rejections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segment_exports.delivery.chunk import STATE_OF, State
+from segment_exports.delivery.flushing import Block
+from segment_exports.delivery.job import StopKind
+from segment_exports.delivery.work import NO_LIST
+from segment_exports.outcomes import Operation, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from segment_exports.autopilot.transport import Call
+    from segment_exports.delivery.bodies import Content
+    from segment_exports.delivery.chunk import Chunk
+    from segment_exports.delivery.job import RejectedGuard
+    from segment_exports.delivery.stopping import Stopping
+
+
+class Progress:
+    """Settles operations of one chunk; every settling gives a block for the receipts.
+
+    :param elsewhere: (judged, rejected) contacts of the run's other chunks.
+    """
+
+    def __init__(
+        self,
+        chunk: Chunk,
+        guard: RejectedGuard,
+        stopping: Stopping,
+        *,
+        elsewhere: tuple[int, int],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._chunk = chunk
+        self._guard = guard
+        self._stopping = stopping
+        self._elsewhere = elsewhere
+        self._now = now
+        rejected = (chunk.upsert == State.REJECTED) | (chunk.join == State.REJECTED).any(axis=1)
+        delivered = (chunk.upsert == State.DELIVERED) | (chunk.join == State.DELIVERED).any(axis=1)
+        self._is_rejected = rejected
+        self._is_judged = rejected | delivered
+        self.judged = int(self._is_judged.sum())
+        self.rejected = int(rejected.sum())
+
+    def settle(
+        self,
+        operation: Operation,
+        rows: Sequence[int],
+        outcome: Outcome,
+        call: Call,
+        *,
+        column: int = NO_LIST,
+        reason: str | None = None,
+        status: int | None = None,
+    ) -> Block:
+        """Give one operation of these rows its outcome; ``column`` is the list's, for joins and leaves."""
+        chunk = self._chunk
+        states = chunk.states(operation)
+        if column == NO_LIST:
+            states[rows] = STATE_OF[outcome]
+        else:
+            states[rows, column] = STATE_OF[outcome]
+        if operation is not Operation.LEAVE and outcome in (Outcome.DELIVERED, Outcome.REJECTED):
+            self._judge(rows, is_rejected=outcome is Outcome.REJECTED)
+        return Block(
+            rows,
+            operation,
+            None if column == NO_LIST else chunk.titles[column],
+            outcome,
+            [chunk.contact_ids[row] for row in rows],
+            chunk.recreated[rows].tolist(),
+            reason,
+            status,
+            call.attempts,
+            int(self._now().timestamp() * 1000),
+        )
+
+    def settle_content(
+        self,
+        content: Content,
+        places: Iterable[int],
+        outcome: Outcome,
+        call: Call,
+        *,
+        with_joins: bool = True,
+        reason: str | None = None,
+        status: int | None = None,
+    ) -> list[Block]:
+        """Give everything that a batch carried out for the contacts at some places its outcome."""
+        chosen = set(places)
+        by_column: dict[tuple[Operation, int], list[int]] = {}
+        by_column[Operation.UPSERT, NO_LIST] = [
+            content.rows[place] for place in content.upserts if place in chosen
+        ]
+        pairs = [(Operation.LEAVE, content.leaves)]
+        if with_joins:
+            pairs.append((Operation.JOIN, content.joins))
+        for operation, found in pairs:
+            for place, column in found:
+                if place in chosen:
+                    by_column.setdefault((operation, column), []).append(content.rows[place])
+        return [
+            self.settle(operation, rows, outcome, call, column=column, reason=reason, status=status)
+            for (operation, column), rows in by_column.items()
+            if rows
+        ]
+
+    def reject_due_joins(self, rows: Iterable[int], call: Call, reason: str) -> list[Block]:
+        """Give joins that can't come about any more their outcome."""
+        return [
+            self.settle(Operation.JOIN, [row], Outcome.REJECTED, call, column=column, reason=reason)
+            for row in rows
+            for column in self._chunk.due_joins(row)
+        ]
+
+    def doubt(self, operation: Operation, row: int, column: int = NO_LIST) -> None:
+        """Note that an operation, still due, may have been done."""
+        states = self._chunk.states(operation)
+        if column == NO_LIST:
+            states[row] = State.IN_DOUBT
+        else:
+            states[row, column] = State.IN_DOUBT
+
+    def doubt_content(self, content: Content) -> None:
+        """Note that everything that a batch was to carry out may have been done."""
+        for place in content.upserts:
+            self.doubt(Operation.UPSERT, content.rows[place])
+        for operation, pairs in ((Operation.JOIN, content.joins), (Operation.LEAVE, content.leaves)):
+            for place, column in pairs:
+                self.doubt(operation, content.rows[place], column)
+
+    def close(self, call: Call, reason: str | None) -> list[Block]:
+        """Settle all that is still due: not sent, or failed where it may have been done."""
+        blocks = []
+        for operation in Operation:
+            states = self._chunk.states(operation)
+            columns = [NO_LIST] if states.ndim == 1 else range(states.shape[1])
+            for column in columns:
+                own = states if column == NO_LIST else states[:, column]
+                for state, outcome in ((State.PENDING, Outcome.NOT_SENT), (State.IN_DOUBT, Outcome.FAILED)):
+                    rows = np.flatnonzero(own == state).tolist()
+                    if rows:
+                        blocks.append(
+                            self.settle(operation, rows, outcome, call, column=column, reason=reason)
+                        )
+        return blocks
+
+    def _judge(self, rows: Sequence[int], *, is_rejected: bool) -> None:
+        self.judged += len(rows) - int(self._is_judged[rows].sum())
+        self._is_judged[rows] = True
+        if is_rejected:
+            self.rejected += len(rows) - int(self._is_rejected[rows].sum())
+            self._is_rejected[rows] = True
+        judged, rejected = self.judged + self._elsewhere[0], self.rejected + self._elsewhere[1]
+        if self._guard.trips(judged, rejected):
+            self._stopping.stop_for(
+                StopKind.REJECTED_GUARD,
+                f"{rejected} of {judged} contacts judged in this run were rejected "
+                f"({rejected / judged:.1%}); guards.stop_above_rejected allows "
+                f"{self._guard.stop_above:.1%}. refused.csv of this run names each with its reason",
+            )

@@ -1,0 +1,199 @@
+"""Sends calls that concern one contact: leaves, joins, unsubscribes, and look-ups before an upsert."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from segment_exports.autopilot.answers import ContactNotFoundError, ListNotFoundError
+from segment_exports.delivery.chunk_delivery import MOVE
+from segment_exports.delivery.job import StopKind
+from segment_exports.delivery.work import Single, SingleKind
+from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError, RequestRefusedError
+from segment_exports.outcomes import Operation, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from segment_exports.delivery.chunk_delivery import ChunkDelivery
+
+CONTACT_GONE = "the contact is not there any more"
+NO_ADDRESS = "the contact has no address, so it can't be changed by address"
+UNSUBSCRIBED_BEFORE = "unsubscribed under an earlier address"
+_LOOK_AGAIN = (1.0, 4.0, 15.0)
+"""Waits (seconds) before looking whether a change of address that was not answered has been done."""
+
+
+async def send_single(delivery: ChunkDelivery, single: Single) -> None:
+    """Send one call, write down what it carried out, and queue what follows from it."""
+    match single.kind:
+        case SingleKind.PREVIOUS:
+            await _look_at_previous(delivery, single)
+        case SingleKind.FIND_EMAIL:
+            await _find_email(delivery, single)
+        case _:
+            await _write(delivery, single)
+
+
+async def _write(delivery: ChunkDelivery, single: Single) -> None:
+    """Join, leave or unsubscribe."""
+    operation = Operation.JOIN if single.kind is SingleKind.JOIN else Operation.LEAVE
+    try:
+        outcome, reason, status = await _call(delivery, single)
+    except asyncio.CancelledError:
+        if single.call.in_doubt:
+            delivery.progress.doubt(operation, single.row, single.column)
+        raise
+    single.recording = True
+    if outcome is None:
+        return
+    block = delivery.progress.settle(
+        operation, [single.row], outcome, single.call, column=single.column, reason=reason, status=status
+    )
+    await delivery.flusher.write([block])
+
+
+async def _call(delivery: ChunkDelivery, single: Single) -> tuple[Outcome | None, str | None, int | None]:
+    """Return (outcome, reason, status) of the call; no outcome where the operation stays due."""
+    stopping = delivery.stopping
+    try:
+        await _request(delivery, single)
+    except ListNotFoundError as error:
+        title = delivery.chunk.titles[single.column]
+        stopping.stop_for(
+            StopKind.LIST, f"list {title!r} ({delivery.list_id(single.column)}) has vanished: {error}"
+        )
+        return None, None, None
+    except NotFoundError as error:
+        if not isinstance(error, ContactNotFoundError) and not error.empty_body:
+            stopping.stops(error)  # a page of something else, which knows nothing of the contact
+            return None, None, None
+        stopping.answered()
+        return _not_found(delivery, single, error)
+    except RequestRefusedError as error:
+        if stopping.stops(error):
+            return None, None, None
+        stopping.refused(error)
+        return Outcome.REJECTED, error.detail or str(error), error.status
+    except DestinationError as error:
+        if stopping.stops(error):
+            if single.call.in_doubt:
+                delivery.progress.doubt(_operation(single), single.row, single.column)
+            return None, None, None
+        stopping.missed(error)
+        outcome = Outcome.FAILED if single.call.in_doubt else Outcome.NOT_SENT
+        return outcome, error.detail or str(error), error.status
+    stopping.answered()
+    return Outcome.DELIVERED, None, 200
+
+
+async def _request(delivery: ChunkDelivery, single: Single) -> None:
+    chunk, client, row = delivery.chunk, delivery.client, single.row
+    if single.kind is SingleKind.UNSUBSCRIBE:
+        # The address stands for the person also where the contact was made anew under another id.
+        await client.unsubscribe(chunk.emails[row] or chunk.contact_ids[row] or "", single.call)
+        return
+    contact = chunk.contact_ids[row] or chunk.emails[row] or ""
+    if single.kind is SingleKind.JOIN:
+        await client.join(delivery.list_id(single.column), contact, single.call)
+    else:
+        await client.leave(delivery.list_id(single.column), contact, single.call)
+
+
+def _not_found(
+    delivery: ChunkDelivery, single: Single, error: NotFoundError
+) -> tuple[Outcome | None, str | None, int | None]:
+    if single.kind is not SingleKind.JOIN:
+        return Outcome.DELIVERED, CONTACT_GONE, 404
+    if isinstance(error, ContactNotFoundError) and single.row not in delivery.sought:
+        delivery.chunk.contact_ids[single.row] = None
+        delivery.queue.add_gone(single.row)
+        return None, None, None
+    return Outcome.REJECTED, error.detail or CONTACT_GONE, 404
+
+
+async def _look_at_previous(delivery: ChunkDelivery, single: Single) -> None:
+    """Look at the contact that the person was under an earlier address, before the new one is joined."""
+    chunk, row = delivery.chunk, single.row
+    previous = chunk.previous_ids[row] or ""
+    try:
+        contact = await delivery.client.contact(previous)
+        delivery.stopping.answered()
+        is_unsubscribed = contact is not None and contact.get("unsubscribed") is True
+        if contact is not None and not is_unsubscribed and delivery.job.when_email_changes == MOVE:
+            await _move(delivery, single, contact)
+    except DestinationError as error:
+        single.recording = True
+        if not delivery.stopping.stops(error):
+            delivery.stopping.missed(error)
+        return
+    single.recording = True
+    if is_unsubscribed:
+        await _suppress_joins(delivery, single)
+    delivery.plan_contacts([row])
+
+
+async def _suppress_joins(delivery: ChunkDelivery, single: Single) -> None:
+    blocks = [
+        delivery.progress.settle(
+            Operation.JOIN,
+            [single.row],
+            Outcome.SUPPRESSED,
+            single.call,
+            column=column,
+            reason=UNSUBSCRIBED_BEFORE,
+        )
+        for column in delivery.chunk.due_joins(single.row)
+    ]
+    await delivery.flusher.write(blocks)
+
+
+async def _move(delivery: ChunkDelivery, single: Single, contact: Mapping[str, Any]) -> None:
+    """Give the old contact the new address, unless another contact has it already."""
+    client, new = delivery.client, delivery.chunk.emails[single.row] or ""
+    old = contact.get("Email")
+    if not isinstance(old, str) or not old or old.lower() == new or await client.contact(new) is not None:
+        return
+    try:
+        await client.change_email(old, new, single.call)
+    except RequestRefusedError:
+        return  # then it is a new contact, as with when_email_changes: add
+    except OutcomeUnknownError:
+        # Asked twice, it would make another contact under the old address.
+        for wait in _LOOK_AGAIN:
+            await delivery.sleep(wait)
+            moved = await client.contact(delivery.chunk.previous_ids[single.row] or "")
+            if moved is not None and str(moved.get("Email")).lower() == new:
+                return
+        raise
+
+
+async def _find_email(delivery: ChunkDelivery, single: Single) -> None:
+    """Ask whether someone who is no contact of the run is there, and under which address."""
+    chunk, row = delivery.chunk, single.row
+    try:
+        contact = await delivery.client.contact(chunk.contact_ids[row] or chunk.emails[row] or "")
+    except DestinationError as error:
+        single.recording = True
+        if not delivery.stopping.stops(error):
+            delivery.stopping.missed(error)
+        return
+    single.recording = True
+    delivery.stopping.answered()
+    email = None if contact is None else contact.get("Email")
+    if isinstance(email, str) and email:
+        chunk.emails[row] = email.lower()
+        delivery.found.add(row)
+        delivery.plan_contacts([row])
+        return
+    outcome, reason = (Outcome.DELIVERED, CONTACT_GONE) if contact is None else (Outcome.REJECTED, NO_ADDRESS)
+    blocks = [
+        delivery.progress.settle(Operation.LEAVE, [row], outcome, single.call, column=column, reason=reason)
+        for column in chunk.due_leaves(row)
+    ]
+    blocks += delivery.progress.reject_due_joins([row], single.call, reason)
+    await delivery.flusher.write(blocks)
+
+
+def _operation(single: Single) -> Operation:
+    return Operation.JOIN if single.kind is SingleKind.JOIN else Operation.LEAVE

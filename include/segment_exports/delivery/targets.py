@@ -1,0 +1,69 @@
+"""The lists that a chunk's keys stand for, found or made before its first contact is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segment_exports.autopilot.lists import ListProblemError, ListRegistry, ensure_lists
+from segment_exports.delivery.chunk import is_due
+from segment_exports.errors import StagingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    import numpy.typing as npt
+
+    from segment_exports.delivery.chunk import Chunk
+    from segment_exports.delivery.chunk_delivery import ChunkDelivery
+    from segment_exports.delivery.job import ChunkJob
+
+
+def require_targets(job: ChunkJob, chunk: Chunk) -> None:
+    """Refuse a chunk that names a list which the job has no target for.
+
+    :raises StagingError: naming those lists.
+    """
+    known = {target.title for target in job.lists}
+    unknown = [title for title in chunk.titles[: chunk.unsubscribe] if title not in known]
+    if unknown:
+        raise StagingError(f"the chunk names lists that the export does not have: {', '.join(unknown)}")
+
+
+async def find_list_ids(delivery: ChunkDelivery, now: Callable[[], datetime]) -> dict[str, str]:
+    """Return the ids of the chunk's lists by title; those to be joined are made if need be.
+
+    Memberships that would only be sent again for contacts made anew are left out where their list is
+    not there any more.
+
+    :raises ListProblemError: a list has vanished, is double, or is not ours.
+    """
+    chunk, job = delivery.chunk, delivery.job
+    targets = {target.title: target for target in job.lists}
+    titles = chunk.titles[: chunk.unsubscribe]
+    if not titles:
+        return {}
+    ids = await ensure_lists(
+        delivery.client,
+        [targets[title] for title in titles],
+        ListRegistry(job.account),
+        make=[titles[column] for column in _columns(chunk.is_planned_join)],
+        now=now,
+        sleep=delivery.sleep,
+    )
+    chunk.forget_lists([column for column, title in enumerate(titles) if title not in ids])
+    left = [titles[column] for column in _columns(is_due(chunk.leave[:, : chunk.unsubscribe]))]
+    vanished = [title for title in left if title not in ids]
+    if vanished:
+        raise ListProblemError(
+            f"contacts are to leave lists that the account does not have: {', '.join(vanished)}"
+        )
+    return ids
+
+
+def _columns(states: npt.NDArray[np.bool_]) -> list[int]:
+    """Return the columns in which any row is set."""
+    found: list[int] = np.flatnonzero(np.any(states, axis=0)).tolist()
+    return found

@@ -1,0 +1,104 @@
+"""Errors a user can act on.
+
+Every message says what was found, where, and what is allowed; none holds personal data or a key, so
+that it may be logged, shown in Airflow's UI and written to the run report.
+"""
+
+from __future__ import annotations
+
+
+class SegmentExportError(Exception):
+    """Base of every error of the core. Its text is meant for the user."""
+
+
+class DefinitionError(SegmentExportError):
+    """An export definition is broken: the text names the file, the key and what is allowed."""
+
+
+class SourceError(SegmentExportError):
+    """The source can't be read as it is: a missing table, a broken file, an unknown attribute."""
+
+
+class SourceNotReadyError(SourceError):
+    """The snapshot asked for is not there or not whole yet; it may be later."""
+
+
+class RefreshMissedError(SourceError):
+    """The refresh failed, or did not end within the run's patience: another look would not help."""
+
+
+class StagingError(SegmentExportError):
+    """A file between the steps is missing or does not hold what it must."""
+
+
+class LedgerError(SegmentExportError):
+    """The ledger can't be trusted: lost, or written with another secret."""
+
+
+class LeaseHeldError(SegmentExportError):
+    """Another living run of this export delivers at the moment."""
+
+
+class RunSupersededError(SegmentExportError):
+    """A newer run of this export has planned since; this one must not send any more."""
+
+
+class LimitExceededError(SegmentExportError):
+    """More profiles than the limit of the definition allows."""
+
+
+class GuardTrippedError(SegmentExportError):
+    """A guard of the definition stops the run; the text gives the figures."""
+
+
+class DestinationError(SegmentExportError):
+    """Base of what can go wrong at the destination.
+
+    ``status`` is the HTTP status and ``detail`` the destination's own words (without personal data), if
+    there were any.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, detail: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.detail = detail
+
+
+class AgreementMissingError(DestinationError):
+    """Nobody agreed to the transfer of data on the connection, or its text has changed since."""
+
+
+class ConnectionDisabledError(DestinationError):
+    """The connection is disabled: nothing may be sent."""
+
+
+class ConnectionFieldError(DestinationError):
+    """A field of the connection is malformed; the text names it and says what it may be."""
+
+
+class CredentialsRefusedError(DestinationError):
+    """The key is wrong or was revoked (401): the run stops at once; rotate the key and clear the task."""
+
+
+class RequestRefusedError(DestinationError):
+    """The destination refuses this request as it is (400 and other 4xx): never retried."""
+
+
+class NotFoundError(DestinationError):
+    """The contact or list does not exist (404). ``empty_body`` tells "not a member" from the rest."""
+
+    def __init__(self, message: str, *, empty_body: bool = False, detail: str | None = None) -> None:
+        super().__init__(message, status=404, detail=detail)
+        self.empty_body = empty_body
+
+
+class ThrottledError(DestinationError):
+    """The account's rate was exceeded (429) until the deadline for waiting."""
+
+
+class DestinationUnreachableError(DestinationError):
+    """No connection could be made: the request was certainly not done."""
+
+
+class OutcomeUnknownError(DestinationError):
+    """Time-out, broken connection, 5xx or an unreadable answer after sending: it may have been done."""

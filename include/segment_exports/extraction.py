@@ -1,0 +1,134 @@
+"""From a source to ``profiles/<segment>.parquet``: what one extract task does."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from segment_exports.segment_checks import check_rows
+from segment_exports.sources import PREVIOUS_CUSTOMER_ID
+from segment_exports.staging import RunFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow.parquet as pq
+
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.sources import ReadUnit, Source
+
+log = logging.getLogger(__name__)
+
+ROWS_PER_GROUP = 65_536
+BYTES_HELD = 48 * 1024 * 1024
+"""Rows wait in memory until a row group is full, or until all segments of the unit hold this much."""
+
+PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd", "use_dictionary": False, "write_statistics": False}
+
+
+def extract_unit(
+    source: Source,
+    unit: ReadUnit,
+    definition: ExportDefinition,
+    files: RunFiles,
+    *,
+    sample: int | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Any]:
+    """Read one unit and write a Parquet file per segment, with one string column per attribute.
+
+    Every attribute of the definition is a column, in its order; ``PreviousCustomerId`` is null where the
+    source has none. Memory doesn't grow with the number of profiles. With ``sample`` only the first rows
+    of each segment are kept, and none counts as whole; else each is held against
+    :func:`.segment_checks.check_rows`.
+
+    :return: what is also written to ``extract/<unit>.json``:
+        ``{"unit", "segments": {name: {"read", "snapshot", "whole"}}, "seconds"}``.
+    :raises SourceError: the source can't be read; then nothing is written.
+    """
+    started, checks = clock(), definition.source.checks
+    schema = pa.schema([pa.field(name, pa.string()) for name in definition.attributes])
+    with ExitStack() as stack:
+        writers = {
+            segment: _ProfileWriter(
+                stack.enter_context(
+                    files.store.parquet_writer(RunFiles.profiles(segment), schema, **PARQUET_OPTIONS)
+                ),
+                sample,
+            )
+            for segment in unit.segments
+        }
+        _copy(source, unit, definition.attributes, writers)
+        for segment, writer in writers.items():
+            writer.flush()
+            if sample is None and (doubt := check_rows(segment, writer.rows, unit.detail, checks)):
+                log.warning("%s", doubt)
+    summary = {
+        "unit": unit.name,
+        "segments": {
+            segment: {"read": writer.rows, "snapshot": unit.snapshots[segment], "whole": sample is None}
+            for segment, writer in writers.items()
+        },
+        "seconds": round(clock() - started, 3),
+    }
+    files.store.write_json(RunFiles.extract(unit.name), summary)
+    return summary
+
+
+def _copy(
+    source: Source, unit: ReadUnit, attributes: Sequence[str], writers: Mapping[str, _ProfileWriter]
+) -> None:
+    for segment, batch in source.read(unit, attributes):
+        writers[segment].add(batch)
+        if sum(writer.held_bytes for writer in writers.values()) > BYTES_HELD:
+            for writer in writers.values():
+                writer.flush()
+        if all(writer.is_full for writer in writers.values()):
+            return
+
+
+class _ProfileWriter:
+    """Gathers batches of one segment into row groups."""
+
+    def __init__(self, parquet: pq.ParquetWriter, most_rows: int | None) -> None:
+        self.rows = 0
+        self.held_bytes = 0
+        self._parquet = parquet
+        self._most_rows = most_rows
+        self._held: list[pa.RecordBatch] = []
+        self._held_rows = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a sample was asked for and is complete."""
+        return self._most_rows is not None and self.rows >= self._most_rows
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take a batch; whole row groups are written."""
+        if self._most_rows is not None:
+            batch = batch.slice(0, self._most_rows - self.rows)
+        if not batch.num_rows:
+            return
+        self._held.append(_with_every_column(batch, self._parquet.schema))
+        self.rows += batch.num_rows
+        self._held_rows += batch.num_rows
+        self.held_bytes += batch.nbytes
+        if self._held_rows >= ROWS_PER_GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held."""
+        if self._held:
+            self._parquet.write_table(pa.Table.from_batches(self._held), row_group_size=ROWS_PER_GROUP)
+        self._held, self._held_rows, self.held_bytes = [], 0, 0
+
+
+def _with_every_column(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    if PREVIOUS_CUSTOMER_ID not in batch.schema.names:
+        nulls = pa.nulls(batch.num_rows, pa.string())
+        batch = batch.append_column(pa.field(PREVIOUS_CUSTOMER_ID, pa.string()), nulls)
+    return pa.RecordBatch.from_arrays([batch.column(name) for name in schema.names], schema=schema)

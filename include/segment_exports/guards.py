@@ -1,0 +1,57 @@
+"""Guards: shares above which a run stops before anything is sent, because its input looks wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from segment_exports.definition import Guards
+    from segment_exports.plan import PlannedList
+
+
+def tripped_guards(
+    guards: Guards, *, invalid: int, read: int, lists: Iterable[PlannedList], emptied: Iterable[PlannedList]
+) -> tuple[str, ...]:
+    """Return a sentence with the figures for each guard that trips.
+
+    :param invalid: profiles refused before sending, of ``read`` profiles.
+    :param lists: what the plan does to each list.
+    :param emptied: lists whose segments brought no row although the ledger holds members of them.
+    """
+    return (
+        *_invalid(guards, invalid, read),
+        *(text for planned in lists for text in _list(guards, planned)),
+        *(
+            f"list {planned.title}: its segments brought no profile, but {planned.held} members are on it; "
+            f"a segment that is suddenly empty never empties a list"
+            for planned in emptied
+        ),
+    )
+
+
+def _invalid(guards: Guards, invalid: int, read: int) -> Iterator[str]:
+    if read and invalid / read > guards.stop_above_invalid:
+        yield (
+            f"{invalid} of {read} profiles are invalid ({invalid / read:.1%}); "
+            f"guards.stop_above_invalid allows {guards.stop_above_invalid:.1%}. "
+            f"refused.csv of this run names each with its reason"
+        )
+
+
+def _list(guards: Guards, planned: PlannedList) -> Iterator[str]:
+    """A list that never had all its members is being filled: then additions are no surprise."""
+    if planned.held == 0:
+        return
+    added = planned.added if planned.filled else 0
+    for what, count, allowed, name in (
+        ("added", added, guards.stop_above_added, "stop_above_added"),
+        ("removed", planned.leaves, guards.stop_above_removed, "stop_above_removed"),
+    ):
+        share = count / planned.held
+        if count > guards.min_count and share > allowed:
+            yield (
+                f"list {planned.title}: {count} of {planned.held} members would be {what} ({share:.1%}); "
+                f"guards.{name} allows {allowed:.1%}"
+            )

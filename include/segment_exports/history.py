@@ -1,0 +1,120 @@
+"""History as data: one Parquet file per run in two datasets that anyone can query.
+
+``history/runs/`` has one row per run, ``history/operations/`` one per operation on a contact. The
+columns are documented in ``docs/history.md``; both stay when runs are purged, and hold hashes only.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from segment_exports.keyed_hash import HASH_TYPE
+from segment_exports.schemas import TIMESTAMP
+from segment_exports.staging import folder_name
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from segment_exports.report import RunReport
+    from segment_exports.staging import Store
+
+OPERATIONS = pa.schema(
+    [
+        ("export", pa.string()),
+        ("account", pa.string()),
+        ("run_id", pa.string()),
+        ("email_hash", HASH_TYPE),
+        ("operation", pa.string()),
+        ("list", pa.string()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("http_status", pa.int16()),
+        ("attempts", pa.int16()),
+        ("chunk", pa.int32()),
+        ("contact_id", pa.string()),
+        ("recorded_at", TIMESTAMP),
+    ]
+)
+RUNS = pa.schema(
+    [
+        ("export", pa.string()),
+        ("account", pa.string()),
+        ("run_id", pa.string()),
+        ("settled_at", TIMESTAMP),
+        ("snapshot", pa.string()),
+        ("state", pa.string()),
+        ("red", pa.bool_()),
+        ("profiles_read", pa.int64()),
+        ("invalid", pa.int64()),
+        ("withheld", pa.int64()),
+        ("contacts", pa.int64()),
+        ("unchanged", pa.int64()),
+        ("delivered", pa.int64()),
+        ("rejected", pa.int64()),
+        ("suppressed", pa.int64()),
+        ("failed", pa.int64()),
+        ("not_sent", pa.int64()),
+        ("requests", pa.int64()),
+        ("throttled", pa.int64()),
+        ("seconds", pa.float64()),
+        ("report", pa.string()),
+    ]
+)
+
+
+def operations_file(run_id: str, fence: int) -> str:
+    """Return the file of one settled plan, relative to the export."""
+    return f"history/operations/{fence:010d}-{folder_name(run_id)}.parquet"
+
+
+def operation_rows(
+    chunk: pa.Table, outcomes: pa.Table, *, export: str, account: str, run_id: str, number: int
+) -> pa.Table:
+    """Return the history rows (schema OPERATIONS) of one chunk."""
+    size = len(outcomes)
+    return pa.table(
+        {
+            "export": pa.repeat(export, size),
+            "account": pa.repeat(account, size),
+            "run_id": pa.repeat(run_id, size),
+            "email_hash": chunk["email_hash"].take(outcomes["row"]),
+            "operation": outcomes["operation"],
+            "list": outcomes["list"],
+            "outcome": outcomes["outcome"],
+            "reason": outcomes["reason"],
+            "http_status": outcomes["http_status"],
+            "attempts": outcomes["attempts"],
+            "chunk": pa.repeat(pa.scalar(number, pa.int32()), size),
+            "contact_id": outcomes["contact_id"],
+            "recorded_at": outcomes["at"],
+        },
+        schema=OPERATIONS,
+    )
+
+
+def write_run(export: Store, report: RunReport, settled_at: datetime) -> None:
+    """Write or replace the row of one run."""
+    row = {
+        "export": report.export,
+        "account": report.account,
+        "run_id": report.run_id,
+        "settled_at": settled_at,
+        "snapshot": report.snapshot,
+        "state": report.state.value,
+        "red": report.red,
+        "profiles_read": report.profiles.read,
+        "invalid": report.profiles.invalid,
+        "withheld": report.profiles.withheld,
+        "contacts": report.contacts.total,
+        **{name: count for name, count in report.contacts if name != "total"},
+        "requests": report.requests.total,
+        "throttled": report.requests.throttled,
+        "seconds": report.seconds.run,
+        "report": json.dumps(report.model_dump(mode="json"), ensure_ascii=False),
+    }
+    name = f"history/runs/{folder_name(report.run_id)}.parquet"
+    with export.parquet_writer(name, RUNS) as writer:
+        writer.write_table(pa.Table.from_pylist([row], schema=RUNS))

@@ -1,0 +1,203 @@
+"""The ledger: what the destination is known to hold for an export, per contact, as keyed hashes.
+
+One Parquet file per settled run, ``ledger/<account>/<sequence>-<run>.parquet``; the highest sequence
+counts, and the sequence is the fence of the lease that the run planned under. What is true of the
+whole ledger (:class:`LedgerInfo`) lies in the file's own metadata, so both are written in one step.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from segment_exports.errors import LedgerError
+from segment_exports.schemas import LEDGER
+from segment_exports.staging import Store, folder_name, folder_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow.parquet as pq
+
+_METADATA_KEY = b"segment_exports.ledger"
+_KEPT = 5
+
+
+class LedgerInfo(BaseModel):
+    """What holds for a ledger as a whole.
+
+    ``snapshots`` names per segment the newest snapshot that was delivered (ISO 8601, UTC). ``lists``
+    are all list titles with their ids, also those that the definition no longer names; an id is
+    empty in field mode. ``members`` counts the memberships held per list. ``filled`` are the lists
+    that were once read whole and got all their members: only then do many additions look wrong.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    export: str
+    account: str
+    sequence: int
+    run_id: str
+    written_at: str
+    secret_fingerprint: str
+    mapping_fingerprint: str
+    membership: str
+    snapshots: dict[str, str]
+    lists: dict[str, str]
+    members: dict[str, int]
+    addresses: int
+    filled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """One ledger file; ``info`` is None for the empty ledger before the first run."""
+
+    store: Store
+    name: str | None
+    info: LedgerInfo | None
+
+    @property
+    def sequence(self) -> int:
+        """Sequence of the file; 0 for the empty ledger."""
+        return self.info.sequence if self.info else 0
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Titles of the lists that the ledger may hold memberships of."""
+        return tuple(self.info.lists) if self.info else ()
+
+    @contextmanager
+    def opened(self) -> Iterator[pq.ParquetFile | None]:
+        """Open the file for reading; None for the empty ledger."""
+        if self.name is None:
+            yield None
+            return
+        with self.store.parquet_file(self.name) as file:
+            yield file
+
+
+class LedgerFolder:
+    """All ledgers of one export and one account."""
+
+    def __init__(self, export: Store, export_name: str, account: str) -> None:
+        """``account`` is the id of the destination's connection."""
+        self._export = export
+        self._store = export.sub(f"ledger/{folder_name(account)}")
+        self._export_name = export_name
+        self._account = account
+
+    def latest(self) -> Ledger:
+        """Return the ledger with the highest sequence, or the empty one."""
+        names = self._names()
+        return self._open(names[-1]) if names else Ledger(self._store, None, None)
+
+    def with_sequence(self, sequence: int) -> Ledger:
+        """Return the ledger of one sequence; 0 is the empty ledger.
+
+        :raises LedgerError: it is not there (any more).
+        """
+        if sequence == 0:
+            return Ledger(self._store, None, None)
+        for name in self._names():
+            if _sequence(name) == sequence:
+                return self._open(name)
+        raise LedgerError(
+            f"ledger {sequence} of export {self._export_name} for account {self._account} is missing "
+            f"in {self._store.root}; trigger a run with full_resync to compare with an empty ledger"
+        )
+
+    def is_lost(self) -> bool:
+        """Tell whether an earlier run wrote a ledger and none is there now."""
+        return not self._names() and self._export.exists(self._marker)
+
+    @contextmanager
+    def writing(self, info: LedgerInfo) -> Iterator[LedgerWriter]:
+        """Write a ledger; it appears whole or not at all. All older ones but the last few are deleted.
+
+        ``members`` and ``addresses`` of ``info`` are counted from what is written.
+        """
+        name = f"{info.sequence:010d}-{folder_name(info.run_id)}.parquet"
+        with self._store.parquet_writer(name, LEDGER, compression="zstd") as file:
+            writer = LedgerWriter(file, info)
+            yield writer
+            counts = {"members": dict(writer.members), "addresses": writer.addresses}
+            told = writer.info.model_copy(update=counts)
+            file.add_key_value_metadata({_METADATA_KEY: told.model_dump_json().encode()})
+        # After the ledger: a crash in between must not look like a loss.
+        self._export.create(self._marker, b"")
+        for old in self._names()[:-_KEPT]:
+            self._store.remove(old)
+
+    @property
+    def _marker(self) -> str:
+        # Outside the ledger's folder: who deletes that folder must not make a loss look like a first run.
+        return f"accounts/{folder_name(self._account)}.has-ledger"
+
+    def _names(self) -> list[str]:
+        return [name for name in self._store.names() if name.endswith(".parquet")]
+
+    def _open(self, name: str) -> Ledger:
+        try:
+            with self._store.parquet_file(name) as file:
+                told = (file.metadata.metadata or {})[_METADATA_KEY]
+            return Ledger(self._store, name, LedgerInfo.model_validate_json(told))
+        except (pa.ArrowInvalid, KeyError, ValueError) as error:
+            raise LedgerError(
+                f"{self._store.path(name)} is no readable ledger ({type(error).__name__}). Restore it from a "
+                f"backup, or move it away: then the one before it counts, and what was delivered since is "
+                f"sent again"
+            ) from error
+
+
+class LedgerWriter:
+    """Appends rows in the order of their hash and counts what is told of the ledger as a whole.
+
+    ``info`` may be replaced until the last row is written.
+    """
+
+    def __init__(self, file: pq.ParquetWriter, info: LedgerInfo) -> None:
+        self._file = file
+        self.info = info
+        self.members: Counter[str] = Counter()
+        self.addresses = 0
+
+    def write(self, rows: pa.Table) -> None:
+        """Append rows of the schema LEDGER."""
+        if not len(rows):
+            return
+        self._file.write_table(rows)
+        for entry in pc.value_counts(pc.list_flatten(rows["member_of"])).to_pylist():
+            self.members[entry["values"]] += entry["counts"]
+        self.addresses += int(pc.sum(counts_as_address(rows)).as_py() or 0)
+
+
+def counts_as_address(ledger: pa.Table) -> pa.ChunkedArray:
+    """Tell per row whether the destination holds the contact or may do so: then it counts to the limit."""
+    return pc.or_(
+        pc.or_(pc.is_valid(ledger["payload_hash"]), pc.is_valid(ledger["contact_id"])),
+        pc.is_valid(ledger["uncertain_run"]),
+    )
+
+
+def newest_ledgers(export: Store, export_name: str) -> list[Ledger]:
+    """Return the ledger that counts for each account that an export was ever delivered to."""
+    accounts = (folder_text(name) for name in export.names("ledger"))
+    ledgers = (LedgerFolder(export, export_name, account).latest() for account in accounts)
+    return [ledger for ledger in ledgers if ledger.info is not None]
+
+
+def newest_sequence(export: Store) -> int:
+    """Return the highest sequence of any ledger of an export, whatever its account; 0 if there is none."""
+    names = (name for account in export.names("ledger") for name in export.names(f"ledger/{account}"))
+    return max((_sequence(name) for name in names if name.endswith(".parquet")), default=0)
+
+
+def _sequence(name: str) -> int:
+    return int(name.split("-", 1)[0])

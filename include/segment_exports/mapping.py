@@ -1,0 +1,260 @@
+"""Profiles of all segments become contacts: one row per address, judged, merged and rendered.
+
+The profiles are streamed once. Each batch is converted and rendered column by column, and its rows
+are scattered over shards by their email hash; then each shard is judged and merged by itself. So
+memory holds one batch or one shard, whatever the number of profiles.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from segment_exports.errors import DefinitionError, StagingError
+from segment_exports.merging import ROWS, merge_shard
+from segment_exports.profile_batch import ProfileMapper
+from segment_exports.row_groups import writing_row_groups
+from segment_exports.schemas import CONTACTS, INVALID, WITHHELD
+from segment_exports.shards import ShardedRows, shard_bits
+from segment_exports.sources import PREVIOUS_CUSTOMER_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.keyed_hash import KeyedHasher
+    from segment_exports.merging import MergedShard
+    from segment_exports.profile_batch import MappedBatch
+    from segment_exports.staging import RunFiles
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MapSummary:
+    """What became of the profiles of a run; :meth:`to_json` is the content of ``map.json``.
+
+    ``read``, ``invalid``, ``withheld`` and the two kinds of merged rows count profiles.
+    ``invalid_reasons`` counts them per (contact field, reason), ``withheld_addresses`` counts addresses
+    per reason, ``empty_values`` per contact field the profiles that had nothing to send,
+    ``recency_unreadable`` the profiles whose recency attribute is neither a date nor a number.
+    """
+
+    segments_read: dict[str, int]
+    segment_contacts: dict[str, int]
+    invalid: int
+    withheld: int
+    merged_same_customer: int
+    merged_same_address: int
+    contacts: int
+    invalid_reasons: Counter[tuple[str, str]]
+    withheld_addresses: Counter[str]
+    empty_values: Counter[str]
+    recency_unreadable: int
+    seconds: float
+
+    @property
+    def read(self) -> int:
+        """Profiles read, over all segments."""
+        return sum(self.segments_read.values())
+
+    @property
+    def merged(self) -> int:
+        """Rows folded into another row's contact."""
+        return self.merged_same_customer + self.merged_same_address
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as JSON values."""
+        return {
+            "profiles": {
+                "read": self.read,
+                "invalid": self.invalid,
+                "withheld": self.withheld,
+                "merged": self.merged,
+                "merged_same_customer": self.merged_same_customer,
+                "merged_same_address": self.merged_same_address,
+                "contacts": self.contacts,
+            },
+            "segments": {
+                name: {"read": read, "contacts": self.segment_contacts[name]}
+                for name, read in self.segments_read.items()
+            },
+            "invalid_reasons": [
+                {"field": field, "reason": reason, "profiles": count}
+                for (field, reason), count in self.invalid_reasons.most_common()
+            ],
+            "withheld_addresses": dict(self.withheld_addresses.most_common()),
+            "empty_values": dict(self.empty_values),
+            "recency_unreadable": self.recency_unreadable,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class PieceSizes:
+    """Rows that are held at once. They change speed and memory, never the outcome."""
+
+    batch: int = 16_384
+    shard: int = 16_384
+
+
+def map_profiles(
+    definition: ExportDefinition,
+    files: RunFiles,
+    hasher: KeyedHasher,
+    *,
+    segments: Sequence[str] | None = None,
+    erased: frozenset[bytes] = frozenset(),
+    sizes: PieceSizes = PieceSizes(),
+    clock: Callable[[], float] = time.monotonic,
+) -> MapSummary:
+    """Write ``contacts.parquet``, ``invalid.parquet``, ``withheld.parquet`` and ``map.json``.
+
+    :param segments: the segments to take; all of the definition by default. Their order is always the
+        definition's.
+    :param erased: keyed hashes of addresses and customer ids of erased people.
+    :raises DefinitionError: ``segments`` names one that the definition doesn't have.
+    :raises StagingError: profiles of a segment are missing or lack an attribute.
+    """
+    begun = clock()
+    chosen = _chosen(definition, segments)
+    counts = _Counts(chosen)
+    with ShardedRows(ROWS, shard_bits(_count_profiles(files, chosen), sizes.shard)) as shards:
+        _scatter(ProfileMapper(definition, hasher, erased), definition, files, shards, sizes, counts)
+        _merge(shards, files, hasher, counts)
+    summary = counts.summary(clock() - begun)
+    files.store.write_json(files.MAP, summary.to_json())
+    log.info(
+        "%s: mapped %s profiles to %s contacts; %s invalid, %s withheld, %s merged",
+        definition.name,
+        summary.read,
+        summary.contacts,
+        summary.invalid,
+        summary.withheld,
+        summary.merged,
+    )
+    return summary
+
+
+class _Counts:
+    """Counts of a run under way."""
+
+    def __init__(self, segments: Sequence[str]) -> None:
+        self.segments = segments
+        self.read = dict.fromkeys(segments, 0)
+        self.invalid_reasons: Counter[tuple[str, str]] = Counter()
+        self.empty_values: Counter[str] = Counter()
+        self.recency_unreadable = 0
+        self.withheld = 0
+        self.withheld_addresses: Counter[str] = Counter()
+        self.merged_same_customer = 0
+        self.merged_same_address = 0
+        self.contacts = 0
+        self.in_segment = np.zeros(len(segments), dtype=np.int64)
+
+    def add_batch(self, segment: str, batch: MappedBatch, rows: int) -> None:
+        self.read[segment] += rows
+        columns = (batch.invalid.column(name).to_pylist() for name in ("field", "reason"))
+        self.invalid_reasons.update(zip(*columns, strict=True))
+        self.empty_values.update(batch.empty_values)
+        self.recency_unreadable += batch.recency_unreadable
+
+    def add_shard(self, shard: MergedShard) -> None:
+        self.withheld += shard.withheld_rows
+        self.withheld_addresses.update(shard.withheld.column("reason").to_pylist())
+        self.merged_same_customer += shard.merged_same_customer
+        self.merged_same_address += shard.merged_same_address
+        self.contacts += len(shard.contacts)
+        self.in_segment += shard.in_segment
+
+    def summary(self, seconds: float) -> MapSummary:
+        summary = MapSummary(
+            segments_read=self.read,
+            segment_contacts=dict(zip(self.segments, self.in_segment.tolist(), strict=True)),
+            invalid=self.invalid_reasons.total(),
+            withheld=self.withheld,
+            merged_same_customer=self.merged_same_customer,
+            merged_same_address=self.merged_same_address,
+            contacts=self.contacts,
+            invalid_reasons=self.invalid_reasons,
+            withheld_addresses=self.withheld_addresses,
+            empty_values=self.empty_values,
+            recency_unreadable=self.recency_unreadable,
+            seconds=seconds,
+        )
+        known = summary.invalid + summary.withheld + summary.merged + summary.contacts
+        if summary.read != known:
+            raise StagingError(f"{summary.read} profiles were read, but the fate of {known} is known")
+        return summary
+
+
+def _chosen(definition: ExportDefinition, segments: Sequence[str] | None) -> list[str]:
+    unknown = sorted(set(segments or ()) - set(definition.segment_names))
+    if unknown:
+        raise DefinitionError(
+            f"{definition.name} has no segment {', '.join(unknown)}; "
+            f"it has {', '.join(definition.segment_names)}"
+        )
+    return [name for name in definition.segment_names if segments is None or name in segments]
+
+
+def _count_profiles(files: RunFiles, segments: Sequence[str]) -> int:
+    rows = 0
+    for name in segments:
+        with files.store.parquet_file(files.profiles(name)) as file:
+            rows += file.metadata.num_rows
+    return rows
+
+
+def _scatter(
+    mapper: ProfileMapper,
+    definition: ExportDefinition,
+    files: RunFiles,
+    shards: ShardedRows,
+    sizes: PieceSizes,
+    counts: _Counts,
+) -> None:
+    with writing_row_groups(files.store, files.INVALID, INVALID) as invalid:
+        for place, segment in enumerate(counts.segments):
+            for profiles in _read(definition, files, segment, sizes.batch):
+                first_row = counts.read[segment] + 1
+                batch = mapper.map(profiles, segment=segment, place=place, first_row=first_row)
+                counts.add_batch(segment, batch, len(profiles))
+                invalid.add(batch.invalid)
+                shards.add(batch.rows)
+                pa.default_memory_pool().release_unused()
+
+
+def _merge(shards: ShardedRows, files: RunFiles, hasher: KeyedHasher, counts: _Counts) -> None:
+    with (
+        writing_row_groups(files.store, files.CONTACTS, CONTACTS) as contacts,
+        writing_row_groups(files.store, files.WITHHELD, WITHHELD) as withheld,
+    ):
+        for rows in shards.shards():
+            shard = merge_shard(rows, counts.segments, hasher)
+            counts.add_shard(shard)
+            contacts.add(shard.contacts)
+            withheld.add(shard.withheld)
+            pa.default_memory_pool().release_unused()
+
+
+def _read(definition: ExportDefinition, files: RunFiles, segment: str, rows: int) -> Iterator[pa.RecordBatch]:
+    path = files.profiles(segment)
+    with files.store.parquet_file(path) as file:
+        names = set(file.schema_arrow.names)
+        missing = [name for name in definition.attributes if name not in {*names, PREVIOUS_CUSTOMER_ID}]
+        if missing:
+            raise StagingError(
+                f"{files.store.path(path)} has no column {', '.join(missing)}, which the definition "
+                "needs; clear the extract task"
+            )
+        columns = [name for name in definition.attributes if name in names]
+        schema = pa.schema([pa.field(name, pa.string()) for name in columns])
+        for batch in file.iter_batches(rows, columns=columns, use_threads=False):
+            yield batch.select(columns).cast(schema)

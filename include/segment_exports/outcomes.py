@@ -1,0 +1,36 @@
+"""What can happen to a contact and to one operation on it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Operation(StrEnum):
+    """One thing done to a contact. Receipts and ledger hold outcomes per operation."""
+
+    UPSERT = "upsert"
+    JOIN = "join"
+    LEAVE = "leave"
+
+
+class Outcome(StrEnum):
+    """Outcome of a contact or of one operation, from best to worst (design: the worst one counts)."""
+
+    UNCHANGED = "unchanged"
+    DELIVERED = "delivered"
+    SUPPRESSED = "suppressed"
+    REJECTED = "rejected"
+    NOT_SENT = "not_sent"
+    FAILED = "failed"
+
+    @property
+    def severity(self) -> int:
+        """Rank for "the worst operation decides the contact": higher is worse."""
+        return _SEVERITY[self]
+
+
+_SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
+
+UNSUBSCRIBE = "@unsubscribe"
+"""Reserved list key in a chunk's ``leaves``: unsubscribe the contact (permission withdrawn). No title
+of a list may be equal to it."""

@@ -1,0 +1,77 @@
+"""Who may not be exported: no permission, or erased.
+
+Rows are judged one by one here; :mod:`segment_exports.merging` lets the strictest row of an address
+decide for all of them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.keyed_hash import HASH_TYPE
+from segment_exports.previous_ids import split_previous_ids
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from segment_exports.definition import Permission
+    from segment_exports.keyed_hash import KeyedHasher
+
+    Verdicts = npt.NDArray[np.int8]
+
+
+class Withholding(StrEnum):
+    """Why an address is withheld, from weak to strong. The texts are stable: they stand in reports."""
+
+    PERMISSION_EMPTY = "permission_empty"
+    PERMISSION_REFUSED = "permission_refused"
+    ERASED = "erased"
+
+    @property
+    def verdict(self) -> int:
+        """Number of this reason in a column of verdicts; 0 means that nothing speaks against a row."""
+        return list(Withholding).index(self) + 1
+
+
+def judge_permission(values: pa.StringArray, permission: Permission) -> Verdicts:
+    """Return a verdict per row: 0 where the attribute holds one of the allowed values.
+
+    Blanks around a value and its case don't count; anything else that isn't equal is a refusal.
+    """
+    allowed = pa.array([value.strip().lower() for value in permission.equals], pa.string())
+    given = pc.utf8_lower(pc.utf8_trim_whitespace(values.fill_null("")))
+    granted = np.asarray(pc.is_in(given, value_set=allowed))
+    empty = np.asarray(pc.equal(given, ""))
+    refused = np.where(empty, Withholding.PERMISSION_EMPTY.verdict, Withholding.PERMISSION_REFUSED.verdict)
+    return np.where(granted, 0, refused).astype(np.int8)
+
+
+class ErasedPeople:
+    """The tombstones of erased people: keyed hashes of their addresses and customer ids."""
+
+    def __init__(self, hashes: frozenset[bytes], hasher: KeyedHasher) -> None:
+        self._hashes = pa.array(sorted(hashes), HASH_TYPE)
+        self._hasher = hasher
+
+    def judge(
+        self, email_hashes: pa.FixedSizeBinaryArray, customers: pa.StringArray, previous: pa.StringArray
+    ) -> Verdicts:
+        """Return a verdict per row: erased where its address, CustomerId or a previous id has a tombstone."""
+        verdicts = np.zeros(len(email_hashes), dtype=np.int8)
+        if len(self._hashes) == 0:
+            return verdicts
+        earlier = split_previous_ids(previous)
+        found = np.asarray(self._known(email_hashes)) | np.asarray(
+            self._known(self._hasher.column(customers))
+        )
+        found[earlier.rows[np.asarray(self._known(self._hasher.column(earlier.ids)))]] = True
+        verdicts[found] = Withholding.ERASED.verdict
+        return verdicts
+
+    def _known(self, hashes: pa.FixedSizeBinaryArray) -> pa.BooleanArray:
+        return pc.is_in(hashes, value_set=self._hashes)

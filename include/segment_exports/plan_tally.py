@@ -1,0 +1,44 @@
+"""Counts of a plan over all hash ranges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+
+from segment_exports.memberships import to_matrix
+from segment_exports.outcomes import UNSUBSCRIBE
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Tally:
+    """Counts over all ranges; ``joins``, ``leaves`` and ``added`` are by list.
+
+    ``added`` counts those joins whose member the ledger doesn't hold: a join may be sent again.
+    ``nameless`` are rows of which only the contact's id is known, ``earlier_contacts`` those whose
+    customer was another contact before: both are looked up.
+    """
+
+    def __init__(self, titles: tuple[str, ...]) -> None:
+        self._titles = titles
+        self.joins, self.leaves, self.added = (np.zeros(len(titles), np.int64) for _ in range(3))
+        self.total = self.due = self.refused_before = self.suppressed_before = self.superseded = 0
+        self.over_limit = self.known_addresses = self.new_addresses = 0
+        self.upserts = self.unsubscribes = 0
+        self.bulk_places = self.field_rows = self.nameless = self.earlier_contacts = 0
+
+    def count_operations(self, changes: pa.Table) -> None:
+        """Add the operations of rows (schema CHUNK) that are to be sent."""
+        upsert = pc.is_valid(changes["payload"]).to_numpy()
+        joins, leaves = (to_matrix(changes[name], self._titles) for name in ("joins", "leaves"))
+        self.upserts += int(upsert.sum())
+        self.joins += joins.sum(axis=0)
+        self.leaves += leaves.sum(axis=0)
+        self.unsubscribes += int(to_matrix(changes["leaves"], (UNSUBSCRIBE,)).sum())
+        self.bulk_places += int(np.maximum(joins.sum(axis=1), upsert).sum())
+        self.field_rows += len(changes)
+        self.nameless += changes["email"].null_count
+        self.earlier_contacts += len(changes) - changes["previous_contact_id"].null_count

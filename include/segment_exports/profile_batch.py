@@ -1,0 +1,166 @@
+"""Turn a batch of profiles into rows to merge and rows that are refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.definition import FieldType
+from segment_exports.email_address import judge_emails, mask_email
+from segment_exports.field_values import Converted, convert
+from segment_exports.merging import ROWS, recency_key
+from segment_exports.payload import render_payloads
+from segment_exports.permission import ErasedPeople, judge_permission
+from segment_exports.schemas import INVALID
+from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.keyed_hash import KeyedHasher
+
+
+@dataclass(frozen=True)
+class MappedBatch:
+    """What became of a batch; ``rows`` follow :data:`segment_exports.merging.ROWS`.
+
+    ``empty_values`` counts per contact field the profiles that have nothing to send,
+    ``recency_unreadable`` those whose recency attribute is neither a date nor a number.
+    """
+
+    rows: pa.RecordBatch
+    invalid: pa.Table
+    empty_values: Counter[str]
+    recency_unreadable: int
+
+
+class ProfileMapper:
+    """Maps batches of profiles under one definition.
+
+    A row is refused for the first field, in the mapping's order, whose value can't be sent. Refused
+    rows with a good address go on, without a payload, if they speak against the address.
+    """
+
+    def __init__(self, definition: ExportDefinition, hasher: KeyedHasher, erased: frozenset[bytes]) -> None:
+        self._fields = definition.mapping.fields
+        self._permission = definition.permission
+        self._recency = definition.recency
+        self._hasher = hasher
+        self._erased = ErasedPeople(erased, hasher)
+
+    def map(self, profiles: pa.RecordBatch, *, segment: str, place: int, first_row: int) -> MappedBatch:
+        """Map one batch of a segment.
+
+        :param profiles: string columns, one per attribute of the definition (the previous ids may lack).
+        :param place: the segment's place among those of the run.
+        :param first_row: number of the batch's first row in the segment, from 1.
+        """
+        columns = dict(zip(profiles.schema.names, profiles.columns, strict=True))
+        values = self._convert(columns)
+        customers = _identifiers(columns[CUSTOMER_ID])
+        previous = _identifiers(columns.get(PREVIOUS_CUSTOMER_ID, pa.nulls(len(profiles), pa.string())))
+        refused = _first_refusal(values | {CUSTOMER_ID: customers, PREVIOUS_CUSTOMER_ID: previous})
+        emails = values[self._fields[0].target].values
+        hashes = self._hasher.column(emails)
+        verdicts = self._judge(columns, hashes, customers.values, previous.values)
+        recency = self._recency_keys(columns, len(profiles))
+        payloads = render_payloads(self._fields, [values[field.target].values for field in self._fields])
+        is_refused = refused.reasons.is_valid()
+        rows = pa.RecordBatch.from_arrays(
+            [
+                hashes,
+                emails,
+                customers.values,
+                previous.values,
+                pa.repeat(pa.scalar(place, pa.int16()), len(profiles)),
+                recency,
+                pa.array(verdicts),
+                pc.if_else(is_refused, None, payloads),
+            ],
+            schema=ROWS,
+        )
+        matters = pc.and_(emails.is_valid(), pc.or_(pc.invert(is_refused), pa.array(verdicts > 0)))
+        texts = columns[self._fields[0].attribute]
+        return MappedBatch(
+            rows=rows.filter(matters),
+            invalid=_invalid(refused, customers.values, texts, segment, first_row),
+            empty_values=Counter({target: one.empty for target, one in values.items()}),
+            recency_unreadable=self._unreadable(columns, recency),
+        )
+
+    def _convert(self, columns: Mapping[str, pa.StringArray]) -> dict[str, Converted]:
+        email, *others = self._fields
+        judged = judge_emails(columns[email.attribute])
+        values = {email.target: Converted(judged.emails, judged.refusals)}
+        return values | {field.target: convert(columns[field.attribute], field.type) for field in others}
+
+    def _judge(
+        self,
+        columns: Mapping[str, pa.StringArray],
+        hashes: pa.FixedSizeBinaryArray,
+        customers: pa.StringArray,
+        previous: pa.StringArray,
+    ) -> npt.NDArray[np.int8]:
+        verdicts = self._erased.judge(hashes, customers, previous)
+        if self._permission is None:
+            return verdicts
+        return np.maximum(verdicts, judge_permission(columns[self._permission.attribute], self._permission))
+
+    def _recency_keys(self, columns: Mapping[str, pa.StringArray], length: int) -> pa.DoubleArray:
+        if self._recency is None:
+            return pa.nulls(length, pa.float64())
+        return recency_key(columns[self._recency])
+
+    def _unreadable(self, columns: Mapping[str, pa.StringArray], keys: pa.DoubleArray) -> int:
+        if self._recency is None:
+            return 0
+        given = pc.not_equal(pc.utf8_trim_whitespace(columns[self._recency].fill_null("")), "")
+        return int(pc.sum(pc.and_(given, keys.is_null())).as_py() or 0)
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """Per row the field that is refused and why; both null where none is."""
+
+    fields: pa.StringArray
+    reasons: pa.StringArray
+
+
+def _first_refusal(columns: Mapping[str, Converted]) -> _Refused:
+    length = len(next(iter(columns.values())).refusals)
+    fields = reasons = pa.nulls(length, pa.string())
+    for target, column in columns.items():
+        if column.refusals.null_count < length:
+            first = pc.and_(column.refusals.is_valid(), reasons.is_null())
+            fields = pc.if_else(first, target, fields)
+            reasons = pc.if_else(first, column.refusals, reasons)
+    return _Refused(fields, reasons)
+
+
+def _identifiers(values: pa.StringArray) -> Converted:
+    return convert(pc.utf8_trim_whitespace(values), FieldType.STRING)
+
+
+def _invalid(
+    refused: _Refused, customers: pa.StringArray, emails: pa.StringArray, segment: str, first_row: int
+) -> pa.Table:
+    rows = np.flatnonzero(np.asarray(refused.reasons.is_valid()))
+    return pa.table(
+        [
+            pa.repeat(pa.scalar(segment), len(rows)),
+            pa.array(rows + first_row),
+            customers.take(pa.array(rows)),
+            refused.fields.take(pa.array(rows)),
+            refused.reasons.take(pa.array(rows)),
+            pa.array(map(mask_email, emails.take(pa.array(rows)).to_pylist()), pa.string()),
+        ],
+        schema=INVALID,
+    )

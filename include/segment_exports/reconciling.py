@@ -1,0 +1,124 @@
+"""Reconcile: read the lists' members back and correct the ledger where it drifted from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.errors import LedgerError
+from segment_exports.ledger import LedgerFolder
+from segment_exports.memberships import to_lists, to_matrix
+from segment_exports.schemas import LEDGER
+from segment_exports.sorted_tables import ROWS_PER_RANGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from segment_exports.lease import Lease
+    from segment_exports.ledger import Ledger
+    from segment_exports.staging import Store
+
+_SAMPLE = 5
+
+
+class DestinationReader(Protocol):
+    """What planning asks of the destination; it only reads."""
+
+    def member_ids(self, list_id: str) -> Iterable[Sequence[str]]:
+        """Return the contact ids of a list's members, page by page."""
+
+    def count_existing(self, contact_ids: Sequence[str]) -> int:
+        """Return how many of these contacts the destination still has."""
+
+
+def require_contacts_exist(ledger: Ledger, reader: DestinationReader) -> None:
+    """Read a handful of the ledger's contacts.
+
+    :raises LedgerError: none is there: another account, or one that was emptied.
+    """
+    ids = _sample_ids(ledger)
+    if ids and reader.count_existing(ids) == 0:
+        raise LedgerError(
+            f"none of {len(ids)} contacts that this export delivered exists at the destination any more. "
+            f"Is the key of another account on the connection? Nothing was sent. If the account was emptied, "
+            f"trigger a run with full_resync"
+        )
+
+
+def _sample_ids(ledger: Ledger) -> list[str]:
+    """Return a few contact ids from all over the ledger, always the same of the same ledger."""
+    with ledger.opened() as file:
+        if file is None or file.metadata.num_rows == 0:
+            return []
+        groups = np.unique(np.linspace(0, file.metadata.num_row_groups - 1, _SAMPLE).astype(int))
+        known = pa.concat_arrays(
+            [
+                file.read_row_group(int(group), columns=["contact_id"])["contact_id"]
+                .combine_chunks()
+                .drop_null()
+                for group in groups
+            ]
+        )
+    if not len(known):
+        return []
+    chosen = np.unique(np.linspace(0, len(known) - 1, _SAMPLE).astype(int))
+    return [str(one) for one in known.take(pa.array(chosen)).to_pylist()]
+
+
+def reconcile(
+    export: Store,
+    ledger: Ledger,
+    lease: Lease,
+    reader: DestinationReader,
+    list_ids: Mapping[str, str],
+    now: datetime,
+) -> dict[str, int]:
+    """Write a ledger whose memberships are those that the destination shows; return corrections by list.
+
+    Memberships that the ledger believed in and the destination doesn't show are due again; those of
+    unknown fate are settled. People whom others put on a list are left alone: they are not ours.
+
+    Memberships that are kept as fields stand on no list, so there is nothing to compare.
+
+    :param list_ids: ids of the lists by title.
+    """
+    if ledger.info is None or ledger.info.membership != "list":
+        return {}
+    members = {
+        title: pa.array([one for page in reader.member_ids(list_id) for one in page], pa.string())
+        for title, list_id in list_ids.items()
+        if title in ledger.titles and list_id
+    }
+    titles = ledger.titles
+    corrected = dict.fromkeys(members, 0)
+    folder = LedgerFolder(export, ledger.info.export, ledger.info.account)
+    info = ledger.info.model_copy(
+        update={"sequence": lease.fence, "run_id": lease.run_id, "written_at": now.isoformat()}
+    )
+    with ledger.opened() as file, folder.writing(info) as writer:
+        if file is None:
+            return {}
+        for batch in file.iter_batches(ROWS_PER_RANGE, use_threads=False):
+            writer.write(_corrected(pa.Table.from_batches([batch]).cast(LEDGER), titles, members, corrected))
+    return corrected
+
+
+def _corrected(
+    rows: pa.Table, titles: Sequence[str], members: Mapping[str, pa.Array], corrected: dict[str, int]
+) -> pa.Table:
+    sure, unsure = to_matrix(rows["member_of"], titles), to_matrix(rows["uncertain_of"], titles)
+    before = sure.copy()
+    known = pc.is_valid(rows["contact_id"]).to_numpy()
+    for title, ids in members.items():
+        column = titles.index(title)
+        shown = pc.is_in(rows["contact_id"], ids).to_numpy() & known
+        sure[:, column] = (sure[:, column] | unsure[:, column]) & shown
+        unsure[known, column] = False
+        corrected[title] += int((sure[:, column] != before[:, column]).sum())
+    for name, matrix in (("member_of", sure), ("uncertain_of", unsure)):
+        rows = rows.set_column(rows.column_names.index(name), LEDGER.field(name), to_lists(matrix, titles))
+    return rows

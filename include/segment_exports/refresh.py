@@ -1,0 +1,269 @@
+"""Customer Insights' refresh: when it runs, and whether the one that a run waits for has ended.
+
+Pure: sources say what they see (:class:`.refresh_evidence.Evidence`), :func:`judge` says what that
+means. Each source sees something else: the API the workflow's jobs and the segments' evaluations, the
+lake whole snapshots, Dataverse only the time of the last change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from segment_exports.refresh_evidence import EvaluationStatus, Evidence, JobStatus, ShowsRefresh
+from segment_exports.sources import SegmentState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from segment_exports.definition import Refresh
+    from segment_exports.refresh_evidence import Evaluation, Job
+    from segment_exports.sources import Source
+
+_CRON_DAYS = {"mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 0}
+
+
+def crons(refresh: Refresh) -> list[str]:
+    """Return the schedule as cron expressions in its own time zone, one per time of day.
+
+    ``MultipleCronTriggerTimetable(*crons(refresh), timezone=refresh.timezone)`` is periodic, so Airflow
+    can backfill it.
+    """
+    days = sorted(_CRON_DAYS[day] for day in refresh.days)
+    on_days = "*" if len(days) == len(_CRON_DAYS) else ",".join(map(str, days))
+    clock = (time.split(":") for time in sorted(refresh.times))
+    return [f"{int(minute)} {int(hour)} * * {on_days}" for hour, minute in clock]
+
+
+class RefreshState(StrEnum):
+    """What is known of the refresh that a run waits for."""
+
+    WAITING = "waiting"
+    ENDED = "ended"
+    FAILED = "failed"
+    LATE = "late"
+    """It did not end within the run's own limit: the run gives up."""
+
+
+@dataclass(frozen=True)
+class RefreshRules:
+    """How evidence is read.
+
+    :param early_start: a refresh that was submitted so long before the scheduled time still counts.
+    :param retry_grace: Customer Insights tries a failed refresh again; so long is waited for that.
+    :param quiet: a time mark must have stood still for so long (Dataverse).
+    :param unmarked: without any time mark, so long after the scheduled time the refresh is taken for ended.
+    """
+
+    early_start: timedelta = timedelta(minutes=5)
+    retry_grace: timedelta = timedelta(minutes=15)
+    quiet: timedelta = timedelta(minutes=15)
+    unmarked: timedelta = timedelta(hours=3)
+
+
+@dataclass(frozen=True)
+class RefreshStatus:
+    """The state, and in one sentence what was seen and is waited for."""
+
+    state: RefreshState
+    text: str
+
+
+@dataclass(frozen=True)
+class WaitRecord:
+    """What a run waited for, for its report. Times in UTC; ``scheduled`` is None for a run by hand."""
+
+    state: RefreshState
+    text: str
+    scheduled: datetime | None
+    since: datetime
+    until: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON values."""
+        return {
+            "state": self.state.value,
+            "text": self.text,
+            "scheduled": self.scheduled.isoformat() if self.scheduled else None,
+            "since": self.since.isoformat(),
+            "until": self.until.isoformat(),
+            "seconds": round((self.until - self.since).total_seconds(), 1),
+        }
+
+
+def look(
+    source: Source,
+    segments: Sequence[str],
+    *,
+    scheduled: datetime | None,
+    before: datetime | None = None,
+    since: datetime,
+    now: datetime,
+    limit: timedelta,
+    rules: RefreshRules | None = None,
+) -> WaitRecord:
+    """Ask the source once and say whether the run may read, must wait, or gives up.
+
+    :param scheduled: the run's scheduled time; None for a run by hand or by an event, which only waits
+        until no refresh is running.
+    :param before: the next scheduled time; only older snapshots belong to this run.
+    :param since: when the run began to wait; with ``limit`` this makes the end of its patience.
+    :raises SourceError: the source can't be asked.
+    """
+    if isinstance(source, ShowsRefresh):
+        evidence = source.refresh_evidence(segments)
+    else:
+        evidence = Evidence(snapshots={segment: source.snapshots(segment) for segment in segments})
+    status = judge(evidence, scheduled=scheduled, before=before, now=now, rules=rules or RefreshRules())
+    return record(status, scheduled=scheduled, since=since, now=now, limit=limit)
+
+
+def record(
+    status: RefreshStatus, *, scheduled: datetime | None, since: datetime, now: datetime, limit: timedelta
+) -> WaitRecord:
+    """Return the record of a look; a refresh still waited for after ``limit`` is late."""
+    state, text = status.state, status.text
+    if state is RefreshState.WAITING and now - since >= limit:
+        state = RefreshState.LATE
+        text = (
+            f"gave up after {_minutes(now - since)} of waiting (wait_for_refresh.timeout_minutes): {text}. "
+            "Clear this task once the refresh has ended, or look at the schedule in Customer Insights"
+        )
+    return WaitRecord(state, text, scheduled, since, now)
+
+
+def judge(
+    evidence: Evidence,
+    *,
+    scheduled: datetime | None,
+    now: datetime,
+    rules: RefreshRules,
+    before: datetime | None = None,
+) -> RefreshStatus:
+    """Say what the evidence means for a run of this scheduled time."""
+    if evidence.jobs is not None:
+        return _by_jobs(evidence.jobs, evidence.evaluations or (), scheduled, now, rules)
+    if evidence.evaluations is not None:
+        return _by_evaluations(evidence.evaluations, scheduled)
+    if evidence.by_mark:
+        return _by_mark(evidence.mark, scheduled, now, rules)
+    return _by_snapshots(evidence.snapshots or {}, scheduled, before)
+
+
+def _by_jobs(
+    jobs: Sequence[Job],
+    evaluations: Sequence[Evaluation],
+    scheduled: datetime | None,
+    now: datetime,
+    rules: RefreshRules,
+) -> RefreshStatus:
+    active = [job for job in jobs if job.status.is_active]
+    if active:
+        job = max(active, key=lambda one: one.submitted)
+        return _waiting(f"the refresh {job.id} is {job.status} since {_clock(job.submitted)}")
+    running = [one.segment for one in evaluations if one.status is EvaluationStatus.RUNNING]
+    if running:
+        return _waiting(f"the segments {', '.join(running)} are being evaluated")
+    if scheduled is None:
+        return _ended("no refresh is running")
+    whole = [job for job in jobs if job.whole and job.submitted >= scheduled - rules.early_start]
+    if not whole:
+        return _waiting(f"no refresh has started since {_clock(scheduled)}")
+    return _by_last_job(max(whole, key=lambda one: one.submitted), now, rules)
+
+
+def _by_last_job(job: Job, now: datetime, rules: RefreshRules) -> RefreshStatus:
+    ended = job.ended or job.submitted
+    if job.status is JobStatus.SUCCESSFUL:
+        return _ended(f"the refresh {job.id} ended at {_clock(ended)}")
+    if job.status is JobStatus.UNKNOWN:
+        return _waiting(f"the refresh {job.id} has a status that is not known here")
+    if now - ended < rules.retry_grace:
+        return _waiting(
+            f"the refresh {job.id} is {job.status} since {_clock(ended)}; Customer Insights may try it again"
+        )
+    reason = f" ({job.error})" if job.error else ""
+    return RefreshStatus(
+        RefreshState.FAILED,
+        f"the refresh {job.id} is {job.status} since {_clock(ended)}{reason}: look at Customer Insights, "
+        "Settings > System > Status; nothing was read",
+    )
+
+
+def _by_evaluations(evaluations: Sequence[Evaluation], scheduled: datetime | None) -> RefreshStatus:
+    running = [one.segment for one in evaluations if one.status is EvaluationStatus.RUNNING]
+    if running:
+        return _waiting(f"the segments {', '.join(running)} are being evaluated")
+    if scheduled is None:
+        return _ended("no segment is being evaluated")
+    # An inactive segment is never evaluated; segment_checks judges it by its age.
+    due = [one for one in evaluations if one.state is not SegmentState.INACTIVE]
+    late = [one.segment for one in due if one.evaluated_at is None or one.evaluated_at < scheduled]
+    if late:
+        return _waiting(
+            f"the segments {', '.join(late)} are not evaluated since {_clock(scheduled)} "
+            "(a static segment never is)"
+        )
+    failed = [one.segment for one in due if one.status is EvaluationStatus.FAILED]
+    if failed:
+        return RefreshStatus(
+            RefreshState.FAILED,
+            f"the evaluation of the segments {', '.join(failed)} failed; nothing was read",
+        )
+    return _ended(f"all segments are evaluated since {_clock(scheduled)}")
+
+
+def _by_mark(
+    mark: datetime | None, scheduled: datetime | None, now: datetime, rules: RefreshRules
+) -> RefreshStatus:
+    if mark is None:
+        if scheduled is None or now - scheduled >= rules.unmarked:
+            return _ended("the source has no time mark, so the end of the refresh is assumed, not seen")
+        return _waiting(
+            f"the source has no time mark; its refresh of {_clock(scheduled)} is taken for ended at "
+            f"{_clock(scheduled + rules.unmarked)}"
+        )
+    if scheduled is not None and mark < scheduled:
+        return _waiting(f"nothing changed since {_clock(mark)}, before {_clock(scheduled)}")
+    if now - mark < rules.quiet:
+        return _waiting(f"the last change is of {_clock(mark)}; it must be {_minutes(rules.quiet)} old")
+    return _ended(f"the last change is of {_clock(mark)}")
+
+
+def _by_snapshots(
+    snapshots: Mapping[str, Sequence[datetime]], scheduled: datetime | None, before: datetime | None
+) -> RefreshStatus:
+    def fits(moment: datetime) -> bool:
+        return (scheduled is None or moment >= scheduled) and (before is None or moment < before)
+
+    missing = {segment: times for segment, times in snapshots.items() if not any(map(fits, times))}
+    since = f" since {_clock(scheduled)}" if scheduled else ""
+    missed = [one for one, times in missing.items() if before and any(time >= before for time in times)]
+    if missed:
+        return RefreshStatus(
+            RefreshState.FAILED,
+            f"no whole snapshot{since} of {', '.join(missed)}, but one of a later refresh: this one failed, "
+            "or what it left was deleted; nothing was read",
+        )
+    if missing:
+        return _waiting(f"no whole snapshot{since} of {', '.join(missing)}")
+    return _ended("a whole snapshot of every segment is there")
+
+
+def _waiting(text: str) -> RefreshStatus:
+    return RefreshStatus(RefreshState.WAITING, text)
+
+
+def _ended(text: str) -> RefreshStatus:
+    return RefreshStatus(RefreshState.ENDED, text)
+
+
+def _clock(moment: datetime) -> str:
+    return moment.isoformat(timespec="minutes").replace("+00:00", "Z")
+
+
+def _minutes(length: timedelta) -> str:
+    return f"{length.total_seconds() / 60:.0f} minutes"

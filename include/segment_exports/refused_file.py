@@ -1,0 +1,89 @@
+"""``refused.csv``: who was refused and why, safe to open in a spreadsheet.
+
+Invalid profiles, contacts that the destination rejected, and those it rejected before. Addresses are
+masked, and a cell that a spreadsheet would take for a formula starts with an apostrophe.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from segment_exports.email_address import mask_email
+from segment_exports.staging import RunFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from segment_exports.staging import Store
+
+COLUMNS = pa.schema(
+    [(name, pa.string()) for name in ("CustomerId", "Segment", "Field", "Reason", "MaskedAddress", "Kind")]
+)
+_FORMULA = "(^|[;,\t\r\n])(\\s*[=+\\-@＝＋－＠\t\r\n])"  # noqa: RUF001 - full-width signs start formulas too
+"""Where a cell may begin: also after what a spreadsheet of another language takes for the delimiter."""
+
+
+def write_refused(store: Store, rejected: pa.Table) -> int:
+    """Write ``refused.csv`` and return its number of rows.
+
+    :param rejected: ``email_hash``, ``reason`` and ``kind`` of contacts that the destination refused.
+    """
+    rows = 0
+    with store.writing(RunFiles.REFUSED) as path, pa_csv.CSVWriter(path, COLUMNS) as writer:
+        for table in (*_invalid(store), *_rejected(store, rejected)):
+            writer.write_table(_safe(table))
+            rows += len(table)
+    return rows
+
+
+def _invalid(store: Store) -> Iterator[pa.Table]:
+    if not store.exists(RunFiles.INVALID):
+        return
+    with store.parquet_file(RunFiles.INVALID) as file:
+        for batch in file.iter_batches(use_threads=False):
+            yield pa.table(
+                [
+                    batch["customer_id"],
+                    batch["segment"],
+                    batch["field"],
+                    batch["reason"],
+                    batch["masked_email"],
+                    pa.repeat("invalid", len(batch)),
+                ],
+                schema=COLUMNS,
+            )
+
+
+def _rejected(store: Store, rejected: pa.Table) -> Iterator[pa.Table]:
+    if not len(rejected):
+        return
+    hashes = rejected["email_hash"].combine_chunks()
+    with store.parquet_file(RunFiles.CONTACTS) as file:
+        columns = ["email_hash", "email", "customer_id", "segments"]
+        for batch in file.iter_batches(columns=columns, use_threads=False):
+            place = pc.index_in(batch["email_hash"], hashes)
+            mine = batch.filter(pc.is_valid(place))
+            told = rejected.take(place.drop_null())
+            if len(mine):
+                yield pa.table(
+                    [
+                        mine["customer_id"],
+                        pc.binary_join(mine["segments"], "; "),
+                        pa.nulls(len(mine), pa.string()),
+                        told["reason"].combine_chunks(),
+                        pa.array([mask_email(email) for email in mine["email"].to_pylist()], pa.string()),
+                        told["kind"].combine_chunks(),
+                    ],
+                    schema=COLUMNS,
+                )
+
+
+def _safe(table: pa.Table) -> pa.Table:
+    columns = [
+        pc.replace_substring_regex(pc.fill_null(column, ""), _FORMULA, "\\1'\\2") for column in table.columns
+    ]
+    return pa.table(columns, schema=COLUMNS)

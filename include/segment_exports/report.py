@@ -1,0 +1,185 @@
+"""``report.json``: the account of one run. Its model enforces the identities of the design.
+
+profiles.read  = invalid + withheld + merged + over_limit + contacts.total
+contacts.total = unchanged + delivered + rejected + suppressed + failed + not_sent
+operations.planned = delivered + rejected + suppressed + failed + not_sent   for upsert, join, leave
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from segment_exports.outcomes import Operation
+
+
+class RunState(StrEnum):
+    """What a run came to. Which of them are red: see ``red_reasons`` of the report."""
+
+    DELIVERED = "delivered"
+    NOTHING_CHANGED = "nothing_changed"
+    DRY_RUN = "dry_run"
+    SUPERSEDED = "superseded"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SegmentCounts(_Model):
+    """One segment: profiles ``read``, at which snapshot (ISO 8601, UTC), and whether all of them."""
+
+    read: int
+    snapshot: str | None = None
+    whole: bool | None = None
+
+
+class MergedCounts(_Model):
+    """Why rows were folded into another row's contact."""
+
+    same_customer: int = Field(default=0, description="The same CustomerId in several segments or rows.")
+    same_address: int = Field(default=0, description="Different customers behind one address.")
+
+
+class ProfileCounts(_Model):
+    """Profiles that map_profiles saw, and what became of those that are no contacts."""
+
+    read: int = 0
+    invalid: int = 0
+    withheld: int = 0
+    merged: int = 0
+    over_limit: int = 0
+    merged_why: MergedCounts = MergedCounts()
+
+
+class ContactCounts(_Model):
+    """Contacts by outcome; the worst of a contact's operations decides."""
+
+    total: int = 0
+    unchanged: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    suppressed: int = 0
+    failed: int = 0
+    not_sent: int = 0
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> ContactCounts:
+        parts = {name: count for name, count in self if name != "total"}
+        if self.total != sum(parts.values()):
+            raise ValueError(f"contacts.total is {self.total}, but its parts are {parts}")
+        return self
+
+
+class OperationCounts(_Model):
+    """Operations of one kind; ``planned`` is the sum of the others."""
+
+    planned: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    suppressed: int = 0
+    failed: int = 0
+    not_sent: int = 0
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> OperationCounts:
+        parts = {name: count for name, count in self if name != "planned"}
+        if self.planned != sum(parts.values()):
+            raise ValueError(f"{self.planned} operations were planned, but their outcomes are {parts}")
+        return self
+
+
+class RequestCounts(_Model):
+    """Requests to the destination over all attempts of all upload tasks."""
+
+    total: int = 0
+    throttled: int = 0
+    retried: int = 0
+    least: int | None = Field(default=None, description="The least number that the plan needs in this mode.")
+    least_seconds: int | None = Field(default=None, description="The time that takes at the account's rate.")
+
+
+class Seconds(_Model):
+    """Time spent; ``upload`` is the sum over the upload tasks, ``run`` from the run's start to its report."""
+
+    extract: float = 0.0
+    map: float = 0.0
+    upload: float = 0.0
+    run: float = 0.0
+
+
+class LimitUse(_Model):
+    """The profile limit and how much of it is used."""
+
+    scope: str | None = None
+    allowed: int
+    used: int
+
+
+class RejectedCounts(_Model):
+    """Rejected contacts: ``new`` ones of this run, and those ``before`` that were not asked again."""
+
+    new: int = 0
+    before: int = 0
+
+
+class ListCounts(_Model):
+    """One list: memberships held before the run, and what was planned."""
+
+    list_id: str | None
+    held_before: int
+    joins: int
+    leaves: int
+
+
+class RunReport(_Model):
+    """The account of one run; schema in ``docs/run-report.schema.json``."""
+
+    export: str
+    run_id: str
+    settled_at: str | None = Field(default=None, description="When the run was settled, ISO 8601 in UTC.")
+    snapshot: str | None = Field(description="Newest snapshot delivered, ISO 8601 in UTC.")
+    state: RunState
+    red: bool
+    red_reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    account: str
+    agreement: dict[str, str] | None = Field(default=None, description="Who agreed to the transfer, when.")
+    comparison: str | None = None
+    comparison_why: str | None = None
+    membership: str | None = Field(default=None, description="The way membership was kept.")
+    membership_notes: tuple[str, ...] = ()
+    segments: dict[str, SegmentCounts] = {}
+    profiles: ProfileCounts = ProfileCounts()
+    contacts: ContactCounts = ContactCounts()
+    rejected: RejectedCounts = RejectedCounts()
+    recreated: int = 0
+    operations: dict[Operation, OperationCounts] = {operation: OperationCounts() for operation in Operation}
+    lists: dict[str, ListCounts] = {}
+    requests: RequestCounts = RequestCounts()
+    seconds: Seconds = Seconds()
+    limit: LimitUse
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> RunReport:
+        profiles = self.profiles
+        gone = profiles.invalid + profiles.withheld + profiles.merged + profiles.over_limit
+        if profiles.read != gone + self.contacts.total:
+            raise ValueError(
+                f"profiles.read is {profiles.read}, but invalid + withheld + merged + over_limit is {gone} "
+                f"and contacts.total is {self.contacts.total}"
+            )
+        return self
+
+    def text(self) -> str:
+        """Return the report as it lies in ``report.json``."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def schema_text() -> str:
+    """Return the JSON Schema of the report as it lies in ``docs/``."""
+    return json.dumps(RunReport.model_json_schema(mode="serialization"), indent=2) + "\n"

@@ -1,0 +1,68 @@
+"""What the steps before planning counted, read back from their small JSON files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from segment_exports.errors import StagingError
+from segment_exports.staging import RunFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from segment_exports.staging import Store
+
+
+@dataclass(frozen=True)
+class RunCounts:
+    """Counts of extract and map.
+
+    ``read``, ``snapshots`` (ISO 8601) and ``whole`` (not a sample, not cut off) are by segment.
+    """
+
+    read: Mapping[str, int]
+    snapshots: Mapping[str, str]
+    whole: Mapping[str, bool]
+    profiles: Mapping[str, int]
+    contacts_by_segment: Mapping[str, int]
+    extract_seconds: float
+    map_seconds: float
+
+    @classmethod
+    def of(cls, store: Store) -> RunCounts:
+        """Read the counts of a run.
+
+        :raises StagingError: extract or map has not run.
+        """
+        units = [store.read_json(f"extract/{name}") for name in store.names("extract")]
+        segments = {name: told for unit in units for name, told in unit["segments"].items()}
+        if not segments:
+            raise StagingError(
+                f"{store.path('extract')} holds no counts; clear the extract tasks of this run"
+            )
+        mapped = store.read_json(RunFiles.MAP)
+        return cls(
+            read={name: told["read"] for name, told in segments.items()},
+            snapshots={name: told["snapshot"] for name, told in segments.items()},
+            whole={name: told["whole"] for name, told in segments.items()},
+            profiles=mapped["profiles"],
+            contacts_by_segment={name: told["contacts"] for name, told in mapped["segments"].items()},
+            extract_seconds=sum(unit["seconds"] for unit in units),
+            map_seconds=mapped["seconds"],
+        )
+
+    @property
+    def profiles_read(self) -> int:
+        """Profiles that map_profiles saw."""
+        return self.profiles["read"]
+
+    @property
+    def invalid(self) -> int:
+        """Profiles refused before sending."""
+        return self.profiles["invalid"]
+
+    @property
+    def contacts(self) -> int:
+        """Contacts after merging, before the limit."""
+        return self.profiles["contacts"]

@@ -1,0 +1,36 @@
+"""Problems that stopped a step, kept as files beside the run so that its report can tell them.
+
+A failed task leaves no XCom, and its log is not the report.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segment_exports.staging import folder_name
+
+if TYPE_CHECKING:
+    from segment_exports.staging import Store
+
+_FOLDER = "problems"
+
+
+def record_problem(run: Store, step: str, message: str) -> None:
+    """Keep what stopped a step; ``message`` holds no personal data (see :mod:`segment_exports.errors`)."""
+    run.write_json(f"{_FOLDER}/{folder_name(step)}.json", {"step": step, "message": message})
+
+
+def forget_problem(run: Store, step: str) -> None:
+    """Forget what stopped a step, now that it succeeded."""
+    run.remove(f"{_FOLDER}/{folder_name(step)}.json")
+
+
+def forget_problems(run: Store) -> None:
+    """Forget what stopped any step: the run is planned anew, and its mapped tasks may be others."""
+    run.remove(_FOLDER)
+
+
+def recorded_problems(run: Store) -> dict[str, str]:
+    """Return the problems of a run by step."""
+    told = [run.read_json(f"{_FOLDER}/{name}") for name in run.names(_FOLDER)]
+    return {one["step"]: one["message"] for one in told}

@@ -1,0 +1,112 @@
+"""Arrow schemas of the files that one step leaves for the next.
+
+All are Parquet but receipts (Arrow IPC streams, since one is written per second). Times are UTC.
+``email_hash``, ``customer_hash`` and ``payload_hash`` are keyed hashes (:mod:`segment_exports.keyed_hash`).
+A *list key* is the ``list`` of a segment in the definition (the list's title at the destination).
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from segment_exports.keyed_hash import HASH_TYPE
+
+TIMESTAMP = pa.timestamp("ms", tz="UTC")
+LIST_KEYS = pa.list_(pa.string())
+
+CONTACTS = pa.schema(
+    [
+        pa.field("email_hash", HASH_TYPE, nullable=False),
+        pa.field("email", pa.string(), nullable=False),
+        pa.field("customer_id", pa.string()),
+        pa.field("customer_hash", HASH_TYPE),
+        pa.field("previous_customer_hashes", pa.list_(HASH_TYPE)),
+        pa.field("segments", pa.list_(pa.string()), nullable=False),
+        pa.field("payload", pa.string(), nullable=False),
+        pa.field("payload_hash", HASH_TYPE, nullable=False),
+    ]
+)
+"""``contacts.parquet``: one row per address, sorted by ``email_hash``, row groups of at most 16,384
+rows. ``segments`` keeps the definition's order. ``payload`` is the JSON object that goes to the
+destination, without membership."""
+
+INVALID = pa.schema(
+    [
+        pa.field("segment", pa.string(), nullable=False),
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("customer_id", pa.string()),
+        pa.field("field", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("masked_email", pa.string()),
+    ]
+)
+"""``invalid.parquet``: one row per refused profile; ``row`` counts from 1 within the segment."""
+
+WITHHELD = pa.schema(
+    [
+        pa.field("email_hash", HASH_TYPE, nullable=False),
+        pa.field("customer_hash", HASH_TYPE),
+        pa.field("reason", pa.string(), nullable=False),
+    ]
+)
+"""``withheld.parquet``: one row per address that permission or an exclusion leaves out, sorted by hash."""
+
+CHUNK = pa.schema(
+    [
+        pa.field("email_hash", HASH_TYPE, nullable=False),
+        pa.field("is_contact", pa.bool_(), nullable=False),
+        pa.field("email", pa.string()),
+        pa.field("contact_id", pa.string()),
+        pa.field("payload", pa.string()),
+        pa.field("payload_hash", HASH_TYPE),
+        pa.field("joins", LIST_KEYS, nullable=False),
+        pa.field("leaves", LIST_KEYS, nullable=False),
+        pa.field("member_of", LIST_KEYS, nullable=False),
+        pa.field("previous_contact_id", pa.string()),
+    ]
+)
+"""``chunks/NNNN.parquet``: the operations of one upload task, one row per contact, sorted by
+``email_hash`` within and across chunks (``changes.parquet`` is all of them in one file).
+
+``is_contact`` is false for people who are no contacts of this run: leavers, withdrawn, old addresses.
+``email`` is null for a leaver whose address only the destination still knows; then ``contact_id`` is
+set. ``payload`` is null where no upsert is due. ``joins`` and ``leaves`` are list keys.
+``member_of`` are memberships that are held already and are sent again if the contact turns out to be
+recreated. ``previous_contact_id`` is the contact that the same customer was under an old address."""
+
+RECEIPT = pa.schema(
+    [
+        pa.field("row", pa.int32(), nullable=False),
+        pa.field("operation", pa.string(), nullable=False),
+        pa.field("list", pa.string()),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("contact_id", pa.string()),
+        pa.field("recreated", pa.bool_(), nullable=False),
+        pa.field("reason", pa.string()),
+        pa.field("http_status", pa.int16()),
+        pa.field("attempts", pa.int16(), nullable=False),
+        pa.field("at", TIMESTAMP, nullable=False),
+    ]
+)
+"""``receipts/NNNN/*.arrow``: outcome of one operation of the chunk's row ``row``. A later file's
+outcome for the same (row, operation, list) replaces an earlier one's."""
+
+LEDGER = pa.schema(
+    [
+        pa.field("email_hash", HASH_TYPE, nullable=False),
+        pa.field("customer_hash", HASH_TYPE),
+        pa.field("contact_id", pa.string()),
+        pa.field("payload_hash", HASH_TYPE),
+        pa.field("member_of", LIST_KEYS, nullable=False),
+        pa.field("uncertain_of", LIST_KEYS, nullable=False),
+        pa.field("uncertain_run", pa.string()),
+        pa.field("rejected_hash", HASH_TYPE),
+        pa.field("rejected_at", TIMESTAMP),
+        pa.field("rejected_reason", pa.string()),
+        pa.field("suppressed", pa.bool_(), nullable=False),
+    ]
+)
+"""``ledger/<account>/<sequence>-<run>.parquet``: what the destination is known to hold, sorted by
+``email_hash``. ``payload_hash`` is null until an upsert was acknowledged. ``member_of`` are
+memberships that we added and that were acknowledged, ``uncertain_of`` those that a join or leave of
+``uncertain_run`` left in doubt. ``rejected_hash`` is the payload that was refused last."""

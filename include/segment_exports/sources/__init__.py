@@ -1,0 +1,112 @@
+"""The source seam: how segments are read from Customer Insights.
+
+Three ways in implement :class:`Source`: the lake export (:mod:`.lake`), Dataverse
+(:mod:`.dataverse`) and Customer Insights' REST API (:mod:`.ci_api`). All give the same profiles for
+the same tenant: every attribute as text (Arrow strings), an empty value as null, dates in ISO 8601,
+booleans as ``true``/``false``, the customer's id in a column ``CustomerId``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    import pyarrow as pa
+
+CUSTOMER_ID = "CustomerId"
+PREVIOUS_CUSTOMER_ID = "PreviousCustomerId"
+"""Ids that merged into this customer, separated by semicolons; read where the source has it."""
+
+
+class SegmentState(StrEnum):
+    """State of a segment in Customer Insights, as far as the source tells."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A profile attribute that the source announces."""
+
+    name: str
+    data_type: str
+    semantic_type: str | None = None
+
+
+@dataclass(frozen=True)
+class SegmentInfo:
+    """What a source announces of a segment; None where it doesn't tell."""
+
+    name: str
+    attributes: tuple[Attribute, ...]
+    state: SegmentState = SegmentState.UNKNOWN
+    members: int | None = None
+    evaluated_at: datetime | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class ReadUnit:
+    """What one extract task reads: one or more segments, each at its snapshot (UTC, ISO 8601).
+
+    Travels through XCom as :meth:`to_json`: references, never rows. ``detail`` is the source's own
+    (JSON values only).
+    """
+
+    name: str
+    snapshots: Mapping[str, str]
+    detail: Mapping[str, Any]
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """Names of the segments that this unit brings."""
+        return tuple(self.snapshots)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the unit as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ReadUnit:
+        """Return the unit that :meth:`to_json` wrote."""
+        return cls(**value)
+
+
+class Source(Protocol):
+    """One place to read segments from."""
+
+    has_history: bool
+    """Whether older snapshots can be read; a source without history reads the present and says so."""
+
+    def segments(self) -> list[SegmentInfo]:
+        """Return all segments that can be exported, by name.
+
+        :raises SourceError: the source can't be read.
+        """
+
+    def snapshots(self, segment: str) -> list[datetime]:
+        """Return the times (UTC) of the whole snapshots of a segment, oldest first.
+
+        A source without history answers the one time mark that it knows, or the present.
+
+        :raises SourceError: the segment isn't there; the text names those that are.
+        """
+
+    def read_units(self, snapshots: Mapping[str, datetime]) -> list[ReadUnit]:
+        """Return what is to be read for these segments at these snapshots."""
+
+    def read(self, unit: ReadUnit, attributes: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Read a unit as (segment, batch) with the given attributes as string columns, in their order.
+
+        Each (customer, segment) comes once per row of the source. ``PreviousCustomerId`` may be
+        asked for and is left out where the source has no such attribute.
+
+        :raises SourceError: unknown attribute, missing or broken file; the text says which exist.
+        """

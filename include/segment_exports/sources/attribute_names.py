@@ -1,0 +1,106 @@
+"""Attributes by the tenant's names, wherever a service writes them differently.
+
+A definition says ``Loyalty Tier`` as the lake does; Dataverse calls the same column
+``msdynci_loyaltytier``, and OData allows no blank in a name at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from segment_exports.errors import SourceError
+from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID, Attribute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_MOST_NAMES = 60
+_ESCAPED_CHARACTER = re.compile(r"_x[0-9a-fA-F]{4}_")
+_NOT_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True)
+class ServiceAttribute:
+    """A column as the service names it.
+
+    :param name: what the service wants in ``$select``.
+    :param label: the tenant's own name, where the service tells it.
+    """
+
+    name: str
+    data_type: str
+    label: str = ""
+    semantic_type: str | None = None
+
+
+class AttributeNames:
+    """Finds a service's column for a tenant's attribute name."""
+
+    def __init__(self, attributes: Iterable[ServiceAttribute], *, table: str, prefix: str = "") -> None:
+        self._table = table
+        self._prefix = prefix
+        self._attributes = {one.name: one for one in attributes}
+        self._by_label: dict[str, list[str]] = defaultdict(list)
+        self._by_form: dict[str, list[str]] = defaultdict(list)
+        for one in self._attributes.values():
+            self._by_label[one.label or one.name].append(one.name)
+            for form in {self._form(one.name), self._form(one.label)} - {""}:
+                self._by_form[form].append(one.name)
+
+    def find(self, wanted: str) -> ServiceAttribute | None:
+        """Return the column for a name: the very name, the very label, or the one form of both.
+
+        :raises SourceError: several columns have that form; the text names them.
+        """
+        if wanted in self._attributes:
+            return self._attributes[wanted]
+        for candidates in (self._by_label.get(wanted, []), self._by_form.get(self._form(wanted), [])):
+            if len(candidates) > 1:
+                raise SourceError(
+                    f"The attribute {wanted!r} may be any of {', '.join(sorted(candidates))} of "
+                    f"{self._table}; write one of these names"
+                )
+            if candidates:
+                return self._attributes[candidates[0]]
+        return None
+
+    def resolve(self, wanted: Sequence[str]) -> dict[str, ServiceAttribute]:
+        """Return the column for each name; ``PreviousCustomerId`` is left out where there is none.
+
+        :raises SourceError: unknown attributes; the text says which exist.
+        """
+        found = {name: self.find(name) for name in wanted}
+        unknown = [name for name, one in found.items() if one is None and name != PREVIOUS_CUSTOMER_ID]
+        if unknown:
+            raise SourceError(
+                f"{self._table} has no attribute {', '.join(map(repr, unknown))}; it has: {self.known()}"
+            )
+        return {name: one for name, one in found.items() if one is not None}
+
+    def known(self) -> str:
+        """Return the names that exist, for a message."""
+        names = sorted(one.name for one in self.announced())
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        return ", ".join(names[:_MOST_NAMES]) + more
+
+    def announced(self) -> tuple[Attribute, ...]:
+        """Return the attributes under the tenant's names, as far as the service tells them."""
+        return tuple(
+            Attribute(self._public_name(one), one.data_type, one.semantic_type)
+            for one in self._attributes.values()
+        )
+
+    def _public_name(self, one: ServiceAttribute) -> str:
+        if self._form(one.name) == self._form(CUSTOMER_ID):
+            return CUSTOMER_ID
+        if one.label and self._form(one.label) == self._form(one.name):
+            return one.label
+        return one.name.removeprefix(self._prefix)
+
+    def _form(self, name: str) -> str:
+        """Return a name's letters and digits in lower case, without the service's prefix."""
+        plain = _ESCAPED_CHARACTER.sub("", name.removeprefix(self._prefix))
+        return _NOT_LETTER_OR_DIGIT.sub("", plain).casefold()

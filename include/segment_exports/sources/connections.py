@@ -1,0 +1,145 @@
+"""What it takes to reach Dataverse and the Customer Insights API: plain values, checked once.
+
+Airflow's connections are turned into these by the hooks; the core knows no Airflow. Secrets never
+show in ``repr``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from segment_exports.errors import SourceError
+
+PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
+CI_API_URL = "https://api.ci.ai.dynamics.com/v1"
+CI_API_SCOPE = "https://api.ci.ai.microsoft.com/.default"
+"""Scope of Microsoft's own server-to-server sample (2021). Others use ``https://api.ci.ai.dynamics.com/
+.default`` or the resource id ``0bfc4568-a4ba-4c58-bd3e-5d3e76bd7fff/.default``: so it can be set."""
+
+_INSTANCE = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
+
+
+@dataclass(frozen=True)
+class AppRegistration:
+    """An app registration in Microsoft Entra and where its tokens come from.
+
+    :param tenant: directory (tenant) id or its domain.
+    :param authority: where tokens are issued; other clouds have other hosts.
+    :param ca_bundle: file of CA certificates to trust instead of the system's, for a proxy that
+        breaks TLS open, or for the emulators.
+    """
+
+    tenant: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    authority: str = PUBLIC_AUTHORITY
+    ca_bundle: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("tenant", self.tenant), ("client id", self.client_id)):
+            if not value or not re.fullmatch(r"[0-9A-Za-z._-]+", value):
+                raise SourceError(
+                    f"The {name} of the connection is {_shape(value)}; it must be a GUID or a domain"
+                )
+        if not self.client_secret:
+            raise SourceError("The connection has no client secret; put it into the password field")
+        if urlsplit(self.authority).scheme != "https":
+            raise SourceError(f"The authority is {self.authority!r}; it must start with https://")
+        _check_file(self.ca_bundle)
+
+    @property
+    def authority_url(self) -> str:
+        """The authority with the tenant, as token libraries want it."""
+        return f"{self.authority.rstrip('/')}/{self.tenant}"
+
+
+@dataclass(frozen=True)
+class DataverseConnection:
+    """A Dataverse environment that Customer Insights writes to.
+
+    :param environment_url: ``https://<org>.crm<n>.dynamics.com``.
+    :param scope: of the token; by default the environment's own ``/.default``.
+    """
+
+    app: AppRegistration
+    environment_url: str
+    scope: str = ""
+
+    def __post_init__(self) -> None:
+        check_service_url("environment URL", self.environment_url)
+        if not self.scope:
+            object.__setattr__(self, "scope", f"{self.environment_url.rstrip('/')}/.default")
+
+    @property
+    def service_root(self) -> str:
+        """Root of the Web API."""
+        return f"{self.environment_url.rstrip('/')}/api/data/v9.2"
+
+
+@dataclass(frozen=True)
+class CiApiConnection:
+    """One instance behind Customer Insights' REST API."""
+
+    app: AppRegistration
+    instance_id: str
+    subscription_key: str = field(repr=False)
+    base_url: str = CI_API_URL
+    scope: str = CI_API_SCOPE
+
+    def __post_init__(self) -> None:
+        check_service_url("base URL", self.base_url)
+        if not _INSTANCE.fullmatch(self.instance_id):
+            raise SourceError(
+                f"The instance id of the connection is {_shape(self.instance_id)}; it must be the GUID that "
+                "Customer Insights shows under Settings > System > General"
+            )
+        if not self.subscription_key:
+            raise SourceError(
+                "The connection has no subscription key; take it from Customer Insights, "
+                "Settings > Permissions > APIs"
+            )
+        if not self.scope:
+            object.__setattr__(self, "scope", CI_API_SCOPE)
+
+    @property
+    def service_root(self) -> str:
+        """Root of this instance's routes."""
+        return f"{self.base_url.rstrip('/')}/instances/{self.instance_id}"
+
+
+def check_service_url(name: str, url: str) -> None:
+    """Refuse a URL that would carry the token in clear text, or that holds more than a place.
+
+    :raises SourceError: not https (http is allowed to this machine only), no host, or credentials,
+        query or fragment in it.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise SourceError(f"The {name} of the connection is {url!r}; it must look like https://host")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise SourceError(f"The {name} of the connection must not hold a user, a query or a fragment")
+    if parts.scheme == "http" and not is_this_machine(parts.hostname):
+        raise SourceError(f"The {name} of the connection is {url!r}; it must start with https://")
+
+
+def is_this_machine(host: str) -> bool:
+    """Tell whether a host name is the loopback one, where clear text leaves nothing."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_file(path: str | None) -> None:
+    if path is not None and not Path(path).is_file():
+        raise SourceError(f"The CA bundle {path!r} of the connection is not a file on this worker")
+
+
+def _shape(value: str) -> str:
+    return "empty" if not value else f"a text of {len(value)} characters"

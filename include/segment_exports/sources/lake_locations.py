@@ -1,0 +1,144 @@
+"""Where the files of a lake export lie below its folder, whatever address ``model.json`` gives.
+
+Layout (Microsoft's page on the Blob storage export)::
+
+    <container>/CustomerInsights_<instance>/<export>/<Table>/<YYYY>/<MM>/<DD>/<HHMM>/<Table>_<n>.csv
+
+A ``location`` is an address in Customer Insights' own storage account. It comes from outside: only
+its part below the export counts, and only where that is exactly this layout.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from segment_exports.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from zoneinfo import ZoneInfo
+
+_INSTANCE = "CustomerInsights_"
+_DEPTH = 6
+_TIME = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/([0-9]{2})([0-9]{2})")
+_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
+
+
+@dataclass(frozen=True, order=True)
+class SnapshotFile:
+    """One file: its table, the folder of its snapshot (``YYYY/MM/DD/HHMM``) and its name."""
+
+    table: str
+    folder: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Path below the export's folder."""
+        return f"{self.table}/{self.folder}/{self.name}"
+
+    def time(self, zone: ZoneInfo) -> datetime:
+        """Return the snapshot's time in UTC; the folder names it in ``zone``.
+
+        :raises ValueError: there is no such time.
+        """
+        match = _TIME.fullmatch(self.folder)
+        if match is None:
+            raise ValueError(self.folder)
+        year, month, day, hour, minute = (int(part) for part in match.groups())
+        return datetime(year, month, day, hour, minute, tzinfo=zone).astimezone(UTC)
+
+
+def listed_file(path: str, root: str, table: str) -> SnapshotFile | None:
+    """Return the file for a path of a listing, or None for one that isn't in the layout."""
+    parts = path.removeprefix(root.rstrip("/") + "/").split("/")
+    return _in_layout(parts, table) if len(parts) == _DEPTH else None
+
+
+def located_files(locations: Iterable[str], root: str, table: str) -> list[SnapshotFile]:
+    """Return the files that ``model.json`` points at for a table, in its order.
+
+    :raises SourceError: a location points outside this export or its table, or isn't in the layout.
+    """
+    files: list[SnapshotFile] = []
+    exports: set[tuple[str, ...]] = set()
+    for number, location in enumerate(locations, start=1):
+        place = f"model.json: location of partition {number} of {table}"
+        export, inside = _split(_parts(location, place))
+        file = _in_layout(inside, table)
+        if file is None:
+            raise SourceError(
+                f"{place} isn't {table}/<YYYY>/<MM>/<DD>/<HHMM>/<file>.csv below the export's folder"
+            )
+        exports.add(export)
+        files.append(file)
+    _one_export(exports, root, table)
+    return files
+
+
+def _parts(location: str, place: str) -> list[str]:
+    """Return the decoded folders and file name of a location; refuse whatever could lead elsewhere."""
+    try:
+        path = unquote(urlsplit(location).path, errors="strict") if location.isprintable() else ".."
+    except ValueError:
+        path = ".."
+    parts = path.removeprefix("/").split("/")
+    hostile = "\\" in path or not path.isprintable() or _ENCODED.search(path)
+    if hostile or any(part.strip() in ("", ".", "..") for part in parts):
+        raise SourceError(
+            f"{place} leads outside the export's folder or can't be read; nothing is read from it"
+        )
+    return parts
+
+
+def _split(parts: list[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Return (what names the export, the path below it)."""
+    for index, part in enumerate(parts[:-2]):
+        if part.startswith(_INSTANCE):
+            return tuple(parts[index : index + 2]), parts[index + 2 :]
+    return tuple(parts[:-_DEPTH]), parts[-_DEPTH:]
+
+
+def _in_layout(parts: list[str], table: str) -> SnapshotFile | None:
+    folder = "/".join(parts[1:-1])
+    if len(parts) != _DEPTH or parts[0] != table or not parts[-1].lower().endswith(".csv"):
+        return None
+    file = SnapshotFile(table, folder, parts[-1])
+    try:
+        file.time(UTC)  # type: ignore[arg-type]
+    except ValueError:
+        return None
+    return file
+
+
+def _one_export(exports: set[tuple[str, ...]], root: str, table: str) -> None:
+    if len(exports) > 1:
+        raise SourceError(f"model.json: the partitions of {table} point at more than one export")
+    mine = tuple(root.rstrip("/").split("/")[-2:])
+    for export in exports:
+        named = len(export) == len(mine) and export[0].startswith(_INSTANCE)
+        if named and mine[0].startswith(_INSTANCE) and export != mine:
+            raise SourceError(
+                f"model.json: the partitions of {table} point at the export {'/'.join(export)}, "
+                f"but the folder that is read is {'/'.join(mine)}; nothing is read from another export"
+            )
+
+
+def is_numbered_without_gap(files: Iterable[SnapshotFile]) -> bool:
+    """Tell whether files are ``<Table>_<n>.csv`` with every number from 0 or 1 on."""
+    numbers = []
+    for file in files:
+        match = re.fullmatch(re.escape(file.table) + r"_([0-9]{1,6})\.csv", file.name)
+        if match is None:
+            return False
+        numbers.append(int(match[1]))
+    numbers.sort()
+    return (
+        bool(numbers)
+        and numbers[0] in (0, 1)
+        and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    )

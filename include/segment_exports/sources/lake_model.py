@@ -1,0 +1,159 @@
+"""``model.json`` of a lake export: which tables there are, their columns and their files.
+
+The shape is the Common Data Model's (``common-data-model/model-json.md`` of Microsoft's
+specification). No file that Customer Insights itself wrote was seen, so that whatever isn't needed is
+ignored, and what the file settings leave out has the specification's defaults: no header, comma,
+UTF-8, quoted values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from segment_exports.definition.problems import explained, near, place_in_words
+from segment_exports.errors import SourceError
+from segment_exports.sources import Attribute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MODEL_FILE = "model.json"
+_PROBLEMS_TOLD = 5
+_NAMES_TOLD = 40
+_STYLES = ("CsvStyle.QuoteAlways", "CsvStyle.QuoteAfterDelimiter")
+
+
+@dataclass(frozen=True)
+class CsvFormat:
+    """How a file is written; ``header`` is None where the settings don't tell."""
+
+    header: bool | None = None
+    delimiter: str = ","
+    quoted: bool = True
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True)
+class LakeEntity:
+    """A table of the export: its columns, and the location and format of each of its files."""
+
+    name: str
+    attributes: tuple[Attribute, ...]
+    files: tuple[tuple[str, CsvFormat], ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, in the order of the files."""
+        return tuple(attribute.name for attribute in self.attributes)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Settings(_Part):
+    columnHeaders: bool | None = None  # noqa: N815 - the specification's name, and so on
+    delimiter: str = ","
+    quoteStyle: str = "QuoteStyle.Csv"  # noqa: N815
+    csvStyle: str = "CsvStyle.QuoteAlways"  # noqa: N815
+    encoding: str = "UTF-8"
+
+
+class _Partition(_Part):
+    location: str
+    fileFormatSettings: _Settings | None = None  # noqa: N815
+
+
+class _Attribute(_Part):
+    name: str = Field(min_length=1)
+    dataType: str = "string"  # noqa: N815
+
+
+class _Entity(_Part):
+    name: str = Field(min_length=1)
+    attributes: tuple[_Attribute, ...] = ()
+    partitions: tuple[_Partition, ...] = ()
+
+
+class _Model(_Part):
+    entities: tuple[_Entity, ...]
+
+
+def parse_model(raw: bytes, path: str) -> dict[str, LakeEntity]:
+    """Return the tables of a ``model.json`` by name; those without columns are left out.
+
+    :raises SourceError: it isn't JSON, or not of the specification's shape; the text says where.
+    """
+    try:
+        model = _Model.model_validate_json(raw.removeprefix(b"\xef\xbb\xbf"))
+    except ValidationError as error:
+        problems = explained(error.errors(include_url=False, include_input=True), _Model)
+        told = [f"{place_in_words(place)}: {text}" for place, text in problems[:_PROBLEMS_TOLD]]
+        raise SourceError(f"{path} can't be used: {'; '.join(told)}") from None
+    entities: dict[str, LakeEntity] = {}
+    for entity in model.entities:
+        if entity.name in entities:
+            raise SourceError(f"{path} describes {entity.name} more than once")
+        if entity.attributes:
+            entities[entity.name] = _entity(entity, path)
+    return entities
+
+
+def find_entity(entities: Mapping[str, LakeEntity], name: str, path: str) -> LakeEntity:
+    """Return a table.
+
+    :raises SourceError: it isn't there; the text names those that are.
+    """
+    if name not in entities:
+        raise SourceError(f"{path} has no table {name}.{near(name, entities)} It has: {names_told(entities)}")
+    return entities[name]
+
+
+def names_told(names: Iterable[str]) -> str:
+    """Return names for a message, sorted, the first 40."""
+    known = sorted(names)
+    more = f" and {len(known) - _NAMES_TOLD} more" if len(known) > _NAMES_TOLD else ""
+    return (", ".join(known[:_NAMES_TOLD]) or "nothing") + more
+
+
+def _entity(entity: _Entity, path: str) -> LakeEntity:
+    names = [attribute.name for attribute in entity.attributes]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise SourceError(f"{path}: {entity.name} has more than one attribute {', '.join(twice)}")
+    return LakeEntity(
+        entity.name,
+        tuple(Attribute(one.name, one.dataType) for one in entity.attributes),
+        tuple((one.location, _format(one.fileFormatSettings, entity, path)) for one in entity.partitions),
+    )
+
+
+def _format(settings: _Settings | None, entity: _Entity, path: str) -> CsvFormat:
+    if settings is None:
+        return CsvFormat()
+    place = f"{path}: fileFormatSettings of {entity.name}:"
+    if len(settings.delimiter) != 1 or not settings.delimiter.isascii():
+        raise SourceError(f"{place} delimiter must be one ASCII character")
+    if settings.quoteStyle not in ("QuoteStyle.Csv", "QuoteStyle.None"):
+        raise SourceError(f"{place} quoteStyle must be QuoteStyle.Csv or QuoteStyle.None")
+    if settings.csvStyle not in _STYLES:
+        raise SourceError(f"{place} csvStyle must be one of {', '.join(_STYLES)}")
+    return CsvFormat(
+        settings.columnHeaders,
+        settings.delimiter,
+        settings.quoteStyle == "QuoteStyle.Csv",
+        _encoding(settings.encoding, place),
+    )
+
+
+def _encoding(name: str, place: str) -> str:
+    try:
+        "".encode(name)
+    except (LookupError, UnicodeError, ValueError):
+        raise SourceError(
+            f"{place} encoding isn't one that Python knows, such as UTF-8 or UTF-16LE"
+        ) from None
+    return name.lower()

@@ -1,0 +1,64 @@
+"""From a definition's ``source`` to the source itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import fsspec
+
+from segment_exports.definition import LakeSource, definitions_folder
+from segment_exports.errors import SourceError
+from segment_exports.sources.lake import LakeExport
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+    from segment_exports.definition import ApiSource, DataverseSource
+    from segment_exports.sources import Source
+
+LAKE_VARIABLE = "SEGMENT_EXPORTS_LAKE"
+
+
+def lake_location(source: LakeSource) -> str:
+    """Return where the export lies: a URL of an object store, or an absolute path of this machine.
+
+    A relative path counts from the folder that SEGMENT_EXPORTS_LAKE names, or else from the folder of
+    the definitions.
+
+    :raises SourceError: a relative path leads nowhere and SEGMENT_EXPORTS_LAKE isn't set.
+    """
+    if source.is_url:
+        return source.path.rstrip("/")
+    path = Path(source.path.removeprefix("file://"))
+    named = os.environ.get(LAKE_VARIABLE)
+    base = Path(named) if named else definitions_folder()
+    if not named and not path.is_absolute() and not (base / path).exists():
+        raise SourceError(
+            f"There is no {path} in {base}. A relative source.path counts from the folder that the "
+            f"environment variable {LAKE_VARIABLE} names; it isn't set"
+        )
+    return os.path.normpath((base / path).absolute())
+
+
+def open_lake(source: LakeSource, fs: AbstractFileSystem, root: str) -> LakeExport:
+    """Return the lake export in a folder of a file system."""
+    return LakeExport(fs, root, snapshot_timezone=source.snapshot_timezone)
+
+
+def open_without_airflow(source: LakeSource | DataverseSource | ApiSource) -> Source:
+    """Return the source of a definition for a command line, where there are no Airflow connections.
+
+    A URL of an object store is opened with the credentials of the environment.
+
+    :raises SourceError: the source needs an Airflow connection, or its file system isn't installed.
+    """
+    if not isinstance(source, LakeSource):
+        raise SourceError(f"a source of type {source.type} needs its Airflow connection {source.connection}")
+    location = lake_location(source)
+    try:
+        fs, root = fsspec.url_to_fs(location)
+    except (ImportError, ValueError) as error:
+        raise SourceError(f"source.path can't be opened here ({type(error).__name__})") from error
+    return open_lake(source, fs, root)

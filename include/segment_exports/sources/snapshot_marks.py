@@ -1,0 +1,37 @@
+"""Time marks: what tells that a source without history is still the same as a moment ago."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from segment_exports.errors import SourceError
+
+
+class SnapshotChangedError(SourceError):
+    """A refresh began between choosing the snapshot and the end of reading: what was read may be mixed."""
+
+
+def ensure_unchanged(what: str, chosen: str | None, found: str | None) -> None:
+    """Compare the mark that a run chose with the one that is found now (ISO 8601, or None for no mark).
+
+    :raises SnapshotChangedError: they differ.
+    """
+    if chosen != found:
+        raise SnapshotChangedError(
+            f"{what} was refreshed again while this run was reading: its time mark was {chosen} and is "
+            f"{found}. Nothing of it is delivered, since it may be half of each; start the run again"
+        )
+
+
+def parse_time(text: object, what: str) -> datetime:
+    """Return a service's ISO 8601 time in UTC; one without a zone is UTC.
+
+    :raises SourceError: it isn't one.
+    """
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise SourceError(f"{what} is {type(text).__name__}, not a time in ISO 8601")
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

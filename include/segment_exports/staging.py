@@ -1,0 +1,296 @@
+"""Store: the files between the steps, on any fsspec file system.
+
+A file appears whole or not at all. On a local disk that is a temporary sibling and an atomic replace;
+on an object store the bytes are made ready first and put once (a rename there is copy and delete, and
+a stream broken by an exception would commit what it has).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
+
+from segment_exports.errors import StagingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PRIVATE_FOLDER = 0o700
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder on an fsspec file system; paths given to it are relative to ``root``."""
+
+    fs: AbstractFileSystem
+    root: str
+
+    @classmethod
+    def local(cls, folder: Path | str) -> Store:
+        """Return a store in a folder of this machine's disk."""
+        return cls(LocalFileSystem(), str(Path(folder).absolute()))
+
+    @classmethod
+    def at(cls, place: str) -> Store:
+        """Return a store in a folder that exists, or at a URL (its credentials come from fsspec's settings).
+
+        :raises StagingError: there is no such folder, or no file system for the URL.
+        """
+        if "://" not in place:
+            if not Path(place).is_dir():
+                raise StagingError(f"{place} is no folder; name the staging root (SEGMENT_EXPORTS_STAGING)")
+            return cls.local(place)
+        try:
+            return cls(*fsspec.core.url_to_fs(place))
+        except (ImportError, ValueError) as error:
+            raise StagingError(f"{place} can't be reached: {error}") from error
+
+    @property
+    def is_local(self) -> bool:
+        """Whether files lie on this machine's disk, where rename and link are atomic."""
+        return isinstance(self.fs, LocalFileSystem)
+
+    def path(self, relative: str) -> str:
+        """Return the path that the file system understands."""
+        return f"{self.root.rstrip('/')}/{relative}"
+
+    def sub(self, relative: str) -> Store:
+        """Return the store of a folder below this one."""
+        return Store(self.fs, self.path(relative))
+
+    def exists(self, relative: str) -> bool:
+        """Tell whether a file or folder is there now, past any listing cache."""
+        self.fs.invalidate_cache()
+        return bool(self.fs.exists(self.path(relative)))
+
+    def names(self, folder: str = "") -> list[str]:
+        """Return the sorted names in a folder, without temporary ones; empty if it isn't there."""
+        target = self.path(folder).rstrip("/")
+        self.fs.invalidate_cache()
+        try:
+            found = [str(path).rstrip("/") for path in self.fs.ls(target, detail=False)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        # An object store may list the folder itself, and a file as its only content.
+        inside = (path.rsplit("/", 1)[-1] for path in found if path.lstrip("/") != target.lstrip("/"))
+        return sorted(name for name in inside if not name.startswith("."))
+
+    def read_bytes(self, relative: str) -> bytes:
+        """Return a file's bytes.
+
+        :raises StagingError: it isn't there.
+        """
+        try:
+            return bytes(self.fs.cat_file(self.path(relative)))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise _missing(self.path(relative)) from error
+
+    def read_json(self, relative: str) -> Any:
+        """Return a JSON file's content."""
+        return json.loads(self.read_bytes(relative))
+
+    def write_bytes(self, relative: str, data: bytes) -> None:
+        """Write a file whole, replacing one that is there."""
+        target = self.path(relative)
+        self._make_parent(target)
+        if not self.is_local:
+            self.fs.pipe_file(target, data)
+            return
+        with _sibling(target) as temporary:
+            temporary.write_bytes(data)
+            temporary.replace(target)
+
+    def write_json(self, relative: str, value: Any) -> None:
+        """Write a JSON file whole."""
+        self.write_bytes(relative, json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
+
+    def create(self, relative: str, data: bytes) -> bool:
+        """Write a file only if none is there, in one atomic step; return whether this call made it.
+
+        :raises StagingError: the file system has no such step.
+        """
+        target = self.path(relative)
+        self._make_parent(target)
+        try:
+            if self.is_local:
+                _create_locally(target, data)
+            else:
+                self._require_exclusive_create()
+                self.fs.pipe_file(target, data, mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    @contextmanager
+    def writing(self, relative: str) -> Iterator[str]:
+        """Give a local path to write to; the file appears whole at the end, or not at all on an error."""
+        target = self.path(relative)
+        self._make_parent(target)
+        if self.is_local:
+            with _sibling(target) as temporary:
+                yield str(temporary)
+                temporary.replace(target)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            local = str(Path(folder) / "file")
+            yield local
+            self.fs.put_file(local, target)
+
+    @contextmanager
+    def parquet_writer(self, relative: str, schema: pa.Schema, **options: Any) -> Iterator[pq.ParquetWriter]:
+        """Give a Parquet writer; the file appears whole at the end, or not at all on an error."""
+        with self.writing(relative) as path, pq.ParquetWriter(path, schema, **options) as writer:
+            yield writer
+
+    @contextmanager
+    def parquet_file(self, relative: str) -> Iterator[pq.ParquetFile]:
+        """Open a Parquet file for reading piece by piece.
+
+        :raises StagingError: it isn't there.
+        """
+        target = self.path(relative)
+        if self.is_local:
+            if not Path(target).exists():
+                raise _missing(target)
+            with pq.ParquetFile(target, pre_buffer=False) as file:
+                yield file
+            return
+        try:
+            opened = self.fs.open(target, "rb")
+        except FileNotFoundError as error:
+            raise _missing(target) from error
+        with opened as stream, pq.ParquetFile(stream) as file:
+            yield file
+
+    def modified(self, relative: str) -> datetime | None:
+        """Return when a file was written last (UTC), or None where it isn't there or nobody knows."""
+        self.fs.invalidate_cache()
+        try:
+            written: datetime = self.fs.modified(self.path(relative))
+        except (FileNotFoundError, NotADirectoryError, NotImplementedError):
+            return None
+        return written if written.tzinfo else written.replace(tzinfo=UTC)
+
+    def all_files(self) -> list[str]:
+        """Return every file below the store, the temporary ones too, by its path relative to the root."""
+        self.fs.invalidate_cache()
+        root = self.root.strip("/") + "/"
+        return sorted(str(path).strip("/").removeprefix(root) for path in self.fs.find(self.root))
+
+    def remove(self, relative: str) -> None:
+        """Delete a file or folder with all that is in it; nothing happens where there is none."""
+        if self.exists(relative):
+            with suppress(FileNotFoundError):  # another process was faster
+                self.fs.rm(self.path(relative), recursive=True)
+
+    def _make_parent(self, target: str) -> None:
+        if not self.is_local:
+            return
+        parent = Path(target).parent
+        missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+        # One by one: mkdir(parents=True) would give its mode to the last folder alone.
+        for folder in reversed(missing):
+            folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+
+    def _require_exclusive_create(self) -> None:
+        if getattr(self.fs.pipe_file, "__func__", None) is AbstractFileSystem.pipe_file:  # looks, then writes
+            raise StagingError(
+                f"the file system {type(self.fs).__name__} can't make a file only if it isn't there in one "
+                f"step, so two runs could deliver at once. Stage on a disk, or on an object store that can "
+                f"(abfss, s3, gs)"
+            )
+
+
+@contextmanager
+def _sibling(target: str) -> Iterator[Path]:
+    """Give a path beside the target that is gone at the end, whatever happens."""
+    path = Path(target)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _create_locally(target: str, data: bytes) -> None:
+    """Make a file with its content, or raise FileExistsError."""
+    with _sibling(target) as temporary:
+        temporary.write_bytes(data)
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            raise
+        except OSError:  # no hard links (SMB): still made by one process alone, but filled after that
+            with Path(target).open("xb") as file:
+                file.write(data)
+
+
+def _missing(path: str) -> StagingError:
+    return StagingError(f"{path} is missing; clear the task that writes it")
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Where one run of one export keeps its files, relative to the export's store."""
+
+    export: Store
+    run: str
+
+    @property
+    def store(self) -> Store:
+        """The run's own folder."""
+        return self.export.sub(f"runs/{folder_name(self.run)}")
+
+    CONTACTS = "contacts.parquet"
+    INVALID = "invalid.parquet"
+    WITHHELD = "withheld.parquet"
+    MAP = "map.json"
+    PLAN = "plan.json"
+    CHANGES = "changes.parquet"
+    REPORT = "report.json"
+    REFUSED = "refused.csv"
+
+    @staticmethod
+    def profiles(segment: str) -> str:
+        """Profiles of one segment as read: one string column per attribute that is needed."""
+        return f"profiles/{folder_name(segment)}.parquet"
+
+    @staticmethod
+    def extract(unit: str) -> str:
+        """What the extract task of one read unit counted."""
+        return f"extract/{folder_name(unit)}.json"
+
+    @staticmethod
+    def chunk(number: int) -> str:
+        """The operations of one upload task."""
+        return f"chunks/{number:04d}.parquet"
+
+    @staticmethod
+    def receipts(number: int) -> str:
+        """The folder of one chunk's receipts."""
+        return f"receipts/{number:04d}"
+
+
+def folder_name(text: str) -> str:
+    """Return a file name for any text, one to one (a run_id holds ``:`` and ``+``)."""
+    name = quote(text, safe="-_.@ ")
+    return f"%2E{name[1:]}" if name.startswith(".") else name
+
+
+def folder_text(name: str) -> str:
+    """Return the text that :func:`folder_name` made a file name of."""
+    return unquote(name)

@@ -1,0 +1,56 @@
+"""Addresses of people who must leave a list although nobody ever learnt their contact id.
+
+A request that was sent and never answered may have put a person on a list. The ledger knows only the
+hash of the address, so the address is read back from the files of the run that sent it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.errors import StagingError
+from segment_exports.schemas import CHUNK
+from segment_exports.staging import RunFiles
+
+if TYPE_CHECKING:
+    from segment_exports.staging import Store
+
+
+class AddressBook:
+    """Fills in the addresses of uncertain leavers; ``lost`` counts those whose run is purged."""
+
+    def __init__(self, export: Store) -> None:
+        self._export = export
+        self.lost = 0
+
+    def fill_in(self, changes: pa.Table, ledger: pa.Table) -> pa.Table:
+        """Return the changes with an address wherever there is no id; rows that have neither are dropped."""
+        unknown = pc.and_(pc.is_null(changes["email"]), pc.is_null(changes["contact_id"]))
+        if not pc.any(unknown).as_py():
+            return changes
+        wanted = changes.filter(unknown)["email_hash"].combine_chunks()
+        found = self._addresses(wanted, ledger)
+        place = pc.index_in(changes["email_hash"], found["email_hash"].combine_chunks())
+        emails = pc.coalesce(changes["email"], found["email"].combine_chunks().take(place))
+        filled = changes.set_column(changes.column_names.index("email"), CHUNK.field("email"), emails)
+        usable = pc.or_(pc.is_valid(filled["email"]), pc.is_valid(filled["contact_id"]))
+        self.lost += len(filled) - int(pc.sum(usable).as_py() or 0)
+        return filled.filter(usable)
+
+    def _addresses(self, wanted: pa.Array, ledger: pa.Table) -> pa.Table:
+        rows = ledger.filter(pc.is_in(ledger["email_hash"], wanted))
+        runs = pc.unique(rows["uncertain_run"].drop_null()).to_pylist()
+        schema = pa.schema([CHUNK.field("email_hash"), CHUNK.field("email")])
+        tables = [schema.empty_table()]
+        for run in runs:
+            try:
+                with RunFiles(self._export, run).store.parquet_file(RunFiles.CHANGES) as file:
+                    for batch in file.iter_batches(columns=schema.names, use_threads=False):
+                        known = pc.and_(pc.is_in(batch["email_hash"], wanted), pc.is_valid(batch["email"]))
+                        tables.append(pa.Table.from_batches([batch.filter(known)], schema))
+            except StagingError:
+                continue
+        return pa.concat_tables(tables)

@@ -1,0 +1,1 @@
+"""The Airflow provider of segment exports: connection types, hooks, operators and sensors."""

@@ -1,0 +1,1 @@
+"""Hooks: they resolve Airflow's connections and hand plain values to the core."""

@@ -1,0 +1,147 @@
+"""The form of a manual run: its fields, and what a run was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Param
+
+from segment_exports.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.plan import RunOptions
+
+_WHAT, _REPAIR = "What to send", "Repair"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a run was asked for.
+
+    :param segments: a subset of the definition's segments, in its order; all of them by default.
+    :param sample: only the first so many profiles of each segment.
+    :param as_of: the newest snapshot up to this time (UTC) instead of the newest of all.
+    """
+
+    segments: tuple[str, ...]
+    sample: int | None
+    as_of: datetime | None
+    options: RunOptions
+
+
+def form_fields(definition: ExportDefinition) -> dict[str, Param]:
+    """Return the fields of the trigger form; constant for a definition, so that DAG versions stay few."""
+    names = list(definition.segment_names)
+    fields = {
+        "segments": Param(
+            [],
+            type=["array", "null"],
+            items={"type": "string", "enum": names},
+            examples=names,
+            title="Segments",
+            description="Only these segments; all of them if nothing is chosen. "
+            "A subset removes nobody from a list that it does not bring whole.",
+            section=_WHAT,
+        ),
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Dry run",
+            description="Do everything but send: the report tells what would be added, changed and removed, "
+            "and how many requests and how much time that takes.",
+            section=_WHAT,
+        ),
+        "sample": Param(
+            None,
+            type=["integer", "null"],
+            minimum=1,
+            title="Sample",
+            description="Only the first so many profiles of each segment. A sample removes nobody.",
+            section=_WHAT,
+        ),
+        "snapshot": Param(
+            None,
+            type=["string", "null"],
+            format="date-time",
+            title="Snapshot as of",
+            description="The newest snapshot up to this time; the newest of all if left empty. "
+            "A snapshot older than the last delivered one sends nothing, unless forced.",
+            section=_WHAT,
+        ),
+        "retry_rejected": Param(
+            False,
+            type="boolean",
+            title="Send rejected contacts again",
+            description="Try contacts that were rejected before, without waiting for their seven days.",
+            section=_REPAIR,
+        ),
+        "full_resync": Param(
+            False,
+            type="boolean",
+            title="Full resync",
+            description="Ignore what is known to be delivered and send every contact again. "
+            "Where the ledger is lost, this confirms that a new one is to be made.",
+            section=_REPAIR,
+        ),
+        "reconcile": Param(
+            False,
+            type="boolean",
+            title="Reconcile",
+            description="Read the lists' members back from the account first, and repair what differs.",
+            section=_REPAIR,
+        ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Send an older snapshot",
+            description="Deliver the snapshot even if a newer one was delivered already.",
+            section=_REPAIR,
+        ),
+    }
+    for field in fields.values():
+        field.source = "dag"
+    return fields
+
+
+def read_form(definition: ExportDefinition, params: Mapping[str, Any]) -> RunRequest:
+    """Return what a run's parameters ask for.
+
+    Airflow holds them against the form's schema where a run is triggered; a DAG may have changed since.
+
+    :raises DefinitionError: a segment that isn't of this export, a sample below 1, or a time that can't
+        be read; the text says what is allowed.
+    """
+    from segment_exports.plan import RunOptions
+
+    chosen = params.get("segments") or []
+    if unknown := sorted(set(chosen) - set(definition.segment_names)):
+        raise DefinitionError(
+            f"segments: {', '.join(unknown)} not in this export; it has {', '.join(definition.segment_names)}"
+        )
+    sample = params.get("sample")
+    if sample is not None and sample < 1:
+        raise DefinitionError(f"sample: is {sample}; it must be 1 or more, or empty for all profiles")
+    switches = ("dry_run", "full_resync", "retry_rejected", "force", "reconcile")
+    return RunRequest(
+        segments=tuple(name for name in definition.segment_names if not chosen or name in chosen),
+        sample=sample,
+        as_of=_time(params.get("snapshot")),
+        options=RunOptions(**{name: bool(params.get(name)) for name in switches}),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise DefinitionError(
+            "snapshot: can't be read as a time; write it as 2026-05-31T05:00:00+00:00 (without a zone: UTC)"
+        ) from None
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

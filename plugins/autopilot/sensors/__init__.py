@@ -1,0 +1,1 @@
+"""Sensors: steps that may have to wait, and hold no worker slot meanwhile."""

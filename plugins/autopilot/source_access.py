@@ -1,0 +1,57 @@
+"""Opens the source of an export with the credentials of its Airflow connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from segment_exports.definition import ApiSource, DataverseSource, LakeSource
+from segment_exports.errors import SourceError, StagingError
+
+if TYPE_CHECKING:
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.sources import Source
+
+
+def open_source(definition: ExportDefinition) -> Source:
+    """Return the source that a definition reads from.
+
+    :raises SourceError: its connection is missing or malformed, or its file system isn't installed.
+    """
+    try:
+        return _opened(definition.source)
+    except AirflowNotFoundException:
+        raise SourceError(
+            f"source.connection {definition.source.connection} isn't defined in Airflow; make it under "
+            "Admin > Connections"
+        ) from None
+
+
+def _opened(source: LakeSource | DataverseSource | ApiSource) -> Source:
+    match source:
+        case LakeSource() as lake:
+            return _open_lake(lake)
+        case DataverseSource() as dataverse:
+            from autopilot.hooks.dataverse import DataverseHook
+
+            return DataverseHook(dataverse.connection).source(dataverse)
+        case ApiSource() as api:
+            from autopilot.hooks.customer_insights import CustomerInsightsHook
+
+            return CustomerInsightsHook(api.connection).source(api)
+
+
+def _open_lake(lake: LakeSource) -> Source:
+    from fsspec.implementations.local import LocalFileSystem
+
+    from autopilot.staging_root import object_store
+    from segment_exports.sources.opening import lake_location, open_lake
+
+    if not lake.is_url:
+        return open_lake(lake, LocalFileSystem(), lake_location(lake))
+    try:
+        store = object_store(lake_location(lake), lake.connection, "source.path")
+    except StagingError as error:
+        raise SourceError(str(error)) from error
+    return open_lake(lake, store.fs, store.root)

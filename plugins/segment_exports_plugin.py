@@ -1,0 +1,50 @@
+"""What Airflow loads from this folder: a listener that makes the pool of each account.
+
+The package ``autopilot`` beside this file is installed, and kept out of Airflow's plugin loader by
+``.airflowignore``.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
+
+from autopilot import pools
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+
+log = logging.getLogger(__name__)
+
+
+@hookimpl
+def on_starting(component: Any) -> None:
+    """Make the pools when a scheduler or DAG processor starts (a ``Job``; task runners are not)."""
+    if type(component).__name__ != "Job":
+        return
+    try:
+        pools.ensure_pools_of_definitions()
+    except Exception:
+        log.exception("The pools of the accounts could not be made; they are tried again with each run")
+
+
+@hookimpl
+def on_dag_run_running(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001 - Airflow names the arguments
+    """Make the pools of a run that starts, for exports that were added since the scheduler started."""
+    try:
+        pools.ensure_pools_of_run(dag_run)
+    except Exception:
+        log.exception(
+            "The pool of run %s could not be made; its upload tasks may wait for ever", dag_run.run_id
+        )
+
+
+class SegmentExportsPlugin(AirflowPlugin):
+    """Registers this module as a listener."""
+
+    name = "segment_exports"
+    listeners = [sys.modules[__name__]]  # noqa: RUF012 - Airflow's own form

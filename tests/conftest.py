@@ -1,0 +1,86 @@
+"""Sets the stage for every test: an Airflow home of its own, no exports, no account, no network.
+
+The variables stand before anything imports Airflow, which reads them at import.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = Path(tempfile.mkdtemp(prefix="segment-exports-tests-"))
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+
+LEDGER_SECRET = "a ledger secret that protects nothing"
+
+for name in [one for one in os.environ if one.startswith(("AIRFLOW_", "SEGMENT_EXPORTS_"))]:
+    del os.environ[name]
+(HOME / "exports").mkdir()
+os.environ |= {
+    "AIRFLOW_HOME": str(HOME),
+    "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+    "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": LEDGER_SECRET,
+    "SEGMENT_EXPORTS_DEFINITIONS": str(HOME / "exports"),
+    "SEGMENT_EXPORTS_STAGING": str(HOME / "staging"),
+}
+
+
+# Time is the machine's, not the code's: a busy one must not fail a property.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
+
+
+LONG_AND_SHARED = ("tests/scheduler/", "tests/dags/")
+"""Folders whose tests take long and share a running Airflow or a metadata database."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker of pytest-xdist is left alone with it at the end."""
+    items.sort(key=lambda item: _rank(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a shared folder, and else of a file, on one worker, in the order above."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneWorkerPerShare(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            rank = _rank(nodeid)
+            return LONG_AND_SHARED[rank] if rank < len(LONG_AND_SHARED) else nodeid.split("::", 1)[0]
+
+    config.option.loadscopereorder = False
+    return OneWorkerPerShare(config, log)
+
+
+def _rank(nodeid: str) -> int:
+    return next(
+        (rank for rank, folder in enumerate(LONG_AND_SHARED) if nodeid.startswith(folder)),
+        len(LONG_AND_SHARED),
+    )
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> Path:
+    """Make the metadata database of this process's Airflow, once, and return its home."""
+    from airflow.utils.db import initdb
+
+    initdb()
+    return HOME

@@ -1,0 +1,211 @@
+"""One DAG per definition: what every export's graph must look like."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import TriggerRule
+from airflow.serialization.decoders import decode_timetable
+from airflow.serialization.encoders import encode_timetable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import DAG
+
+pytestmark = pytest.mark.airflow
+
+STEPS = [
+    "check_destination", "wait_for_refresh", "extract", "map_profiles", "plan_changes", "chunk_changes",
+    "upload", "settle_run",
+]  # fmt: skip
+SCHEDULE = '    refresh: {timezone: America/Sao_Paulo, times: ["05:00", "17:00"], days: [mon, fri]}\n'
+
+
+@pytest.fixture
+def dag(definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str) -> DAG:
+    definitions(newsletter=newsletter)
+    return load_dags().dags["export_newsletter"]
+
+
+def test_every_definition_is_one_dag(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    definitions(
+        newsletter=newsletter,
+        weekly=newsletter.replace("newsletter", "weekly", 1).replace("Gold", "A").replace("Win-back", "B"),
+    )
+
+    assert sorted(load_dags().dags) == ["export_newsletter", "export_weekly"]
+
+
+def test_the_steps_stand_in_one_line(dag: DAG) -> None:
+    assert [task.task_id for task in dag.topological_sort()] == STEPS
+    for earlier, later in itertools.pairwise(STEPS):
+        assert dag.get_task(earlier).downstream_task_ids == {later}
+
+
+def test_the_last_step_judges_every_run(dag: DAG) -> None:
+    assert [task.task_id for task in dag.leaves] == ["settle_run"]
+    settle = dag.get_task("settle_run")
+    assert settle.trigger_rule == TriggerRule.ALL_DONE
+    assert settle.retries == 0
+
+
+def test_uploads_share_the_pool_of_their_account(dag: DAG) -> None:
+    pools = {task.task_id: task.pool for task in dag.tasks if task.pool != "default_pool"}
+
+    assert pools == {"upload": "account_autopilot_default"}
+
+
+def test_waiting_holds_no_worker_slot(dag: DAG) -> None:
+    for name in ("wait_for_refresh", "plan_changes"):
+        assert dag.get_task(name).reschedule
+
+
+def test_without_a_refresh_an_export_runs_on_demand_or_when_it_is_told_of_one(dag: DAG) -> None:
+    assert [asset.uri for asset in dag.schedule] == ["segment-exports://newsletter/refreshed"]
+    assert not decode_timetable(encode_timetable(dag.timetable)).periodic
+
+
+def test_a_refresh_becomes_a_schedule_that_can_be_backfilled(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    definitions(newsletter=newsletter + SCHEDULE)
+
+    either = load_dags().dags["export_newsletter"].timetable
+
+    times = either.timetable.timetables
+    assert [one.expression for one in times] == ["0 5 * * 1,5", "0 17 * * 1,5"]
+    assert str(times[0].timezone) == "America/Sao_Paulo"
+    assert decode_timetable(encode_timetable(either)).periodic
+
+
+def test_a_run_can_also_be_started_by_telling_that_the_refresh_has_ended(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    definitions(newsletter=newsletter + SCHEDULE)
+
+    either = load_dags().dags["export_newsletter"].timetable
+
+    assert [asset.uri for asset in either.asset_condition.objects] == [
+        "segment-exports://newsletter/refreshed"
+    ]
+
+
+def test_a_scheduled_run_needs_no_answer_in_the_form(dag: DAG) -> None:
+    assert dag.params.validate() == {
+        "segments": [],
+        "dry_run": False,
+        "sample": None,
+        "snapshot": None,
+        "retry_rejected": False,
+        "full_resync": False,
+        "reconcile": False,
+        "force": False,
+    }
+
+
+def test_a_dry_run_waits_for_no_other_run(dag: DAG) -> None:
+    assert dag.max_active_runs >= 16
+
+
+def test_guards_that_ask_put_a_person_before_the_upload(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    definitions(newsletter=newsletter + "    guards: {when_tripped: ask}\n")
+
+    dag = load_dags().dags["export_newsletter"]
+
+    assert dag.get_task("ask_a_person").upstream_task_ids == {"plan_changes"}
+    assert dag.get_task("ask_a_person").downstream_task_ids == {"chunk_changes"}
+
+
+def test_the_page_of_a_dag_tells_segments_lists_and_fields(dag: DAG) -> None:
+    assert dag.dag_display_name == "Newsletter"
+    assert "| Silver | Win-back |" in (dag.doc_md or "")
+    assert "| FirstName | FirstName | string |" in (dag.doc_md or "")
+    assert dag.tags == {"segment-export", "lake", "autopilot_default"}
+
+
+def test_a_broken_definition_says_so_and_leaves_the_others_alone(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    definitions(newsletter=newsletter, broken="name: broken\nsegments: []\n")
+
+    bag = load_dags()
+
+    assert set(bag.dags) == {"export_newsletter", "export_broken"}
+    broken = bag.dags["export_broken"]
+    assert broken.schedule is None
+    assert "broken" in broken.tags
+    assert "mapping" in (broken.doc_md or "")
+    assert [task.task_id for task in broken.tasks] == ["definition_is_broken"]
+
+
+def test_two_exports_of_one_list_are_both_broken(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    definitions(newsletter=newsletter, twin=newsletter.replace("newsletter", "twin", 1))
+
+    bag = load_dags()
+
+    assert {name for name, dag in bag.dags.items() if "broken" in dag.tags} == {
+        "export_newsletter",
+        "export_twin",
+    }
+
+
+def test_a_definition_always_gives_the_same_dag(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    """Else Airflow would write a new version of the DAG with every parse."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    definitions(newsletter=newsletter + SCHEDULE + "    guards: {when_tripped: ask}\n")
+
+    first, second = (_serialized(DagSerialization, load_dags()) for _ in range(2))
+
+    assert first == second
+
+
+def _serialized(serializer: Any, bag: DagBag) -> str:
+    return json.dumps(serializer.to_dict(bag.dags["export_newsletter"]), sort_keys=True)
+
+
+def test_nothing_of_a_definition_is_rendered_as_a_template(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    definitions(newsletter=newsletter.replace("Gold", '"{{ 1 / 0 }}"'), broken='name: "{{ 1 / 0 }}"\n')
+
+    for dag in load_dags().dags.values():
+        for task in dag.tasks:
+            own = {"subject", "body"} if task.task_id == "ask_a_person" else set()
+            assert set(task.template_fields) <= own, task.task_id
+
+
+def test_fifty_exports_are_parsed_in_half_a_second(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    files = {
+        f"export{number:02}": newsletter.replace("newsletter", f"export{number:02}", 1)
+        .replace("Gold", f"Gold{number}")
+        .replace("Win-back", f"Win-back{number}")
+        for number in range(50)
+    }
+    definitions(**files)
+    load_dags()
+
+    seconds = []
+    for _ in range(3):
+        started = time.process_time()
+        assert len(load_dags().dags) == 50
+        seconds.append(time.process_time() - started)
+
+    assert min(seconds) < 0.5

@@ -1,0 +1,108 @@
+"""Chunks that are written by hand, and processes that deliver them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from segment_exports.receipts import read_receipts
+from segment_exports.schemas import CHUNK
+from segment_exports.staging import RunFiles, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from segment_emulators.autopilot import AutopilotEmulator
+
+_SCRIPT = Path(__file__).with_name("upload_process.py")
+
+
+def new_contact(email: str, *joins: str) -> dict[str, Any]:
+    """Return a row of a chunk: someone new, who joins some lists."""
+    payload = json.dumps({"Email": email, "FirstName": "Nora"}, separators=(",", ":"))
+    return {
+        "email_hash": sha256(email.encode()).digest()[:16],
+        "is_contact": True,
+        "email": email,
+        "contact_id": None,
+        "payload": payload,
+        "payload_hash": sha256(payload.encode()).digest()[:16],
+        "joins": list(joins),
+        "leaves": [],
+        "member_of": [],
+        "previous_contact_id": None,
+    }
+
+
+@dataclass
+class ChunkFolder:
+    """A run's folder with chunks, the account's folder beside it, and the emulator they go to."""
+
+    folder: Path
+    emulator: AutopilotEmulator
+    lists: tuple[str, ...] = ("News",)
+    _tasks: int = field(default=0, init=False)
+
+    @property
+    def run(self) -> Store:
+        return Store.local(self.folder / "run")
+
+    def write(self, number: int, rows: Iterable[dict[str, Any]]) -> None:
+        """Write a chunk."""
+        ordered = sorted(rows, key=lambda row: row["email_hash"])
+        with self.run.parquet_writer(RunFiles.chunk(number), CHUNK) as writer:
+            writer.write_table(pa.Table.from_pylist(ordered, CHUNK))
+
+    def start(self, *chunks: int, account: Path | None = None, **changes: Any) -> subprocess.Popen[str]:
+        """Start a process that delivers these chunks; it is ready, and waits for :func:`go`."""
+        self._tasks += 1
+        task = {
+            "run": self.run.root,
+            "chunks": chunks,
+            "account": str(account or self.folder / "account"),
+            "lists": self.lists,
+            "membership": "list",
+            "requests_in_flight": 8,
+            "base_url": self.emulator.base_url,
+            "api_key": self.emulator.api_key,
+            "rate": None,
+        } | changes
+        path = self.folder / f"task-{self._tasks}.json"
+        path.write_text(json.dumps(task))
+        command = [sys.executable, str(_SCRIPT), str(path)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    def acknowledged(self, number: int) -> set[tuple[str, str]]:
+        """Return what the receipts say was delivered, as (address, operation)."""
+        with self.run.parquet_file(RunFiles.chunk(number)) as file:
+            emails = file.read(columns=["email"])["email"].to_pylist()
+        receipts = read_receipts(self.run, number).table.to_pylist()
+        return {(emails[one["row"]], one["operation"]) for one in receipts if one["outcome"] == "delivered"}
+
+    def sent(self, since: int = 0) -> Counter[tuple[str, str]]:
+        """Return how often each (address, operation) arrived."""
+        names = {"upsert_contacts": "upsert", "join_list": "join", "leave_list": "leave"}
+        return Counter(
+            (email, names[entry.endpoint])
+            for entry in self.emulator.log.entries
+            if entry.number > since and entry.endpoint in names
+            for email in entry.emails
+        )
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    """Let a process that is ready begin."""
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()

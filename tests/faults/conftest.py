@@ -1,0 +1,61 @@
+"""An emulated account, and exports whose waits are short."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.faults.scenario import Scenario
+
+_LONGEST_WAIT = 0.02
+
+
+async def _soon(seconds: float) -> None:
+    await asyncio.sleep(min(seconds, _LONGEST_WAIT))
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[AutopilotEmulator]:
+    """One account for all tests of a module."""
+    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(served: AutopilotEmulator) -> AutopilotEmulator:
+    """The account, empty."""
+    served.reset()
+    return served
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every wait between two tries short; what is waited for, and how often, stays."""
+    from segment_exports.autopilot.transport import Transport
+    from segment_exports.delivery import engine, pacing
+    from segment_exports.delivery.retrying import RetrySettings
+
+    retry = RetrySettings(first_wait=0.005, longest_wait=_LONGEST_WAIT)
+    for name, value in {"retry": retry, "timeout_seconds": 10.0, "sleep": _soon}.items():
+        monkeypatch.setitem(Transport.__init__.__kwdefaults__, name, value)
+    monkeypatch.setitem(engine.deliver_chunk.__kwdefaults__, "sleep", _soon)
+    monkeypatch.setattr(pacing, "_FIRST_PAUSE", _LONGEST_WAIT)
+    monkeypatch.setattr(pacing, "_LONGEST_PAUSE", 4 * _LONGEST_WAIT)
+
+
+@pytest.fixture
+def scenario(
+    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+) -> Scenario:
+    """A tenant, its export and the account; call ``begin`` first."""
+    from tests.faults.scenario import Scenario
+
+    return Scenario(tmp_path, emulator, monkeypatch)

@@ -1,0 +1,154 @@
+"""A tenant with three refreshes, an export of it, and the account that must come about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.faults import comparing
+from tests.faults.expected_account import ExpectedAccount, Rules
+from tests.faults.export_run import RunningExport
+from tests.faults.fault_kinds import PATIENCE, TOO_LATE
+from tests.faults.lake_folder import LakeFolder
+from tests.faults.people import EVENTS, LISTS, Event, refresh
+
+from segment_exports.autopilot.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import pytest
+    from tests.faults.export_run import RunResult
+    from tests.faults.lake_folder import Profile
+
+    from segment_emulators.autopilot import AutopilotEmulator
+
+
+class Scenario:
+    """One test's tenant, export and account."""
+
+    def __init__(self, folder: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.emulator = emulator
+        self._folder = folder
+        self._monkeypatch = monkeypatch
+        self.may_repeat = False
+        self.without_points: set[str] = set()
+        self._also_mapped: list[str] = []
+
+    def begin(
+        self,
+        *,
+        membership: str = "list",
+        people: int = 120,
+        expects: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        """Define the export; ``expects`` are further :class:`Rules` of the expectation."""
+        decisive = {name: value for name, value in settings.items() if name.startswith("when_")}
+        decisive.setdefault("when_member_leaves", "remove")
+        self.people = people
+        self.membership = membership
+        self.settings = {
+            "destination": {"membership": membership},
+            "segments": [{"name": name, "list": title} for name, title in LISTS.items()],
+            "mapping": {
+                "Email": "EMail",
+                "FirstName": "FirstName",
+                "LastName": "LastName",
+                "custom": {"string--Loyalty--Tier": "Tier", "integer--Points": "Points"},
+            },
+            "permission": {"attribute": "Subscriber", "equals": "Yes"},
+            "guards": {"stop_above_invalid": 0.5, "red_above_rejected": 1.0, "min_count": 1000},
+            **settings,
+            **decisive,
+        }
+        self.export = RunningExport(self._folder, self.emulator, self._monkeypatch, self.settings)
+        self.lake = LakeFolder(self.export.lake)
+        way = "field" if membership == "field" else "list"
+        self.expected = ExpectedAccount(Rules(lists=LISTS, membership=way, **decisive, **(expects or {})))
+
+    def strike(self, fault: str) -> None:
+        """Prepare for a fault: where answers come too late, clients wait for a short time only."""
+        self.may_repeat = fault in TOO_LATE
+        if self.may_repeat:
+            self._monkeypatch.setitem(Transport.__init__.__kwdefaults__, "timeout_seconds", PATIENCE)
+
+    def refresh(self, number: int, **run: Any) -> RunResult:
+        """Let staff do what they did, write the refresh, and run the export."""
+        self.happen(number)
+        self.write(number)
+        return self.export.run(**run)
+
+    def happen(self, number: int) -> None:
+        """Do at the account, and to the expectation, what is done there before a refresh."""
+        for event in EVENTS.get(number, ()):
+            self.do(event)
+
+    def do(self, event: Event) -> None:
+        """Do one thing that staff or a person does at Autopilot."""
+        staff, expected = self.emulator.staff, self.expected
+        match event.what:
+            case "add":
+                staff.add_contact(event.email)
+                expected.add_contact(event.email)
+            case "delete":
+                staff.delete_contact(event.email)
+                expected.delete_contact(event.email)
+            case "unsubscribe":
+                staff.unsubscribe(event.email)
+                expected.unsubscribe(event.email)
+            case "put":
+                for list_id in self.emulator.account.list_ids(event.title):
+                    staff.add_to_list(list_id, event.email)
+                    expected.add_to_list(event.title, event.email)
+            case "remove":
+                for list_id in self.emulator.account.list_ids(event.title):
+                    staff.remove_from_list(list_id, event.email)
+                    expected.remove_from_list(event.title, event.email)
+            case _:
+                raise ValueError(event.what)
+
+    def write(self, number: int) -> None:
+        """Write the refresh, and take it over into the expectation."""
+        self.write_segments(number, refresh(number, self.people, without_points=self.without_points))
+
+    def write_segments(self, number: int, segments: Mapping[str, Iterable[Profile]]) -> None:
+        """Write a refresh of other people, and take it over into the expectation."""
+        self.lake.write(number, segments)
+        self.log_before = len(self.emulator.log)
+        self.reading = self.expected.deliver(self.lake, number)
+
+    def differences(self) -> list[str]:
+        """What differs between the account and the expectation, and what must never be sent but was."""
+        found = comparing.differences(self.emulator, self.expected)
+        withheld = comparing.sent_to_withheld(
+            self.emulator, self.reading, self.log_before, leaving_is_an_upsert=self.membership == "field"
+        )
+        found += [f"{email} is withheld, but something was sent" for email in sorted(withheld)]
+        return found
+
+    def check(self) -> None:
+        """Fail with every difference, if there is one."""
+        found = self.differences() + [f"{key} was sent" for key in sorted(self.sent_outside())]
+        if self.membership == "list" and not self.may_repeat:
+            again = comparing.sent_again(self.emulator, self.log_before)
+            found += [
+                f"{email}: {what} was acknowledged {count} times" for (email, what), count in again.items()
+            ]
+        if found:
+            raise AssertionError("\n".join(["the account is not what it must be:", *found]))
+
+    def sent_outside(self) -> set[str]:
+        """Keys of contacts that were sent although neither the mapping nor the mode allows them."""
+        allowed = {
+            "bulk": {"_autopilot_list"},
+            "auto": {"_autopilot_list"},
+            "field": comparing.membership_fields(LISTS.values()),
+        }.get(self.membership, set())
+        if self.settings.get("when_email_changes") == "move":
+            allowed = {*allowed, "_NewEmail"}
+        return comparing.sent_outside(self.emulator, *allowed, *self._also_mapped)
+
+    def allow(self, field: str) -> None:
+        """Take note that a field is mapped that the tests of this folder don't map otherwise."""
+        self._also_mapped.append(field)

@@ -1,0 +1,201 @@
+"""Faults at most requests, until the upload task fails: a retry, a cleared task or the next run heals it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.faults.fault_kinds import KINDS, storm
+
+from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
+
+if TYPE_CHECKING:
+    from tests.faults.scenario import Scenario
+
+PEOPLE = 40
+STORMS = [name for name in KINDS if name not in ("latency", "done after the client gave up")]
+"""Those that make requests fail; of the two that make clients wait, one is enough."""
+
+
+@pytest.mark.parametrize("fault", STORMS)
+def test_airflows_retry_finishes_what_a_storm_left(scenario: Scenario, fault: str) -> None:
+    scenario.begin(people=PEOPLE)
+    scenario.strike(fault)
+    scenario.refresh(1)
+
+    result = scenario.refresh(
+        2,
+        before_upload=lambda: scenario.emulator.inject(*storm(fault, seed=2)),
+        between_attempts=lambda: scenario.emulator.inject(),
+    )
+
+    assert result.attempts == 2 or fault == "429"
+    assert not result.red, result.report.red_reasons
+    scenario.check()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "429",
+        "500 after the work",
+        "reset before the work",
+        "reset after the work",
+        "truncated JSON",
+        "HTML 200 before the work",
+    ],
+)
+@pytest.mark.parametrize("settled", [True, False], ids=["settled", "unsettled"])
+def test_the_next_run_finishes_what_a_storm_left(scenario: Scenario, fault: str, settled: bool) -> None:
+    """The task is given up; its run is settled red, or dies with its worker before it is settled."""
+    scenario.begin(people=PEOPLE)
+    scenario.refresh(1)
+    given_up = scenario.refresh(
+        2,
+        retries=0,
+        settle=settled,
+        before_upload=lambda: scenario.emulator.inject(*storm(fault, seed=1)),
+    )
+    assert given_up.errors or fault == "429"
+    assert not settled or given_up.red == bool(given_up.errors)
+    scenario.emulator.inject()
+
+    result = scenario.refresh(3)
+
+    assert not result.red, result.report.red_reasons
+    scenario.check()
+
+
+@pytest.mark.parametrize("way", ["bulk", "field"])
+@pytest.mark.parametrize("fault", ["500 after the work", "reset before the work", "HTML 200 after the work"])
+def test_storms_in_the_other_ways_of_membership(scenario: Scenario, way: str, fault: str) -> None:
+    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.begin(people=PEOPLE, membership="auto" if way == "bulk" else way)
+    scenario.refresh(1)
+    scenario.refresh(
+        2,
+        retries=1,
+        settle=False,
+        before_upload=lambda: scenario.emulator.inject(*storm(fault, seed=4)),
+    )
+    scenario.emulator.inject()
+
+    assert not scenario.refresh(3).red
+
+    scenario.check()
+
+
+@pytest.mark.parametrize("way", ["list", "bulk", "field"])
+def test_a_storm_at_the_first_export_makes_no_list_twice(scenario: Scenario, way: str) -> None:
+    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.begin(people=PEOPLE, membership="auto" if way == "bulk" else way)
+
+    result = scenario.refresh(
+        1,
+        before_upload=lambda: scenario.emulator.inject(
+            *storm("reset after the work", seed=3, probability=0.7)
+        ),
+        between_attempts=lambda: scenario.emulator.inject(),
+    )
+
+    assert not result.red, result.report.red_reasons
+    scenario.check()
+
+
+def test_a_retry_restores_a_deleted_contact_whose_restoring_failed(scenario: Scenario) -> None:
+    """A deleted contact that joins a list is sent whole; the payload isn't in its chunk."""
+    scenario.begin(people=PEOPLE)
+    scenario.refresh(1)
+    fails = Fault(kind=FaultKind.ERROR, method="POST", path="^/contacts$", skip=1, times=None)
+
+    result = scenario.refresh(
+        2,
+        before_upload=lambda: scenario.emulator.inject(fails),
+        between_attempts=lambda: scenario.emulator.inject(),
+    )
+
+    assert result.attempts == 2
+    scenario.check()
+
+
+def test_a_page_that_answers_404_says_nothing_of_a_contact(scenario: Scenario) -> None:
+    """Some proxies say 404 for the whole host: nobody has left a list because of that."""
+    scenario.begin(people=PEOPLE)
+    scenario.refresh(1)
+    page = Fault(kind=FaultKind.HTML, status=404, method="DELETE", path="^/list/", times=None)
+
+    given_up = scenario.refresh(2, before_upload=lambda: scenario.emulator.inject(page))
+
+    assert given_up.red
+    assert given_up.report.operations["leave"].delivered == 0
+    scenario.emulator.inject()
+    assert not scenario.refresh(3).red
+    scenario.check()
+
+
+def test_a_revoked_key_stops_the_run_at_once_and_a_cleared_task_goes_on_with_the_new_one(
+    scenario: Scenario,
+) -> None:
+    scenario.begin(people=PEOPLE)
+    scenario.refresh(1)
+    revoked = Fault(kind=FaultKind.KEY_REVOKED, method="POST", path="^/list/", skip=3)
+
+    result = scenario.refresh(2, before_upload=lambda: scenario.emulator.inject(revoked))
+
+    assert result.attempts == 1
+    assert result.red
+    assert any("key is wrong or was revoked" in reason for reason in result.report.red_reasons)
+    refused = scenario.emulator.log.select(status=401)
+    assert 1 <= len(refused) <= 16  # what was in flight, and what set out before the first answer came
+    scenario.emulator.rotate_key("another-key")
+    scenario.export.connect()
+    cleared = scenario.export.clear_upload(result.run_id)
+    assert not cleared.red, cleared.report.red_reasons
+    scenario.check()
+    scenario.refresh(3)
+    scenario.check()
+
+
+def test_after_a_revoked_key_the_next_run_goes_on(scenario: Scenario) -> None:
+    scenario.begin(people=PEOPLE)
+    scenario.refresh(1)
+    revoked = Fault(kind=FaultKind.KEY_REVOKED, method="POST", path="^/list/", skip=2)
+    assert scenario.refresh(2, before_upload=lambda: scenario.emulator.inject(revoked)).red
+    scenario.emulator.rotate_key("another-key")
+    scenario.export.connect()
+
+    assert not scenario.refresh(3).red
+
+    scenario.check()
+
+
+def test_a_task_that_is_cleared_after_a_newer_run_sends_nothing(scenario: Scenario) -> None:
+    """The older plan would take people back in time."""
+    scenario.begin(people=PEOPLE)
+    scenario.refresh(1)
+    outage = Fault(kind=FaultKind.RESET, path="^/(contact|list)", times=None)
+    older = scenario.refresh(2, retries=0, before_upload=lambda: scenario.emulator.inject(outage))
+    scenario.emulator.inject()
+    scenario.refresh(3)
+    before = len(scenario.emulator.log)
+
+    cleared = scenario.export.clear_upload(older.run_id)
+
+    assert cleared.red
+    assert any("newer" in reason for reason in cleared.report.red_reasons)
+    assert scenario.emulator.log.writes(before) == []
+    scenario.check()
+    assert scenario.export.run().attempts == 0
+
+
+def test_a_disabled_connection_stops_the_run_and_an_enabled_one_goes_on(scenario: Scenario) -> None:
+    scenario.begin(people=PEOPLE)
+
+    result = scenario.refresh(1, before_upload=lambda: scenario.export.connect(enabled=False))
+
+    assert result.attempts == 1
+    assert result.red
+    assert scenario.emulator.log.writes() == []
+    scenario.export.connect()
+    assert not scenario.export.clear_upload(result.run_id).red
+    scenario.check()

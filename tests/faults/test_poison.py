@@ -1,0 +1,87 @@
+"""A bad contact refuses its whole batch: all others land, it is named, and the price is small."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.faults.export_run import RunningExport
+from tests.faults.lake_folder import LakeFolder, Profile
+
+from segment_emulators.autopilot import BadContact
+from segment_exports.keyed_hash import KeyedHasher
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from segment_emulators.autopilot import AutopilotEmulator
+
+PLACES: dict[str, tuple[int, ...]] = {
+    "first": (0,),
+    "last": (99,),
+    "in the middle": (50,),
+    "first and last": (0, 99),
+    "three apart": (3, 40, 77),
+    "three side by side": (49, 50, 51),
+}
+SETTINGS: dict[str, Any] = {
+    "destination": {"membership": "list"},
+    "segments": ["Gold"],
+    "mapping": {"Email": "EMail", "FirstName": "FirstName"},
+}
+
+
+@pytest.mark.parametrize("places", PLACES.values(), ids=PLACES)
+def test_poison_in_a_batch_of_100(
+    tmp_path: Path,
+    emulator: AutopilotEmulator,
+    monkeypatch: pytest.MonkeyPatch,
+    short_waits: None,
+    places: tuple[int, ...],
+) -> None:
+    """Batches follow the keyed hash of the address, so that is what first and last refer to."""
+    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    emails = sorted((f"p{number}@example.com" for number in range(100)), key=hasher.text)
+    poison = {emails[place] for place in places}
+    emulator.switch(bad_contact=BadContact.REFUSES_BATCH, bad_emails=frozenset(poison))
+    export = RunningExport(tmp_path, emulator, monkeypatch, SETTINGS)
+    profiles = [Profile(f"c{email}", email, "Nora") for email in emails]
+    LakeFolder(export.lake).write(1, {"Gold": profiles})
+
+    report = export.run().report
+
+    assert report is not None
+    upserts = len(emulator.log.select("upsert_contacts"))
+    print(f"{len(places)} poison contacts at {places}: {upserts} upserts, at most {1 + 14 * len(places)}")
+    assert upserts <= 1 + 14 * len(places)
+    assert set(emulator.account.contacts_by_email()) == set(emails) - poison
+    assert emulator.account.members("Gold") == set(emails) - poison
+    assert report.contacts.delivered == 100 - len(poison)
+    assert report.contacts.rejected == len(poison)
+    assert report.red  # new rejections are told
+    refused = export.files("manual__001").store.read_bytes("refused.csv").decode()
+    named = {row["CustomerId"] for row in csv.DictReader(io.StringIO(refused))}
+    assert named == {f"c{email}" for email in poison}
+
+
+def test_the_next_run_does_not_try_the_poison_again(
+    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+) -> None:
+    emulator.switch(bad_contact=BadContact.REFUSES_BATCH, bad_emails=frozenset({"p3@example.com"}))
+    export = RunningExport(tmp_path, emulator, monkeypatch, SETTINGS)
+    lake = LakeFolder(export.lake)
+    profiles = [Profile(f"c{number}", f"p{number}@example.com", "Nora") for number in range(100)]
+    lake.write(1, {"Gold": profiles})
+    export.run()
+    before = len(emulator.log)
+    lake.write(2, {"Gold": profiles})
+
+    report = export.run().report
+
+    assert report is not None
+    assert emulator.log.writes(before) == []
+    assert not report.red
+    assert (report.rejected.new, report.rejected.before) == (0, 1)

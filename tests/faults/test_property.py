@@ -1,0 +1,268 @@
+"""Random people, random faults, random kills and retries: the account ends as the files say it must."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.faults.expected_account import field_name
+from tests.faults.fault_kinds import KINDS, TOO_LATE
+from tests.faults.lake_folder import Profile
+from tests.faults.people import LISTS, Event
+from tests.faults.scenario import Scenario
+from tests.faults.simulated_kills import Kill, Killer, Moment
+
+from segment_emulators.autopilot import Fault, ListOnUpsert
+from segment_exports.receipts import read_receipts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from segment_emulators.autopilot import AutopilotEmulator
+
+SHARED = ["family@example.com"]
+EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "12"))
+"""A longer search: ``FAULT_EXAMPLES=500 pytest tests/faults/test_property.py --timeout 0``."""
+
+CUSTOMERS = 14
+IN_FLIGHT = 4
+
+Snapshot = dict[str, list[Profile]]
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    """One refresh: customers who are in no, one or several segments, at one of three addresses.
+
+    One person is in all segments, always: a guard stops a run whose segment is suddenly empty.
+    """
+    found: Snapshot = {segment: [Profile("anchor", "anchor@example.com")] for segment in LISTS}
+    for number in range(CUSTOMERS):
+        places = draw(st.sets(st.sampled_from(sorted(LISTS)), max_size=3))
+        profile = Profile(
+            CustomerId=f"c{number}",
+            EMail=draw(
+                st.sampled_from([f"p{number}@example.com"] * 5 + [f"P{number}@New.example.com"] * 2 + SHARED)
+            ),
+            FirstName=f"Nora{number}",
+            Tier=draw(st.sampled_from(["gold", "silver"])),
+            Subscriber=draw(st.sampled_from(["Yes"] * 5 + ["No", ""])),
+        )
+        for segment in sorted(places):
+            found[segment].append(profile)
+    return found
+
+
+events = st.lists(
+    st.tuples(
+        st.sampled_from(["unsubscribe", "delete"]),
+        st.sampled_from([f"p{number}@example.com" for number in range(CUSTOMERS)] + SHARED),
+    ),
+    max_size=3,
+)
+"""What happens at Autopilot before a refresh, to those who are there."""
+
+kills = st.builds(Kill, st.sampled_from(Moment), st.integers(1, 12))
+faults = st.builds(
+    lambda name, seed, probability: Fault(
+        **KINDS[name], path="^/(contact|list)", times=None, seed=seed, probability=probability
+    ),
+    st.sampled_from([name for name in KINDS if name not in TOO_LATE | {"latency"}]),
+    st.integers(0, 1000),
+    st.sampled_from([0.05, 0.2, 0.5]),
+)
+attempts = st.lists(st.tuples(st.none() | kills, st.none() | faults), max_size=3)
+"""What befalls each attempt at an upload; the one after the last is undisturbed."""
+
+ways = st.sampled_from(
+    [
+        ("list", "ignored"),
+        ("list", "ignored"),
+        ("auto", "honoured"),
+        ("auto", "on_creation"),
+        ("field", "ignored"),
+    ]
+)
+
+
+@pytest.fixture
+def begin(
+    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+) -> Any:
+    killer = Killer(monkeypatch)
+
+    def begin(way: tuple[str, str], leaving: str, moving: str = "add") -> tuple[Scenario, Killer]:
+        membership, in_bulk = way
+        shutil.rmtree(tmp_path)
+        tmp_path.mkdir()
+        emulator.reset()
+        emulator.switch(list_in_bulk=ListOnUpsert(in_bulk))
+        scenario = Scenario(tmp_path, emulator, monkeypatch)
+        scenario.begin(
+            membership=membership,
+            when_member_leaves=leaving,
+            when_email_changes=moving,
+            destination={"membership": membership, "requests_in_flight": IN_FLIGHT},
+        )
+        scenario.may_repeat = True  # what was on the wire when the process died
+        return scenario, killer
+
+    return begin
+
+
+def check_present(scenario: Scenario, leaving: str) -> None:
+    """Hold the account to the last refresh: who is in it, and who must be off the lists."""
+    account, reading = scenario.emulator.account, scenario.reading
+    there = account.contacts_by_email()
+    on = {title: members_of(scenario, title) for title in LISTS.values()}
+    for email, wanted in reading.contacts.items():
+        contact = account.find(email)
+        assert contact is not None, f"{email} is missing"
+        held = contact.fields | (contact.custom or {})
+        assert {name: held.get(name) for name in wanted.payload} == wanted.payload
+        lists = {title for title, members in on.items() if email in members}
+        assert lists == set(wanted.lists) if leaving == "remove" else lists >= set(wanted.lists)
+    moved = {email.replace("@", "@new.") for email in reading.contacts if "@new." not in email}
+    moved |= {email.replace("@new.", "@") for email in reading.contacts if "@new." in email}
+    for email in set(there) - set(reading.contacts):
+        if leaving == "remove" or email in reading.withheld or email in moved:
+            assert not [title for title, members in on.items() if email in members], email
+    assert all(len(account.list_ids(title)) <= 1 for title in on)
+
+
+def members_of(scenario: Scenario, title: str) -> set[str]:
+    if scenario.membership != "field":
+        return scenario.emulator.account.members(title)
+    contacts = scenario.emulator.account.contacts.values()
+    return {str(one.email) for one in contacts if (one.custom or {}).get(field_name(title))}
+
+
+class Watch:
+    """Notes after every attempt what was acknowledged, and sees that none of it is sent again."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._known: dict[tuple[str, str, str | None], int] = {}
+
+    def look(self) -> None:
+        """Take note of the receipts of the present run."""
+        log = self._scenario.emulator.log
+        files = self._scenario.export.files(self._scenario.export.last_run)
+        for name in files.store.names("chunks"):
+            number = int(name.removesuffix(".parquet"))
+            with files.store.parquet_file(files.chunk(number)) as file:
+                emails = file.read(columns=["email"])["email"].to_pylist()
+            for one in read_receipts(files.store, number).table.to_pylist():
+                email = emails[one["row"]]
+                if one["outcome"] == "delivered" and email is not None:
+                    self._known.setdefault((email, one["operation"], one["list"]), len(log))
+
+    def sent_again(self) -> list[str]:
+        """Return what was sent after it had been written down."""
+        account, log = self._scenario.emulator.account, self._scenario.emulator.log
+        titles = {list_id: item.title for list_id, item in account.lists.items()}
+        found = []
+        for (email, operation, title), noted in self._known.items():
+            for entry in log.writes(noted):
+                named = {titles.get(list_id) for list_id in entry.lists} or {None}
+                kind = {"upsert_contacts": "upsert", "join_list": "join", "leave_list": "leave"}
+                if email in entry.emails and kind.get(entry.endpoint or "") == operation and title in named:
+                    found.append(f"{operation} {email} {title}")
+        return found
+
+
+class Disturbances:
+    """Brings about what befalls each attempt; those after the last are undisturbed."""
+
+    def __init__(self, scenario: Scenario, killer: Killer, planned: list[Any]) -> None:
+        self.watch = Watch(scenario)
+        self._scenario, self._killer, self._left = scenario, killer, list(planned)
+
+    def __call__(self) -> None:
+        self.watch.look()
+        kill, fault = self._left.pop(0) if self._left else (None, None)
+        self._killer.arm(kill)
+        self._scenario.emulator.inject(*([fault] if fault else []))
+
+    def end(self) -> None:
+        self._killer.arm(None)
+        self._scenario.emulator.inject()
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    way=ways,
+    leaving=st.sampled_from(["keep", "remove"]),
+    refreshes=st.lists(st.tuples(events, snapshots(), attempts, st.booleans()), min_size=2, max_size=3),
+)
+def test_in_the_end_the_account_is_what_the_files_say(
+    begin: Any, way: tuple[str, str], leaving: str, refreshes: list[Any]
+) -> None:
+    scenario, killer = begin(way, leaving)
+    for number, (happening, snapshot, disturbances, settled) in enumerate(refreshes, start=1):
+        for what, email in happening:
+            if email in scenario.expected.contacts:
+                scenario.do(Event(what, email))
+        scenario.write_segments(number, snapshot)
+        disturb = Disturbances(scenario, killer, disturbances)
+        is_last = number == len(refreshes)
+        result = scenario.export.run(settle=False, before_upload=disturb, between_attempts=disturb)
+        disturb.end()
+        if settled or is_last:
+            report = scenario.export.settle(scenario.export.last_run)
+            assert not report.red, (report.red_reasons, result.errors)
+        scenario.check()
+        if way[0] != "auto":  # in bulk upserts an address is sent once per list
+            assert disturb.watch.sent_again() == []
+    calm = scenario.export.run()
+    assert not calm.red
+    assert calm.report.operations["upsert"].planned == calm.report.operations["join"].planned == 0
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    way=ways,
+    leaving=st.sampled_from(["keep", "remove"]),
+    moving=st.sampled_from(["add", "move"]),
+    given_up=st.lists(st.tuples(snapshots(), attempts, st.booleans()), min_size=1, max_size=3),
+    last=snapshots(),
+)
+def test_whatever_was_given_up_the_next_run_that_gets_through_makes_it_good(
+    begin: Any, way: tuple[str, str], leaving: str, moving: str, given_up: list[Any], last: Snapshot
+) -> None:
+    """Where contacts are moved to new addresses, what they leave behind is tidied by the run after."""
+    scenario, killer = begin(way, leaving, moving)
+    for number, (snapshot, disturbances, settled) in enumerate(given_up, start=1):
+        scenario.write_segments(number, snapshot)
+        disturb = Disturbances(scenario, killer, disturbances)
+        scenario.export.run(
+            settle=settled,
+            retries=max(0, len(disturbances) - 1),
+            before_upload=disturb,
+            between_attempts=disturb,
+        )
+        disturb.end()
+    scenario.write_segments(len(given_up) + 1, last)
+
+    result = scenario.export.run()
+
+    assert not result.red, (result.report.red_reasons, result.errors)
+    if moving == "move":
+        assert not scenario.export.run().red
+    check_present(scenario, leaving)
+    calm = scenario.export.run()
+    assert not calm.red
+    assert calm.attempts == 0
+    check_present(scenario, leaving)

@@ -1,0 +1,62 @@
+"""``kill -9`` of the process that delivers: what was written down is not sent again, nothing is lost."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.faults.chunks import ChunkFolder, go, new_contact
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from segment_emulators.autopilot import AutopilotEmulator
+
+IN_FLIGHT = 2
+CONTACTS = 1500
+JOINING = 100
+KILLS = 5
+
+
+@pytest.mark.timeout(120)
+def test_killed_again_and_again(tmp_path: Path, emulator: AutopilotEmulator) -> None:
+    """1,500 upserts in 15 batches, then 100 joins; five kills somewhere in between."""
+    emulator.switch(latency=0.03)
+    emails = [f"p{number}@example.com" for number in range(CONTACTS)]
+    chunk = ChunkFolder(tmp_path, emulator)
+    chunk.write(
+        1, [new_contact(email, *(["News"] if place < JOINING else [])) for place, email in enumerate(emails)]
+    )
+    draws = random.Random(7)
+    sent_again = []
+    for _ in range(KILLS):
+        known, before = chunk.acknowledged(1), len(emulator.log)
+        limit = before + draws.randint(4, 25)
+        process = chunk.start(1, requests_in_flight=IN_FLIGHT)
+        go(process)
+        while len(emulator.log) < limit and process.poll() is None:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        time.sleep(0.05)  # what is on the wire arrives
+        arrived = set(chunk.sent(before))
+        assert not known & arrived
+        sent_again.append(arrived - chunk.acknowledged(1))
+    known, before = chunk.acknowledged(1), len(emulator.log)
+
+    last = chunk.start(1, requests_in_flight=IN_FLIGHT)
+    go(last)
+    assert last.wait() == 0
+
+    assert not known & set(chunk.sent(before))
+    assert set(emulator.account.contacts_by_email()) == set(emails)
+    assert emulator.account.members("News") == set(emails[:JOINING])
+    assert len(emulator.account.list_ids("News")) == 1
+    for unknown in sent_again:
+        assert sum(operation == "upsert" for _, operation in unknown) <= 100 * IN_FLIGHT
+        assert sum(operation == "join" for _, operation in unknown) <= IN_FLIGHT
+    print("sent, and not written down before the kill:", [len(one) for one in sent_again])
+    assert any(sent_again)

@@ -1,0 +1,42 @@
+"""Three refreshes without a fault: what all other tests of this folder compare with is right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.faults.scenario import Scenario
+
+
+@pytest.mark.parametrize("membership", ["list", "bulk", "auto", "field"])
+@pytest.mark.parametrize("leaving", ["keep", "remove"])
+def test_three_refreshes(scenario: Scenario, membership: str, leaving: str) -> None:
+    scenario.begin(membership=membership, when_member_leaves=leaving)
+
+    for number in (1, 2, 3):
+        scenario.refresh(number)
+
+        scenario.check()
+
+
+@pytest.mark.parametrize("membership", ["list", "bulk", "field"])
+def test_whoever_withdraws_is_unsubscribed_for_good(scenario: Scenario, membership: str) -> None:
+    scenario.begin(membership=membership, when_permission_withdrawn="unsubscribe")
+
+    for number in (1, 2, 3):
+        scenario.refresh(number)
+
+        scenario.check()
+
+
+@pytest.mark.parametrize("membership", ["list", "bulk", "field"])
+def test_contacts_are_given_their_new_addresses(scenario: Scenario, membership: str) -> None:
+    """What can't be moved (its new address is taken, it unsubscribed) leaves our lists with the next run."""
+    scenario.begin(membership=membership, when_email_changes="move")
+
+    for number in (1, 2, 3):
+        scenario.refresh(number)
+
+    scenario.check()

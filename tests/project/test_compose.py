@@ -1,0 +1,92 @@
+"""``docker-compose.yaml`` is a Compose file, holds no secret, and gives every process what it needs."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
+
+
+@pytest.fixture(scope="module")
+def text(repository: Path) -> str:
+    return (repository / "docker-compose.yaml").read_text()
+
+
+@pytest.fixture(scope="module")
+def compose(text: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    schemas = resources.files("check_jsonschema.builtin_schemas.vendor")
+    return json.loads((schemas / "compose-spec.json").read_text())
+
+
+def test_it_fits_the_compose_specification(compose: dict[str, Any], schema: Any) -> None:
+    jsonschema.validate(compose, schema)
+
+
+def test_the_specification_would_refuse_a_mistake(compose: dict[str, Any], schema: Any) -> None:
+    wrong = compose | {"services": {"scheduler": {"imagee": "typo"}}}
+
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, schema)
+
+
+def test_it_has_the_services_that_one_machine_needs(compose: dict[str, Any]) -> None:
+    assert set(compose["services"]) == {"postgres", "init", *AIRFLOW, "autopilot-emulator"}
+    assert compose["services"]["autopilot-emulator"]["profiles"] == ["emulator"]
+
+
+def test_every_long_running_service_is_checked_and_restarted(compose: dict[str, Any]) -> None:
+    for name in ("postgres", *AIRFLOW):
+        assert compose["services"][name]["healthcheck"], name
+        assert compose["services"][name]["restart"] == "unless-stopped", name
+
+
+def test_ports_are_open_to_this_machine_only(compose: dict[str, Any]) -> None:
+    ports = [port for service in compose["services"].values() for port in service.get("ports", ())]
+
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_airflow_sees_dags_plugins_include_and_exports(compose: dict[str, Any]) -> None:
+    for name in AIRFLOW:
+        service = compose["services"][name]
+        targets = {volume.split(":")[-2 if volume.endswith(":ro") else -1] for volume in service["volumes"]}
+        assert {f"/opt/airflow/{one}" for one in ("dags", "plugins", "include", "include/exports")} <= targets
+        assert service["environment"]["PYTHONPATH"] == "/opt/airflow/include:/opt/airflow/plugins"
+
+
+def test_no_secret_stands_in_the_file(compose: dict[str, Any], text: str) -> None:
+    secret = re.compile(r"PASSWORD|FERNET_KEY|JWT_SECRET|SECRET_KEY|LEDGER_KEY|AIRFLOW_CONN_")
+    needed = set()
+    for service in compose["services"].values():
+        for name, value in service.get("environment", {}).items():
+            if secret.search(name) and not name.endswith("_FILE"):
+                assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\}", str(value)), f"{name} has a value"
+                needed.add(name)
+    assert (
+        "${POSTGRES_PASSWORD:?" in compose["x-airflow"]["environment"]["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    )
+    assert {"POSTGRES_PASSWORD", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET"} <= needed
+
+
+def test_all_processes_share_one_execution_api_and_one_secret(compose: dict[str, Any]) -> None:
+    shared = [compose["services"][name]["environment"] for name in AIRFLOW]
+
+    for name in ("AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "AIRFLOW__API_AUTH__JWT_SECRET"):
+        assert len({environment[name] for environment in shared}) == 1

@@ -1,0 +1,188 @@
+"""Each fault as a client sees it, and whether the work was done."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from pydantic import ValidationError
+
+from segment_emulators.autopilot import Fault, FaultKind, serve_autopilot
+
+if TYPE_CHECKING:
+    from .conftest import Api
+
+
+def make_list(api: Api) -> requests.Response:
+    return api.post("/list", {"name": "L"})
+
+
+def lists_made(api: Api) -> int:
+    return len(api.emulator.account.list_ids("L"))
+
+
+def fate(api: Api) -> tuple[str, bool, int | None]:
+    """Return fault, worked and status of the last entry of the log."""
+    entry = api.emulator.log.entries[-1]
+    return entry.fault or "", entry.worked, entry.status
+
+
+@pytest.mark.parametrize("work_done", [False, True])
+class TestWithOrWithoutTheWork:
+    def test_a_reset_is_a_reset_by_the_peer(self, api: Api, work_done: bool) -> None:
+        api.emulator.inject(Fault(kind=FaultKind.RESET, work_done=work_done))
+        with pytest.raises(requests.ConnectionError) as caught:
+            make_list(api)
+        assert "ConnectionResetError" in str(caught.value)
+        assert lists_made(api) == work_done
+        assert fate(api) == ("reset", work_done, None)
+        assert make_list(api).status_code == 200
+
+    def test_an_error_has_autopilot_s_body(self, api: Api, work_done: bool) -> None:
+        api.emulator.inject(Fault(kind=FaultKind.ERROR, work_done=work_done))
+        answer = make_list(api)
+        assert answer.status_code == 500
+        assert answer.json() == {"error": "Internal Server Error", "message": "(various)"}
+        assert lists_made(api) == work_done
+        assert fate(api) == ("error", work_done, 500)
+
+    @pytest.mark.parametrize("status", [200, 502])
+    def test_a_proxy_answers_a_page(self, api: Api, work_done: bool, status: int) -> None:
+        api.emulator.inject(Fault(kind=FaultKind.HTML, status=status, work_done=work_done))
+        answer = make_list(api)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html")
+        assert answer.text.startswith("<html>")
+        assert lists_made(api) == work_done
+
+
+def test_the_answer_comes_after_the_client_gave_up_but_the_work_was_done(api: Api) -> None:
+    api.emulator.inject(Fault(kind=FaultKind.DELAYED_ANSWER, seconds=5))
+    with pytest.raises(requests.ReadTimeout):
+        api.session.post(
+            f"{api.emulator.base_url}/list",
+            json={"name": "L"},
+            headers={"autopilotapikey": api.emulator.api_key},
+            timeout=0.2,
+        )
+    assert lists_made(api) == 1
+
+
+def test_latency_does_the_work_late_even_if_the_client_has_gone(api: Api) -> None:
+    api.emulator.inject(Fault(kind=FaultKind.LATENCY, seconds=0.3))
+    with pytest.raises(requests.ReadTimeout):
+        api.session.post(
+            f"{api.emulator.base_url}/list",
+            json={"name": "L"},
+            headers={"autopilotapikey": api.emulator.api_key},
+            timeout=0.1,
+        )
+    assert lists_made(api) == 0
+    deadline = time.monotonic() + 5
+    while not lists_made(api) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert lists_made(api) == 1
+
+
+def test_latency_of_every_call(api: Api) -> None:
+    api.emulator.switch(latency=0.1)
+    start = time.monotonic()
+    assert api.get("/account").status_code == 200
+    assert time.monotonic() - start >= 0.1
+
+
+def test_json_may_end_in_the_middle_of_a_whole_answer(api: Api) -> None:
+    api.emulator.inject(Fault(kind=FaultKind.TRUNCATED_JSON))
+    answer = make_list(api)
+    assert answer.status_code == 200
+    with pytest.raises(requests.JSONDecodeError):
+        answer.json()
+    assert lists_made(api) == 1
+
+
+def test_the_connection_may_be_reset_in_the_middle_of_a_body(api: Api) -> None:
+    api.emulator.inject(Fault(kind=FaultKind.CUT_BODY))
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        make_list(api)
+    assert lists_made(api) == 1
+
+
+def test_a_storm_of_429(api: Api) -> None:
+    api.emulator.inject(Fault(kind=FaultKind.THROTTLED, times=3))
+    answers = [make_list(api) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [429, 429, 429, 200]
+    assert answers[0].json()["error"] == "Too Many Requests"
+    assert lists_made(api) == 1
+
+
+def test_the_key_is_revoked_midway_and_comes_back_when_rotated(api: Api) -> None:
+    api.emulator.inject(Fault(kind=FaultKind.KEY_REVOKED, skip=2))
+    assert [make_list(api).status_code for _ in range(5)] == [200, 200, 401, 401, 401]
+    api.emulator.rotate_key(api.emulator.config.api_key)
+    assert make_list(api).status_code == 200
+    assert lists_made(api) == 3
+
+
+class TestWhichRequestsAreHit:
+    def test_by_method_and_path(self, api: Api) -> None:
+        api.emulator.inject(Fault(kind=FaultKind.ERROR, method="POST", path="^/contacts$", times=None))
+        assert api.get("/contacts").status_code == 200
+        assert make_list(api).status_code == 200
+        assert api.bulk({"Email": "a@example.com"}).status_code == 500
+
+    def test_the_third_and_fourth_only(self, api: Api) -> None:
+        api.emulator.inject(Fault(kind=FaultKind.ERROR, skip=2, times=2))
+        assert [api.get("/account").status_code for _ in range(6)] == [200, 200, 500, 500, 200, 200]
+
+    def test_by_chance_but_the_same_every_time(self, api: Api) -> None:
+        fault = Fault(kind=FaultKind.ERROR, probability=0.5, seed=3, times=None)
+
+        def statuses() -> list[int]:
+            api.emulator.inject(fault)
+            return [api.get("/account").status_code for _ in range(40)]
+
+        first = statuses()
+        assert statuses() == first
+        assert 8 < first.count(500) < 32
+
+    def test_the_first_rule_that_hits_decides(self, api: Api) -> None:
+        api.emulator.inject(
+            Fault(kind=FaultKind.ERROR, status=503), Fault(kind=FaultKind.ERROR, status=504, times=1)
+        )
+        assert [api.get("/account").status_code for _ in range(3)] == [503, 504, 200]
+        assert [hit for _, hit in api.emulator.faults.counts()] == [1, 1]
+
+    def test_a_throttled_or_unauthorized_request_is_not_counted(self, api: Api) -> None:
+        api.emulator.switch(rate=1)
+        api.emulator.inject(Fault(kind=FaultKind.ERROR, skip=1))
+        assert [api.get("/account").status_code for _ in range(3)] == [200, 429, 429]
+        assert api.emulator.faults.counts()[0][1] == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"path": "("}, {"probability": 0.0}, {"times": 0}, {"status": 100}, {"nth": 3}], ids=str
+)
+def test_a_fault_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Fault.model_validate({"kind": "error", **wrong})
+
+
+def test_the_emulator_stops_quickly_with_a_request_still_hanging() -> None:
+    with serve_autopilot() as emulator:
+        emulator.inject(Fault(kind=FaultKind.LATENCY, seconds=60))
+        url, headers = f"{emulator.base_url}/account", {"autopilotapikey": emulator.api_key}
+
+        def hang() -> None:
+            with pytest.raises(requests.ConnectionError):
+                requests.get(url, headers=headers, timeout=30)
+
+        client = threading.Thread(target=hang)
+        client.start()
+        while not len(emulator.log):
+            time.sleep(0.01)
+        start = time.monotonic()
+    assert time.monotonic() - start < 2
+    client.join(5)
+    assert not client.is_alive()

@@ -1,0 +1,147 @@
+"""The emulator as a process of its own, driven over its control plane."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+
+import pytest
+import requests
+
+from segment_emulators.autopilot import EmulatorControl
+from segment_emulators.autopilot.__main__ import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .conftest import Api
+
+KEY = "f" * 32
+
+
+@pytest.fixture
+def control(api: Api) -> EmulatorControl:
+    return EmulatorControl(api.emulator.base_url)
+
+
+class TestControlPlane:
+    def test_it_reads_the_account_back(self, api: Api, control: EmulatorControl) -> None:
+        list_id = api.new_list("Readers")
+        contact_id = api.upsert(Email="ana@example.com", FirstName="Ana")
+        api.post(f"/list/{list_id}/contact/{contact_id}")
+        api.post(f"/contact/{contact_id}/unsubscribe")
+        assert control.health()
+        assert control.contacts()["ana@example.com"]["FirstName"] == "Ana"
+        assert control.members("Readers") == {"ana@example.com"}
+        assert control.unsubscribed() == {"ana@example.com"}
+        assert control.state() == {
+            "contacts": 1,
+            "lists": [{"list_id": list_id, "title": "Readers", "members": 1}],
+            "unsubscribed": 1,
+            "requests": 4,
+        }
+
+    def test_it_reads_the_log(self, api: Api, control: EmulatorControl) -> None:
+        api.new_list("Readers")
+        api.get("/lists")
+        (entry,) = control.log("get_lists", since=0)
+        assert (entry["method"], entry["status"], entry["number"]) == ("GET", 200, 2)
+        assert control.totals()["by_endpoint"] == {"create_list": {"200": 1}, "get_lists": {"200": 1}}
+        control.clear_log()
+        assert control.log() == []
+
+    def test_it_sets_switches_and_refuses_wrong_ones(self, api: Api, control: EmulatorControl) -> None:
+        assert control.switch(bad_contact="refuses_batch", rate=20)["rate"] == 20
+        assert api.bulk({"Email": "x@bad.example.com"}).status_code == 400
+        with pytest.raises(HTTPError):
+            control.switch(rate=-1)
+        with pytest.raises(HTTPError):
+            control.switch(typo=1)
+        assert api.emulator.switches.rate == 20
+
+    def test_it_injects_faults(self, api: Api, control: EmulatorControl) -> None:
+        control.inject({"kind": "html", "path": "^/lists$", "status": 200})
+        assert api.get("/lists").text.startswith("<html>")
+        (rule,) = control.faults()
+        assert (rule["fault"]["kind"], rule["hit"]) == ("html", 1)
+
+    def test_it_rotates_and_revokes_the_key(self, api: Api, control: EmulatorControl) -> None:
+        control.revoke_key()
+        assert api.get("/account").status_code == 401
+        control.rotate_key(api.emulator.config.api_key)
+        assert api.get("/account").status_code == 200
+
+    def test_it_does_what_staff_do(self, api: Api, control: EmulatorControl) -> None:
+        list_id = control.staff("add_list", title="Readers")
+        contact_id = control.add_contact("ana@example.com", lists=[list_id], fields={"FirstName": "Ana"})
+        control.staff("unsubscribe", contact=contact_id)
+        control.staff("rename_list", list_id=list_id, title="Old readers")
+        assert control.members("Old readers") == control.unsubscribed() == {"ana@example.com"}
+        assert control.staff("remove_from_list", list_id=list_id, contact="ana@example.com") is True
+        control.staff("delete_contact", contact="ana@example.com")
+        with pytest.raises(HTTPError, match="404"):
+            control.staff("delete_contact", contact="ana@example.com")
+        assert control.log() == []
+        control.reset()
+        assert control.state()["lists"] == []
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    port_file = tmp_path / "port"
+    started = subprocess.Popen(
+        [
+            sys.executable, "-m", "segment_emulators.autopilot", "--port", "0", "--port-file", str(port_file),
+            "--rate", "2", "--switch", "delete_status=204", "--custom-field", "string--Tier",
+        ],
+        env={**os.environ, "AUTOPILOT_EMULATOR_KEY": KEY},
+        stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 30
+        while not (port_file.exists() and port_file.read_text().strip()):
+            assert started.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield started, f"http://127.0.0.1:{port_file.read_text().strip()}"
+    finally:
+        started.kill()
+        started.wait()
+
+
+def test_the_process_serves_and_ends_well_when_terminated(
+    process: tuple[subprocess.Popen[str], str],
+) -> None:
+    started, url = process
+    answers = [
+        requests.get(f"{url}/v1/contacts/custom_fields", headers={"autopilotapikey": KEY}, timeout=10)
+        for _ in range(3)
+    ]
+    assert answers[0].json() == [{"name": "Tier", "fieldType": "string"}]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert EmulatorControl(url).state()["requests"] == 3
+    started.terminate()
+    assert started.wait(10) == 0
+    assert started.stdout is not None
+    assert f"{url}/v1" in started.stdout.read()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--switch", "typo=1"], ["--switch", "bad_contact=typo"], ["--rate", "-1"]], ids=str
+)
+def test_a_wrong_option_is_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert "error:" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_told(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--port", api.emulator.url.rsplit(":", 1)[1]])
+    assert "error:" in capsys.readouterr().err

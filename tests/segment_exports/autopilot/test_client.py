@@ -1,0 +1,383 @@
+"""The client against a server that speaks Autopilot's protocol, over a socket."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import orjson
+import pytest
+
+from segment_emulators.autopilot import Fault, FaultKind, MapKeys, SameTitle
+from segment_exports.autopilot.answers import (
+    ContactNotFoundError,
+    ForbiddenError,
+    ListNotFoundError,
+    WrongServerError,
+)
+from segment_exports.autopilot.client import AutopilotClient, Call
+from segment_exports.delivery.pacing import Pacer
+from segment_exports.delivery.retrying import RetrySettings
+from segment_exports.errors import (
+    CredentialsRefusedError,
+    DestinationError,
+    DestinationUnreachableError,
+    OutcomeUnknownError,
+    RequestRefusedError,
+    ThrottledError,
+)
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+async def test_bulk_upsert_answers_ids_by_address(client, emulator) -> None:
+    ids = await client.bulk_upsert([b'{"Email":"a@example.com"}', b'{"Email":"B@example.com"}'])
+
+    assert set(ids) == {"a@example.com", "b@example.com"}
+    assert ids["a@example.com"] == emulator.account.find("a@example.com").contact_id
+
+
+async def test_map_keys_may_be_written_as_sent(client, emulator) -> None:
+    emulator.switch(map_keys=MapKeys.AS_SENT)
+    assert set(await client.bulk_upsert([b'{"Email":"B@example.com"}'])) == {"B@example.com"}
+
+
+async def test_more_than_a_hundred_are_refused(client) -> None:
+    with pytest.raises(RequestRefusedError, match="400"):
+        await client.bulk_upsert([b'{"Email":"p%d@example.com"}' % number for number in range(101)])
+
+
+async def test_one_contact_from_upsert_to_unsubscribe(client, emulator) -> None:
+    contact_id = await client.upsert('{"Email":"ä+b@example.com","FirstName":"Ñandú"}'.encode())
+    by_id, by_email = await client.contact(contact_id), await client.contact("ä+b@example.com")
+
+    assert by_id == by_email
+    assert by_id["FirstName"] == "Ñandú"
+    await client.unsubscribe("ä+b@example.com")
+    assert emulator.account.unsubscribed() == {"ä+b@example.com"}
+
+
+async def test_a_contact_that_is_not_there_is_none(client) -> None:
+    assert await client.contact("nobody@example.com") is None
+    with pytest.raises(ContactNotFoundError):
+        await client.unsubscribe("nobody@example.com")
+
+
+async def test_an_address_is_changed(client, emulator) -> None:
+    contact_id = await client.upsert(b'{"Email":"old@example.com"}')
+
+    assert await client.change_email("old@example.com", "new@example.com") == contact_id
+    assert emulator.account.find("new@example.com").contact_id == contact_id
+
+
+@pytest.mark.parametrize(
+    "part", ["a+b@example.com", "o'hara%41@example.com", "x y@example.com", "a/b@example.com"]
+)
+async def test_path_segments_are_encoded(client, emulator, part) -> None:
+    emulator.switch(bad_syntax=False)
+    await client.upsert(orjson.dumps({"Email": part}))
+
+    assert (await client.contact(part))["Email"] == part
+
+
+async def test_membership_from_join_to_leave(client, emulator) -> None:
+    list_id = await client.create_list("Zürich & Bern/1")
+    contact = await client.upsert(b'{"Email":"a@example.com"}')
+
+    assert await client.is_member(list_id, contact) is False
+    assert await client.join(list_id, contact) is True
+    assert await client.join(list_id, contact) is False
+    assert await client.is_member(list_id, contact) is True
+    assert await client.leave(list_id, contact) is True
+    assert await client.leave(list_id, contact) is False
+    assert [one.title for one in await client.lists()] == ["Zürich & Bern/1"]
+    assert emulator.account.members("Zürich & Bern/1") == set()
+
+
+async def test_no_such_list_is_told_from_no_such_contact(client) -> None:
+    list_id = await client.create_list("News")
+    contact = await client.upsert(b'{"Email":"a@example.com"}')
+
+    for call in (client.join, client.leave, client.is_member):
+        with pytest.raises(ContactNotFoundError):
+            await call(list_id, "person_NOBODY")
+        with pytest.raises(ListNotFoundError):
+            await call("contactlist_NONE", contact)
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
+async def test_pages_end_with_the_last_one(client, emulator, count) -> None:
+    list_id = emulator.staff.add_list("News")
+    for number in range(count):
+        emulator.staff.add_contact(f"p{number}@example.com", lists=(list_id,))
+    members = [page async for page in client.members(list_id)]
+    everybody = [one["Email"] async for page in client.contacts() for one in page.contacts]
+
+    assert sum(len(page.contacts) for page in members) == len(everybody) == len(set(everybody)) == count
+    assert {page.total for page in members} == {count}
+    assert await client.count_members(list_id) == count
+
+
+async def test_a_title_that_is_taken(client, emulator) -> None:
+    await client.create_list("News")
+    await client.create_list("News")
+    assert len(await client.lists()) == 2
+
+    emulator.switch(same_title=SameTitle.CONFLICT)
+    with pytest.raises(RequestRefusedError) as refused:
+        await client.create_list("News")
+    assert refused.value.status == 409
+
+
+async def test_custom_fields_and_account(client, emulator) -> None:
+    emulator.staff.add_contact("a@example.com", custom={"string--Loyalty--Tier": "gold"})
+
+    assert [(one.name, one.field_type) for one in await client.custom_fields()] == [
+        ("Loyalty Tier", "string")
+    ]
+    assert await client.account() == {}
+
+
+# The key
+
+
+async def test_the_key_is_in_its_header_and_nowhere_else(odd, odd_client) -> None:
+    odd.answer('{"lists":[]}')
+    await odd_client.lists()
+    (seen,) = odd.seen
+
+    assert seen.headers["autopilotapikey"] == KEY
+    assert KEY not in seen.path_qs
+    assert KEY not in repr(odd_client) + str(vars(odd_client).get("base_url"))
+    assert [
+        value for name, value in seen.headers.items() if value == KEY and name.lower() != "autopilotapikey"
+    ] == []
+
+
+async def test_a_wrong_key_is_told(emulator) -> None:
+    async with AutopilotClient(emulator.base_url, "f" * 32, pacer=Pacer(None)) as client:
+        with pytest.raises(CredentialsRefusedError, match="wrong or was revoked") as refused:
+            await client.lists()
+    assert refused.value.status == 401
+    assert len(emulator.log) == 1
+
+
+async def test_an_answer_that_repeats_key_and_address_is_redacted(odd, odd_client) -> None:
+    odd.answer(f'{{"message":"key {KEY} may not touch eva.braun+x@mail.example.com"}}', status=400)
+
+    with pytest.raises(RequestRefusedError) as refused:
+        await odd_client.bulk_upsert([b'{"Email":"a@example.com"}'])
+    assert str(refused.value) == "POST /contacts was answered 400: key *** may not touch <address>"
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize("key", ["", "   ", "with space", "new\nline", "schlüssel", "tab\tbed"])
+def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key) -> None:
+    with pytest.raises(CredentialsRefusedError) as refused:
+        AutopilotClient("http://127.0.0.1/v1", key, pacer=Pacer(None))
+    assert not key.strip() or key not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "api2.autopilothq.com",
+        "ftp://x/v1",
+        "http://",
+        "https://user:pw@x/v1",
+        "https://x/v1?a=b",
+        "http://x:y/",
+    ],
+)
+def test_a_base_url_that_is_none_is_refused(url) -> None:
+    with pytest.raises(DestinationError, match="base URL must be"):
+        AutopilotClient(url, KEY, pacer=Pacer(None))
+
+
+# What a caller can do about it
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (301, WrongServerError),
+        (400, RequestRefusedError),
+        (403, ForbiddenError),
+        (405, WrongServerError),
+        (409, RequestRefusedError),
+        (413, RequestRefusedError),
+        (422, RequestRefusedError),
+    ],
+)
+async def test_what_is_refused_is_asked_once(odd, odd_client, status, error) -> None:
+    odd.answer('{"error":"No","message":"It will not do."}', status=status)
+
+    with pytest.raises(error) as refused:
+        await odd_client.upsert(b"{}")
+    assert refused.value.status == status
+    assert refused.value.detail == "It will not do."
+    assert len(odd.seen) == 1
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+async def test_what_may_pass_is_asked_five_times(odd, odd_client, status) -> None:
+    odd.answer("", status=status)
+    call = Call()
+
+    with pytest.raises(OutcomeUnknownError):
+        await odd_client.bulk_upsert([b"{}"], call)
+    assert (len(odd.seen), call.attempts, call.in_doubt) == (5, 5, True)
+    assert (odd_client.counters.total, odd_client.counters.retried) == (5, 4)
+
+
+async def test_a_redirect_is_not_followed_with_the_key(odd, odd_client) -> None:
+    odd.answer("", status=302, headers={"Location": odd.url + "/elsewhere"})
+
+    with pytest.raises(WrongServerError, match="base URL"):
+        await odd_client.lists()
+    assert len(odd.seen) == 1
+
+
+async def test_waiting_for_the_rate_uses_up_no_attempt(odd, odd_client) -> None:
+    throttled = '{"error":"Too Many Requests","message":"You have exceeded your request rate of 5 r/s."}'
+    odd.answer(throttled, status=429, headers={"Retry-After": "0"})
+    odd.answers = odd.answers * 12
+    ok = odd.answers[0]
+    odd.answer('{"lists":[]}')
+    odd.answers = [ok] * 12 + odd.answers
+    call_count = len(odd.answers)
+    await odd_client.lists()
+
+    assert len(odd.seen) == call_count
+    assert (odd_client.counters.throttled, odd_client.counters.retried) == (12, 0)
+
+
+async def test_a_throttled_request_gives_up_when_its_patience_ends(odd) -> None:
+    odd.answer("{}", status=429, headers={"Retry-After": "0"})
+    settings = RetrySettings(throttle_patience=0.05)
+    async with AutopilotClient(odd.url, KEY, pacer=Pacer(None), retry=settings) as client:
+        with pytest.raises(ThrottledError):
+            await client.lists()
+
+
+async def test_a_deadline_ends_the_waiting(odd, odd_client) -> None:
+    odd.answer("", status=503, headers={"Retry-After": "3600"})
+    odd_client.deadline = odd_client.seconds() + 60
+
+    with pytest.raises(OutcomeUnknownError):
+        await odd_client.lists()
+    assert len(odd.seen) == 1
+
+    odd_client.deadline = odd_client.seconds() - 1
+    with pytest.raises(DestinationError, match="deadline has passed"):
+        await odd_client.lists()
+    assert len(odd.seen) == 1
+
+
+async def test_retry_after_is_waited_for(odd) -> None:
+    waits = []
+
+    async def note(seconds: float) -> None:
+        waits.append(seconds)
+
+    odd.answer("", status=503, headers={"Retry-After": "17"})
+    unavailable = odd.answers[0]
+    odd.answer('{"lists":[]}')
+    odd.answers = [unavailable, *odd.answers]
+    async with AutopilotClient(odd.url, KEY, pacer=Pacer(None), sleep=note) as client:
+        await client.lists()
+    assert waits == [17.0]
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ("<html>Sign in</html>", "HTML"),
+        ('{"email_contact_map":{"a@exa', "cut off or broken"),
+        ("[]", "not an object"),
+        ('{"contact_ids":["person_1"]}', "without a usable 'email_contact_map'"),
+        ('{"email_contact_map":[]}', "without a usable 'email_contact_map'"),
+        ("", "without a usable"),
+    ],
+)
+async def test_an_answer_that_makes_no_sense_leaves_the_fate_unknown(odd, odd_client, body, what) -> None:
+    odd.answer(body)
+    call = Call(max_attempts=2)
+
+    with pytest.raises(OutcomeUnknownError, match=what) as unknown:
+        await odd_client.bulk_upsert([b"{}"], call)
+    assert call.in_doubt
+    assert "exa" not in str(unknown.value).replace("example", "")
+
+
+async def test_making_a_list_is_never_tried_again_unasked(client, emulator) -> None:
+    emulator.inject(Fault(kind=FaultKind.ERROR, path="^/list$", work_done=True, times=None))
+    with pytest.raises(OutcomeUnknownError):
+        await client.create_list("News")
+    assert len(emulator.log) == 1
+
+
+async def test_a_refused_connection_means_not_sent() -> None:
+    call = Call(max_attempts=2)
+    async with AutopilotClient("http://127.0.0.1:9/v1", KEY, pacer=Pacer(None)) as client:
+        with pytest.raises(DestinationUnreachableError, match=r"no connection to 127\.0\.0\.1:9"):
+            await client.bulk_upsert([b"{}"], call)
+    assert not call.in_doubt
+
+
+async def test_an_unknown_host_is_told() -> None:
+    async with AutopilotClient("http://no-such-host.invalid/v1", KEY, pacer=Pacer(None)) as client:
+        with pytest.raises(DestinationUnreachableError, match="can't be resolved"):
+            await client.bulk_upsert([b"{}"], Call(max_attempts=1))
+
+
+async def test_tls_against_a_server_without_it_is_told(odd) -> None:
+    url = odd.url.replace("http:", "https:")
+    async with AutopilotClient(url, KEY, pacer=Pacer(None)) as client:
+        with pytest.raises(DestinationUnreachableError, match="TLS"):
+            await client.bulk_upsert([b"{}"], Call(max_attempts=1))
+
+
+async def test_a_time_out_leaves_the_fate_unknown(client, emulator) -> None:
+    emulator.inject(Fault(kind=FaultKind.DELAYED_ANSWER, seconds=0.5, path="^/contacts$"))
+    call = Call(max_attempts=1)
+    async with AutopilotClient(
+        emulator.base_url, emulator.api_key, pacer=Pacer(None), timeout_seconds=0.2
+    ) as impatient:
+        with pytest.raises(OutcomeUnknownError, match=r"no answer in 0\.2 s"):
+            await impatient.bulk_upsert([b'{"Email":"a@example.com"}'], call)
+    assert call.in_doubt
+    assert emulator.account.find("a@example.com") is not None
+
+
+async def test_a_bookmark_that_comes_twice_ends_the_listing(odd, odd_client) -> None:
+    odd.answer('{"contacts":[],"total_contacts":5,"bookmark":"person_1"}')
+    with pytest.raises(OutcomeUnknownError, match="a bookmark came twice"):
+        [page async for page in odd_client.contacts()]
+    assert len(odd.seen) == 2
+
+
+async def test_bytes_and_times_of_requests_are_counted(client) -> None:
+    await client.bulk_upsert([b'{"Email":"a@example.com"}'])
+    counters = client.counters
+
+    assert counters.bytes_sent == len(b'{"contacts":[{"Email":"a@example.com"}]}')
+    assert counters.bytes_received > 50
+    assert counters.first_at == counters.last_at is not None
+
+
+async def test_outside_of_its_block_a_client_says_so(emulator) -> None:
+    client = AutopilotClient(emulator.base_url, emulator.api_key, pacer=Pacer(None))
+    with pytest.raises(RuntimeError, match="async with"):
+        await client.lists()
+
+
+def test_importing_the_client_loads_no_http_library_and_no_arrow() -> None:
+    code = (
+        "import sys; import segment_exports.autopilot.client, segment_exports.destination_check; "
+        "heavy = ('aiohttp', 'pyarrow', 'pandas', 'pydantic', 'numpy'); "
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.strip() == "[]"

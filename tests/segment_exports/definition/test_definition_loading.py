@@ -1,0 +1,305 @@
+"""Definitions from files: messages that a user can act on, and one broken file that stays alone."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment_exports.definition import definitions_folder, load_definition, load_definitions
+from segment_exports.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "include/exports/newsletter.yaml"
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(DefinitionError) as refused:
+        load_definition(path)
+    return str(refused.value)
+
+
+def test_the_example_is_good() -> None:
+    example = load_definition(EXAMPLE)
+    assert example.list_of("ChurnProne") == "Win-back"
+    assert example.permission
+    assert example.permission.equals == ("Yes",)
+    assert len(example.mapping.fields) == 9
+
+
+def test_yes_without_quotes_means_yes(write: Callable[..., Path]) -> None:
+    loaded = load_definition(write(more="permission: {attribute: Email Subscriber, equals: Yes}\n"))
+    assert loaded.permission
+    assert loaded.permission.equals == ("Yes",)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("colour: red\n", "newsletter.yaml, line 5, colour: isn't known. Allowed: name, display_name"),
+        ("when_member_leave: keep\n", "Did you mean when_member_leaves?"),
+        (
+            "limit: {profiles: many}\n",
+            "line 5, limit.profiles: is text of 4 characters; it must be a whole number",
+        ),
+        ("limit: {profiles: 0}\n", "line 5, limit.profiles: is 0; it must be at least 1"),
+        ("limit: {when_over: truncat}\n", "allowed: fail, truncate. Did you mean truncate?"),
+        ("limit: 5\n", "line 5, limit: is 5; it must be a mapping of keys"),
+        ("guards:\n  min_count: true\n", "line 6, guards.min_count: is true; it must be a whole number"),
+        ("permission: {attribute: A, equals: }\n", "permission.equals: is empty; write the value"),
+        ("permission: {attribute: 5, equals: x}\n", "is 5; it must be text; put it in quotes"),
+        (
+            "refresh: {timezone: Mars, times: ['05:00']}\n",
+            "refresh.timezone: isn't a time zone; write an IANA",
+        ),
+        ("refresh: {timezone: UTC, times: [5:00]}\n", 'refresh.times (item 1): must be a time from "00:00"'),
+        ("refresh: {timezone: UTC}\n", "refresh.times: is missing; it is required"),
+        ("description: [a, b]\n", "description: is a list of 2 items; it must be text"),
+        ("retention_days: 99999\n", "retention_days: is 99999; it must be at most 3650"),
+    ],
+)
+def test_a_wrong_value_is_told_with_line_key_shape_and_what_is_allowed(
+    write: Callable[..., Path], more: str, told: str
+) -> None:
+    assert told in refusal(write(more=more))
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (
+            "{type: lak, path: x}",
+            "source.type: is text of 3 characters; allowed: lake, dataverse, api. Did you mean",
+        ),
+        ("{path: x}", "source.type: is missing; allowed: lake, dataverse, api"),
+        ("{type: lake}", "source.path: is missing"),
+        ("{type: lake, path: x, pth: y}", "source.pth: isn't known. Did you mean path? Allowed: type, path"),
+        ("{type: api}", "source.connection: is missing"),
+        ("lake", "source: is text of 4 characters"),
+        (
+            "{type: lake, connection: c, path: 'abfss://container@account.dfs.core.windows.net/x'}",
+            "write abfss://<container>/<folders> and put the account into the Airflow connection",
+        ),
+    ],
+)
+def test_a_wrong_source_is_told(write: Callable[..., Path], source: str, told: str) -> None:
+    text = f"name: newsletter\nsource: {source}\nsegments: [A]\nmapping: {{Email: E}}\n"
+    assert told in refusal(write(text))
+
+
+@pytest.mark.parametrize(
+    ("mapping", "told"),
+    [
+        ("{Email: E, FirstNam: F}", "mapping.FirstNam: isn't known. Did you mean FirstName?"),
+        ("{Email: E, email: F}", "mapping.email: isn't known. Did you mean Email?"),
+        ("{Email: E, unsubscribed: U}", "mapping.unsubscribed: can't be mapped: it is never sent"),
+        ("{Email: E, _NewEmail: U}", "mapping._NewEmail: can't be mapped: a changed address is followed by"),
+        ("{FirstName: F}", "mapping.Email: is missing; it is required"),
+        ("{Email: E, custom: {string--Loyalty Tier: T}}", "write each blank as two hyphens"),
+        (
+            "{Email: E, custom: {string-Tier: T}}",
+            "must be <type>--<Name>, where <type> is one of string, integer",
+        ),
+        (
+            "{Email: E, custom: {integer--Points: }}",
+            "mapping.custom.integer--Points: is empty; it must be text",
+        ),
+    ],
+)
+def test_a_wrong_mapping_is_told(write: Callable[..., Path], mapping: str, told: str) -> None:
+    text = f"name: newsletter\nsource: {{type: lake, path: x}}\nsegments: [A]\nmapping: {mapping}\n"
+    message = refusal(write(text))
+    assert told in message
+    assert "errors" not in message
+
+
+def test_all_errors_of_a_file_are_told_at_once_in_its_order(write: Callable[..., Path]) -> None:
+    message = refusal(
+        write(
+            "name: other\nsource: {type: lake, path: x}\nsegments: []\n"
+            "mapping: {FirstNam: F}\nguards: {min_count: -1}\n"
+        )
+    )
+    lines = message.splitlines()
+    assert lines[0] == "newsletter.yaml has 5 errors:"
+    assert [line.split(":")[0] for line in lines[1:]] == [
+        "- line 1, name",
+        "- line 3, segments",
+        "- line 4, mapping.Email",
+        "- line 4, mapping.FirstNam",
+        "- line 5, guards.min_count",
+    ]
+
+
+def test_the_name_is_the_name_of_the_file(write: Callable[..., Path]) -> None:
+    path = write()
+    other = path.rename(path.with_name("winback.yaml"))
+    assert refusal(other) == "winback.yaml, line 1, name: must be winback, the name of the file without .yaml"
+
+
+def test_a_file_name_that_no_dag_can_have_is_told(write: Callable[..., Path]) -> None:
+    path = write()
+    other = path.rename(path.with_name("News-Letter.yaml"))
+    assert "its file name must be lower-case letters, digits and _" in refusal(other)
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (b"", "newsletter.yaml is empty; it must be a mapping that begins with name: newsletter"),
+        (b"- a\n- b\n", "newsletter.yaml is a list of 2 items"),
+        (b"name: newsletter\nx: \xff\n", "newsletter.yaml, line 2: isn't UTF-8"),
+        (b"name: newsletter\nx: !!python/name:os.system\n", "newsletter.yaml, line 2: uses a YAML tag"),
+        (b"name: newsletter\nname: newsletter\n", "newsletter.yaml, line 2: has the key name twice"),
+        (b"name: [newsletter\n", "can't be read as YAML"),
+    ],
+)
+def test_a_file_that_is_no_definition_is_told(write: Callable[..., Path], raw: bytes, told: str) -> None:
+    path = write()
+    path.write_bytes(raw)
+    assert told in refusal(path)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    assert "can't be read: No such file" in refusal(tmp_path / "newsletter.yaml")
+
+
+_SECRETS = ["jane.doe@example.com", "0123456789abcdef0123456789abcdef"]
+_VALUES = st.sampled_from([*_SECRETS, 5, -1, 0.5, True, None, "", [], {}, [_SECRETS[0]], {"a": _SECRETS[1]}])
+_PATHS = st.sampled_from(
+    [
+        ("source",),
+        ("source", "type"),
+        ("source", "path"),
+        ("destination",),
+        ("destination", "membership"),
+        ("segments",),
+        ("mapping",),
+        ("mapping", "Email"),
+        ("mapping", "custom"),
+        ("permission",),
+        ("permission", "equals"),
+        ("refresh",),
+        ("refresh", "times"),
+        ("refresh", "days"),
+        ("limit",),
+        ("guards", "min_count"),
+        ("when_member_leaves",),
+        ("wait_for_refresh",),
+        ("max_age_hours",),
+    ]
+)
+
+
+@settings(max_examples=150)
+@given(st.dictionaries(_PATHS, _VALUES, min_size=1, max_size=4))
+def test_no_message_repeats_a_value(tmp_path_factory: pytest.TempPathFactory, changes: dict) -> None:
+    content: dict = {
+        "name": "newsletter",
+        "source": {"type": "lake", "path": "x"},
+        "segments": ["A"],
+        "mapping": {"Email": "E"},
+    }
+    for path, value in changes.items():
+        inner = content
+        for key in path[:-1]:
+            if not isinstance(inner.get(key), dict):
+                inner[key] = {}
+            inner = inner[key]
+        inner[path[-1]] = copy.deepcopy(value)
+    file = tmp_path_factory.mktemp("definitions") / "newsletter.yaml"
+    file.write_text(json.dumps(content))
+    told = load_definitions(file.parent)[0].error
+    assert told is None or told.startswith("newsletter.yaml")
+    assert not any(secret in (told or "") for secret in _SECRETS)
+
+
+def test_a_broken_file_leaves_the_others_alone(write: Callable[..., Path], tmp_path: Path) -> None:
+    write(file="a.yaml")
+    write("nonsense: [", file="b.yaml")
+    write(file="c.yml", more="destination: {connection: other}\n")
+    write(file="_draft.yaml")
+    write(file="notes.txt")
+    loaded = load_definitions(tmp_path)
+    assert [one.stem for one in loaded] == ["a", "b", "c"]
+    assert [one.definition is not None for one in loaded] == [True, False, True]
+    assert loaded[1].error
+    assert "b.yaml" in loaded[1].error
+
+
+def test_two_exports_that_write_one_list_are_both_refused(write: Callable[..., Path], tmp_path: Path) -> None:
+    write(file="a.yaml")
+    write(file="b.yaml")
+    write(file="c.yaml", more="destination: {connection: another_account}\n")
+    errors = {one.stem: one.error for one in load_definitions(tmp_path)}
+    assert errors["a"] == (
+        "a.yaml: the list HighValueSegment of autopilot_default is also written by b.yaml; "
+        "give one of the two exports another list"
+    )
+    assert errors["b"]
+    assert "a.yaml" in errors["b"]
+    assert errors["c"] is None
+
+
+def test_two_exports_that_adopt_one_list_id_are_both_refused(
+    write: Callable[..., Path], tmp_path: Path
+) -> None:
+    text = "name: {}\nsource: {{type: lake, path: x}}\nsegments: [{{name: {}, list_id: contactlist_1}}]\n"
+    for name in ("a", "b"):
+        write(text.format(name, name.upper()) + "mapping: {Email: E}\n", file=f"{name}.yaml")
+    assert all("is also written by" in (one.error or "") for one in load_definitions(tmp_path))
+
+
+def test_two_exports_that_fill_a_field_from_different_attributes_are_refused(
+    write: Callable[..., Path], tmp_path: Path
+) -> None:
+    text = (
+        "name: {0}\nsource: {{type: lake, path: x}}\nsegments: [{0}]\nmapping: {{Email: {1}, Phone: {2}}}\n"
+    )
+    write(text.format("a", "EMail", "Telephone"), file="a.yaml")
+    write(text.format("b", "EMail_Loyalty", "MobilePhone"), file="b.yaml")
+    errors = [one.error for one in load_definitions(tmp_path)]
+    assert all("the contact field Phone of autopilot_default" in (error or "") for error in errors)
+    assert not any("Email" in (error or "") for error in errors), "the key may differ"
+
+
+def test_one_name_in_two_files_is_refused(write: Callable[..., Path], tmp_path: Path) -> None:
+    write(file="a.yaml")
+    write(file="a.yml")
+    assert [one.error for one in load_definitions(tmp_path)] == [
+        "a.yaml: a.yml has the same name; an export's name stands once",
+        "a.yml: a.yaml has the same name; an export's name stands once",
+    ]
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match="SEGMENT_EXPORTS_DEFINITIONS"):
+        load_definitions(tmp_path / "missing")
+
+
+def test_an_environment_variable_names_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SEGMENT_EXPORTS_DEFINITIONS", str(tmp_path))
+    assert definitions_folder() == tmp_path
+    monkeypatch.delenv("SEGMENT_EXPORTS_DEFINITIONS")
+    assert definitions_folder() == ROOT / "include/exports"
+
+
+def test_fifty_definitions_load_in_the_time_that_a_dag_file_may_take(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for number in range(50):
+        mine = text.replace("name: newsletter", f"name: export_{number}", 1)
+        mine = mine.replace("autopilot_default", f"account_{number}")
+        (tmp_path / f"export_{number}.yaml").write_text(mine, encoding="utf-8")
+    started = time.process_time()
+    loaded = load_definitions(tmp_path)
+    assert time.process_time() - started < 0.2
+    assert all(one.error is None for one in loaded)

@@ -1,0 +1,211 @@
+"""What a definition may say, what it means, and what it gets by default."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from segment_exports.definition import (
+    STANDARD_FIELDS,
+    ExportDefinition,
+    FieldType,
+    LakeSource,
+    LimitScope,
+    ListTarget,
+    MappedField,
+    Membership,
+    Weekday,
+)
+
+
+def definition(**changes: Any) -> ExportDefinition:
+    smallest: dict[str, Any] = {
+        "name": "newsletter",
+        "source": {"type": "lake", "path": "lake"},
+        "segments": ["HighValueSegment"],
+        "mapping": {"Email": "EMail"},
+    }
+    return ExportDefinition.model_validate({**smallest, **changes})
+
+
+def test_the_smallest_definition_gets_the_documented_defaults() -> None:
+    small = definition()
+    assert small.destination.connection == "autopilot_default"
+    assert small.destination.membership is Membership.AUTO
+    assert (small.limit.profiles, small.limit.scope) == (100_000, LimitScope.DESTINATION)
+    assert (small.when_member_leaves, small.when_permission_withdrawn, small.when_email_changes) == (
+        "keep",
+        "remove",
+        "add",
+    )
+    assert small.guards.stop_above_invalid == 0.05
+    assert small.guards.min_count == 50
+    assert small.retention_days == 30
+    assert small.refresh is None
+    assert small.max_age_hours is None
+    assert small.title == "newsletter"
+
+
+def test_a_segment_becomes_a_list_of_its_name_or_of_the_one_given() -> None:
+    export = definition(
+        segments=["HighValueSegment", {"name": "ChurnProne", "list": "Win-back", "list_id": "contactlist_1"}]
+    )
+    assert export.lists == (ListTarget("HighValueSegment", None), ListTarget("Win-back", "contactlist_1"))
+    assert export.list_of("ChurnProne") == "Win-back"
+    assert export.segment_names == ("HighValueSegment", "ChurnProne")
+    with pytest.raises(KeyError):
+        export.list_of("Win-back")
+
+
+def test_two_segments_may_share_a_list() -> None:
+    export = definition(segments=[{"name": "A", "list": "Both"}, {"name": "B", "list": "Both"}])
+    assert export.lists == (ListTarget("Both", None),)
+
+
+def test_the_mapped_fields_come_email_first_and_custom_last_whatever_the_order_of_the_file() -> None:
+    mapping = {
+        "custom": {"string--Loyalty--Tier": "Loyalty Tier", "date--Born": "DateOfBirth"},
+        "LastName": "LastName",
+        "Email": "EMail",
+        "FirstName": "FirstName",
+    }
+    assert definition(mapping=mapping).mapping.fields == (
+        MappedField("Email", "EMail", FieldType.STRING, custom=False),
+        MappedField("FirstName", "FirstName", FieldType.STRING, custom=False),
+        MappedField("LastName", "LastName", FieldType.STRING, custom=False),
+        MappedField("date--Born", "DateOfBirth", FieldType.DATE, custom=True),
+        MappedField("string--Loyalty--Tier", "Loyalty Tier", FieldType.STRING, custom=True),
+    )
+
+
+def test_the_fingerprint_follows_the_mapping_and_nothing_else() -> None:
+    one = definition(mapping={"Email": "EMail", "FirstName": "FirstName", "Phone": "Telephone"})
+    reordered = definition(
+        mapping={"Phone": "Telephone", "FirstName": "FirstName", "Email": "EMail"}, recency="X"
+    )
+    other_attribute = definition(mapping={"Email": "EMail", "FirstName": "FullName", "Phone": "Telephone"})
+    other_type = [
+        definition(mapping={"Email": "EMail", "custom": {f"{kind}--Points": "Points"}})
+        for kind in ("integer", "string")
+    ]
+    assert one.mapping_fingerprint == reordered.mapping_fingerprint
+    assert one.mapping_fingerprint != other_attribute.mapping_fingerprint
+    assert other_type[0].mapping_fingerprint != other_type[1].mapping_fingerprint
+
+
+def test_every_attribute_is_read_once_and_the_ids_last() -> None:
+    export = definition(
+        mapping={"Email": "EMail", "FirstName": "FirstName", "custom": {"string--Id": "CustomerId"}},
+        permission={"attribute": "Email Subscriber", "equals": "Yes"},
+        recency="FirstName",
+    )
+    assert export.attributes == ("EMail", "FirstName", "Email Subscriber", "CustomerId", "PreviousCustomerId")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Yes", ("Yes",)),
+        (["Yes", "y"], ("Yes", "y")),
+        (True, ("true",)),
+        (1, ("1",)),
+        ([False, 0], ("false", "0")),
+    ],
+)
+def test_permission_takes_one_value_or_several_as_the_sources_write_them(
+    written: Any, meant: tuple[str, ...]
+) -> None:
+    assert definition(permission={"attribute": "A", "equals": written}).permission.equals == meant  # type: ignore[union-attr]
+
+
+def test_a_refresh_runs_every_day_unless_days_are_given() -> None:
+    daily = definition(refresh={"timezone": "America/Sao_Paulo", "times": ["05:00", "17:00"]})
+    weekly = definition(refresh={"timezone": "UTC", "times": ["05:00"], "days": ["mon", "fri"]})
+    assert daily.refresh
+    assert daily.refresh.days == tuple(Weekday)
+    assert weekly.refresh
+    assert weekly.refresh.days == (Weekday.MON, Weekday.FRI)
+
+
+@pytest.mark.parametrize("path", ["lake", "/data/lake", "../lake", "file:///data/lake"])
+def test_a_folder_of_this_machine_needs_no_connection(path: str) -> None:
+    source = definition(source={"type": "lake", "path": path}).source
+    assert isinstance(source, LakeSource)
+    assert not source.is_url
+
+
+def test_an_object_store_is_a_url_and_a_connection() -> None:
+    source = definition(
+        source={"type": "lake", "path": "abfss://c/CustomerInsights_1/Export", "connection": "lake"}
+    )
+    assert source.source.is_url  # type: ignore[union-attr]
+
+
+def test_every_standard_field_can_be_mapped_and_is_a_string() -> None:
+    fields = definition(mapping={name: f"attribute of {name}" for name in STANDARD_FIELDS}).mapping.fields
+    assert {field.target for field in fields} == set(STANDARD_FIELDS)
+    assert {field.type for field in fields} == {FieldType.STRING}
+    assert len(STANDARD_FIELDS) == 22
+
+
+REFUSED = {
+    "no segments": {"segments": []},
+    "a segment twice": {"segments": ["A", {"name": "A", "list": "B"}]},
+    "one list of two ids": {
+        "segments": [{"name": "A", "list": "L", "list_id": "1"}, {"name": "B", "list": "L", "list_id": "2"}]
+    },
+    "one id for two lists": {
+        "segments": [{"name": "A", "list_id": "1"}, {"name": "B", "list_id": "1"}],
+    },
+    "no Email": {"mapping": {"FirstName": "FirstName"}},
+    "an empty Email": {"mapping": {"Email": ""}},
+    "unsubscribed": {"mapping": {"Email": "E", "unsubscribed": "U"}},
+    "_autopilot_list": {"mapping": {"Email": "E", "_autopilot_list": "L"}},
+    "a field in the wrong case": {"mapping": {"Email": "E", "firstname": "F"}},
+    "a custom field without a type": {"mapping": {"Email": "E", "custom": {"Tier": "T"}}},
+    "a custom field of an unknown type": {"mapping": {"Email": "E", "custom": {"text--Tier": "T"}}},
+    "a custom field without a name": {"mapping": {"Email": "E", "custom": {"string--": "T"}}},
+    "a custom field with a blank": {"mapping": {"Email": "E", "custom": {"string--Loyalty Tier": "T"}}},
+    "a custom field of two types": {
+        "mapping": {"Email": "E", "custom": {"string--Tier": "T", "integer--Tier": "T"}}
+    },
+    "permission without a value": {"permission": {"attribute": "A", "equals": []}},
+    "five times a day": {
+        "refresh": {"timezone": "UTC", "times": [f"0{hour}:00" for hour in range(5)]},
+    },
+    "no time": {"refresh": {"timezone": "UTC", "times": []}},
+    "one time twice": {"refresh": {"timezone": "UTC", "times": ["05:00", "05:00"]}},
+    "a time of one digit": {"refresh": {"timezone": "UTC", "times": ["5:00"]}},
+    "hour 24": {"refresh": {"timezone": "UTC", "times": ["24:00"]}},
+    "an unknown time zone": {"refresh": {"timezone": "Berlin", "times": ["05:00"]}},
+    "a time zone that is a path": {"refresh": {"timezone": "../../etc/passwd", "times": ["05:00"]}},
+    "an unknown day": {"refresh": {"timezone": "UTC", "times": ["05:00"], "days": ["monday"]}},
+    "a limit of none": {"limit": {"profiles": 0}},
+    "a limit in quotes": {"limit": {"profiles": "100"}},
+    "a guard in percent": {"guards": {"stop_above_invalid": 5}},
+    "an unknown key": {"segment": ["A"]},
+    "a name in capitals": {"name": "Newsletter"},
+    "a name with a hyphen": {"name": "news-letter"},
+    "an account in the URL": {
+        "source": {"type": "lake", "path": "abfss://c@account.dfs.core.windows.net/x", "connection": "lake"}
+    },
+    "a key in the URL": {"source": {"type": "lake", "path": "abfss://c/x?sig=secret", "connection": "lake"}},
+    "dots in the URL": {"source": {"type": "lake", "path": "abfss://c/x/../y", "connection": "lake"}},
+    "a URL without connection": {"source": {"type": "lake", "path": "abfss://c/x"}},
+    "a folder with connection": {"source": {"type": "lake", "path": "lake", "connection": "lake"}},
+    "Dataverse without connection": {"source": {"type": "dataverse"}},
+    "an attribute with a line break": {"mapping": {"Email": "EMail\n"}},
+}
+
+
+@pytest.mark.parametrize("changes", REFUSED.values(), ids=REFUSED)
+def test_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        definition(**changes)
+
+
+def test_a_definition_can_not_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        definition().name = "other"  # type: ignore[misc]

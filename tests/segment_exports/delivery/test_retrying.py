@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from segment_exports.delivery.retrying import RetrySettings, retry_after
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+def test_waits_double_up_to_the_longest() -> None:
+    longest = [RetrySettings().wait(failures, lambda: 1.0) for failures in range(1, 10)]
+
+    assert longest == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_jitter_is_full() -> None:
+    assert RetrySettings().wait(3, lambda: 0.0) == 0
+    assert RetrySettings().wait(3, lambda: 0.25) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        ("17", 17.0),
+        ("Sun, 01 Mar 2026 12:01:30 GMT", 90.0),
+        ("Sun, 01 Mar 2026 13:01:30 +0100", 90.0),
+        ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_a_number_or_a_date(value, seconds) -> None:
+    assert retry_after({"Retry-After": value}, lambda: NOW) == seconds
+
+
+def test_no_header_asks_for_nothing() -> None:
+    assert retry_after({}, lambda: NOW) is None

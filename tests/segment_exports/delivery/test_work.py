@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import asyncio
+
+from segment_exports.delivery.work import NO_LIST, Batch, Restore, Single, SingleKind, WorkQueue
+
+
+def queue(feeds: bool = False, size: int = 100) -> WorkQueue:
+    return WorkQueue([size] * 1000, lambda _rows: feeds)
+
+
+def entries(count: int, start: int = 0) -> list[tuple[int, int]]:
+    return [(row, NO_LIST) for row in range(start, start + count)]
+
+
+async def everything(work: WorkQueue) -> list[object]:
+    taken = []
+    while (item := await work.take()) is not None:
+        taken.append(item)
+        work.done(item)
+    return taken
+
+
+async def test_leaves_come_first_then_halves_then_batches_then_joins_then_the_gone() -> None:
+    work = queue()
+    work.add_gone(7)
+    work.add_join(1, 0)
+    work.add_entries(entries(1))
+    work.add_halves(Batch([5, 6], [NO_LIST] * 2))
+    work.add_first(Single(SingleKind.LEAVE, 9, 0))
+    leave, half, other, batch, join, gone = await everything(work)
+
+    assert isinstance(leave, Single)
+    assert (leave.kind, leave.row) == (SingleKind.LEAVE, 9)
+    assert (half.rows, other.rows, batch.rows) == ([5], [6], [0])
+    assert (join.kind, join.row, join.column) == (SingleKind.JOIN, 1, 0)
+    assert isinstance(gone, Restore)
+    assert gone.rows == [7]
+
+
+async def test_batches_hold_a_hundred_but_for_the_last() -> None:
+    work = queue()
+    work.add_entries(entries(250))
+    assert [len(batch) for batch in await everything(work)] == [100, 100, 50]
+
+
+async def test_batches_keep_below_the_largest_body() -> None:
+    work = queue(size=900_000)
+    work.add_entries(entries(5))
+    assert [len(batch) for batch in await everything(work)] == [2, 2, 1]
+
+
+async def test_a_contact_larger_than_any_body_goes_alone() -> None:
+    work = queue(size=40_000_000)
+    work.add_entries(entries(2))
+    assert [len(batch) for batch in await everything(work)] == [1, 1]
+
+
+async def test_a_batch_that_is_not_full_waits_for_what_may_fill_it() -> None:
+    work = queue(feeds=True)
+    work.add_entries(entries(150))
+    first = await work.take()
+    waiting = asyncio.create_task(work.take())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    work.add_entries(entries(60, start=500))
+    work.done(first)
+    assert len(await waiting) == 100
+
+
+async def test_it_waits_for_nothing_that_can_bring_no_more() -> None:
+    work = queue(feeds=False)
+    work.add_entries(entries(150))
+    await work.take()
+    assert len(await work.take()) == 50
+
+
+async def test_several_wait_until_the_last_one_under_way_is_done() -> None:
+    work = queue()
+    work.add_join(1, 0)
+    item = await work.take()
+    waiting = [asyncio.create_task(work.take()) for _ in range(3)]
+    await asyncio.sleep(0)
+    work.add_gone(1)
+    work.done(item)
+    (restoring,), _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    restore = restoring.result()
+    assert isinstance(restore, Restore)
+
+    work.done(restore)
+    assert [one for one in await asyncio.gather(*waiting) if one is not None] == [restore]
+
+
+async def test_once_closed_nothing_is_given_out() -> None:
+    work = queue()
+    work.add_entries(entries(10))
+    waiting = [asyncio.create_task(work.take()) for _ in range(2)]
+    await asyncio.sleep(0)
+    work.close()
+    taken = await asyncio.gather(*waiting)
+
+    assert [type(one) for one in taken] == [Batch, type(None)]
+    assert await work.take() is None
+
+
+def test_halves_keep_what_they_need() -> None:
+    work = queue()
+    work.add_halves(Batch([1, 2, 3], [4, 5, 6], feeds=True), max_attempts=2)
+    first, second = asyncio.run(everything(work))
+
+    assert (first.rows, first.lists, second.rows, second.lists) == ([1], [4], [2, 3], [5, 6])
+    assert first.feeds
+    assert first.call is not second.call
+    assert first.call.max_attempts == 2
+
+
+def test_a_batch_of_joins_leaves_the_rest_in_order() -> None:
+    work = queue()
+    work.add_entries([(0, NO_LIST), (1, 0), (2, NO_LIST), (3, 1)])
+
+    assert work.take_joining() == [(1, 0), (3, 1)]
+    (batch,) = asyncio.run(everything(work))
+    assert batch.rows == [0, 2]

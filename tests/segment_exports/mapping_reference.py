@@ -1,0 +1,203 @@
+"""What ``map_profiles`` must do, in plain Python over dictionaries, and dirty rows to try it with.
+
+Each dirty value stands in a table beside what must become of it, written by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from segment_exports.definition import ExportDefinition
+
+Row = dict[str, str | None]
+
+
+@dataclass(frozen=True)
+class Refused:
+    reason: str
+
+
+EMPTY = None
+TOO_LONG = "x" * (32 * 1024 + 1)
+
+EMAILS: dict[str | None, str | Refused] = {
+    "ana@example.com": "ana@example.com",
+    " Ana@Example.COM\u00a0": "ana@example.com",
+    "bob@example.com": "bob@example.com",
+    "\tBOB@EXAMPLE.COM": "bob@example.com",
+    "zoë@müller.de": "zoë@müller.de",
+    "ZOË@xn--mller-kva.DE": "zoë@müller.de",
+    "carl+news@example.org": "carl+news@example.org",
+    "": Refused("missing"),
+    None: Refused("missing"),
+    "unknown": Refused("no_at_sign"),
+    "dora@": Refused("bad_domain"),
+    TOO_LONG: Refused("too_long"),
+}
+NAMES: dict[str | None, Any] = {
+    "Ana": "Ana",
+    ' "B\\o"b\n😀 ': ' "B\\o"b\n😀 ',
+    "": EMPTY,
+    "  ": EMPTY,
+    None: EMPTY,
+    "nul\0": Refused("nul_character"),
+    TOO_LONG: Refused("too_long"),
+}
+POINTS: dict[str | None, Any] = {
+    "12": 12,
+    " 012.0 ": 12,
+    "-9223372036854775808": -(2**63),
+    "9223372036854775808": Refused("out_of_range"),
+    "": EMPTY,
+    None: EMPTY,
+    "many": Refused("not_an_integer"),
+}
+INCOMES: dict[str | None, Any] = {"1.50": 1.5, "1e3": 1000.0, None: EMPTY, "1,5": Refused("not_a_number")}
+ACTIVE: dict[str | None, Any] = {"Yes": True, "0": False, None: EMPTY, "perhaps": Refused("not_a_boolean")}
+BIRTHDAYS: dict[str | None, Any] = {
+    "2001-02-03": "2001-02-03T00:00:00.000Z",
+    "2001-02-03T04:05:06.7891234+01:00": "2001-02-03T03:05:06.789Z",
+    None: EMPTY,
+    "2001-02-29": Refused("not_a_date"),
+}
+CONSENTS: dict[str | None, int] = {
+    "Yes": 0,
+    " yes ": 0,
+    "true": 0,
+    "No": 2,
+    "nobody knows": 2,
+    "": 1,
+    None: 1,
+}
+RECENCIES: dict[str | None, float | None] = {
+    "1970-01-01T00:00:02Z": 2000.0,
+    "1970-01-01T01:00:02+01:00": 2000.0,
+    "1970-01-02": 86_400_000.0,
+    "3000": 3000.0,
+    "yesterday": None,
+    "": None,
+    None: None,
+}
+CUSTOMERS: dict[str | None, str | None] = {"c1": "c1", " c2 ": "c2", "c3": "c3", "": None, None: None}
+PREVIOUS: dict[str | None, list[str]] = {"p1; p2": ["p1", "p2"], "p3;": ["p3"], "": [], None: []}
+
+COLUMNS: dict[str, dict[str | None, Any]] = {
+    "EMail": EMAILS,
+    "Name": NAMES,
+    "Points": POINTS,
+    "Income": INCOMES,
+    "Active": ACTIVE,
+    "Born": BIRTHDAYS,
+    "Consent": CONSENTS,
+    "Updated": RECENCIES,
+    "CustomerId": CUSTOMERS,
+    "PreviousCustomerId": PREVIOUS,
+}
+MAPPED = {
+    "FirstName": "Name",
+    "boolean--Active": "Active",
+    "date--Born": "Born",
+    "float--Income": "Income",
+    "integer--Points": "Points",
+}
+SEGMENTS = ("Gold", "Silver", "Bronze")
+
+DEFINITION = ExportDefinition.model_validate(
+    {
+        "name": "reference",
+        "source": {"type": "lake", "path": "lake"},
+        "segments": SEGMENTS,
+        "mapping": {
+            "Email": "EMail",
+            "FirstName": "Name",
+            "custom": {target: attribute for target, attribute in MAPPED.items() if "--" in target},
+        },
+        "permission": {"attribute": "Consent", "equals": ("YES", "true")},
+        "recency": "Updated",
+    }
+)
+
+
+def mostly(table: dict[str | None, Any], refused_to_good: int = 4) -> st.SearchStrategy[str | None]:
+    """Values of a table, good ones more often, so that most rows of several columns survive."""
+    good = [value for value, outcome in table.items() if not isinstance(outcome, Refused)]
+    return st.sampled_from([*list(table), *good * refused_to_good])
+
+
+ROWS = st.fixed_dictionaries(
+    {name: mostly(table) for name, table in COLUMNS.items()}
+    | {
+        "Consent": st.sampled_from([*CONSENTS, *["Yes"] * 30]),
+    }
+)
+TENANTS = st.fixed_dictionaries({name: st.lists(ROWS, max_size=8) for name in SEGMENTS})
+
+
+@dataclass
+class Expected:
+    """What must come out; ``contacts`` and ``withheld`` by address."""
+
+    contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    withheld: dict[str, str] = field(default_factory=dict)
+    invalid: list[tuple[str, int, str | None, str, str]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def map_plainly(
+    tenant: dict[str, list[Row]], segments: tuple[str, ...] = SEGMENTS, erased: frozenset[str] = frozenset()
+) -> Expected:
+    """Map rows the slow way."""
+    expected = Expected()
+    good: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    verdicts: dict[str, int] = defaultdict(int)
+    for place, segment in enumerate(segments):
+        for number, row in enumerate(tenant[segment], 1):
+            customer = CUSTOMERS[row["CustomerId"]]
+            previous = PREVIOUS[row["PreviousCustomerId"]]
+            email = EMAILS[row["EMail"]]
+            values = {"Email": email} | {
+                target: COLUMNS[attribute][row[attribute]] for target, attribute in MAPPED.items()
+            }
+            if isinstance(email, str):
+                tombstone = 3 if erased & {email, customer, *previous} else 0
+                verdicts[email] = max(verdicts[email], CONSENTS[row["Consent"]], tombstone)
+            bad = next(((key, value) for key, value in values.items() if isinstance(value, Refused)), None)
+            if bad:
+                expected.invalid.append((segment, number, customer, bad[0], bad[1].reason))
+                continue
+            recency = RECENCIES[row["Updated"]]
+            rank = (
+                place,
+                -recency if recency is not None else float("inf"),
+                (customer is None, customer),
+                json.dumps(values, sort_keys=True),
+            )
+            good[str(email)].append((rank, segment, customer, previous, values))
+    reasons = ["permission_empty", "permission_refused", "erased"]
+    expected.withheld = {email: reasons[verdict - 1] for email, verdict in verdicts.items() if verdict}
+    counts = dict.fromkeys(["withheld", "merged_same_customer", "merged_same_address"], 0)
+    for email, rows in good.items():
+        if email in expected.withheld:
+            counts["withheld"] += len(rows)
+            continue
+        named = {one[2] for one in rows if one[2] is not None}
+        customers = len(named) + sum(one[2] is None for one in rows)
+        counts["merged_same_customer"] += len(rows) - customers
+        counts["merged_same_address"] += customers - 1
+        best = min(one[0][:3] for one in rows)
+        expected.contacts[email] = {
+            "segments": [name for name in segments if any(one[1] == name for one in rows)],
+            "winners": [one[2:] for one in rows if one[0][:3] == best],
+        }
+    expected.counts = counts | {
+        "read": sum(len(tenant[name]) for name in segments),
+        "invalid": len(expected.invalid),
+        "merged": counts["merged_same_customer"] + counts["merged_same_address"],
+        "contacts": len(expected.contacts),
+    }
+    return expected

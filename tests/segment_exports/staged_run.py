@@ -1,0 +1,332 @@
+"""Stages runs of one export without a source or a destination: contacts in, receipts as told, report out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from segment_exports.chunking import chunk_changes
+from segment_exports.definition import ExportDefinition
+from segment_exports.keyed_hash import KeyedHasher
+from segment_exports.ledger import LedgerFolder
+from segment_exports.outcomes import Outcome
+from segment_exports.plan import Plan, RunOptions
+from segment_exports.plan_basis import PlanRequest
+from segment_exports.receipts import ReceiptFolder, Tally, chunk_fingerprint, planned_operations
+from segment_exports.run_beginning import plan_run
+from segment_exports.run_ending import Ending, settle_run
+from segment_exports.schemas import CHUNK, CONTACTS, INVALID, RECEIPT, WITHHELD
+from segment_exports.staging import RunFiles, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from segment_exports.report import RunReport
+
+ACCOUNT = "autopilot_default"
+START = datetime(2026, 11, 1, 5, tzinfo=UTC)
+HASHER = KeyedHasher("a secret of the tests alone")
+
+
+def definition_of(**changes: Any) -> ExportDefinition:
+    """Return an export of two segments, each with its own list, without guards that trip."""
+    return ExportDefinition.model_validate(
+        {
+            "name": "newsletter",
+            "source": {"type": "lake", "path": "lake"},
+            "destination": {"connection": ACCOUNT},
+            "segments": ["A", "B"],
+            "mapping": {"Email": "EMail"},
+            "guards": {
+                "stop_above_added": 1.0,
+                "stop_above_removed": 1.0,
+                "stop_above_invalid": 1.0,
+                "min_count": 10**6,
+            },
+        }
+        | changes
+    )
+
+
+@dataclass(frozen=True)
+class Person:
+    """One contact of a run; ``version`` makes its payload."""
+
+    email: str
+    customer: str
+    segments: tuple[str, ...] = ("A",)
+    version: int = 0
+    previous: tuple[str, ...] = ()
+
+    @property
+    def payload(self) -> str:
+        return json.dumps({"Email": self.email, "Version": self.version}, separators=(",", ":"))
+
+
+@dataclass
+class Stage:
+    """One export's staging; runs follow each other.
+
+    ``store`` is the staging root where it is no folder. ``hasher`` is the one that plans.
+    """
+
+    folder: Path
+    definition: ExportDefinition = field(default_factory=definition_of)
+    store: Store | None = None
+    account: str = ACCOUNT
+    hasher: KeyedHasher = HASHER
+    alive: frozenset[str] = frozenset()
+    existing: Callable[[Sequence[str]], int] = len
+    members: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def staging(self) -> Store:
+        return self.store or Store.local(self.folder)
+
+    @property
+    def export(self) -> Store:
+        return self.staging.sub(self.definition.name)
+
+    @property
+    def ledgers(self) -> LedgerFolder:
+        return LedgerFolder(self.export, self.definition.name, self.account)
+
+    def run(self, number: int, export: str | None = None) -> Run:
+        files = RunFiles(self.staging.sub(export or self.definition.name), f"run_{number:03d}")
+        return Run(self, files, START + timedelta(days=number))
+
+    def ledger_rows(self) -> dict[bytes, dict[str, Any]]:
+        with self.ledgers.latest().opened() as file:
+            rows = file.read().to_pylist() if file else []
+        return {row["email_hash"]: row for row in rows}
+
+    def known(self, email: str) -> dict[str, Any]:
+        return self.ledger_rows()[HASHER.text(email)]
+
+
+@dataclass
+class Run:
+    """One run and the steps it has done."""
+
+    stage: Stage
+    files: RunFiles
+    now: datetime
+
+    def read(
+        self,
+        people: Iterable[Person],
+        *,
+        withheld: Iterable[Person] = (),
+        invalid: Iterable[str] = (),
+        snapshot: datetime | None = None,
+        segments: Sequence[str] = ("A", "B"),
+        whole: bool = True,
+        older: Sequence[str] = (),
+    ) -> Run:
+        """Write what extract and map would have left.
+
+        The snapshot of ``older`` segments is the first day's.
+        """
+        people, withheld, invalid = list(people), list(withheld), list(invalid)
+        _write_sorted(self.files, RunFiles.CONTACTS, CONTACTS, [_contact_row(one) for one in people])
+        gone = [
+            {
+                "email_hash": HASHER.text(one.email),
+                "customer_hash": HASHER.text(one.customer),
+                "reason": "permission",
+            }
+            for one in withheld
+        ]
+        _write_sorted(self.files, RunFiles.WITHHELD, WITHHELD, gone)
+        with self.files.store.parquet_writer(RunFiles.INVALID, INVALID) as writer:
+            rows = [
+                {"segment": "A", "row": 1, "customer_id": one, "field": "Email", "reason": "missing"}
+                for one in invalid
+            ]
+            writer.write_table(pa.Table.from_pylist(rows, schema=INVALID))
+        counts = {name: sum(name in one.segments for one in people) for name in segments}
+        at = (snapshot or self.now).isoformat()
+        self.files.store.write_json(
+            RunFiles.extract("all"),
+            {
+                "unit": "all",
+                "segments": {
+                    name: {
+                        "read": counts[name],
+                        "snapshot": START.isoformat() if name in older else at,
+                        "whole": whole,
+                    }
+                    for name in segments
+                },
+                "seconds": 1.0,
+            },
+        )
+        read = len(people) + len(withheld) + len(invalid)
+        self.files.store.write_json(
+            RunFiles.MAP,
+            {
+                "profiles": {
+                    "read": read,
+                    "invalid": len(invalid),
+                    "withheld": len(withheld),
+                    "merged": 0,
+                    "merged_same_customer": 0,
+                    "merged_same_address": 0,
+                    "contacts": len(people),
+                },
+                "segments": {name: {"read": counts[name], "contacts": counts[name]} for name in segments},
+                "seconds": 1.0,
+            },
+        )
+        return self
+
+    def plan(self, **options: Any) -> Plan:
+        return plan_run(
+            PlanRequest(
+                staging=self.stage.staging,
+                files=self.files,
+                definition=self.stage.definition,
+                account=self.stage.account,
+                hasher=self.stage.hasher,
+                options=RunOptions(**options),
+                lease=None,
+                requests_per_second=5.0,
+                now=self.now,
+            ),
+            is_alive=self.stage.alive.__contains__,
+            reader=_Reader(self.stage),
+            list_ids={},
+        )
+
+    def chunks(self, *, approved: bool = False) -> list[pa.Table]:
+        references = chunk_changes(self.files, approved=approved)
+        return [self.chunk(one.number) for one in references]
+
+    def chunk(self, number: int) -> pa.Table:
+        with self.files.store.parquet_file(self.files.chunk(number)) as file:
+            return file.read().cast(CHUNK)
+
+    def deliver(
+        self,
+        outcome: Callable[[dict[str, Any], str, str | None], Outcome | None] = lambda *_: Outcome.DELIVERED,
+        *,
+        contact_id: Callable[[str], str] = lambda email: f"person_{email}",
+        ended: bool = True,
+        numbers: Sequence[int] | None = None,
+    ) -> Run:
+        """Write receipts as an upload would; ``outcome`` gets (row, operation, list), None writes none."""
+        names = self.files.store.names("chunks")
+        for number in numbers or [int(name.removesuffix(".parquet")) for name in names]:
+            self._deliver_chunk(number, outcome, contact_id, ended=ended)
+        return self
+
+    def _deliver_chunk(self, number: int, outcome: Any, contact_id: Any, *, ended: bool) -> None:
+        chunk = self.chunk(number)
+        rows = chunk.to_pylist()
+        receipts = ReceiptFolder(self.files.store, number, chunk_fingerprint(self.files.store, number))
+        attempt = receipts.begin(self.now.isoformat())
+        told = []
+        recreated = set()
+        # Leaves first, as the delivery does it.
+        due = sorted(planned_operations(chunk).to_pylist(), key=_comes_later)
+        for operation in due:
+            row = rows[operation["row"]]
+            fate = outcome(row, operation["operation"], operation["list"])
+            if fate is None:
+                continue
+            delivered = fate is Outcome.DELIVERED and operation["operation"] != "leave"
+            answered = contact_id(row["email"]) if delivered else None
+            if operation["operation"] == "upsert" and answered and row["contact_id"] not in (None, answered):
+                # Made anew under another id: what it was a member of is due again.
+                recreated.add(operation["row"])
+                lost = [title for title in row["member_of"] if title not in row["joins"]]
+                due += [operation | {"operation": "join", "list": title} for title in lost]
+            row["contact_id"] = answered or row["contact_id"]
+            told.append(
+                operation
+                | {
+                    "outcome": fate.value,
+                    "contact_id": answered,
+                    "recreated": operation["row"] in recreated,
+                    "reason": None if fate is Outcome.DELIVERED else "as the test says",
+                    "http_status": 200,
+                    "attempts": 1,
+                    "at": self.now,
+                }
+            )
+        tally = Tally(total=len(told), membership="list", ended=ended)
+        receipts.write(attempt, 1, pa.Table.from_pylist(told, schema=RECEIPT), tally)
+
+    def settle(self, *, failed_steps: tuple[str, ...] = (), approved: bool | None = None) -> RunReport:
+        plan = self.files.store.read_json(RunFiles.PLAN) if self.files.store.exists(RunFiles.PLAN) else {}
+        return settle_run(
+            Ending(
+                files=self.files,
+                definition=self.stage.definition,
+                account=self.stage.account,
+                agreement=None,
+                list_ids={},
+                failed_steps=failed_steps,
+                approved=approved,
+                dry_run=bool(plan.get("dry_run")),
+                started_at=self.now - timedelta(minutes=1),
+                now=self.now,
+            )
+        )
+
+    def whole(self, people: Iterable[Person], **read: Any) -> RunReport:
+        """Do a whole run in which everything is delivered."""
+        self.read(people, **read).plan()
+        self.chunks()
+        return self.deliver().settle()
+
+
+@dataclass(frozen=True)
+class _Reader:
+    stage: Stage
+
+    def member_ids(self, list_id: str) -> list[list[str]]:
+        return [self.stage.members.get(list_id, [])]
+
+    def count_existing(self, contact_ids: Sequence[str]) -> int:
+        return self.stage.existing(contact_ids)
+
+
+def _comes_later(operation: dict[str, Any]) -> bool:
+    return operation["operation"] != "leave"
+
+
+def _contact_row(person: Person) -> dict[str, Any]:
+    return {
+        "email_hash": HASHER.text(person.email),
+        "email": person.email,
+        "customer_id": person.customer,
+        "customer_hash": HASHER.text(person.customer),
+        "previous_customer_hashes": [HASHER.text(one) for one in person.previous],
+        "segments": list(person.segments),
+        "payload": person.payload,
+        "payload_hash": HASHER.text(person.payload),
+    }
+
+
+def _write_sorted(files: RunFiles, name: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
+    table = pa.Table.from_pylist(sorted(rows, key=lambda row: row["email_hash"]), schema=schema)
+    with files.store.parquet_writer(name, schema) as writer:
+        writer.write_table(table)
+
+
+def operations(chunks: Iterable[pa.Table]) -> dict[tuple[str, str, str | None], int]:
+    """Return how often each (who, operation, list) stands in the chunks; who is the email or the id."""
+    found: dict[tuple[str, str, str | None], int] = {}
+    for chunk in chunks:
+        rows = chunk.to_pylist()
+        for one in planned_operations(chunk).to_pylist():
+            row = rows[one["row"]]
+            key = (row["email"] or row["contact_id"], one["operation"], one["list"])
+            found[key] = found.get(key, 0) + 1
+    return found

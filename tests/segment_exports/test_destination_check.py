@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from segment_emulators.autopilot import EmulatorConfig, Fault, FaultKind, serve_autopilot
+from segment_exports.agreement import AGREEMENT_TEXT, AGREEMENT_VERSION, Agreement, signed_agreement
+from segment_exports.autopilot.client import AutopilotClient
+from segment_exports.delivery.pacing import Pacer
+from segment_exports.delivery.retrying import RetrySettings
+from segment_exports.destination_check import AccountConnection, check_destination
+from segment_exports.errors import (
+    AgreementMissingError,
+    ConnectionDisabledError,
+    CredentialsRefusedError,
+    DestinationError,
+    DestinationUnreachableError,
+    OutcomeUnknownError,
+)
+
+KEY = "0123456789abcdef0123456789abcdef"
+AGREED = Agreement("Eva Muster", "2026-03-01", AGREEMENT_VERSION)
+
+
+@pytest.fixture(scope="module")
+def served():
+    with serve_autopilot(EmulatorConfig(api_key=KEY)) as emulator:
+        yield emulator
+
+
+def connection(**changes) -> AccountConnection:
+    defaults = {
+        "connection_id": "autopilot_default",
+        "base_url": "http://x/v1",
+        "api_key": KEY,
+        "agreement": AGREED,
+    }
+    return AccountConnection(**(defaults | changes))
+
+
+async def check(url: str, key: str = KEY):
+    async with AutopilotClient(url, key, pacer=Pacer(None), retry=RetrySettings(max_attempts=1)) as client:
+        return await check_destination(client)
+
+
+async def test_an_account_that_answers(served) -> None:
+    served.staff.add_list("News")
+    found = await check(served.base_url)
+
+    assert found.lists == 1
+    assert found.message.startswith("Autopilot answered in 0.")
+    assert [entry.method for entry in served.log.entries] == ["GET"]
+
+
+async def test_a_wrong_key_an_unreachable_host_and_another_server_are_told_apart(served) -> None:
+    with pytest.raises(CredentialsRefusedError, match="API key is wrong"):
+        await check(served.base_url, "f" * 32)
+    with pytest.raises(DestinationUnreachableError, match="no connection"):
+        await check("http://127.0.0.1:9/v1")
+    with pytest.raises(DestinationError, match="not Autopilot's API"):
+        await check(served.url + "/elsewhere")
+    with pytest.raises(DestinationError, match="not Autopilot's API"):
+        await check(served.url + ["/_emulator/state", "x="][0])
+
+
+async def test_an_account_that_is_out_of_order_is_not_called_another_server(served) -> None:
+    served.inject(Fault(kind=FaultKind.ERROR, status=503))
+    with pytest.raises(OutcomeUnknownError, match="503"):
+        await check(served.base_url)
+
+
+def test_a_connection_with_agreement_is_usable() -> None:
+    assert connection().reason_to_refuse() is None
+    connection().require_usable()
+
+
+def test_a_disabled_connection_is_not_used() -> None:
+    with pytest.raises(ConnectionDisabledError, match="autopilot_default is disabled"):
+        connection(enabled=False).require_usable()
+
+
+def test_nobody_agreed() -> None:
+    with pytest.raises(AgreementMissingError, match="agreed_by, agreed_at and agreed_text"):
+        connection(agreement=None).require_usable()
+
+
+def test_a_changed_text_asks_again() -> None:
+    old = Agreement("Eva Muster", "2025-01-01", "000000000000")
+    with pytest.raises(AgreementMissingError, match=f"set agreed_text to {AGREEMENT_VERSION}"):
+        connection(agreement=old).require_usable()
+
+
+def test_the_key_is_not_shown() -> None:
+    assert KEY not in repr(connection())
+
+
+def test_signing_gives_what_the_connection_carries() -> None:
+    extra = signed_agreement("Eva Muster", datetime(2026, 3, 1, 12, tzinfo=UTC))
+
+    assert Agreement.of(extra) == Agreement("Eva Muster", "2026-03-01T12:00:00+00:00", AGREEMENT_VERSION)
+    assert Agreement.of(extra).is_current
+    assert Agreement.of(extra).to_json() == extra
+
+
+@pytest.mark.parametrize("missing", ["agreed_by", "agreed_at", "agreed_text"])
+def test_half_an_agreement_is_none(missing) -> None:
+    extra = signed_agreement("Eva Muster")
+    assert Agreement.of({**extra, missing: " "}) is None
+    assert Agreement.of({key: value for key, value in extra.items() if key != missing}) is None
+
+
+def test_the_text_says_what_it_must() -> None:
+    for word in ("compliance boundary", "personal data", "privacy and security", "Autopilot"):
+        assert word in AGREEMENT_TEXT

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from segment_exports.keyed_hash import KeyedHasher
+from segment_exports.moved_addresses import MovedAddresses, find_moved
+from segment_exports.schemas import CONTACTS, LEDGER, WITHHELD
+from segment_exports.sorted_tables import prefixes
+from segment_exports.staging import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+HASHER = KeyedHasher("a secret of the tests alone")
+
+
+class Comparison:
+    """A ledger, contacts and withheld addresses in words; the answers in words too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store.local(folder)
+
+    def find(
+        self,
+        ledger: dict[str, str | None],
+        contacts: dict[str, str | None],
+        *,
+        withheld: dict[str, str | None] | None = None,
+        previous: dict[str, list[str]] | None = None,
+        ids: dict[str, str | None] | None = None,
+        undelivered: tuple[str, ...] = (),
+        only_nobodys: bool = False,
+    ) -> MovedAddresses:
+        """Compare; ledger, contacts and withheld give the customer of each address."""
+        ids = {address: f"id of {address}" for address in ledger} | (ids or {})
+        ledger_rows = [
+            {
+                **_keys(address, customer),
+                "contact_id": ids[address],
+                "payload_hash": None if address in undelivered else HASHER.text("payload"),
+                "member_of": [],
+                "uncertain_of": [],
+                "suppressed": False,
+            }
+            for address, customer in ledger.items()
+        ]
+        contact_rows = [
+            {
+                **_keys(address, customer),
+                "email": address,
+                "previous_customer_hashes": [HASHER.text(one) for one in (previous or {}).get(address, [])],
+                "segments": [],
+                "payload": "{}",
+                "payload_hash": HASHER.text("{}"),
+            }
+            for address, customer in contacts.items()
+        ]
+        withheld_rows = [
+            {**_keys(address, customer), "reason": "permission_refused"}
+            for address, customer in (withheld or {}).items()
+        ]
+        self.addresses = sorted(ledger, key=HASHER.text)
+        files = [
+            self._write(name, schema, rows)
+            for name, schema, rows in (
+                ("ledger", LEDGER, ledger_rows),
+                ("contacts", CONTACTS, contact_rows),
+                ("withheld", WITHHELD, withheld_rows),
+            )
+        ]
+        return find_moved(*files, only_nobodys=only_nobodys)
+
+    def _write(self, name: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> pq.ParquetFile:
+        table = pa.Table.from_pylist(sorted(rows, key=lambda row: row["email_hash"]), schema=schema)
+        with self.store.parquet_writer(name, schema) as writer:
+            writer.write_table(table, row_group_size=2)
+        return pq.ParquetFile(self.store.path(name))
+
+    def named(self, ordinals: np.ndarray) -> set[str]:
+        return {self.addresses[one] for one in ordinals.tolist()}
+
+
+def _keys(address: str, customer: str | None) -> dict[str, Any]:
+    return {
+        "email_hash": HASHER.text(address),
+        "customer_hash": None if customer is None else HASHER.text(customer),
+    }
+
+
+def previous_ids(moved: MovedAddresses, *addresses: str) -> list[str | None]:
+    hashes = pa.array([HASHER.text(one) for one in addresses], pa.binary(16))
+    return moved.previous_contact_ids(prefixes(hashes)).to_pylist()
+
+
+@pytest.fixture
+def comparison(tmp_path: Path) -> Comparison:
+    return Comparison(tmp_path)
+
+
+def test_nobody_has_moved_where_everybody_has_the_address_of_the_ledger(comparison: Comparison) -> None:
+    people = {f"p{one}@example.com": str(one) for one in range(20)}
+    moved = comparison.find(people, people)
+    assert (len(moved.away), len(moved.left_behind), len(moved.withdrawn)) == (0, 0, 0)
+    assert previous_ids(moved, *people) == [None] * 20
+
+
+def test_a_customer_with_a_new_address_leaves_the_old_one(comparison: Comparison) -> None:
+    moved = comparison.find(
+        {"old@example.com": "1", "bob@example.com": "2"}, {"new@example.com": "1", "bob@example.com": "2"}
+    )
+    assert comparison.named(moved.away) == {"old@example.com"}
+    assert previous_ids(moved, "new@example.com", "bob@example.com", "other@example.com") == [
+        "id of old@example.com",
+        None,
+        None,
+    ]
+
+
+def test_a_customer_that_merged_into_another_is_found_by_its_previous_id(comparison: Comparison) -> None:
+    moved = comparison.find(
+        {"one@example.com": "1", "two@example.com": "2"},
+        {"two@example.com": "2"},
+        previous={"two@example.com": ["7", "1"]},
+    )
+    assert comparison.named(moved.away) == {"one@example.com"}
+    assert previous_ids(moved, "two@example.com") == ["id of one@example.com"]
+
+
+def test_every_former_address_is_left(comparison: Comparison) -> None:
+    former = {f"old{one}@example.com": "1" for one in range(5)}
+    moved = comparison.find(former, {"new@example.com": "1"}, ids={"old0@example.com": None})
+    assert comparison.named(moved.away) == set(former)
+    assert previous_ids(moved, "new@example.com")[0] in {f"id of old{one}@example.com" for one in range(1, 5)}
+
+
+def test_an_address_that_somebody_else_still_has_is_not_left(comparison: Comparison) -> None:
+    arguments = {"shared@example.com": "1"}, {"new@example.com": "1", "shared@example.com": "2"}
+    moved = comparison.find(*arguments)
+    assert len(moved.away) == 0
+    # The person may have unsubscribed under it, so it is looked at; but it can't be moved.
+    assert previous_ids(moved, "new@example.com") == ["id of shared@example.com"]
+    assert previous_ids(comparison.find(*arguments, only_nobodys=True), "new@example.com") == [None]
+
+
+def test_rows_without_a_customer_are_nobodys_former_address(comparison: Comparison) -> None:
+    moved = comparison.find({"old@example.com": None}, {"new@example.com": None})
+    assert len(moved.away) == 0
+
+
+def test_a_withheld_customer_is_withdrawn_under_former_addresses_too(comparison: Comparison) -> None:
+    moved = comparison.find(
+        {"old@example.com": "1", "shared@example.com": "2"},
+        {"shared@example.com": "3"},
+        withheld={"new@example.com": "1", "refused@example.com": "2", "nameless@example.com": None},
+    )
+    assert comparison.named(moved.withdrawn) == {"old@example.com"}
+    assert len(moved.away) == 0
+
+
+def test_an_old_address_is_left_behind_once_another_contact_has_the_new_one(comparison: Comparison) -> None:
+    people = {
+        "old@example.com": "1",
+        "new@example.com": "1",
+        "new2@example.com": "2",
+        "old2@example.com": "2",
+    }
+    moved = comparison.find(
+        people,
+        {"new@example.com": "1", "new2@example.com": "2"},
+        undelivered=("new2@example.com",),
+        only_nobodys=True,
+    )
+    assert comparison.named(moved.away) == {"old@example.com", "old2@example.com"}
+    assert comparison.named(moved.left_behind) == {"old@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_left_behind"), [("1", "1", False), ("1", "2", True), (None, "2", True)]
+)
+def test_one_contact_under_both_addresses_is_not_left_behind(
+    comparison: Comparison, old: str | None, new: str, is_left_behind: bool
+) -> None:
+    people = {"old@example.com": "1", "new@example.com": "1"}
+    moved = comparison.find(
+        people, {"new@example.com": "1"}, ids={"old@example.com": old, "new@example.com": new}
+    )
+    assert comparison.named(moved.left_behind) == ({"old@example.com"} if is_left_behind else set())
+
+
+def test_an_empty_ledger_knows_nobody(comparison: Comparison) -> None:
+    moved = comparison.find({}, {"new@example.com": "1"})
+    assert previous_ids(moved, "new@example.com") == [None]

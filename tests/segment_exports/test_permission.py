@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from segment_exports.definition import Permission
+from segment_exports.keyed_hash import KeyedHasher
+from segment_exports.permission import ErasedPeople, Withholding, judge_permission
+
+HASHER = KeyedHasher("a secret of sixteen characters")
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        ("Yes", 0),
+        (" yES\u00a0", 0),
+        ("true", 0),
+        ("No", Withholding.PERMISSION_REFUSED.verdict),
+        ("Yes, but", Withholding.PERMISSION_REFUSED.verdict),
+        ("1", Withholding.PERMISSION_REFUSED.verdict),
+        ("", Withholding.PERMISSION_EMPTY.verdict),
+        (" \t", Withholding.PERMISSION_EMPTY.verdict),
+        (None, Withholding.PERMISSION_EMPTY.verdict),
+    ],
+)
+def test_only_the_allowed_values_permit(value, verdict):
+    permission = Permission(attribute="Consent", equals=("Yes", "TRUE"))
+    assert judge_permission(pa.array([value], pa.string()), permission).tolist() == [verdict]
+
+
+def test_erasure_outweighs_a_refusal_and_a_refusal_an_empty_value():
+    reasons = [Withholding.ERASED, Withholding.PERMISSION_REFUSED, Withholding.PERMISSION_EMPTY]
+    assert sorted(reasons, key=lambda reason: -reason.verdict) == reasons
+    assert min(reason.verdict for reason in reasons) > 0
+
+
+def erased_rows(*tombstones: str) -> list[bool]:
+    emails = HASHER.column(pa.array(["a@x.de", "b@x.de", None, "d@x.de"]))
+    customers = pa.array(["c1", "c2", "c3", None])
+    previous = pa.array([None, "c7; c8 ;", "", "c9"])
+    people = ErasedPeople(frozenset(map(HASHER.text, tombstones)), HASHER)
+    verdicts = people.judge(emails, customers, previous)
+    assert set(verdicts.tolist()) <= {0, Withholding.ERASED.verdict}
+    return (verdicts > 0).tolist()
+
+
+@pytest.mark.parametrize(
+    ("tombstones", "erased"),
+    [
+        ((), [False, False, False, False]),
+        (("somebody else",), [False, False, False, False]),
+        (("a@x.de",), [True, False, False, False]),
+        (("c3",), [False, False, True, False]),
+        (("c8",), [False, True, False, False]),
+        (("c9", "c1"), [True, False, False, True]),
+    ],
+)
+def test_a_tombstone_finds_an_address_a_customer_and_a_previous_id(tombstones, erased):
+    assert erased_rows(*tombstones) == erased

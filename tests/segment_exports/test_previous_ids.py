@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment_exports.keyed_hash import KeyedHasher
+from segment_exports.previous_ids import hash_previous_ids, split_previous_ids
+
+HASHER = KeyedHasher("a secret of sixteen characters")
+
+
+def test_ids_are_split_at_semicolons_and_keep_their_rows():
+    previous = split_previous_ids(pa.array([None, "a; b", "", " ;c;; ", "d"]))
+    assert previous.ids.to_pylist() == ["a", "b", "c", "d"]
+    assert previous.rows.tolist() == [1, 1, 3, 4]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.none() | st.text("ab; ", max_size=6), max_size=5))
+def test_each_row_has_the_hashes_of_its_previous_ids(values):
+    expected = [
+        [HASHER.text(one.strip()) for one in (value or "").split(";") if one.strip()] for value in values
+    ]
+    assert hash_previous_ids(pa.array(values, pa.string()), HASHER).to_pylist() == expected

@@ -1,0 +1,141 @@
+"""What a run comes to and what makes it red, from the figures that its steps left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.segment_exports.staged_run import Person, Stage, definition_of
+
+from segment_exports.outcomes import Operation, Outcome
+from segment_exports.report import RunState
+from segment_exports.run_problems import forget_problem, record_problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ANN = Person("ann@example.com", "1", ("A",))
+BOB = Person("bob@example.com", "2", ("A", "B"))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_a_run_that_did_not_even_read_is_red(stage: Stage) -> None:
+    run = stage.run(1)
+    report = run.settle()
+    assert (report.state, report.profiles.read, report.contacts.total) == (RunState.FAILED, 0, 0)
+    assert report.red_reasons == ("nothing was planned; clear the task plan_changes",)
+
+
+def test_a_run_that_was_mapped_and_not_planned_tells_all_as_not_sent(stage: Stage) -> None:
+    run = stage.run(1).read([ANN, BOB], invalid=["7"], withheld=[Person("cat@example.com", "3")])
+    report = run.settle(failed_steps=("plan_changes",))
+    assert (report.profiles.read, report.contacts.not_sent) == (4, 2)
+    assert report.red_reasons == (
+        "failed without a word to the report: plan_changes; see the log of that task",
+    )
+
+
+def test_a_problem_is_told_in_its_own_words_and_forgotten_when_it_is_over(stage: Stage) -> None:
+    run = stage.run(1)
+    record_problem(run.files.store, "extract 1/2", "there is no entity C")
+    assert run.settle(failed_steps=("extract 1/2",)).red_reasons == ("extract 1/2: there is no entity C",)
+    forget_problem(run.files.store, "extract 1/2")
+    forget_problem(run.files.store, "extract 1/2")
+    run.read([ANN]).plan()
+    run.chunks()
+    assert not run.deliver().settle().red
+
+
+def test_a_dry_run_is_green_with_all_that_it_would_send(stage: Stage) -> None:
+    run = stage.run(1).read([ANN, BOB])
+    run.plan(dry_run=True)
+    assert run.chunks() == []
+    report = run.settle()
+    assert (report.state, report.red, report.contacts.not_sent) == (RunState.DRY_RUN, False, 2)
+    assert report.operations[Operation.JOIN].model_dump() == {
+        "planned": 3,
+        "delivered": 0,
+        "rejected": 0,
+        "suppressed": 0,
+        "failed": 0,
+        "not_sent": 3,
+    }
+    assert stage.ledger_rows() == {}
+    assert (report.requests.least, report.requests.least_seconds) == (1 + 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "reason"),
+    [
+        (Outcome.FAILED, RunState.FAILED, "of unknown fate"),
+        (Outcome.NOT_SENT, RunState.DELIVERED, "were not sent"),
+        (Outcome.REJECTED, RunState.DELIVERED, "1 of 2 contacts were rejected by the destination (50.00%)"),
+    ],
+)
+def test_what_was_not_delivered_turns_the_run_red(
+    stage: Stage, outcome: Outcome, state: RunState, reason: str
+) -> None:
+    run = stage.run(1).read([ANN, BOB])
+    run.plan()
+    run.chunks()
+    report = run.deliver(lambda row, *_: outcome if row["email"] == ANN.email else Outcome.DELIVERED).settle()
+    assert (report.state, report.red) == (state, True)
+    assert reason in report.red_reasons[0]
+
+
+def test_a_suppressed_contact_is_no_reason_to_be_red(stage: Stage) -> None:
+    run = stage.run(1).read([ANN])
+    run.plan()
+    run.chunks()
+    report = run.deliver(
+        lambda row, what, title: Outcome.SUPPRESSED if what == "join" else Outcome.DELIVERED
+    ).settle()
+    assert (report.red, report.contacts.suppressed) == (False, 1)
+    again = stage.run(2).read([ANN])
+    again.plan()
+    assert again.settle().contacts.suppressed == 1
+
+
+def test_rejections_up_to_the_share_allowed_are_green(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, definition_of(guards={"red_above_rejected": 0.5}))
+    run = stage.run(1).read([ANN, BOB])
+    run.plan()
+    run.chunks()
+    report = run.deliver(
+        lambda row, *_: Outcome.REJECTED if row["email"] == ANN.email else Outcome.DELIVERED
+    ).settle()
+    assert (report.red, report.rejected.new) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("approved", "told"), [(None, ""), (False, " A person was asked and did not approve.")]
+)
+def test_a_tripped_guard_is_told_with_the_answer_of_who_was_asked(
+    tmp_path: Path, approved: bool | None, told: str
+) -> None:
+    stage = Stage(tmp_path, definition_of(guards={"stop_above_invalid": 0.0}))
+    run = stage.run(1).read([ANN], invalid=["7"])
+    run.plan()
+    report = run.settle(approved=approved)
+    assert (report.state, report.red) == (RunState.STOPPED, True)
+    assert report.red_reasons[0].endswith(f"Nothing was sent.{told}")
+
+
+def test_an_empty_segment_is_a_warning(stage: Stage) -> None:
+    assert "segment B is empty: it brought no profile" in stage.run(1).whole([ANN]).warnings
+
+
+def test_the_snapshot_of_a_report_is_the_newest_whatever_its_time_zone(stage: Stage) -> None:
+    run = stage.run(1).read([ANN])
+    extract = run.files.store.read_json("extract/all.json")
+    extract["segments"]["A"]["snapshot"] = "2026-11-02T09:00:00+05:00"
+    extract["segments"]["B"]["snapshot"] = "2026-11-02T05:00:00+00:00"
+    run.files.store.write_json("extract/all.json", extract)
+    run.plan(dry_run=True)
+    report = run.settle()
+    assert report.snapshot == "2026-11-02T05:00:00+00:00"
+    assert report.settled_at == run.now.isoformat()

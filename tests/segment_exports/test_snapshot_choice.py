@@ -1,0 +1,152 @@
+"""Which snapshot a run reads: scheduled, backfilled, manual."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.snapshot_choice import choose_snapshots
+
+if TYPE_CHECKING:
+    from segment_exports.sources import Source
+
+DAY = datetime(2026, 1, 5, 5, tzinfo=UTC)
+NEXT = DAY + timedelta(days=1)
+AFTER = DAY + timedelta(days=2)
+
+
+class Snapshots:
+    """A source of which only the snapshots count."""
+
+    has_history = True
+
+    def __init__(self, lacking: str | None = None, **times: list[datetime]) -> None:
+        self._times = times
+        self._lacking = lacking
+
+    def snapshots(self, segment: str) -> list[datetime]:
+        return self._times[segment]
+
+    def unfinished(self, segment: str) -> str | None:
+        return self._lacking
+
+
+class Present(Snapshots):
+    has_history = False
+    unfinished = None  # type: ignore[assignment]
+
+
+def choose(source: Snapshots, *segments: str, **bounds: Any) -> dict[str, datetime]:
+    return choose_snapshots(cast("Source", source), segments, **bounds)
+
+
+def test_a_manual_run_takes_the_newest_of_each_segment() -> None:
+    assert choose(Snapshots(A=[DAY, NEXT], B=[DAY]), "A", "B") == {"A": NEXT, "B": DAY}
+
+
+def test_a_manual_run_as_of_a_time_takes_the_newest_that_is_not_after_it() -> None:
+    source = Snapshots(A=[DAY, NEXT, AFTER])
+    assert choose(source, "A", as_of=NEXT) == {"A": NEXT}
+    assert choose(source, "A", as_of=AFTER - timedelta(minutes=1)) == {"A": NEXT}
+
+
+def test_as_of_a_time_before_all_snapshots_will_never_come() -> None:
+    with pytest.raises(SourceError, match="the oldest is of 2026-01-05 05:00 UTC") as refused:
+        choose(Snapshots(A=[DAY]), "A", as_of=DAY - timedelta(minutes=1))
+    assert not isinstance(refused.value, SourceNotReadyError)
+
+
+def test_a_scheduled_run_takes_the_newest_from_its_time_to_before_the_next() -> None:
+    source = Snapshots(A=[DAY - timedelta(minutes=1), DAY, DAY + timedelta(hours=3), NEXT])
+    assert choose(source, "A", not_before=DAY, before=NEXT) == {"A": DAY + timedelta(hours=3)}
+
+
+def test_the_start_counts_and_the_end_does_not() -> None:
+    source = Snapshots(A=[DAY, NEXT])
+    assert choose(source, "A", not_before=DAY, before=NEXT) == {"A": DAY}
+    assert choose(source, "A", not_before=NEXT, before=AFTER) == {"A": NEXT}
+
+
+def test_a_scheduled_run_waits_while_the_snapshot_is_not_there() -> None:
+    with pytest.raises(SourceNotReadyError) as waiting:
+        choose(Snapshots(A=[DAY], B=[NEXT], C=[]), "A", "B", "C", not_before=NEXT, before=AFTER)
+    assert str(waiting.value) == (
+        "Not there yet: A: the newest whole snapshot is of 2026-01-05 05:00 UTC, wanted is one from "
+        "2026-01-06 05:00 UTC on; C: it has no whole snapshot, wanted is one from 2026-01-06 05:00 UTC on"
+    )
+
+
+def test_a_window_that_is_over_without_a_snapshot_is_not_waited_for() -> None:
+    with pytest.raises(SourceError, match="That refresh failed") as refused:
+        choose(Snapshots(A=[DAY, AFTER]), "A", not_before=NEXT, before=AFTER)
+    assert not isinstance(refused.value, SourceNotReadyError)
+
+
+def test_a_manual_run_does_not_take_an_older_snapshot_while_the_announced_one_lacks_files() -> None:
+    with pytest.raises(SourceNotReadyError, match=r"A: model\.json names T_2\.csv, which isn't there"):
+        choose(Snapshots("model.json names T_2.csv, which isn't there", A=[DAY]), "A")
+
+
+def test_what_is_unfinished_is_told_while_a_scheduled_run_waits() -> None:
+    with pytest.raises(SourceNotReadyError, match=r"\(T_2.csv isn't there\)"):
+        choose(Snapshots("T_2.csv isn't there", A=[DAY]), "A", not_before=NEXT, before=AFTER)
+
+
+def test_a_source_without_history_reads_the_present_in_a_backfill_too() -> None:
+    assert choose(Present(A=[AFTER]), "A", not_before=DAY, before=NEXT) == {"A": AFTER}
+    assert choose(Present(A=[DAY]), "A") == {"A": DAY}
+
+
+def test_a_source_without_history_waits_until_its_mark_is_new_enough() -> None:
+    with pytest.raises(SourceNotReadyError):
+        choose(Present(A=[DAY]), "A", not_before=NEXT, before=AFTER)
+
+
+class ShowsItsRefresh(Present):
+    def refresh_evidence(self, segments: list[str]) -> None:
+        raise AssertionError("the refresh is asked about before")
+
+
+def test_a_static_segment_is_read_as_it_is_once_its_refresh_has_ended() -> None:
+    found = choose(
+        ShowsItsRefresh(Static=[DAY], Dynamic=[NEXT]), "Static", "Dynamic", not_before=NEXT, before=AFTER
+    )
+
+    assert found == {"Static": DAY, "Dynamic": NEXT}
+
+
+def test_a_source_without_history_has_nothing_as_of_an_earlier_time() -> None:
+    with pytest.raises(SourceError, match="the source has no history"):
+        choose(Present(A=[NEXT]), "A", as_of=DAY)
+
+
+def test_a_segment_without_any_snapshot_is_waited_for() -> None:
+    with pytest.raises(SourceNotReadyError, match="A: it has no snapshot"):
+        choose(Snapshots(A=[]), "A")
+    with pytest.raises(SourceNotReadyError):
+        choose(Snapshots(A=[]), "A", as_of=DAY)
+
+
+_TIMES = st.lists(st.integers(0, 50), unique=True).map(
+    lambda hours: [DAY + timedelta(hours=hour) for hour in sorted(hours)]
+)
+
+
+@settings(max_examples=100)
+@given(_TIMES, st.integers(0, 50), st.integers(1, 20))
+def test_what_is_chosen_lies_in_the_window_and_nothing_newer_does(
+    times: list[datetime], start: int, length: int
+) -> None:
+    not_before = DAY + timedelta(hours=start)
+    before = not_before + timedelta(hours=length)
+    inside = [time for time in times if not_before <= time < before]
+    try:
+        chosen = choose(Snapshots(A=times), "A", not_before=not_before, before=before)
+    except SourceError:
+        chosen = {}
+    assert chosen == ({"A": max(inside)} if inside else {})

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pytest
+from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segment_exports.errors import StagingError
+from segment_exports.staging import RunFiles, Store, folder_name, folder_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NUMBERS = pa.schema([("number", pa.int64())])
+
+
+@pytest.fixture(params=["disk", "object store"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "disk":
+        yield Store.local(tmp_path / "staging")
+        return
+    memory = Store(MemoryFileSystem(), f"/{uuid4().hex}/staging")
+    yield memory
+    memory.fs.rm(memory.root.rsplit("/", 1)[0], recursive=True)
+
+
+def everything_in(store: Store) -> set[str]:
+    """Return every file that lies there, the hidden ones too."""
+    return {str(path).rsplit(store.root.strip("/"), 1)[-1].strip("/") for path in store.fs.find(store.root)}
+
+
+def test_what_was_written_is_read(store: Store) -> None:
+    store.write_bytes("a/b/bytes", b"\x00\xff")
+    store.write_json("a/value.json", {"name": "Žluťoučký", "n": [1, None]})
+    assert store.read_bytes("a/b/bytes") == b"\x00\xff"
+    assert store.read_json("a/value.json") == {"name": "Žluťoučký", "n": [1, None]}
+    store.write_bytes("a/b/bytes", b"again")
+    assert store.sub("a").sub("b").read_bytes("bytes") == b"again"
+    assert everything_in(store) == {"a/b/bytes", "a/value.json"}
+
+
+def test_names_are_sorted_and_leave_out_what_is_temporary(store: Store) -> None:
+    for name in ("b", "a", ".a.5f0e", "folder/c"):
+        store.write_bytes(name, b"1")
+    assert store.names() == ["a", "b", "folder"]
+    assert store.names("folder") == ["c"]
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "file", "file/below"])
+def test_what_is_no_folder_has_no_names(store: Store, folder: str) -> None:
+    store.write_bytes("file", b"1")
+    assert store.names(folder) == []
+
+
+def test_a_missing_file_is_told_by_its_path_and_what_to_do(store: Store) -> None:
+    store.write_bytes("file", b"1")
+    for missing in ("nothing.json", "folder/nothing.json", "file/nothing.json"):
+        with pytest.raises(StagingError, match=f"{missing} is missing; clear the task"):
+            store.read_bytes(missing)
+    with (
+        pytest.raises(StagingError, match=r"nothing\.parquet is missing"),
+        store.parquet_file("nothing.parquet"),
+    ):
+        pass
+    assert not store.exists("nothing.json")
+
+
+def test_a_file_is_created_once(store: Store) -> None:
+    assert store.create("lease/1", b"first")
+    assert not store.create("lease/1", b"second")
+    assert store.read_bytes("lease/1") == b"first"
+    assert everything_in(store) == {"lease/1"}
+
+
+def test_of_many_that_create_at_once_one_succeeds(tmp_path: Path) -> None:
+    store, together = Store.local(tmp_path), Barrier(8)
+
+    def create(number: int) -> tuple[int, bool]:
+        together.wait()
+        return number, store.create("lease/1", str(number).encode() * 1000)
+
+    for _ in range(20):
+        with ThreadPoolExecutor(8) as threads:
+            made = [number for number, was_made in threads.map(create, range(8)) if was_made]
+        assert len(made) == 1
+        assert store.read_bytes("lease/1") == str(made[0]).encode() * 1000
+        store.remove("lease/1")
+
+
+def test_without_hard_links_a_file_is_created_once_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    store = Store.local(tmp_path)
+    assert store.create("lease/1", b"first")
+    assert not store.create("lease/1", b"second")
+    assert store.read_bytes("lease/1") == b"first"
+
+
+class LooksThenWrites(AbstractFileSystem):
+    """A file system that fsspec can only ask first and write then, such as one over FTP."""
+
+
+class MirrorsAsynchronous(AbstractFileSystem):
+    """One whose methods are made in each instance, as those of S3 and Google's are."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.made: dict[str, Any] = {}
+        self.pipe_file = lambda path, value, mode: self.made.update({path: (value, mode)})
+
+
+def test_a_file_system_that_cannot_create_exclusively_is_refused() -> None:
+    with pytest.raises(StagingError, match="LooksThenWrites can't make a file only if it isn't there"):
+        Store(LooksThenWrites(), "/staging").create("lease/1", b"")
+    able = MirrorsAsynchronous()
+    assert Store(able, "/staging").create("lease/1", b"first")
+    assert able.made == {"/staging/lease/1": (b"first", "create")}
+
+
+def test_a_write_that_breaks_leaves_the_old_file_and_no_other(store: Store) -> None:
+    def write_half() -> None:
+        with store.writing("file") as path:
+            Path(path).write_bytes(b"half of the ne")
+            raise RuntimeError
+
+    def write_half_a_table() -> None:
+        with store.parquet_writer("table.parquet", NUMBERS) as writer:
+            writer.write_table(pa.table({"number": [1]}, NUMBERS))
+            raise RuntimeError
+
+    store.write_bytes("file", b"old")
+    for write in (write_half, write_half_a_table):
+        with pytest.raises(RuntimeError):
+            write()
+    assert store.read_bytes("file") == b"old"
+    assert everything_in(store) == {"file"}
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.local(tmp_path)
+    store.write_bytes("file", b"old")
+
+    def write_some(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write_some)
+    for write in (lambda: store.write_bytes("file", b"new"), lambda: store.create("lease", b"new")):
+        with pytest.raises(OSError, match="No space"):
+            write()
+    assert store.read_bytes("file") == b"old"
+    assert everything_in(store) == {"file"}
+
+
+def test_nobody_sees_a_file_before_it_is_whole(store: Store) -> None:
+    with store.writing("folder/file") as path:
+        Path(path).write_bytes(b"half")
+        assert store.names("folder") == []
+        assert not store.exists("folder/file")
+        with Path(path).open("ab") as file:
+            file.write(b" and half")
+    assert store.read_bytes("folder/file") == b"half and half"
+
+
+def test_a_parquet_file_is_read_piece_by_piece(store: Store) -> None:
+    with store.parquet_writer("t.parquet", NUMBERS, compression="zstd") as writer:
+        for number in range(3):
+            writer.write_table(pa.table({"number": [number]}, NUMBERS))
+    with store.parquet_file("t.parquet") as file:
+        assert file.num_row_groups == 3
+        assert file.read_row_group(1)["number"].to_pylist() == [1]
+
+
+def test_removing_takes_a_folder_with_all_that_is_in_it(store: Store) -> None:
+    for name in ("run/a", "run/deep/b", "run/.c", "other"):
+        store.write_bytes(name, b"1")
+    store.remove("run")
+    store.remove("run")
+    assert everything_in(store) == {"other"}
+
+
+def test_what_another_process_removes_meanwhile_is_gone_too(tmp_path: Path) -> None:
+    class Racing(LocalFileSystem):
+        def rm(self, *args: Any, **kwargs: Any) -> None:
+            super().rm(*args, **kwargs)
+            raise FileNotFoundError
+
+    store = Store(Racing(), str(tmp_path))
+    (tmp_path / "file").write_bytes(b"1")
+    store.remove("file")
+    assert not (tmp_path / "file").exists()
+
+
+def test_folders_on_a_disk_are_private_down_from_the_first_that_is_made(tmp_path: Path) -> None:
+    root = tmp_path / "new" / "staging"
+    before = os.umask(0o022)
+    try:
+        Store.local(root).sub("newsletter").write_bytes("runs/run_1/receipts/0001/x", b"1")
+        with Store.local(root).writing("newsletter/ledger/account/1.parquet") as path:
+            Path(path).write_bytes(b"1")
+        Store.local(root).create("_erased/x", b"")
+    finally:
+        os.umask(before)
+    made = [tmp_path / "new", *(path for path in (tmp_path / "new").rglob("*") if path.is_dir())]
+    assert len(made) == 10
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o700}
+
+
+@given(st.lists(st.text(min_size=1), min_size=2, max_size=2, unique=True))
+def test_folder_names_are_one_to_one_and_plain(texts: list[str]) -> None:
+    try:
+        names = [folder_name(text) for text in texts]
+    except UnicodeEncodeError:  # a lone surrogate is no text
+        return
+    assert [folder_text(name) for name in names] == texts
+    for name in names:
+        assert "/" not in name
+        assert not name.startswith(".")
+        assert name.isascii()
+
+
+def test_a_run_has_a_folder_of_its_own_whatever_its_id(store: Store) -> None:
+    first, second = "manual__2026-01-01T05:00:00+00:00", "../manual__2026-01-01T05:00:00 00:00"
+    for run in (first, second):
+        RunFiles(store, run).store.write_bytes("x", run.encode())
+    assert len(store.names("runs")) == 2
+    assert RunFiles(store, first).store.read_bytes("x") == first.encode()

@@ -1,0 +1,263 @@
+"""``make demo`` and ``make up``: an export through a real Airflow on this machine.
+
+``run`` generates a tenant's lake export, starts an emulated Autopilot and Airflow, delivers the
+export through the scheduler, prints the run report and leaves nothing running. ``up`` does the same and
+keeps Airflow open until Ctrl-C.
+
+With AIRFLOW_CONN_AUTOPILOT_DEFAULT set, ``up`` generates and emulates nothing: it starts Airflow with
+that account, the definitions of SEGMENT_EXPORTS_DEFINITIONS and the lake of SEGMENT_EXPORTS_LAKE. Every
+DAG is paused then: nothing is sent before you say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from demo_report import identities_hold, report_text
+from demo_tenant import ATTRIBUTES_OF_NEWSLETTER, write_lake
+from local_airflow import ROOT, USER, LocalAirflow, LocalAirflowError, free_port
+from plain_reading import differences, read_plainly
+from run_progress import watch
+from segment_emulators.autopilot.control_client import EmulatorControl
+from segment_exports.agreement import signed_agreement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONNECTION = "AIRFLOW_CONN_AUTOPILOT_DEFAULT"
+FOLDER = ROOT / ".demo"
+OWN_FOLDER = ROOT / ".airflow"
+EXPORT = "newsletter"
+RATE = 400
+"""Requests a second of the demo. A real account takes 5 to 20: the demo would take an hour."""
+UI_PORT = 8080
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """An emulated Autopilot in a process of its own."""
+
+    url: str
+    key: str
+
+    @property
+    def control(self) -> EmulatorControl:
+        """What reads the emulated account back."""
+        return EmulatorControl(self.url)
+
+
+def main() -> int:
+    """Run what the command line asks for; answer the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("run", "up"))
+    chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        if chosen.what == "up" and os.environ.get(CONNECTION):
+            return run_own_exports()
+        return run_demo(keep_open=chosen.what == "up")
+    except KeyboardInterrupt:
+        print("\nEnded.")
+        return 130
+    except LocalAirflowError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+
+
+def run_demo(*, keep_open: bool) -> int:
+    """Deliver the generated tenant and print its report; answer 0 if the run is green and adds up."""
+    started = time.monotonic()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    _say("Generating a Customer Insights tenant and its lake export")
+    written = write_lake(FOLDER / "lake")
+    print(f"   {written.profiles:,} profiles in {written.segments} segments, {written.snapshots} snapshots")
+    with ExitStack() as stack:
+        _say(
+            f"Starting an emulated Autopilot (rate raised to {RATE} requests/s; a real account takes 5 to 20)"
+        )
+        emulator = stack.enter_context(emulated_autopilot(FOLDER))
+        _say("Starting Airflow: SQLite, LocalExecutor, scheduler, DAG processor, API server")
+        airflow = stack.enter_context(
+            LocalAirflow(
+                FOLDER / "airflow",
+                settings=demo_settings(FOLDER, emulator.url, emulator.key),
+                port=_ui_port() if keep_open else free_port(),
+            )
+        )
+        airflow.wait_for_dag(f"export_{EXPORT}")
+        _say(f"Running the DAG export_{EXPORT} through the scheduler")
+        run_id = airflow.trigger(f"export_{EXPORT}")
+        state = watch(airflow, f"export_{EXPORT}", run_id, emulator.control)
+        folder = FOLDER / "staging" / EXPORT / "runs"
+        report = _report(folder)
+        print(report_text(report))
+        _tell_where(folder, emulator)
+        as_expected = _compare_account(emulator)
+        good = state == "success" and identities_hold(report) and not report["red"] and as_expected
+        print(f"\n{'Green' if good else 'RED'} after {time.monotonic() - started:.0f} s.")
+        if keep_open:
+            _wait_for_interrupt(airflow)
+    return 0 if good else 1
+
+
+def run_own_exports() -> int:
+    """Open Airflow with the caller's own account, definitions and lake; answer the exit code."""
+    OWN_FOLDER.mkdir(exist_ok=True)
+    settings = {
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+        "SEGMENT_EXPORTS_STAGING": os.environ.get("SEGMENT_EXPORTS_STAGING", str(OWN_FOLDER / "staging")),
+        "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": _own_ledger_key(),
+    }
+    _say("Starting Airflow with your own account and definitions; every DAG is paused")
+    with LocalAirflow(OWN_FOLDER / "airflow", settings=settings, port=_ui_port()) as airflow:
+        _wait_for_interrupt(airflow)
+    return 0
+
+
+def demo_settings(folder: Path, url: str, key: str, rate: float = RATE) -> dict[str, str]:
+    """Return the variables that make an Airflow deliver the generated tenant to an emulator."""
+    connection = {
+        "conn_type": "autopilot",
+        "host": f"{url}/v1",
+        "password": key,
+        "extra": {"requests_per_second": rate, "enabled": True, **signed_agreement("the demo")},
+    }
+    return {
+        CONNECTION: json.dumps(connection),
+        "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": secrets.token_hex(32),
+        "SEGMENT_EXPORTS_DEFINITIONS": str(ROOT / "include" / "exports"),
+        "SEGMENT_EXPORTS_LAKE": str(folder / "lake"),
+        "SEGMENT_EXPORTS_STAGING": str(folder / "staging"),
+    }
+
+
+@contextmanager
+def emulated_autopilot(folder: Path) -> Iterator[Emulator]:
+    """Run the emulator as a process and end it; its log lies in the folder.
+
+    :raises LocalAirflowError: it did not start.
+    """
+    key, port = secrets.token_hex(16), free_port()
+    command = [
+        sys.executable, "-m", "segment_emulators.autopilot", "--port", str(port), "--rate", "0",
+        *(part for field in ATTRIBUTES_OF_NEWSLETTER for part in ("--custom-field", field)),
+    ]  # fmt: skip
+    with (folder / "emulator.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            env=os.environ | {"AUTOPILOT_EMULATOR_KEY": key, "PYTHONPATH": str(ROOT / "include")},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    emulator = Emulator(f"http://127.0.0.1:{port}", key)
+    try:
+        until = time.monotonic() + 30
+        while not emulator.control.health():
+            if process.poll() is not None or time.monotonic() > until:
+                raise LocalAirflowError(f"The emulator did not start; see {folder / 'emulator.log'}")
+            time.sleep(0.1)
+        yield emulator
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+        process.wait()
+
+
+def _report(runs: Path) -> dict[str, Any]:
+    reports = sorted(runs.glob("*/report.json"), key=lambda path: path.stat().st_mtime)
+    if not reports:
+        raise LocalAirflowError(f"The run left no report below {runs}")
+    report: dict[str, Any] = json.loads(reports[-1].read_text())
+    return report
+
+
+def _tell_where(runs: Path, emulator: Emulator) -> None:
+    run = max(runs.glob("*/report.json"), key=lambda path: path.stat().st_mtime).parent
+    account = emulator.control.state()
+    lists = ", ".join(f"{one['title']} ({one['members']:,})" for one in account["lists"])
+    print(f"\nThe emulated account now holds {account['contacts']:,} contacts on the lists {lists}.")
+    for what, path in (
+        ("Report", run / "report.json"),
+        ("Refused profiles, with reasons", run / "refused.csv"),
+        ("Definition", ROOT / "include" / "exports" / f"{EXPORT}.yaml"),
+        ("Lake export", FOLDER / "lake"),
+        ("Airflow's logs", FOLDER / "airflow" / "logs"),
+    ):
+        print(f"   {what + ':':32}{path.relative_to(ROOT)}")
+
+
+def _compare_account(emulator: Emulator) -> bool:
+    """Hold the account against a plain reading of the CSV files, address by address."""
+    definition = ROOT / "include" / "exports" / f"{EXPORT}.yaml"
+    expected = read_plainly(definition, FOLDER / "lake")
+    control = emulator.control
+    members = {title: control.members(title) for title in expected.members}
+    found = differences(expected, control.contacts(), members)
+    if found:
+        print(f"\nThe account differs from the CSV files in {len(found)} places, such as:")
+        print("\n".join(f"   {text}" for text in found[:5]))
+    else:
+        print("Every contact, field and list member is what a plain reading of the CSV files says.")
+    return not found
+
+
+def _own_ledger_key() -> str:
+    """Return the caller's ledger secret, or one that is made once and kept beside the ledger."""
+    if given := os.environ.get("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"):
+        return given
+    file = OWN_FOLDER / "ledger.key"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(32))
+        print(f"   Made a secret for the ledger: {file.relative_to(ROOT)}. Keep it.")
+    return file.read_text().strip()
+
+
+def _ui_port() -> int:
+    """Return the usual port of Airflow's UI if nobody has it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            probe.bind(("127.0.0.1", UI_PORT))
+            return UI_PORT
+    return free_port()
+
+
+def _wait_for_interrupt(airflow: LocalAirflow) -> None:
+    print(f"\nAirflow is open at {airflow.url}   user {USER}   password {airflow.password}")
+    print("Ctrl-C ends it.")
+    with suppress(KeyboardInterrupt):
+        airflow.wait_for("Ctrl-C", lambda: False, seconds=float("inf"))
+    print("\nEnding Airflow.")
+
+
+def _as_interrupt(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of a handler
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    print(f"▸ {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""The run report for people: the sums that must add up, and what was refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PROFILES = ("invalid", "withheld", "merged", "over_limit")
+CONTACTS = ("unchanged", "delivered", "rejected", "suppressed", "failed", "not_sent")
+OPERATIONS = ("delivered", "rejected", "suppressed", "failed", "not_sent")
+
+
+def identities_hold(report: dict[str, Any]) -> bool:
+    """Tell whether the three identities of the report hold."""
+    profiles, contacts = report["profiles"], report["contacts"]
+    return (
+        profiles["read"] == sum(profiles[name] for name in PROFILES) + contacts["total"]
+        and contacts["total"] == sum(contacts[name] for name in CONTACTS)
+        and all(
+            counts["planned"] == sum(counts[name] for name in OPERATIONS)
+            for counts in report["operations"].values()
+        )
+    )
+
+
+def report_text(report: dict[str, Any]) -> str:
+    """Return the report as a page for the terminal."""
+    profiles, contacts, requests = report["profiles"], report["contacts"], report["requests"]
+    lines = [
+        "",
+        f"Run report of {report['export']}: {report['state']}{', red' if report['red'] else ''}",
+        "",
+        f"  profiles read {profiles['read']:>8,} = {_sum(profiles, PROFILES)}"
+        f" + {contacts['total']:,} contacts",
+        f"  contacts      {contacts['total']:>8,} = {_sum(contacts, CONTACTS)}",
+    ]
+    lines += [
+        f"  {name + 's':14}{counts['planned']:>8,} = {_sum(counts, OPERATIONS)}"
+        for name, counts in report["operations"].items()
+    ]
+    segments = ", ".join(f"{name} {told['read']:,}" for name, told in report["segments"].items())
+    lines += [
+        "",
+        f"  segments      {segments}",
+        f"  snapshot      {report['snapshot']}",
+        f"  requests      {requests['total']:,} (least possible {requests['least'] or 0:,}), "
+        f"{requests['throttled']} throttled, {requests['retried']} retried",
+        f"  membership    {report['membership']}",
+        "  seconds       " + ", ".join(f"{name} {value:.1f}" for name, value in report["seconds"].items()),
+        f"  limit         {report['limit']['used']:,} of {report['limit']['allowed']:,} profiles",
+    ]
+    lines += [f"  red because   {text}" for text in report["red_reasons"]]
+    lines += [f"  note          {text}" for text in report["warnings"]]
+    return "\n".join(lines)
+
+
+def _sum(counts: dict[str, Any], names: tuple[str, ...]) -> str:
+    return " + ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in names)

@@ -1,0 +1,120 @@
+"""``make screenshots``: pictures of a real Airflow for ``docs/images``, taken in headless Chromium.
+
+Chromium is the system's own (Debian: ``apt-get install chromium``); CHROMIUM names another one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import sync_playwright
+
+from demo import demo_settings, emulated_autopilot
+from demo_tenant import write_lake
+from local_airflow import ROOT, USER, LocalAirflow
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+IMAGES = ROOT / "docs" / "images"
+DAG = "export_newsletter"
+_CUSTOMERS = 4_000
+_MOMENT = 1500
+
+
+def main() -> int:
+    """Take all pictures; answer the exit code."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        print("Chromium is missing: apt-get install chromium, or name it in CHROMIUM", file=sys.stderr)
+        return 1
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_lake(folder / "lake", _CUSTOMERS)
+        with emulated_autopilot(folder) as emulator:
+            settings = demo_settings(folder, emulator.url, emulator.key)
+            with LocalAirflow(folder / "airflow", settings=settings) as airflow:
+                airflow.wait_for_dag(DAG)
+                run_id = airflow.trigger(DAG)
+                ended = {"success", "failed"}
+                airflow.wait_for("the run", lambda: airflow.run_state(DAG, run_id) in ended, seconds=600)
+                take_pictures(airflow, run_id, chromium)
+    return 0
+
+
+def take_pictures(airflow: LocalAirflow, run_id: str, chromium: str) -> None:
+    """Take all pictures of a running Airflow."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        log_in(page, airflow)
+        connection_form(page, airflow)
+        trigger_form(page, airflow)
+        page.set_viewport_size({"width": 1280, "height": 640})
+        run_page(page, airflow, run_id)
+        browser.close()
+
+
+def log_in(page: Page, airflow: LocalAirflow) -> None:
+    """Log in as the one user."""
+    page.goto(airflow.url)
+    page.get_by_label("Username").fill(USER)
+    page.get_by_label("Password").fill(airflow.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_load_state("networkidle")
+
+
+def connection_form(page: Page, airflow: LocalAirflow) -> None:
+    """Picture both parts of the form of a new connection of type Autopilot."""
+    page.goto(f"{airflow.url}/connections")
+    page.get_by_role("button", name="Add Connection").click()
+    form = page.get_by_role("dialog")
+    form.get_by_role("combobox").click()
+    page.keyboard.type("Autopilot")
+    page.keyboard.press("Enter")
+    form.get_by_label("Connection ID").fill("autopilot_default")
+    form.get_by_label("API key").fill("0123456789abcdef0123456789abcdef")
+    _picture(page, form, "connection-key")
+    form.get_by_role("button", name="Extra Fields", exact=True).click()
+    page.wait_for_timeout(_MOMENT)
+    form.get_by_role("combobox").nth(1).click()
+    page.keyboard.press("Enter")
+    form.locator("input[name='element_agreed_by']").fill("Maria Silva")
+    form.locator("input[name='element_agreed_at']").fill("2026-03-02")
+    _picture(page, form, "connection-form")
+
+
+def trigger_form(page: Page, airflow: LocalAirflow) -> None:
+    """Picture the form of a manual run."""
+    page.goto(f"{airflow.url}/dags/{DAG}")
+    page.get_by_role("button", name="Trigger").first.click()
+    form = page.get_by_role("dialog")
+    form.get_by_role("button", name="What to send").click()
+    page.wait_for_timeout(_MOMENT)
+    form.get_by_role("combobox").first.click()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    _picture(page, form, "trigger-form")
+
+
+def run_page(page: Page, airflow: LocalAirflow, run_id: str) -> None:
+    """Picture a run that ended."""
+    page.goto(f"{airflow.url}/dags/{DAG}/runs/{run_id}")
+    page.wait_for_timeout(3 * _MOMENT)
+    page.screenshot(path=IMAGES / "run.png")
+
+
+def _picture(page: Page, form: Locator, name: str) -> None:
+    page.wait_for_timeout(_MOMENT)
+    form.screenshot(path=IMAGES / f"{name}.png")
+    print(f"docs/images/{name}.png")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
