@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from tests.faults import comparing
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tests.faults.lake_folder import Profile
 
     from segment_emulators.autopilot import AutopilotEmulator
+
+LONGEST_STRAGGLER = 10.0
+"""Seconds."""
 
 
 class Scenario:
@@ -74,10 +78,19 @@ class Scenario:
             self._monkeypatch.setitem(Transport.__init__.__kwdefaults__, "timeout_seconds", PATIENCE)
 
     def refresh(self, number: int, **run: Any) -> RunResult:
-        """Let staff do what they did, write the refresh, and run the export."""
+        """Let staff do what they did, write the refresh, and run the export; return when all is quiet."""
         self.happen(number)
         self.write(number)
-        return self.export.run(**run)
+        result = self.export.run(**run)
+        self.settle_down()
+        return result
+
+    def settle_down(self) -> None:
+        """Wait until the account has done what clients gave up or died over: refreshes are hours apart."""
+        until = time.monotonic() + LONGEST_STRAGGLER
+        while self.emulator.log.under_way:
+            assert time.monotonic() < until, "a request is under way that nobody waits for"
+            time.sleep(0.002)
 
     def happen(self, number: int) -> None:
         """Do at the account, and to the expectation, what is done there before a refresh."""

@@ -216,6 +216,7 @@ def test_in_the_end_the_account_is_what_the_files_say(
         is_last = number == len(refreshes)
         result = scenario.export.run(settle=False, before_upload=disturb, between_attempts=disturb)
         disturb.end()
+        scenario.settle_down()
         if settled or is_last:
             report = scenario.export.settle(scenario.export.last_run)
             assert not report.red, (report.red_reasons, result.errors)
@@ -254,6 +255,7 @@ def test_whatever_was_given_up_the_next_run_that_gets_through_makes_it_good(
             between_attempts=disturb,
         )
         disturb.end()
+        scenario.settle_down()
     scenario.write_segments(len(given_up) + 1, last)
 
     result = scenario.export.run()

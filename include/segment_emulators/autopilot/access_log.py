@@ -72,6 +72,11 @@ class AccessLog:
         self.totals[entry.endpoint or entry.method, entry.status] += 1
 
     @property
+    def under_way(self) -> int:
+        """Number of requests that have arrived and are not finished, whether or not their client waits."""
+        return sum(entry.finished is None for entry in self.entries)
+
+    @property
     def entries(self) -> list[Arrival]:
         """All entries that are kept, oldest first."""
         return list(self._entries)

@@ -34,6 +34,8 @@ class AutopilotEmulator:
         self.faults = FaultPlan(self.config.faults)
         self.log = AccessLog(self.config.log_limit)
         self.rate_limit = RollingSecond()
+        self.resets = 0
+        """How often it was reset: what arrived before a reset is not carried out after it."""
         self.url = ""
         """Where it is served, such as ``http://127.0.0.1:4711``; empty while it is not."""
 
@@ -67,8 +69,12 @@ class AutopilotEmulator:
         self.account.api_key = None
 
     def reset(self) -> None:
-        """Go back to the configuration: an empty account, its switches, faults and key, an empty log."""
+        """Go back to the configuration: an empty account, its switches, faults and key, an empty log.
+
+        Requests that are under way concern the account as it was: they do nothing any more.
+        """
         with self.account.lock:
+            self.resets += 1
             self.account.clear()
             self.account.api_key = self.config.api_key
             self.switches = self.config.switches

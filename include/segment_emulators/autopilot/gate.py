@@ -48,15 +48,16 @@ class Gate:
         arrived = time.monotonic()
         emulator = self.emulator
         raw_path = scope["raw_path"].decode("latin-1").removeprefix(PREFIX)
+        resets = emulator.resets
         entry = emulator.log.add(arrived, time.time(), scope["method"], unquote(raw_path))
-        body = await _read(receive)
-        if body is None:
-            return
-        request = routing.Request(emulator.account, entry, raw_path, body)
         try:
-            await self._answer(entry, request, scope, receive, send)
+            body = await _read(receive)
+            if body is not None:
+                request = routing.Request(emulator.account, entry, raw_path, body, resets)
+                await self._answer(entry, request, scope, receive, send)
         finally:
-            emulator.log.finish(entry, time.monotonic())
+            if resets == emulator.resets:
+                emulator.log.finish(entry, time.monotonic())
 
     async def _answer(
         self, entry: Arrival, request: routing.Request, scope: Scope, receive: Receive, send: Send
@@ -109,9 +110,12 @@ class Gate:
         return answer
 
     def _work(self, entry: Arrival, request: routing.Request) -> routing.Answer:
-        """Carry the request out."""
+        """Carry the request out, unless the account it came to was reset meanwhile."""
         try:
-            answer = request.perform(self.emulator.switches)
+            with self.emulator.account.lock:
+                if request.resets != self.emulator.resets:
+                    return routing.error(503, "The emulator was reset.")
+                answer = request.perform(self.emulator.switches)
         except Exception:
             log.exception("The emulator itself failed at %s %s", entry.method, entry.endpoint)
             return routing.error(500, "The emulator itself failed.")

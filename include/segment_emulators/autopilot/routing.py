@@ -107,9 +107,13 @@ def route(method: str, path: str) -> Callable[[Callable[..., Answer]], Callable[
 
 
 class Request:
-    """A request that has arrived: what it asks for is known, and written down in the log."""
+    """A request that has arrived: what it asks for is known, and written down in the log.
 
-    def __init__(self, account: Account, entry: Arrival, raw_path: str, body: bytes) -> None:
+    :param resets: how often the emulator had been reset when it arrived.
+    """
+
+    def __init__(self, account: Account, entry: Arrival, raw_path: str, body: bytes, resets: int) -> None:
+        self.resets = resets
         self._account = account
         self._entry = entry
         self._given = raw_path.strip("/").split("/")

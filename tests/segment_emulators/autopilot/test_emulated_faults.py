@@ -186,3 +186,21 @@ def test_the_emulator_stops_quickly_with_a_request_still_hanging() -> None:
     assert time.monotonic() - start < 2
     client.join(5)
     assert not client.is_alive()
+
+
+def test_what_arrived_before_a_reset_is_not_carried_out_after_it(api: Api) -> None:
+    api.emulator.inject(Fault(kind=FaultKind.LATENCY, seconds=0.3))
+    with pytest.raises(requests.ReadTimeout):
+        api.session.post(
+            f"{api.emulator.base_url}/list",
+            json={"name": "L"},
+            headers={"autopilotapikey": api.emulator.api_key},
+            timeout=0.1,
+        )
+    assert api.emulator.log.under_way == 1
+
+    api.emulator.reset()
+    time.sleep(0.4)
+
+    assert lists_made(api) == 0
+    assert not api.emulator.log.totals
