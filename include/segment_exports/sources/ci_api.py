@@ -139,10 +139,15 @@ class CiApiSource:
         return [self._segment(segment).evaluated_at or self._now()]
 
     def read_units(self, snapshots: Mapping[str, datetime]) -> list[ReadUnit]:
-        """Return one unit per segment, with what marks its present state.
+        """Return one unit per segment, with what marks its present state and the jobs that have ended.
 
-        :raises SourceNotReadyError: a segment was evaluated again since its snapshot was chosen.
+        :raises SourceNotReadyError: a refresh runs, or a segment was evaluated again since its snapshot was
+            chosen.
         """
+        jobs = self._jobs()
+        if running := [job.id for job in jobs or () if job.status.is_active]:
+            raise SourceNotReadyError(f"A refresh ({', '.join(running)}) runs in Customer Insights")
+        ended = None if jobs is None else [_mark(job) for job in jobs]
         units = []
         for segment, chosen in snapshots.items():
             one = self._segment(segment)
@@ -151,7 +156,7 @@ class CiApiSource:
                     f"The segment {segment} was evaluated again at {one.evaluated_at}, after its snapshot "
                     "was chosen"
                 )
-            detail = {"mark": one.mark, "members": one.members}
+            detail = {"mark": one.mark, "members": one.members, "jobs": ended}
             units.append(ReadUnit(segment, {segment: chosen.isoformat()}, detail))
         return units
 
@@ -164,14 +169,14 @@ class CiApiSource:
         """Read the unit's segment page by page.
 
         :raises SourceError: an unknown attribute, a broken page, fewer or more rows than announced.
-        :raises SnapshotChangedError: the segment was evaluated again, or a refresh began, in between.
+        :raises SnapshotChangedError: the segment was evaluated again, or a refresh ran, since the unit was
+            made.
         """
         (segment,) = unit.segments
         columns = self._names().resolve(attributes)
         keys = {name: one.name for name, one in columns.items()}
         select = dict.fromkeys([CUSTOMER_ID, *keys.values()])
         self._ensure_same(unit, segment)
-        started = self._active_jobs()
         ids = _DistinctCount()
         params = {"$select": ",".join(select), "$filter": f"IsMemberOfSegment({quoted(segment)})"}
         for rows in read_ahead([self._pages("data/Customer", params)]):
@@ -179,7 +184,6 @@ class CiApiSource:
             columns_read = [text_column(rows, key) for key in keys.values()]
             yield segment, pa.RecordBatch.from_arrays(columns_read, names=list(keys))
         self._ensure_same(unit, segment)
-        self._ensure_no_new_job(started)
         self._check_count(segment, unit.detail["members"], ids)
 
     def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[list[Row]]:
@@ -216,16 +220,17 @@ class CiApiSource:
 
     def _ensure_same(self, unit: ReadUnit, segment: str) -> None:
         ensure_unchanged(f"The segment {segment}", unit.detail["mark"], self._segment(segment).mark)
-
-    def _ensure_no_new_job(self, before: set[str]) -> None:
-        if new := self._active_jobs() - before:
+        known = unit.detail["jobs"]
+        if known is None:
+            return
+        # A job that ended before the segment was evaluated is no news: it had dropped out of the list.
+        chosen = datetime.fromisoformat(unit.snapshots[segment])
+        later = [job for job in self._jobs() or () if job.ended is None or job.ended >= chosen]
+        if new := [job.id for job in later if job.status.is_active or _mark(job) not in known]:
             raise SnapshotChangedError(
-                f"A refresh ({', '.join(sorted(new))}) began while this run was reading. Nothing of it is "
+                f"A refresh ({', '.join(new)}) began after this run chose what to read. Nothing of it is "
                 "delivered, since it may be half of each; start the run again when it has ended"
             )
-
-    def _active_jobs(self) -> set[str]:
-        return {job.id for job in self._jobs() or () if job.status.is_active}
 
     def _jobs(self) -> tuple[Job, ...] | None:
         """Return the last jobs from the first job URL that answers, None where neither does."""
@@ -256,6 +261,11 @@ class CiApiSource:
         attributes = answer.get("attributes") if isinstance(answer, dict) else None
         found = map(ci_api_answers.attribute, ci_api_answers.listed(attributes, route))
         return AttributeNames(found, table="Customer Insights' table Customer")
+
+
+def _mark(job: Job) -> str:
+    """Return what changes when a job is tried again."""
+    return f"{job.id} {job.ended.isoformat() if job.ended else ''}"
 
 
 class _DistinctCount:

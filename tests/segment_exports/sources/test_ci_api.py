@@ -174,8 +174,67 @@ def test_a_refresh_that_has_only_begun_voids_what_was_read_too(insights: Insight
     next(reading)
     insights.state.begin_refresh(insights.state.marked_at + timedelta(days=1))
 
-    with pytest.raises(SnapshotChangedError, match=r"A refresh \(job-2\) began while this run was reading"):
+    with pytest.raises(SnapshotChangedError, match=r"A refresh \(job-2\) began after this run chose"):
         list(reading)
+
+
+def test_a_refresh_that_began_before_the_first_page_voids_it(insights: Insights) -> None:
+    source = insights.api()
+    unit = chosen(source)
+    insights.state.begin_refresh(insights.state.marked_at + timedelta(days=1))
+    before = insights.state.pages
+
+    with pytest.raises(SnapshotChangedError, match=r"A refresh \(job-2\) began after this run chose"):
+        next(source.read(unit, ATTRIBUTES))
+
+    assert insights.state.pages == before
+
+
+@pytest.mark.parametrize("status", ["successful", "failed"])
+def test_a_refresh_that_begins_and_ends_while_paging_voids_what_was_read(
+    insights: Insights, status: str
+) -> None:
+    source = insights.api()
+    reading = source.read(chosen(source), ATTRIBUTES)
+    next(reading)
+    insights.state.begin_refresh(insights.state.marked_at + timedelta(days=1))
+    insights.state.end_refresh(
+        insights.state.marked_at + timedelta(days=1, minutes=5), status=status, advance=False
+    )
+
+    with pytest.raises(SnapshotChangedError, match=r"A refresh \(job-2\) began after this run chose"):
+        list(reading)
+
+
+def test_a_failed_job_that_is_tried_again_while_paging_voids_what_was_read(insights: Insights) -> None:
+    began = insights.state.marked_at + timedelta(days=1)
+    insights.state.begin_refresh(began)
+    insights.state.end_refresh(began + timedelta(minutes=5), status="failed")
+    source = insights.api()
+    reading = source.read(chosen(source), ATTRIBUTES)
+    next(reading)
+    insights.state.end_refresh(began + timedelta(minutes=15), advance=False)
+
+    with pytest.raises(SnapshotChangedError, match=r"A refresh \(job-2\) began after this run chose"):
+        list(reading)
+
+
+def test_an_old_job_that_comes_back_into_the_list_is_no_refresh(insights: Insights) -> None:
+    source = insights.api()
+    unit = chosen(source)
+    insights.state.begin_refresh(insights.state.marked_at - timedelta(days=2))
+    insights.state.end_refresh(insights.state.marked_at - timedelta(days=2), advance=False)
+
+    rows = sum(batch.num_rows for _, batch in source.read(unit, ATTRIBUTES))
+
+    assert rows == expected(insights).num_rows
+
+
+def test_nothing_is_chosen_while_a_refresh_runs(insights: Insights) -> None:
+    insights.state.begin_refresh(insights.state.marked_at + timedelta(days=1))
+
+    with pytest.raises(SourceNotReadyError, match=r"A refresh \(job-2\) runs in Customer Insights"):
+        chosen(insights.api())
 
 
 def test_a_refresh_between_choosing_and_reading_is_noticed(insights: Insights) -> None:
