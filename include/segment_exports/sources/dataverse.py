@@ -13,10 +13,8 @@ Dataverse: when the mark moved meanwhile, nothing of what was read is used.
 from __future__ import annotations
 
 import logging
-import tempfile
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +36,7 @@ from segment_exports.sources.tokens import EntraTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from segment_exports import definition
     from segment_exports.sources.connections import DataverseConnection
@@ -201,8 +200,7 @@ class DataverseSource:
         columns = self._names(PROFILE, PROFILES).resolve(attributes)
         keys = {**{name: one.name for name, one in columns.items()}, CUSTOMER_ID: ID}
         self._ensure_same(unit)
-        with tempfile.TemporaryDirectory(prefix="dataverse-", dir=self._spill_folder) as folder:
-            join = MembershipJoin(Path(folder), unit.segments, tuple(keys))
+        with MembershipJoin(unit.segments, tuple(keys), folder=self._spill_folder) as join:
             number_of = {name: number for number, name in enumerate(unit.segments)}
             join.add_members(read_ahead([self._members(number_of.get)]))
             join.add_profiles(self._profiles(keys))

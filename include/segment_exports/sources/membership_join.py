@@ -2,14 +2,16 @@
 
 Members come first and are written to a temporary file; of the profiles only those of members are kept,
 scattered over shards by a hash of the id; then each shard alone is joined. Memory holds one shard of
-members and profiles (100,000 members each), one page of rows, and eight bytes a member.
+members and profiles (100,000 members each), one page of rows, and eight bytes a member. The temporary
+files have no name: they vanish with the process, however that ends.
 """
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
@@ -22,6 +24,7 @@ from segment_exports.sources import CUSTOMER_ID
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+    from types import TracebackType
 
     from numpy.typing import NDArray
 
@@ -43,38 +46,52 @@ class JoinCounts:
 class MembershipJoin:
     """One join: :meth:`add_members` for all members, then :meth:`add_profiles`, then :meth:`batches`.
 
-    :param folder: an empty folder for temporary files; the caller deletes it.
+    A context manager, which lets the temporary files go.
+
     :param columns: the profile's attributes in their order; ``CustomerId`` must be one of them.
+    :param folder: where the temporary files lie; the system's own place by default.
     """
 
     def __init__(
         self,
-        folder: Path,
         segments: Sequence[str],
         columns: Sequence[str],
         *,
+        folder: Path | None = None,
         members_in_a_shard: int = MEMBERS_IN_A_SHARD,
     ) -> None:
-        self._folder = folder
         self._segments = tuple(segments)
         self._schema = pa.schema([pa.field(name, pa.string()) for name in columns])
+        self._folder = folder
         self._members_in_a_shard = members_in_a_shard
         self._hashes: NDArray[np.uint64] = np.empty(0, np.uint64)
+        self._members: list[_TemporaryRows] = []
+        self._profiles: list[_TemporaryRows] = []
         self.counts = JoinCounts(dict.fromkeys(self._segments, 0))
+
+    def __enter__(self) -> Self:
+        """Be ready for members."""
+        self._files = ExitStack()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the temporary files go."""
+        self._files.close()
 
     def add_members(self, pages: Iterable[pa.RecordBatch]) -> None:
         """Take all memberships: batches of (CustomerId, number of the segment as uint16)."""
         hashes: list[NDArray[np.uint64]] = []
-        plain = self._folder / "members"
-        with pa.OSFile(str(plain), "wb") as sink, pa.ipc.new_stream(sink, _MEMBER) as writer:
+        with _TemporaryRows(_MEMBER, self._folder) as plain:
             for page in pages:
                 if page.num_rows:
-                    writer.write_batch(page)
+                    plain.write(page)
                     hashes.append(np.unique(id_hashes(page.column(0))))
-        if hashes:
-            self._hashes = np.unique(np.concatenate(hashes))
-        self._scatter(_stream(plain), "members", _MEMBER)
-        plain.unlink()
+            plain.finish()
+            if hashes:
+                self._hashes = np.unique(np.concatenate(hashes))
+            self._members = self._scattered(plain.batches(), _MEMBER)
 
     @property
     def shards(self) -> int:
@@ -83,7 +100,7 @@ class MembershipJoin:
 
     def add_profiles(self, pages: Iterable[pa.RecordBatch]) -> None:
         """Take the profiles, of which those of members are kept. Batches hold the columns in their order."""
-        self._scatter((self._of_members(page) for page in pages), "profiles", self._schema)
+        self._profiles = self._scattered((self._of_members(page) for page in pages), self._schema)
 
     def batches(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield (segment, batch): one row per member of a segment.
@@ -92,10 +109,8 @@ class MembershipJoin:
 
         :raises SourceError: a customer's profile came twice.
         """
-        for shard in range(self.shards):
-            members = self._shard("members", shard, _MEMBER)
-            profiles = self._shard("profiles", shard, self._schema)
-            yield from self._join(members, profiles)
+        for members, profiles in zip(self._members, self._profiles, strict=True):
+            yield from self._join(members.table(), profiles.table())
 
     def _of_members(self, page: pa.RecordBatch) -> pa.RecordBatch:
         hashes = id_hashes(page.column(self._schema.get_field_index(CUSTOMER_ID)))
@@ -105,33 +120,21 @@ class MembershipJoin:
         )
         return page.slice(0, 0) if found is None else page.filter(pa.array(found))
 
-    def _scatter(self, batches: Iterable[pa.RecordBatch], kind: str, schema: pa.Schema) -> None:
-        with ExitStack() as stack:
-            writers = [
-                stack.enter_context(self._writer(stack, kind, shard, schema)) for shard in range(self.shards)
-            ]
-            for rows in _gathered(batches, schema):
-                shard_of = (id_hashes(rows.column(CUSTOMER_ID)) % np.uint64(self.shards)).astype(np.int64)
-                order = np.argsort(shard_of, kind="stable")
-                ends = np.cumsum(np.bincount(shard_of, minlength=self.shards))
-                sorted_rows = rows.take(pa.array(order)).combine_chunks()
-                start = 0
-                for writer, end in zip(writers, ends.tolist(), strict=True):
-                    if end > start:
-                        writer.write_table(sorted_rows.slice(start, end - start))
-                    start = end
-
-    def _writer(
-        self, stack: ExitStack, kind: str, shard: int, schema: pa.Schema
-    ) -> pa.ipc.RecordBatchStreamWriter:
-        sink = stack.enter_context(pa.OSFile(str(self._folder / f"{kind}-{shard}"), "wb"))
-        return pa.ipc.new_stream(sink, schema)
-
-    def _shard(self, kind: str, shard: int, schema: pa.Schema) -> pa.Table:
-        path = self._folder / f"{kind}-{shard}"
-        table = pa.Table.from_batches(_stream(path), schema=schema).combine_chunks()
-        path.unlink()
-        return table
+    def _scattered(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[_TemporaryRows]:
+        shards = [self._files.enter_context(_TemporaryRows(schema, self._folder)) for _ in range(self.shards)]
+        for rows in _gathered(batches, schema):
+            shard_of = (id_hashes(rows.column(CUSTOMER_ID)) % np.uint64(len(shards))).astype(np.int64)
+            order = np.argsort(shard_of, kind="stable")
+            ends = np.cumsum(np.bincount(shard_of, minlength=len(shards)))
+            sorted_rows = rows.take(pa.array(order)).combine_chunks()
+            start = 0
+            for shard, end in zip(shards, ends.tolist(), strict=True):
+                if end > start:
+                    shard.write(sorted_rows.slice(start, end - start))
+                start = end
+        for shard in shards:
+            shard.finish()
+        return shards
 
     def _join(self, members: pa.Table, profiles: pa.Table) -> Iterator[tuple[str, pa.RecordBatch]]:
         ids = profiles.column(CUSTOMER_ID).combine_chunks()
@@ -160,6 +163,35 @@ class MembershipJoin:
         return rows.combine_chunks().to_batches()[0]
 
 
+class _TemporaryRows:
+    """Rows in a temporary file without a name: written, finished, then read. A context manager."""
+
+    def __init__(self, schema: pa.Schema, folder: Path | None) -> None:
+        self._schema = schema
+        self._folder = folder
+
+    def __enter__(self) -> Self:
+        self._file = tempfile.TemporaryFile(prefix="segment-exports-", dir=self._folder)
+        self._writer = pa.ipc.new_stream(pa.PythonFile(self._file, mode="w"), self._schema)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, rows: pa.RecordBatch | pa.Table) -> None:
+        self._writer.write(rows)
+
+    def finish(self) -> None:
+        self._writer.close()
+        self._file.seek(0)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        yield from pa.ipc.open_stream(pa.PythonFile(self._file, mode="r"))
+
+    def table(self) -> pa.Table:
+        return pa.Table.from_batches(self.batches(), schema=self._schema).combine_chunks()
+
+
 def _gathered(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield the rows of small batches together, so that a shard's batches aren't tiny."""
     waiting: list[pa.RecordBatch] = []
@@ -174,11 +206,6 @@ def _gathered(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[
             waiting, rows = [], 0
     if waiting:
         yield pa.Table.from_batches(waiting, schema=schema)
-
-
-def _stream(path: Path) -> Iterator[pa.RecordBatch]:
-    with pa.OSFile(str(path), "rb") as source, pa.ipc.open_stream(source) as reader:
-        yield from reader
 
 
 def id_hashes(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
