@@ -41,6 +41,7 @@ def report_text(report: dict[str, Any]) -> str:
     lines += [
         "",
         f"  segments      {segments}",
+        *_refresh(report),
         f"  snapshot      {report['snapshot']}",
         f"  requests      {requests['total']:,} (least possible {requests['least'] or 0:,}), "
         f"{requests['throttled']} throttled, {requests['retried']} retried",
@@ -51,6 +52,13 @@ def report_text(report: dict[str, Any]) -> str:
     lines += [f"  red because   {text}" for text in report["red_reasons"]]
     lines += [f"  note          {text}" for text in report["warnings"]]
     return "\n".join(lines)
+
+
+def _refresh(report: dict[str, Any]) -> list[str]:
+    waited = report["refresh"]
+    if waited is None:
+        return []
+    return [f"  refresh       {waited['state']} after {waited['seconds']:.0f} s: {waited['text']}"]
 
 
 def _sum(counts: dict[str, Any], names: tuple[str, ...]) -> str:

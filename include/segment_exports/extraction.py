@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from segment_exports.run_warnings import record_warnings
 from segment_exports.segment_checks import check_rows
 from segment_exports.sources import PREVIOUS_CUSTOMER_ID
 from segment_exports.staging import RunFiles
@@ -44,7 +45,7 @@ def extract_unit(
     Every attribute of the definition is a column, in its order; ``PreviousCustomerId`` is null where the
     source has none. Memory doesn't grow with the number of profiles. With ``sample`` only the first rows
     of each segment are kept, and none counts as whole; else each is held against
-    :func:`.segment_checks.check_rows`.
+    :func:`.segment_checks.check_rows`, whose warnings are kept for the report.
 
     :return: what is also written to ``extract/<unit>.json``:
         ``{"unit", "segments": {name: {"read", "snapshot", "whole"}}, "seconds"}``.
@@ -52,6 +53,7 @@ def extract_unit(
     """
     started, checks = clock(), definition.source.checks
     schema = pa.schema([pa.field(name, pa.string()) for name in definition.attributes])
+    doubts: list[str] = []
     with ExitStack() as stack:
         writers = {
             segment: _ProfileWriter(
@@ -67,6 +69,7 @@ def extract_unit(
             writer.flush()
             if sample is None and (doubt := check_rows(segment, writer.rows, unit.detail, checks)):
                 log.warning("%s", doubt)
+                doubts.append(doubt)
     summary = {
         "unit": unit.name,
         "segments": {
@@ -75,6 +78,7 @@ def extract_unit(
         },
         "seconds": round(clock() - started, 3),
     }
+    record_warnings(files.store, f"extract {unit.name}", doubts)
     files.store.write_json(RunFiles.extract(unit.name), summary)
     return summary
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segment_exports.refresh_evidence import EvaluationStatus, Evidence, JobStatus, ShowsRefresh
+from segment_exports.refresh_wait import RefreshState, RefreshStatus, record
 from segment_exports.sources import SegmentState
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from segment_exports.definition import Refresh
     from segment_exports.refresh_evidence import Evaluation, Job
+    from segment_exports.refresh_wait import WaitRecord
     from segment_exports.sources import Source
 
 _CRON_DAYS = {"mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 0}
@@ -38,16 +39,6 @@ def crons(refresh: Refresh) -> list[str]:
     return [f"{int(minute)} {int(hour)} * * {on_days}" for hour, minute in clock]
 
 
-class RefreshState(StrEnum):
-    """What is known of the refresh that a run waits for."""
-
-    WAITING = "waiting"
-    ENDED = "ended"
-    FAILED = "failed"
-    LATE = "late"
-    """It did not end within the run's own limit: the run gives up."""
-
-
 @dataclass(frozen=True)
 class RefreshRules:
     """How evidence is read.
@@ -62,36 +53,6 @@ class RefreshRules:
     retry_grace: timedelta = timedelta(minutes=15)
     quiet: timedelta = timedelta(minutes=15)
     unmarked: timedelta = timedelta(hours=3)
-
-
-@dataclass(frozen=True)
-class RefreshStatus:
-    """The state, and in one sentence what was seen and is waited for."""
-
-    state: RefreshState
-    text: str
-
-
-@dataclass(frozen=True)
-class WaitRecord:
-    """What a run waited for, for its report. Times in UTC; ``scheduled`` is None for a run by hand."""
-
-    state: RefreshState
-    text: str
-    scheduled: datetime | None
-    since: datetime
-    until: datetime
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON values."""
-        return {
-            "state": self.state.value,
-            "text": self.text,
-            "scheduled": self.scheduled.isoformat() if self.scheduled else None,
-            "since": self.since.isoformat(),
-            "until": self.until.isoformat(),
-            "seconds": round((self.until - self.since).total_seconds(), 1),
-        }
 
 
 def look(
@@ -119,20 +80,6 @@ def look(
         evidence = Evidence(snapshots={segment: source.snapshots(segment) for segment in segments})
     status = judge(evidence, scheduled=scheduled, before=before, now=now, rules=rules or RefreshRules())
     return record(status, scheduled=scheduled, since=since, now=now, limit=limit)
-
-
-def record(
-    status: RefreshStatus, *, scheduled: datetime | None, since: datetime, now: datetime, limit: timedelta
-) -> WaitRecord:
-    """Return the record of a look; a refresh still waited for after ``limit`` is late."""
-    state, text = status.state, status.text
-    if state is RefreshState.WAITING and now - since >= limit:
-        state = RefreshState.LATE
-        text = (
-            f"gave up after {_minutes(now - since)} of waiting (wait_for_refresh.timeout_minutes): {text}. "
-            "Clear this task once the refresh has ended, or look at the schedule in Customer Insights"
-        )
-    return WaitRecord(state, text, scheduled, since, now)
 
 
 def judge(

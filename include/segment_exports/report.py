@@ -13,6 +13,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from segment_exports.outcomes import Operation
+from segment_exports.refresh_wait import WaitRecord  # noqa: TC001 - pydantic needs it
 
 
 class RunState(StrEnum):
@@ -149,6 +150,9 @@ class RunReport(_Model):
     warnings: tuple[str, ...] = ()
     account: str
     agreement: dict[str, str] | None = Field(default=None, description="Who agreed to the transfer, when.")
+    refresh: WaitRecord | None = Field(
+        default=None, description="What the run waited for; null where an older snapshot was asked for."
+    )
     comparison: str | None = None
     comparison_why: str | None = None
     membership: str | None = Field(default=None, description="The way membership was kept.")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from segment_exports.definition import ExportDefinition
     from segment_exports.plan import Plan
+    from segment_exports.refresh_wait import WaitRecord
     from segment_exports.run_counts import RunCounts
     from segment_exports.settling import Settlement
 
@@ -40,6 +41,7 @@ class RunFacts:
     account: str
     run_id: str
     agreement: dict[str, str] | None
+    refresh: WaitRecord | None
     counts: RunCounts | None
     plan: Plan | None
     settlement: Settlement
@@ -71,6 +73,7 @@ def make_report(facts: RunFacts) -> RunReport:
         warnings=tuple(_warnings(facts)),
         account=facts.account,
         agreement=facts.agreement,
+        refresh=facts.refresh,
         comparison=plan.comparison.value if plan else None,
         comparison_why=plan.comparison_why if plan else None,
         membership=facts.settlement.membership or facts.definition.destination.membership.value,

@@ -15,11 +15,13 @@ from segment_exports.history import write_run
 from segment_exports.lease import Lease
 from segment_exports.ledger import LedgerFolder
 from segment_exports.plan import Plan
+from segment_exports.refresh_wait import kept_wait
 from segment_exports.refused_file import write_refused
 from segment_exports.report_writing import RunFacts, make_report
 from segment_exports.retention import purge_runs
 from segment_exports.run_counts import RunCounts
 from segment_exports.run_problems import recorded_problems
+from segment_exports.run_warnings import recorded_warnings
 from segment_exports.settling import REJECTED, Settlement, count_plan, is_settled, settle_plan
 from segment_exports.staging import RunFiles
 
@@ -60,7 +62,7 @@ def settle_run(ending: Ending) -> RunReport:
     """Settle the run, write its report and its refused file, purge old runs, and release the lease."""
     store = ending.files.store
     plan = Plan.model_validate(store.read_json(RunFiles.PLAN)) if store.exists(RunFiles.PLAN) else None
-    counts, problems, warnings = _counts(store), recorded_problems(store), []
+    counts, problems, warnings = _counts(store), recorded_problems(store), recorded_warnings(store)
     settlement = Settlement()
     if plan is not None:
         settlement, problem, warning = _settle(ending, plan)
@@ -79,6 +81,7 @@ def settle_run(ending: Ending) -> RunReport:
             account=ending.account,
             run_id=ending.files.run,
             agreement=dict(ending.agreement) if ending.agreement else None,
+            refresh=kept_wait(store),
             counts=counts,
             plan=plan,
             settlement=settlement,

@@ -255,6 +255,7 @@ class RunFiles:
         """The run's own folder."""
         return self.export.sub(f"runs/{folder_name(self.run)}")
 
+    REFRESH = "refresh.json"
     CONTACTS = "contacts.parquet"
     INVALID = "invalid.parquet"
     WITHHELD = "withheld.parquet"

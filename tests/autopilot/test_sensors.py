@@ -19,6 +19,7 @@ from segment_exports import lease
 from segment_exports.definition import WaitForRefresh
 from segment_exports.errors import RefreshMissedError, SourceError
 from segment_exports.run_problems import recorded_problems
+from segment_exports.run_warnings import record_warnings, recorded_warnings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +89,16 @@ class TestRefresh:
         self.sensor().poke(context("manual"))
 
         assert files("manual").store.read_json("refresh.json")["state"] == "ended"
+
+    def test_warnings_about_segments_are_kept_for_the_report_in_place_of_older_ones(
+        self, lake: LakeExport
+    ) -> None:
+        record_warnings(files("manual").store, "extract ChurnProne", ["of an earlier reading"])
+
+        self.sensor().poke(context("manual"))
+
+        (told,) = recorded_warnings(files("manual").store)
+        assert told.startswith("The segment ChurnProne is old; it was last evaluated ")
 
     def test_a_scheduled_run_waits_for_a_snapshot_of_its_own(self, lake: LakeExport) -> None:
         tomorrow = lake.tenant.snapshot_time(1)

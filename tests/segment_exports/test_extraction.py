@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from segment_exports import extraction
-from segment_exports.definition import ExportDefinition
+from segment_exports.definition import ExportDefinition, SegmentChecks
 from segment_exports.errors import SourceError
 from segment_exports.extraction import extract_unit
+from segment_exports.run_warnings import recorded_warnings
 from segment_exports.sources import ReadUnit
 from segment_exports.staging import RunFiles, Store
 
@@ -135,6 +136,19 @@ def test_a_download_cut_off_at_100_000_rows_leaves_nothing(files: RunFiles) -> N
         extract_unit(cast("Source", Rows({"A": 100_000}, batch=50_000)), download, DEFINITION, files)
 
     assert not files.store.exists(RunFiles.profiles("A"))
+
+
+def test_a_doubtful_segment_that_is_let_pass_is_a_warning_until_it_is_read_well(files: RunFiles) -> None:
+    warned = DEFINITION.model_copy(
+        update={
+            "source": DEFINITION.source.model_copy(update={"checks": SegmentChecks(when_truncated="warn")})
+        }
+    )
+    download = ReadUnit("A", {"A": "2026-01-05T05:00:00+00:00"}, {"files": ["A/2026/01/05/0500/A_1.csv"]})
+
+    for rows, warnings in ((100_000, 1), (100_001, 0)):
+        extract_unit(cast("Source", Rows({"A": rows}, batch=50_000)), download, warned, files)
+        assert len(recorded_warnings(files.store)) == warnings
 
 
 def test_a_second_try_replaces_what_the_first_left(files: RunFiles) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.segment_exports.staged_run import Person, Stage, definition_of
 
 from segment_exports.outcomes import Operation, Outcome
+from segment_exports.refresh_wait import RefreshState, RefreshStatus, keep_wait, record
 from segment_exports.report import RunState
 from segment_exports.run_problems import forget_problem, record_problem
+from segment_exports.run_warnings import record_warnings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +130,28 @@ def test_a_tripped_guard_is_told_with_the_answer_of_who_was_asked(
 
 def test_an_empty_segment_is_a_warning(stage: Stage) -> None:
     assert "segment B is empty: it brought no profile" in stage.run(1).whole([ANN]).warnings
+
+
+def test_what_the_steps_warned_of_and_what_was_waited_for_stand_in_the_report(stage: Stage) -> None:
+    run = stage.run(1).read([ANN])
+    waited = record(
+        RefreshStatus(RefreshState.ENDED, "the refresh j1 ended"),
+        scheduled=run.now,
+        since=run.now,
+        now=run.now + timedelta(minutes=40),
+        limit=timedelta(hours=6),
+    )
+    keep_wait(run.files.store, waited)
+    record_warnings(run.files.store, "wait_for_refresh", ["The segment A is inactive"])
+
+    report = run.settle()
+
+    assert report.refresh == waited
+    assert report.warnings[0] == "The segment A is inactive"
+
+
+def test_a_run_that_waited_for_nothing_tells_of_no_refresh(stage: Stage) -> None:
+    assert stage.run(1).settle().refresh is None
 
 
 def test_the_snapshot_of_a_report_is_the_newest_whatever_its_time_zone(stage: Stage) -> None:

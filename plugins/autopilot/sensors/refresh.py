@@ -76,12 +76,22 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         if request.as_of is None:
             self._look(context, source, scheduled, before)
         now, checks = datetime.now(UTC), definition.source.checks
-        for text in check_segments(source, request.segments, checks, scheduled=scheduled, now=now):
-            self.log.warning("%s", text)
+        warnings = check_segments(source, request.segments, checks, scheduled=scheduled, now=now)
         snapshots = choose_snapshots(
             source, request.segments, not_before=scheduled, before=before, as_of=request.as_of
         )
-        return [unit.to_json() for unit in source.read_units(snapshots)]
+        units = [unit.to_json() for unit in source.read_units(snapshots)]
+        self._warn(context, warnings)
+        return units
+
+    def _warn(self, context: Context, warnings: list[str]) -> None:
+        from segment_exports.run_warnings import forget_warnings, record_warnings
+
+        for text in warnings:
+            self.log.warning("%s", text)
+        run = self.files(context).store
+        forget_warnings(run)
+        record_warnings(run, self.task_id, warnings)
 
     def _look(
         self, context: Context, source: Source, scheduled: datetime | None, before: datetime | None
@@ -91,7 +101,8 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         :raises SourceNotReadyError: it has not ended yet.
         :raises RefreshMissedError: it failed, or did not end in time.
         """
-        from segment_exports.refresh import RefreshState, look
+        from segment_exports.refresh import look
+        from segment_exports.refresh_wait import RefreshState, keep_wait
 
         seen = look(
             source,
@@ -103,7 +114,7 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
             limit=timedelta(minutes=self.definition.wait_for_refresh.timeout_minutes),
         )
         self.log.info("Refresh is %s: %s", seen.state, seen.text)
-        self.files(context).store.write_json("refresh.json", seen.to_json())
+        keep_wait(self.files(context).store, seen)
         if seen.state is RefreshState.WAITING:
             raise SourceNotReadyError(seen.text)
         if seen.state is not RefreshState.ENDED:

@@ -1,0 +1,37 @@
+"""Warnings of the steps of a run, kept as files beside it so that its report can tell them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segment_exports.staging import folder_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segment_exports.staging import Store
+
+_FOLDER = "warnings"
+
+
+def record_warnings(run: Store, step: str, warnings: Sequence[str]) -> None:
+    """Keep the warnings of a step instead of those that it left when it was done before.
+
+    They hold no personal data (see :mod:`segment_exports.errors`).
+    """
+    name = f"{_FOLDER}/{folder_name(step)}.json"
+    if warnings:
+        run.write_json(name, list(warnings))
+    else:
+        run.remove(name)
+
+
+def forget_warnings(run: Store) -> None:
+    """Forget the warnings of all steps: the run reads anew, and its mapped tasks may be others."""
+    run.remove(_FOLDER)
+
+
+def recorded_warnings(run: Store) -> list[str]:
+    """Return the warnings of a run, each once."""
+    told = [text for name in run.names(_FOLDER) for text in run.read_json(f"{_FOLDER}/{name}")]
+    return list(dict.fromkeys(told))

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from segment_exports.run_warnings import forget_warnings, record_warnings, recorded_warnings
+from segment_exports.staging import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Store:
+    return Store.local(tmp_path)
+
+
+def test_a_run_without_warnings_has_none(run: Store) -> None:
+    record_warnings(run, "wait_for_refresh", [])
+    assert recorded_warnings(run) == []
+
+
+def test_the_warnings_of_all_steps_are_told_each_once(run: Store) -> None:
+    record_warnings(run, "extract A/B", ["A is cut", "the source is old"])
+    record_warnings(run, "wait_for_refresh", ["the source is old", "B is inactive"])
+    assert recorded_warnings(run) == ["A is cut", "the source is old", "B is inactive"]
+
+
+def test_a_step_that_is_done_again_replaces_its_own_warnings_alone(run: Store) -> None:
+    record_warnings(run, "extract A", ["A is cut"])
+    record_warnings(run, "extract B", ["B is cut"])
+
+    record_warnings(run, "extract A", [])
+    record_warnings(run, "extract B", ["B is empty"])
+
+    assert recorded_warnings(run) == ["B is empty"]
+
+
+def test_a_run_that_reads_anew_forgets_them_all(run: Store) -> None:
+    record_warnings(run, "extract A", ["A is cut"])
+    forget_warnings(run)
+    forget_warnings(run)
+    assert recorded_warnings(run) == []
