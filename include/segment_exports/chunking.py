@@ -93,7 +93,7 @@ class _Cutter:
     def cost(self, rows: pa.Table) -> npt.NDArray[np.float64]:
         """Return the requests that each row takes at the worst."""
         upsert = pc.is_valid(rows["payload"]).to_numpy().astype(np.float64)
-        earlier = pc.is_valid(rows["previous_contact_id"]).to_numpy().astype(np.float64)
+        earlier = _lengths(rows["previous_contact_ids"])
         joins, leaves = _lengths(rows["joins"]), _lengths(rows["leaves"])
         match self._membership:
             case Membership.FIELD:

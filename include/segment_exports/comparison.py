@@ -42,8 +42,7 @@ class Rules:
     :param all_whole: every segment of the definition was read whole, so an address that isn't among
         the contacts is nobody's.
     :param unsubscribe_withdrawn: ``when_permission_withdrawn: unsubscribe``.
-    :param move_addresses: ``when_email_changes: move``: the old contact is given the new address, so it
-        keeps its lists.
+    :param move_addresses: ``when_email_changes: move``: the old contact is given the new address.
     :param send_all: treat nothing as delivered.
     :param memberships_known: False when the ledger's memberships were kept in another way (list, field):
         they say nothing of those that this run keeps.
@@ -64,6 +63,11 @@ class Rules:
     memberships_known: bool
     retry_before: datetime | None
     retry_suppressed: bool
+
+    @property
+    def moves(self) -> bool:
+        """Whether contacts are given new addresses: not where somebody unread may still have the old one."""
+        return self.move_addresses and self.all_whole
 
 
 @dataclass(frozen=True)
@@ -188,8 +192,8 @@ def _due_of_contacts(
     tally.added += (joins & ~before.sure).sum(axis=0)
 
     rows = pa.array(np.flatnonzero(any_due))
-    asked = joins[any_due].any(axis=1)
-    previous = moved.previous_contact_ids(prefixes(contacts["email_hash"])[any_due])
+    asked: Mask = np.any(joins[any_due], axis=1)
+    own = prefixes(contacts["email_hash"])[any_due]
     return pa.table(
         {
             "email_hash": contacts["email_hash"].take(rows),
@@ -201,7 +205,8 @@ def _due_of_contacts(
             "joins": to_lists(joins[any_due], rules.titles),
             "leaves": to_lists(leaves[any_due], rules.titles),
             "member_of": to_lists((mine.sure & wanted)[any_due], rules.titles),
-            "previous_contact_id": pc.if_else(pa.array(asked), previous, None),
+            "previous_contact_ids": moved.previous_contact_ids(own, asked),
+            "moved_contact_id": moved.movable_contact_ids(own, asked & rules.moves),
         },
         schema=CHUNK,
     )
@@ -224,8 +229,7 @@ def _due_of_others(
     withdrawn = match(keys, key_array(tables.withheld["email_hash"])) >= 0
     withdrawn |= np.isin(ordinals, moved.withdrawn) | tables.erased
     away = np.isin(ordinals, moved.away) & rules.all_whole
-    # What is to be moved keeps its lists; but no move will ever end what was left behind by an earlier run.
-    absent &= ~(away & ~withdrawn & rules.move_addresses & ~np.isin(ordinals, moved.left_behind))
+    absent &= ~(np.isin(ordinals, moved.movable) & rules.moves)  # what is to be moved keeps its lists
     left = ((held.sure & rules.remove_leavers) | held.uncertain) & rules.whole
     left[tables.exempt] = False
     leaves = np.where((withdrawn | away)[:, None], held.sure | held.uncertain, left)
@@ -246,7 +250,8 @@ def _due_of_others(
             "joins": to_lists(np.zeros_like(leaves[chosen]), rules.titles),
             "leaves": to_lists(every_leave, (*rules.titles, UNSUBSCRIBE)),
             "member_of": to_lists(np.zeros_like(leaves[chosen]), rules.titles),
-            "previous_contact_id": nothing,
+            "previous_contact_ids": pa.array([[]] * len(rows), pa.list_(pa.string())),
+            "moved_contact_id": nothing,
         },
         schema=CHUNK,
     )

@@ -32,6 +32,7 @@ EFFECT = pa.schema(
     [
         pa.field("email_hash", HASH_TYPE, nullable=False),
         pa.field("contact_id", pa.string()),
+        pa.field("moved_id", pa.string()),
         pa.field("maybe_moved_id", pa.string()),
         pa.field("payload_hash", HASH_TYPE),
         pa.field("upserted", pa.bool_(), nullable=False),
@@ -46,18 +47,15 @@ EFFECT = pa.schema(
         pa.field("suppressed", pa.bool_(), nullable=False),
     ]
 )
-"""What one run did to one contact, sorted by ``email_hash``. ``maybe_moved_id`` is a contact that may have
-been given this address, by a request that was never answered."""
+"""What one run did to one contact, sorted by ``email_hash``. ``moved_id`` is the contact if it was given this
+address, ``maybe_moved_id`` one that may have been, by a request that was never answered."""
 
 
-def effects_of(
-    chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str], *, moves_addresses: bool = False
-) -> pa.Table:
+def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa.Table:
     """Return what the operations of a chunk come to per contact (schema EFFECT).
 
     :param outcomes: all operations with their final outcome (schema RECEIPT), those that were added for
         recreated contacts included.
-    :param moves_addresses: ``when_email_changes: move``.
     """
     size = len(chunk)
     # A leave of unknown fate leaves a membership of unknown fate, which the next plan settles either way.
@@ -67,7 +65,9 @@ def effects_of(
     unsure = _matrix(outcomes, size, titles, Operation.JOIN, Outcome.FAILED) | still_due
     unsure |= _matrix(outcomes, size, titles, Operation.LEAVE, Outcome.FAILED)
     unsure_upsert = _rows(outcomes, size, Operation.UPSERT, Outcome.FAILED)
-    maybe_moved = pa.array(unsure_upsert & moves_addresses)
+    upserted = _rows(outcomes, size, Operation.UPSERT, Outcome.DELIVERED)
+    answered, moving = _answered_ids(outcomes, size), chunk["moved_contact_id"]
+    moved = pc.and_(pa.array(upserted), pc.equal(answered, moving))
     refused = outcomes.filter(
         pc.and_(_is(outcomes, "outcome", Outcome.REJECTED), pc.not_equal(outcomes["operation"], "leave"))
     )
@@ -78,10 +78,11 @@ def effects_of(
     return pa.table(
         {
             "email_hash": chunk["email_hash"],
-            "contact_id": pc.coalesce(_answered_ids(outcomes, size), chunk["contact_id"]),
-            "maybe_moved_id": pc.if_else(maybe_moved, chunk["previous_contact_id"], None),
+            "contact_id": pc.coalesce(answered, chunk["contact_id"]),
+            "moved_id": pc.if_else(moved, moving, None),
+            "maybe_moved_id": pc.if_else(pa.array(unsure_upsert), moving, None),
             "payload_hash": chunk["payload_hash"],
-            "upserted": _rows(outcomes, size, Operation.UPSERT, Outcome.DELIVERED),
+            "upserted": upserted,
             "unsure_upsert": unsure_upsert,
             "recreated": _mask_of_rows(outcomes.filter(outcomes["recreated"]), size),
             "gained": to_lists(_matrix(outcomes, size, titles, Operation.JOIN, Outcome.DELIVERED), titles),
@@ -143,7 +144,7 @@ class Fold:
             },
             schema=LEDGER,
         )
-        return rows.filter(pa.array(self._kept(rows, old_at >= 0, effect_at >= 0)))
+        return rows.filter(pa.array(self._kept(rows, old_at >= 0, pc.is_valid(new["moved_id"]).to_numpy())))
 
     def _memberships(self, old: pa.Table, new: pa.Table) -> tuple[Matrix, Matrix]:
         held, doubted = self._matrices(old, "member_of", "uncertain_of")
@@ -155,8 +156,7 @@ class Fold:
         doubted = (doubted | unsure) & ~lost
         if len(self.earlier):
             # What was left was left before the move, by whoever had the address then, if anybody.
-            moved = pc.is_in(new["contact_id"], value_set=self.moved_ids)
-            brought, in_doubt = self._memberships_of(pc.if_else(moved, new["contact_id"], None))
+            brought, in_doubt = self._memberships_of(new["moved_id"])
             maybe, maybe_in_doubt = self._memberships_of(new["maybe_moved_id"])
             member, doubted = member | brought, doubted | in_doubt | maybe | maybe_in_doubt
         return member, doubted & ~member
@@ -183,12 +183,12 @@ class Fold:
         before = pc.if_else(pa.array(still), old["uncertain_run"], None)
         return pc.if_else(pa.array(now), self.run_id, before)
 
-    def _kept(self, rows: pa.Table, was_known: Mask, has_effect: Mask) -> Mask:
+    def _kept(self, rows: pa.Table, was_known: Mask, took_over: Mask) -> Mask:
         told = pc.or_(
             pc.or_(pc.is_valid(rows["payload_hash"]), pc.is_valid(rows["contact_id"])),
             pc.or_(pc.is_valid(rows["uncertain_run"]), pc.is_valid(rows["rejected_hash"])),
         )
-        moved_away = _mask(pc.is_in(rows["contact_id"], value_set=self.moved_ids)) & was_known & ~has_effect
+        moved_away = _mask(pc.is_in(rows["contact_id"], value_set=self.moved_ids)) & was_known & ~took_over
         kept: Mask = (was_known | _mask(told)) & ~moved_away
         return kept
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     Prefixes = npt.NDArray[np.uint64]
     Ordinals = npt.NDArray[np.int64]
+    Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -36,90 +37,155 @@ class MovedAddresses:
     ``away`` and ``withdrawn`` are sorted ordinals of ledger rows: the address is nobody's any more
     because its customer moved, or because its customer is withheld now. ``left_behind`` are those of
     ``away`` whose customer was delivered under the new address as another contact: no move will end
-    them. ``contacts`` (sorted email prefixes) and ``previous_ids`` say for contacts of this run which
-    contact they were before.
+    them. ``movable`` are those that can be given the new address: each for one contact.
+    ``previous`` says for contacts of this run which contacts they were, ``moved`` which of them is movable.
     """
 
     away: Ordinals
     left_behind: Ordinals
     withdrawn: Ordinals
-    contacts: Prefixes
-    previous_ids: pa.StringArray
+    movable: Ordinals
+    previous: ContactIds
+    moved: ContactIds
 
-    def previous_contact_ids(self, email_prefixes: Prefixes) -> pa.Array:
-        """Return for each contact the id it had under an old address, or null."""
-        if not len(self.contacts):
-            return pa.nulls(len(email_prefixes), pa.string())
-        place = np.searchsorted(self.contacts, email_prefixes)
-        place[place == len(self.contacts)] = 0
-        missing = self.contacts[place] != email_prefixes
-        return self.previous_ids.take(pa.array(place, mask=missing))
+    def previous_contact_ids(self, email_prefixes: Prefixes, asked: Mask) -> pa.ListArray:
+        """Return for each contact the ids it had under other addresses; none where that isn't asked."""
+        first, count = self.previous.places_of(email_prefixes)
+        count = np.where(asked, count, 0)
+        ends = np.cumsum(count)
+        within = np.arange(count.sum()) - np.repeat(ends - count, count)
+        offsets = np.concatenate([[0], ends]).astype(np.int32)
+        ids = self.previous.ids.take(pa.array(np.repeat(first, count) + within))
+        return pa.ListArray.from_arrays(pa.array(offsets), ids)
+
+    def movable_contact_ids(self, email_prefixes: Prefixes, asked: Mask) -> pa.StringArray:
+        """Return for each contact the id of the one that can be given its address, or null."""
+        first, count = self.moved.places_of(email_prefixes)
+        return self.moved.ids.take(pa.array(first, mask=(count == 0) | ~asked))
+
+
+@dataclass(frozen=True)
+class ContactIds:
+    """Contact ids by the email prefix of the contact of this run that they concern; ``contacts`` ascend."""
+
+    contacts: Prefixes
+    ids: pa.StringArray
+
+    def places_of(self, email_prefixes: Prefixes) -> tuple[Ordinals, Ordinals]:
+        """Return (first place, count) for each contact."""
+        first = np.searchsorted(self.contacts, email_prefixes, side="left")
+        return first, np.searchsorted(self.contacts, email_prefixes, side="right") - first
+
+    @classmethod
+    def of(cls, ledger: pq.ParquetFile, contacts: Prefixes, rows: Ordinals) -> ContactIds:
+        """Return the ids at some ledger rows; rows without an id are left out."""
+        order = np.lexsort((rows, contacts))
+        ids = _ids_at(ledger, rows[order])
+        known = pc.is_valid(ids)
+        return cls(contacts[order][known.to_numpy(zero_copy_only=False)], ids.filter(known))
 
 
 _NO_ROWS = np.empty(0, np.int64)
-NOBODY_MOVED = MovedAddresses(_NO_ROWS, _NO_ROWS, _NO_ROWS, np.empty(0, np.uint64), pa.array([], pa.string()))
+_NO_IDS = ContactIds(np.empty(0, np.uint64), pa.array([], pa.string()))
+NOBODY_MOVED = MovedAddresses(_NO_ROWS, _NO_ROWS, _NO_ROWS, _NO_ROWS, _NO_IDS, _NO_IDS)
 
 
 def find_moved(
-    ledger: pq.ParquetFile | None,
-    contacts: pq.ParquetFile,
-    withheld: pq.ParquetFile,
-    *,
-    only_nobodys: bool = False,
+    ledger: pq.ParquetFile | None, contacts: pq.ParquetFile, withheld: pq.ParquetFile, *, erased: Prefixes
 ) -> MovedAddresses:
     """Compare customers of the run with those of the ledger; reads two or three columns of each.
 
-    :param only_nobodys: tell no previous contact whose address somebody still has (it can't be moved).
+    :param erased: prefixes of the keyed hashes of addresses and customers of erased people.
     """
     if ledger is None or ledger.metadata.num_rows == 0:
         return NOBODY_MOVED
     index = _CustomerIndex(ledger)
-    emails, moved_emails, moved_rows = [], [], []
-    for batch in _batches(contacts, ["email_hash", "customer_hash", "previous_customer_hashes"]):
-        own = prefixes(batch["email_hash"])
-        emails.append(own)
-        contact, row = index.rows_of(*_customers(batch, own))
-        other = index.emails[row] != contact
-        moved_emails.append(contact[other])
-        moved_rows.append(row[other])
-    present = np.sort(np.concatenate(emails)) if emails else np.empty(0, np.uint64)
-    withdrawn = [
-        index.rows_of(prefixes(batch["email_hash"]), prefixes(batch["customer_hash"]), _valid(batch))[1]
-        for batch in _batches(withheld, ["email_hash", "customer_hash"])
-    ]
-    rows = np.concatenate(moved_rows) if moved_rows else _NO_ROWS
-    pairs = np.concatenate(moved_emails) if moved_emails else np.empty(0, np.uint64)
+    present, pairs, rows = _pairs_with_other_addresses(index, contacts)
+    refused = _rows_of_withheld(index, withheld)
     gone = ~np.isin(index.emails[rows], present)
-    refused = np.concatenate(withdrawn) if withdrawn else _NO_ROWS
-    refused = refused[~np.isin(index.emails[refused], present)]
-    told = gone if only_nobodys else np.ones(len(rows), np.bool_)
+    left_behind = _left_behind(ledger, index, pairs[gone], rows[gone])
+    movable = gone & index.identified[rows] & ~np.isin(rows, np.concatenate([left_behind, refused]))
+    movable &= ~np.isin(rows, index.rows_of(erased, erased)[1]) & ~np.isin(index.emails[rows], erased)
+    moved_pairs, moved_rows = _one_to_one(pairs[movable], rows[movable])
+    pairs, rows = _distinct(pairs, rows)
     return MovedAddresses(
-        np.unique(rows[gone]),
-        np.unique(_left_behind(ledger, index, pairs[gone], rows[gone])),
-        np.unique(refused),
-        *_previous_ids(ledger, pairs[told], rows[told]),
+        np.unique(rows[~np.isin(index.emails[rows], present)]),
+        np.unique(left_behind),
+        np.unique(refused[~np.isin(index.emails[refused], present)]),
+        np.sort(moved_rows),
+        ContactIds.of(ledger, pairs, rows),
+        ContactIds.of(ledger, moved_pairs, moved_rows),
     )
+
+
+def _pairs_with_other_addresses(
+    index: _CustomerIndex, contacts: pq.ParquetFile
+) -> tuple[Prefixes, Prefixes, Ordinals]:
+    """Return the contacts' email prefixes, sorted, and (contact, ledger row) under another address.
+
+    Pairs by the customer itself come before those by customers that merged into it.
+    """
+    emails, own, merged = [], [], []
+    for batch in _batches(contacts, ["email_hash", "customer_hash", "previous_customer_hashes"]):
+        here = prefixes(batch["email_hash"])
+        emails.append(here)
+        own.append(index.rows_of(here, prefixes(batch["customer_hash"]), _valid(batch)))
+        previous = batch["previous_customer_hashes"]
+        parents = pc.list_parent_indices(previous).to_numpy()
+        merged.append(index.rows_of(here[parents], prefixes(pc.list_flatten(previous))))
+    if not emails:
+        return np.empty(0, np.uint64), np.empty(0, np.uint64), _NO_ROWS
+    pairs, rows = (np.concatenate(parts) for parts in zip(*own, *merged, strict=True))
+    other = index.emails[rows] != pairs
+    return np.sort(np.concatenate(emails)), pairs[other], rows[other]
+
+
+def _rows_of_withheld(index: _CustomerIndex, withheld: pq.ParquetFile) -> Ordinals:
+    """Return the ledger rows whose address or customer is withheld now."""
+    emails, found = [np.empty(0, np.uint64)], [_NO_ROWS]
+    for batch in _batches(withheld, ["email_hash", "customer_hash"]):
+        emails.append(prefixes(batch["email_hash"]))
+        found.append(index.rows_of(emails[-1], prefixes(batch["customer_hash"]), _valid(batch))[1])
+    return np.concatenate([*found, np.flatnonzero(np.isin(index.emails, np.concatenate(emails)))])
+
+
+def _one_to_one(contacts: Prefixes, rows: Ordinals) -> tuple[Prefixes, Ordinals]:
+    """Keep the first pair of each row, and of what is left the first of each contact."""
+    first = np.sort(np.unique(rows, return_index=True)[1])
+    contacts, rows = contacts[first], rows[first]
+    first = np.sort(np.unique(contacts, return_index=True)[1])
+    return contacts[first], rows[first]
+
+
+def _distinct(contacts: Prefixes, rows: Ordinals) -> tuple[Prefixes, Ordinals]:
+    """Keep one of equal pairs."""
+    order = np.lexsort((rows, contacts))
+    contacts, rows = contacts[order], rows[order]
+    is_new = np.ones(len(rows), np.bool_)
+    is_new[1:] = (contacts[1:] != contacts[:-1]) | (rows[1:] != rows[:-1])
+    return contacts[is_new], rows[is_new]
 
 
 class _CustomerIndex:
     """Ledger rows by customer.
 
-    ``emails`` and ``delivered`` tell per ledger row its email prefix (so they are sorted), and whether
-    the contact was acknowledged.
+    ``emails``, ``delivered`` and ``identified`` tell per ledger row its email prefix (so they are
+    sorted), whether the contact was acknowledged, and whether its id is known.
     """
 
     def __init__(self, ledger: pq.ParquetFile) -> None:
-        customers, emails, ordinals, delivered = [], [], [], []
+        customers, emails, ordinals, delivered, identified = [], [], [], [], []
         start = 0
-        for batch in _batches(ledger, ["email_hash", "customer_hash", "payload_hash"]):
+        for batch in _batches(ledger, ["email_hash", "customer_hash", "payload_hash", "contact_id"]):
             known = _valid(batch)
             customers.append(prefixes(batch["customer_hash"])[known])
             emails.append(prefixes(batch["email_hash"]))
             delivered.append(_valid(batch, "payload_hash"))
+            identified.append(_valid(batch, "contact_id"))
             ordinals.append(np.flatnonzero(known) + start)
             start += len(batch)
         self.emails = np.concatenate(emails)
-        self.delivered = np.concatenate(delivered)
+        self.delivered, self.identified = np.concatenate(delivered), np.concatenate(identified)
         unsorted = np.concatenate(customers)
         order = np.argsort(unsorted, kind="stable")
         self._customers = unsorted[order]
@@ -137,17 +203,6 @@ class _CustomerIndex:
         return np.repeat(emails, found), self._ordinals[np.repeat(first, found) + within]
 
 
-def _customers(batch: pa.RecordBatch, emails: Prefixes) -> tuple[Prefixes, Prefixes]:
-    """Return (email prefix, customer prefix) for the customer itself and all that merged into it."""
-    known = _valid(batch)
-    previous = batch["previous_customer_hashes"]
-    parents = pc.list_parent_indices(previous).to_numpy()
-    return (
-        np.concatenate([emails[known], emails[parents]]),
-        np.concatenate([prefixes(batch["customer_hash"])[known], prefixes(pc.list_flatten(previous))]),
-    )
-
-
 def _left_behind(ledger: pq.ParquetFile, index: _CustomerIndex, emails: Prefixes, rows: Ordinals) -> Ordinals:
     """Return those of ``rows`` whose customer has another delivered contact under its new address."""
     new = np.searchsorted(index.emails, emails)
@@ -158,16 +213,6 @@ def _left_behind(ledger: pq.ParquetFile, index: _CustomerIndex, emails: Prefixes
     differs = pc.fill_null(pc.not_equal(_ids_at(ledger, rows), _ids_at(ledger, new)), True)
     is_other: npt.NDArray[np.bool_] = differs.to_numpy(zero_copy_only=False)
     return rows[is_other]
-
-
-def _previous_ids(
-    ledger: pq.ParquetFile, emails: Prefixes, rows: Ordinals
-) -> tuple[Prefixes, pa.StringArray]:
-    """Return the contact ids that the moved contacts had, where the ledger knows one."""
-    ids = _ids_at(ledger, rows)
-    known = pc.is_valid(ids).to_numpy(zero_copy_only=False)
-    contacts, first = np.unique(emails[known], return_index=True)
-    return contacts, ids.filter(pa.array(known)).take(pa.array(first))
 
 
 def _ids_at(ledger: pq.ParquetFile, rows: Ordinals) -> pa.StringArray:

@@ -101,7 +101,6 @@ class Plan(_Model):
     mapping_fingerprint: str
     secret_fingerprint: str
     membership: str
-    moves_addresses: bool
     requests_per_second: float
     snapshots: dict[str, str]
     over_limit: int

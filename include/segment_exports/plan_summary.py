@@ -57,7 +57,6 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
         mapping_fingerprint=definition.mapping_fingerprint,
         secret_fingerprint=request.hasher.fingerprint,
         membership=definition.destination.membership.value,
-        moves_addresses=basis.rules.move_addresses,
         requests_per_second=request.requests_per_second,
         snapshots=dict(counts.snapshots),
         over_limit=tally.over_limit,

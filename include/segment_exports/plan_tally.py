@@ -18,8 +18,8 @@ class Tally:
     """Counts over all ranges; ``joins``, ``leaves`` and ``added`` are by list.
 
     ``added`` counts those joins whose member the ledger doesn't hold: a join may be sent again.
-    ``nameless`` are rows of which only the contact's id is known, ``earlier_contacts`` those whose
-    customer was another contact before: both are looked up.
+    ``nameless`` are rows of which only the contact's id is known, ``earlier_contacts`` the contacts that
+    customers were under other addresses: both are looked up.
     """
 
     def __init__(self, titles: tuple[str, ...]) -> None:
@@ -41,4 +41,4 @@ class Tally:
         self.bulk_places += int(np.maximum(joins.sum(axis=1), upsert).sum())
         self.field_rows += len(changes)
         self.nameless += changes["email"].null_count
-        self.earlier_contacts += len(changes) - changes["previous_contact_id"].null_count
+        self.earlier_contacts += len(pc.list_flatten(changes["previous_contact_ids"]))

@@ -78,7 +78,7 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
         )
         moved = NOBODY_MOVED
         if ledger is not None:
-            moved = find_moved(ledger, contacts, withheld, only_nobodys=basis.rules.move_addresses)
+            moved = find_moved(ledger, contacts, withheld, erased=prefixes(basis.erased))
         writer = stack.enter_context(store.parquet_writer(RunFiles.CHANGES, CHUNK, compression="zstd"))
         for tables in _ranges(basis, stack, contacts, withheld, ledger):
             changes = compare_range(tables, basis.rules, moved, tally, room)

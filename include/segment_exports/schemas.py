@@ -62,7 +62,8 @@ CHUNK = pa.schema(
         pa.field("joins", LIST_KEYS, nullable=False),
         pa.field("leaves", LIST_KEYS, nullable=False),
         pa.field("member_of", LIST_KEYS, nullable=False),
-        pa.field("previous_contact_id", pa.string()),
+        pa.field("previous_contact_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("moved_contact_id", pa.string()),
     ]
 )
 """``chunks/NNNN.parquet``: the operations of one upload task, one row per contact, sorted by
@@ -72,7 +73,8 @@ CHUNK = pa.schema(
 ``email`` is null for a leaver whose address only the destination still knows; then ``contact_id`` is
 set. ``payload`` is null where no upsert is due. ``joins`` and ``leaves`` are list keys.
 ``member_of`` are memberships that are held already and are sent again if the contact turns out to be
-recreated. ``previous_contact_id`` is the contact that the same customer was under an old address."""
+recreated. ``previous_contact_ids`` are the contacts that the same customer was under other addresses,
+``moved_contact_id`` the one of them that is to be given the new address."""
 
 RECEIPT = pa.schema(
     [

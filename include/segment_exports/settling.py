@@ -133,7 +133,7 @@ def _effects(
             if writer is not None:
                 identity = {"export": plan.export, "account": plan.account, "run_id": plan.run_id}
                 writer.write_table(operation_rows(chunk, every, **identity, number=number))
-            yield effects_of(chunk, every, titles, moves_addresses=plan.moves_addresses)
+            yield effects_of(chunk, every, titles)
 
 
 def _count(settlement: Settlement, chunk: pa.Table, planned: pa.Table) -> None:
@@ -243,7 +243,7 @@ def _what_was_reached(plan: Plan, base: Ledger, settlement: Settlement) -> dict[
 
 
 def _earlier_contacts(files: RunFiles, ledger: pq.ParquetFile | None) -> tuple[pa.Table, pa.Array]:
-    """Return the contacts that customers were under other addresses, and ids of those that were moved.
+    """Return the contacts that were to be given another address, and ids of those that were.
 
     The table has the schema EARLIER.
     """
@@ -251,10 +251,10 @@ def _earlier_contacts(files: RunFiles, ledger: pq.ParquetFile | None) -> tuple[p
     for name in files.store.names("chunks"):
         number = int(name.removesuffix(".parquet"))
         with files.store.parquet_file(files.chunk(number)) as file:
-            previous = file.read(columns=["previous_contact_id"])["previous_contact_id"].combine_chunks()
-        if previous.null_count < len(previous):
-            earlier = pa.concat_arrays([earlier, previous.drop_null()])
-            moved = pa.concat_arrays([moved, _moved_ids(read_receipts(files.store, number).table, previous)])
+            moving = file.read(columns=["moved_contact_id"])["moved_contact_id"].combine_chunks()
+        if moving.null_count < len(moving):
+            earlier = pa.concat_arrays([earlier, moving.drop_null()])
+            moved = pa.concat_arrays([moved, _moved_ids(read_receipts(files.store, number).table, moving)])
     if ledger is None or not len(earlier):
         return EARLIER.empty_table(), moved
     batches = ledger.iter_batches(columns=EARLIER.names, use_threads=False)
@@ -262,7 +262,7 @@ def _earlier_contacts(files: RunFiles, ledger: pq.ParquetFile | None) -> tuple[p
     return pa.Table.from_batches(known, EARLIER), moved
 
 
-def _moved_ids(receipts: pa.Table, previous: pa.Array) -> pa.Array:
+def _moved_ids(receipts: pa.Table, moving: pa.Array) -> pa.Array:
     """Return the ids of contacts that carry the new address now, by what their upserts were answered."""
     upserts = receipts.filter(
         pc.and_(
@@ -270,5 +270,5 @@ def _moved_ids(receipts: pa.Table, previous: pa.Array) -> pa.Array:
             pc.equal(receipts["outcome"], Outcome.DELIVERED.value),
         )
     )
-    same = pc.equal(upserts["contact_id"], previous.take(upserts["row"].combine_chunks()))
+    same = pc.equal(upserts["contact_id"], moving.take(upserts["row"].combine_chunks()))
     return upserts.filter(same)["contact_id"].combine_chunks()

@@ -38,7 +38,8 @@ def new_contact(email: str, *joins: str) -> dict[str, Any]:
         "joins": list(joins),
         "leaves": [],
         "member_of": [],
-        "previous_contact_id": None,
+        "previous_contact_ids": [],
+        "moved_contact_id": None,
     }
 
 

@@ -147,7 +147,8 @@ class ExpectedAccount:
         if set(wanted.lists) - known.lists and not known.suppressed:
             known.suppressed = any(self._is_unsubscribed(old) for old in earlier)
             if self.rules.when_email_changes == "move" and not known.suppressed:
-                for old in [one for one in earlier if one not in reading.contacts][:1]:
+                free = [one for one in earlier if one not in {**reading.contacts, **reading.withheld}]
+                for old in free[:1]:
                     known = self._move(old, email) or known
         joins = set() if known.suppressed else set(wanted.lists) - known.lists
         leaves = self._leaves_by_upsert(wanted, known)

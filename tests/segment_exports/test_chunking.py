@@ -57,7 +57,8 @@ def table_of(changes: list[Change]) -> pa.Table:
             "joins": LISTS[: one.joins],
             "leaves": [*LISTS[3 - one.leaves :], *([UNSUBSCRIBE] if one.unsubscribe else [])],
             "member_of": [],
-            "previous_contact_id": f"person_{number}_before" if one.moved else None,
+            "previous_contact_ids": [f"person_{number}_before"] if one.moved else [],
+            "moved_contact_id": None,
         }
         for number, one in enumerate(changes)
     ]
@@ -100,7 +101,6 @@ def planned(
         mapping_fingerprint="mapping",
         secret_fingerprint="secret",
         membership=membership,
-        moves_addresses=False,
         requests_per_second=requests_per_second,
         snapshots={},
         over_limit=0,

@@ -198,7 +198,7 @@ def test_a_move_that_was_cut_off_is_tried_again_and_ends_the_old_row(moving: Sta
     again = moving.run(3).read([NEW])
     again.plan()
     chunk = again.chunks()[0].to_pylist()[0]
-    assert (chunk["email"], chunk["previous_contact_id"]) == (NEW.email, "person_ann@example.com")
+    assert (chunk["email"], chunk["moved_contact_id"]) == (NEW.email, "person_ann@example.com")
     again.deliver(contact_id=lambda _: "person_ann@example.com").settle()
     assert list(moving.ledger_rows()) == [HASHER.text(NEW.email)]
 
@@ -208,7 +208,29 @@ def test_an_address_that_somebody_else_still_has_is_not_moved_away_from_them(mov
     run = moving.run(2).read([NEW, Person(ANN.email, "another customer")])
     run.plan()
     rows = [row for chunk in run.chunks() for row in chunk.to_pylist()]
-    assert [(row["email"], row["previous_contact_id"]) for row in rows] == [(NEW.email, None)]
+    assert [(row["email"], row["previous_contact_ids"], row["moved_contact_id"]) for row in rows] == [
+        (NEW.email, ["person_ann@example.com"], None)
+    ]
+
+
+def test_an_address_that_is_withheld_leaves_and_is_not_moved(moving: Stage) -> None:
+    """Somebody else refuses under the old address: leaving it would take the moved contact off its lists."""
+    moving.run(1).whole([ANN])
+    run = moving.run(2).read([NEW], withheld=[Person(ANN.email, "another customer")])
+    run.plan()
+    rows = [row for chunk in run.chunks() for row in chunk.to_pylist()]
+    assert {(row["email"], tuple(row["leaves"]), row["moved_contact_id"]) for row in rows} == {
+        (NEW.email, (), None),
+        (None, ("A",), None),
+    }
+
+
+def test_nobody_is_moved_while_somebody_unread_may_have_the_old_address(moving: Stage) -> None:
+    moving.run(1).whole([ANN])
+    run = moving.run(2).read([NEW], segments=("A",))
+    run.plan()
+    rows = [row for chunk in run.chunks() for row in chunk.to_pylist()]
+    assert [(row["email"], row["moved_contact_id"]) for row in rows] == [(NEW.email, None)]
 
 
 def test_a_person_who_withdrew_is_taken_off_although_addresses_are_moved(moving: Stage) -> None:

@@ -81,7 +81,7 @@ class Account:
         return contact is not None or operation == "leave"
 
     def _move(self, row: dict[str, Any]) -> None:
-        previous = self.contacts.get(row["previous_contact_id"])
+        previous = self.contacts.get(row["moved_contact_id"])
         if self._moves and previous is not None and self.by_email(row["email"]) is None:
             previous.email = row["email"]
 

@@ -27,7 +27,8 @@ def ledger_row(name: str, **known: Any) -> dict[str, Any]:
 
 
 def change(name: str, **planned: Any) -> dict[str, Any]:
-    blank = {"is_contact": True, "joins": [], "leaves": [], "member_of": [], "payload_hash": key("payload 1")}
+    lists = {name: [] for name in ("joins", "leaves", "member_of", "previous_contact_ids")}
+    blank = {"is_contact": True, **lists, "payload_hash": key("payload 1")}
     return dict.fromkeys(CHUNK.names) | blank | {"email_hash": key(name)} | planned
 
 
@@ -55,7 +56,6 @@ def folded(
         pa.Table.from_pylist(changes, schema=CHUNK),
         pa.Table.from_pylist(answers, schema=RECEIPT),
         LISTS,
-        moves_addresses=bool(earlier),
     )
     contacts = [
         dict.fromkeys(CONTACTS.names)
@@ -202,27 +202,33 @@ BEFORE_MOVE = ledger_row(
 
 def test_a_moved_contact_ends_under_its_old_address_and_takes_its_lists_along() -> None:
     moved = {"earlier": (BEFORE_MOVE,), "moved_ids": ("person_1",)}
-    changes = [change("b", payload="{}", joins=["B"], previous_contact_id="person_1")]
+    changes = [
+        change("b", payload="{}", joins=["B"], previous_contact_ids=["person_1"], moved_contact_id="person_1")
+    ]
     rows = folded([BEFORE_MOVE], changes, [UPSERTED, answer(0, "join", Outcome.NOT_SENT, list="B")], **moved)
     assert list(rows) == ["b"]
     assert (rows["b"]["member_of"], rows["b"]["uncertain_of"]) == (["A"], ["B"])
     rows = folded([BEFORE_MOVE], changes, [UPSERTED, answer(0, "join", Outcome.DELIVERED, list="B")], **moved)
     assert (rows["b"]["member_of"], rows["b"]["uncertain_of"]) == (["A", "B"], [])
     # A leave was done before the move, to whoever had the address then.
-    left = [change("b", payload="{}", leaves=["A"], previous_contact_id="person_1")]
+    left = [
+        change(
+            "b", payload="{}", leaves=["A"], previous_contact_ids=["person_1"], moved_contact_id="person_1"
+        )
+    ]
     rows = folded([BEFORE_MOVE], left, [UPSERTED, answer(0, "leave", Outcome.DELIVERED, list="A")], **moved)
     assert (rows["b"]["member_of"], rows["b"]["uncertain_of"]) == (["A"], ["B"])
 
 
 def test_a_contact_that_may_have_been_moved_may_have_taken_its_lists_along() -> None:
-    changes = [change("b", payload="{}", previous_contact_id="person_1")]
+    changes = [change("b", payload="{}", previous_contact_ids=["person_1"], moved_contact_id="person_1")]
     rows = folded([BEFORE_MOVE], changes, [answer(0, "upsert", Outcome.FAILED)], earlier=(BEFORE_MOVE,))
     assert rows["a"] == BEFORE_MOVE
     assert (rows["b"]["member_of"], rows["b"]["uncertain_of"]) == ([], ["A", "B"])
 
 
 def test_a_contact_that_was_not_moved_brings_nothing() -> None:
-    changes = [change("b", payload="{}", previous_contact_id="person_1")]
+    changes = [change("b", payload="{}", previous_contact_ids=["person_1"], moved_contact_id="person_1")]
     another = answer(0, "upsert", Outcome.DELIVERED, contact_id="person_2")
     rows = folded([BEFORE_MOVE], changes, [another], earlier=(BEFORE_MOVE,))
     assert rows["a"] == BEFORE_MOVE

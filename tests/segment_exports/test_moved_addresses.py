@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,8 +15,6 @@ from segment_exports.staging import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import numpy as np
 
 HASHER = KeyedHasher("a secret of the tests alone")
 
@@ -35,7 +34,7 @@ class Comparison:
         previous: dict[str, list[str]] | None = None,
         ids: dict[str, str | None] | None = None,
         undelivered: tuple[str, ...] = (),
-        only_nobodys: bool = False,
+        erased: tuple[str, ...] = (),
     ) -> MovedAddresses:
         """Compare; ledger, contacts and withheld give the customer of each address."""
         ids = {address: f"id of {address}" for address in ledger} | (ids or {})
@@ -74,7 +73,8 @@ class Comparison:
                 ("withheld", WITHHELD, withheld_rows),
             )
         ]
-        return find_moved(*files, only_nobodys=only_nobodys)
+        hashes = pa.array([HASHER.text(one) for one in erased], pa.binary(16))
+        return find_moved(*files, erased=prefixes(hashes))
 
     def _write(self, name: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> pq.ParquetFile:
         table = pa.Table.from_pylist(sorted(rows, key=lambda row: row["email_hash"]), schema=schema)
@@ -93,9 +93,17 @@ def _keys(address: str, customer: str | None) -> dict[str, Any]:
     }
 
 
-def previous_ids(moved: MovedAddresses, *addresses: str) -> list[str | None]:
+def previous_ids(moved: MovedAddresses, *addresses: str) -> list[list[str]]:
+    return moved.previous_contact_ids(*asked(addresses)).to_pylist()
+
+
+def movable_ids(moved: MovedAddresses, *addresses: str) -> list[str | None]:
+    return moved.movable_contact_ids(*asked(addresses)).to_pylist()
+
+
+def asked(addresses: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     hashes = pa.array([HASHER.text(one) for one in addresses], pa.binary(16))
-    return moved.previous_contact_ids(prefixes(hashes)).to_pylist()
+    return prefixes(hashes), np.ones(len(addresses), np.bool_)
 
 
 @pytest.fixture
@@ -107,7 +115,8 @@ def test_nobody_has_moved_where_everybody_has_the_address_of_the_ledger(comparis
     people = {f"p{one}@example.com": str(one) for one in range(20)}
     moved = comparison.find(people, people)
     assert (len(moved.away), len(moved.left_behind), len(moved.withdrawn)) == (0, 0, 0)
-    assert previous_ids(moved, *people) == [None] * 20
+    assert previous_ids(moved, *people) == [[]] * 20
+    assert movable_ids(moved, *people) == [None] * 20
 
 
 def test_a_customer_with_a_new_address_leaves_the_old_one(comparison: Comparison) -> None:
@@ -115,11 +124,12 @@ def test_a_customer_with_a_new_address_leaves_the_old_one(comparison: Comparison
         {"old@example.com": "1", "bob@example.com": "2"}, {"new@example.com": "1", "bob@example.com": "2"}
     )
     assert comparison.named(moved.away) == {"old@example.com"}
-    assert previous_ids(moved, "new@example.com", "bob@example.com", "other@example.com") == [
-        "id of old@example.com",
-        None,
-        None,
-    ]
+    people = ("new@example.com", "bob@example.com", "other@example.com")
+    assert previous_ids(moved, *people) == [["id of old@example.com"], [], []]
+    assert movable_ids(moved, *people) == ["id of old@example.com", None, None]
+    nobody = np.zeros(3, np.bool_)
+    assert moved.previous_contact_ids(asked(people)[0], nobody).to_pylist() == [[], [], []]
+    assert moved.movable_contact_ids(asked(people)[0], nobody).to_pylist() == [None, None, None]
 
 
 def test_a_customer_that_merged_into_another_is_found_by_its_previous_id(comparison: Comparison) -> None:
@@ -129,14 +139,46 @@ def test_a_customer_that_merged_into_another_is_found_by_its_previous_id(compari
         previous={"two@example.com": ["7", "1"]},
     )
     assert comparison.named(moved.away) == {"one@example.com"}
-    assert previous_ids(moved, "two@example.com") == ["id of one@example.com"]
+    assert previous_ids(moved, "two@example.com") == [["id of one@example.com"]]
 
 
-def test_every_former_address_is_left(comparison: Comparison) -> None:
+def test_every_former_address_is_left_and_looked_at_and_one_is_movable(comparison: Comparison) -> None:
     former = {f"old{one}@example.com": "1" for one in range(5)}
     moved = comparison.find(former, {"new@example.com": "1"}, ids={"old0@example.com": None})
     assert comparison.named(moved.away) == set(former)
-    assert previous_ids(moved, "new@example.com")[0] in {f"id of old{one}@example.com" for one in range(1, 5)}
+    known = {f"id of old{one}@example.com" for one in range(1, 5)}
+    assert set(previous_ids(moved, "new@example.com")[0]) == known
+    assert set(movable_ids(moved, "new@example.com")) < known
+    assert len(moved.movable) == 1
+
+
+def test_a_contact_is_moved_for_one_of_two_customers_that_it_became(comparison: Comparison) -> None:
+    moved = comparison.find(
+        {"old@example.com": "1"},
+        {"a@example.com": "2", "b@example.com": "3", "c@example.com": "1"},
+        previous={"a@example.com": ["1"], "b@example.com": ["1"]},
+    )
+    everybody = ("a@example.com", "b@example.com", "c@example.com")
+    assert previous_ids(moved, *everybody) == [["id of old@example.com"]] * 3
+    assert movable_ids(moved, *everybody) == [None, None, "id of old@example.com"], "to the customer itself"
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"withheld": {"old@example.com": "another customer"}},
+        {"withheld": {"other@example.com": "1"}},
+        {"erased": ("old@example.com",)},
+        {"erased": ("1",)},
+    ],
+    ids=["the address is withheld", "the customer is withheld", "the address is erased", "and the customer"],
+)
+def test_an_address_that_must_leave_is_not_moved(comparison: Comparison, refusal: dict[str, Any]) -> None:
+    people = {"new@example.com": "2"}
+    moved = comparison.find({"old@example.com": "1"}, people, previous={"new@example.com": ["1"]}, **refusal)
+    assert previous_ids(moved, *people) == [["id of old@example.com"]]
+    assert movable_ids(moved, *people) == [None]
+    assert len(moved.movable) == 0
 
 
 def test_an_address_that_somebody_else_still_has_is_not_left(comparison: Comparison) -> None:
@@ -144,8 +186,8 @@ def test_an_address_that_somebody_else_still_has_is_not_left(comparison: Compari
     moved = comparison.find(*arguments)
     assert len(moved.away) == 0
     # The person may have unsubscribed under it, so it is looked at; but it can't be moved.
-    assert previous_ids(moved, "new@example.com") == ["id of shared@example.com"]
-    assert previous_ids(comparison.find(*arguments, only_nobodys=True), "new@example.com") == [None]
+    assert previous_ids(moved, "new@example.com") == [["id of shared@example.com"]]
+    assert movable_ids(moved, "new@example.com") == [None]
 
 
 def test_rows_without_a_customer_are_nobodys_former_address(comparison: Comparison) -> None:
@@ -174,10 +216,10 @@ def test_an_old_address_is_left_behind_once_another_contact_has_the_new_one(comp
         people,
         {"new@example.com": "1", "new2@example.com": "2"},
         undelivered=("new2@example.com",),
-        only_nobodys=True,
     )
     assert comparison.named(moved.away) == {"old@example.com", "old2@example.com"}
     assert comparison.named(moved.left_behind) == {"old@example.com"}
+    assert comparison.named(moved.movable) == {"old2@example.com"}
 
 
 @pytest.mark.parametrize(
@@ -195,4 +237,5 @@ def test_one_contact_under_both_addresses_is_not_left_behind(
 
 def test_an_empty_ledger_knows_nobody(comparison: Comparison) -> None:
     moved = comparison.find({}, {"new@example.com": "1"})
-    assert previous_ids(moved, "new@example.com") == [None]
+    assert previous_ids(moved, "new@example.com") == [[]]
+    assert movable_ids(moved, "new@example.com") == [None]

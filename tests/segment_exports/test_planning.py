@@ -141,7 +141,8 @@ def test_a_changed_address_leaves_the_lists_and_is_named_to_the_new_contact(stag
         ("person_ann@example.com", "leave", "A"): 1,
     }
     new = next(row for row in chunks[0].to_pylist() if row["email"] == "ann@new.example.com")
-    assert new["previous_contact_id"] == "person_ann@example.com"
+    assert new["previous_contact_ids"] == ["person_ann@example.com"]
+    assert new["moved_contact_id"] is None
 
 
 def test_a_merged_customer_is_found_by_its_previous_id(stage: Stage) -> None:

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     Mask = npt.NDArray[np.bool_]
 
-MOVE = "move"
-"""``when_email_changes``: rename the contact under the old address."""
-
 
 @dataclass
 class ChunkDelivery:
@@ -77,9 +74,9 @@ class ChunkDelivery:
                 for row in np.flatnonzero(is_due(chunk.leave[:, column])).tolist():
                     self.queue.add_first(Single(kind, row, column))
         due = self._due()
-        moved = due & np.array([one is not None for one in chunk.previous_ids], dtype=np.bool_)
-        if self.job.when_email_changes != MOVE:
-            moved &= is_due(chunk.join).any(axis=1)
+        moves = np.array([one is not None for one in chunk.moved_ids], np.bool_)
+        moved = due & np.array([bool(ids) for ids in chunk.previous_ids], np.bool_)
+        moved &= moves | is_due(chunk.join).any(axis=1)
         gone = chunk.recreated & (chunk.upsert == 0)
         for row in np.flatnonzero(moved).tolist():
             self.queue.add_first(Single(SingleKind.PREVIOUS, row, feeds=True))

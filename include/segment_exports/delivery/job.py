@@ -45,7 +45,6 @@ class ChunkJob:
     :param membership: ``auto``, ``bulk``, ``list`` or ``field`` (design 6).
     :param requests_in_flight: requests sent and not yet written down as receipts, at most.
     :param deadline: when to stop, UTC; what is not sent by then stays unsent.
-    :param when_email_changes: ``add``, or ``move`` to rename the contact under its old address.
     :param resend_rejected: send again what an earlier attempt at this chunk was refused.
     :param should_stop: asked every ``stop_poll_seconds`` in a thread; a text stops the delivery.
     """
@@ -59,7 +58,6 @@ class ChunkJob:
     requests_in_flight: int = 8
     deadline: datetime | None = None
     guard: RejectedGuard = field(default_factory=RejectedGuard)
-    when_email_changes: str = "add"
     resend_rejected: bool = False
     should_stop: Callable[[], str | None] | None = None
     stop_poll_seconds: float = 2.0

@@ -198,7 +198,7 @@ def _candidates(delivery: ChunkDelivery) -> list[int]:
     """Return rows with an address and a join due of which nothing has to be looked up before."""
     chunk = delivery.chunk
     rows = np.flatnonzero(is_due(chunk.join).any(axis=1)).tolist()
-    return [row for row in rows if chunk.emails[row] is not None and chunk.previous_ids[row] is None]
+    return [row for row in rows if chunk.emails[row] is not None and not chunk.previous_ids[row]]
 
 
 async def _no_wait(_seconds: float) -> None:

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from segment_exports.autopilot.answers import ContactNotFoundError, ListNotFoundError
-from segment_exports.delivery.chunk_delivery import MOVE
 from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.work import Single, SingleKind
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError, RequestRefusedError
@@ -113,15 +112,15 @@ def _not_found(
 
 
 async def _look_at_previous(delivery: ChunkDelivery, single: Single) -> None:
-    """Look at the contact that the person was under an earlier address, before the new one is joined."""
+    """Look at the contacts that the person was under other addresses, before the new one is joined."""
     chunk, row = delivery.chunk, single.row
-    previous = chunk.previous_ids[row] or ""
     try:
-        contact = await delivery.client.contact(previous)
+        found = {one: await delivery.client.contact(one) for one in chunk.previous_ids[row]}
         delivery.stopping.answered()
-        is_unsubscribed = contact is not None and contact.get("unsubscribed") is True
-        if contact is not None and not is_unsubscribed and delivery.job.when_email_changes == MOVE:
-            await _move(delivery, single, contact)
+        is_unsubscribed = any(one is not None and one.get("unsubscribed") is True for one in found.values())
+        moving = found.get(chunk.moved_ids[row] or "")
+        if moving is not None and not is_unsubscribed:
+            await _move(delivery, single, moving)
     except DestinationError as error:
         single.recording = True
         if not delivery.stopping.stops(error):
@@ -162,7 +161,7 @@ async def _move(delivery: ChunkDelivery, single: Single, contact: Mapping[str, A
         # Asked twice, it would make another contact under the old address.
         for wait in _LOOK_AGAIN:
             await delivery.sleep(wait)
-            moved = await client.contact(delivery.chunk.previous_ids[single.row] or "")
+            moved = await client.contact(delivery.chunk.moved_ids[single.row] or "")
             if moved is not None and str(moved.get("Email")).lower() == new:
                 return
         raise

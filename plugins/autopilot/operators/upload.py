@@ -81,7 +81,6 @@ class AutopilotUploadOperator(ExportOperator):
             requests_in_flight=definition.destination.requests_in_flight,
             deadline=datetime.now(UTC) + LONGEST_UPLOAD,
             guard=RejectedGuard(stop_above=definition.guards.stop_above_rejected),
-            when_email_changes="move" if plan.moves_addresses else "add",
             should_stop=lambda: self._reason_to_stop(files, plan),
         )
 

@@ -58,7 +58,8 @@ def person(number: int, **changes: Any) -> dict[str, Any]:
         "joins": [],
         "leaves": [],
         "member_of": [],
-        "previous_contact_id": None,
+        "previous_contact_ids": [],
+        "moved_contact_id": None,
     }
     return row | changes
 

@@ -84,9 +84,9 @@ async def test_who_unsubscribed_under_the_old_address_is_not_joined_under_the_ne
     active = scene.emulator.staff.add_contact("other@example.com")
     scene.chunk(
         [
-            people(0, joins=["News"], previous_contact_id=gone),
-            people(1, joins=["News"], previous_contact_id=active),
-            people(2, joins=["News"], previous_contact_id="person_GONE"),
+            people(0, joins=["News"], previous_contact_ids=[gone]),
+            people(1, joins=["News"], previous_contact_ids=[active]),
+            people(2, joins=["News"], previous_contact_ids=["person_GONE"]),
         ]
     )
     result = await scene.deliver()
@@ -100,12 +100,24 @@ async def test_who_unsubscribed_under_the_old_address_is_not_joined_under_the_ne
     assert result.complete
 
 
+async def test_every_contact_that_the_person_was_is_looked_at(scene, people) -> None:
+    """Somebody who unsubscribed under the second of three addresses did not under the first."""
+    scene.adopt("News")
+    first = scene.emulator.staff.add_contact("first@example.com")
+    second = scene.emulator.staff.add_contact("second@example.com", unsubscribed=True)
+    scene.chunk([people(0, joins=["News"], previous_contact_ids=[first, second], moved_contact_id=first)])
+    result = await scene.deliver()
+
+    assert result.counts["join"] == {"suppressed": 1}
+    assert scene.contact("first@example.com")["contact_id"] == first, "nor is the other one moved"
+
+
 @pytest.mark.parametrize("way", ["bulk", "field"])
 async def test_nor_in_the_other_ways(scene, people, way) -> None:
     scene.adopt("News")
     scene.emulator.switch(list_in_bulk="honoured")
     gone = scene.emulator.staff.add_contact("old@example.com", unsubscribed=True)
-    scene.chunk([people(0, joins=["News"], previous_contact_id=gone), people(1, joins=["News"])])
+    scene.chunk([people(0, joins=["News"], previous_contact_ids=[gone]), people(1, joins=["News"])])
     result = await scene.deliver(membership=way)
 
     assert result.counts["join"] == {"delivered": 1, "suppressed": 1}
@@ -118,8 +130,8 @@ async def test_nor_in_the_other_ways(scene, people, way) -> None:
 async def test_a_changed_address_moves_the_contact_if_that_is_asked_for(scene, people) -> None:
     scene.adopt("News")
     known = scene.emulator.staff.add_contact("old@example.com", Title="Dr")
-    scene.chunk([people(0, joins=["News"], previous_contact_id=known)])
-    result = await scene.deliver(when_email_changes="move")
+    scene.chunk([people(0, joins=["News"], previous_contact_ids=[known], moved_contact_id=known)])
+    result = await scene.deliver()
 
     assert result.complete
     assert scene.contact("old@example.com") is None
@@ -134,8 +146,8 @@ async def test_nobody_is_moved_onto_another_contact(scene, people, taken) -> Non
     scene.emulator.switch(address_taken=taken)
     known = scene.emulator.staff.add_contact("old@example.com")
     other = scene.emulator.staff.add_contact("p0@example.com")
-    scene.chunk([people(0, joins=["News"], previous_contact_id=known)])
-    await scene.deliver(when_email_changes="move")
+    scene.chunk([people(0, joins=["News"], previous_contact_ids=[known], moved_contact_id=known)])
+    await scene.deliver()
 
     assert scene.contact("old@example.com")["contact_id"] == known
     assert scene.contact("p0@example.com")["contact_id"] == other
@@ -144,8 +156,8 @@ async def test_nobody_is_moved_onto_another_contact(scene, people, taken) -> Non
 async def test_who_unsubscribed_is_not_moved(scene, people) -> None:
     scene.adopt("News")
     known = scene.emulator.staff.add_contact("old@example.com", unsubscribed=True)
-    scene.chunk([people(0, joins=["News"], previous_contact_id=known)])
-    result = await scene.deliver(when_email_changes="move")
+    scene.chunk([people(0, joins=["News"], previous_contact_ids=[known], moved_contact_id=known)])
+    result = await scene.deliver()
 
     assert scene.contact("old@example.com")["unsubscribed"] is True
     assert result.counts["join"] == {"suppressed": 1}
@@ -164,8 +176,8 @@ async def test_a_move_that_was_not_answered_is_not_made_twice(scene, people, fau
     scene.adopt("News")
     known = scene.emulator.staff.add_contact("old@example.com")
     scene.emulator.inject(fault)
-    scene.chunk([people(0, joins=["News"], previous_contact_id=known)])
-    result = await scene.deliver(scene.client(timeout_seconds=0.4), when_email_changes="move")
+    scene.chunk([people(0, joins=["News"], previous_contact_ids=[known], moved_contact_id=known)])
+    result = await scene.deliver(scene.client(timeout_seconds=0.4))
 
     assert result.complete
     assert scene.requests()["upsert_contact"] == 1
