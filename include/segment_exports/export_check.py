@@ -18,6 +18,7 @@ from segment_exports.definition import LakeSource, definitions_folder, load_defi
 from segment_exports.definition.problems import near
 from segment_exports.errors import SegmentExportError, SourceError
 from segment_exports.export_check_table import written
+from segment_exports.segment_checks import refuse_invalid
 from segment_exports.snapshot_choice import choose_snapshots
 from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID, SegmentState
 from segment_exports.sources.opening import open_without_airflow
@@ -83,6 +84,7 @@ def check_export(definition: ExportDefinition, source: Source, *, now: datetime 
         problems += missing
         notes += _state_notes(info)
         try:
+            refuse_invalid([info])
             segments.append(_would_read(definition, source, info, count=not missing))
         except SegmentExportError as error:
             problems.append(str(error))

@@ -119,7 +119,10 @@ def _by_jobs(
     whole = [job for job in jobs if job.whole and job.submitted >= scheduled - rules.early_start]
     if not whole:
         return _waiting(f"no refresh has started since {_clock(scheduled)}")
-    return _by_last_job(max(whole, key=lambda one: one.submitted), now, rules)
+    told = _by_last_job(max(whole, key=lambda one: one.submitted), now, rules)
+    if told.state is not RefreshState.ENDED:
+        return told
+    return _failed_evaluations(_due(evaluations)) or told
 
 
 def _by_last_job(job: Job, now: datetime, rules: RefreshRules) -> RefreshStatus:
@@ -146,21 +149,31 @@ def _by_evaluations(evaluations: Sequence[Evaluation], scheduled: datetime | Non
         return _waiting(f"the segments {', '.join(running)} are being evaluated")
     if scheduled is None:
         return _ended("no segment is being evaluated")
-    # An inactive segment is never evaluated; segment_checks judges it by its age.
-    due = [one for one in evaluations if one.state is not SegmentState.INACTIVE]
+    due = _due(evaluations)
     late = [one.segment for one in due if one.evaluated_at is None or one.evaluated_at < scheduled]
     if late:
         return _waiting(
             f"the segments {', '.join(late)} are not evaluated since {_clock(scheduled)} "
             "(a static segment never is)"
         )
+    return _failed_evaluations(due) or _ended(f"all segments are evaluated since {_clock(scheduled)}")
+
+
+def _due(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Return those that a refresh makes: the others are judged by :mod:`.segment_checks`."""
+    never = (SegmentState.INACTIVE, SegmentState.INVALID)
+    return [one for one in evaluations if one.state not in never]
+
+
+def _failed_evaluations(due: Sequence[Evaluation]) -> RefreshStatus | None:
     failed = [one.segment for one in due if one.status is EvaluationStatus.FAILED]
-    if failed:
-        return RefreshStatus(
-            RefreshState.FAILED,
-            f"the evaluation of the segments {', '.join(failed)} failed; nothing was read",
-        )
-    return _ended(f"all segments are evaluated since {_clock(scheduled)}")
+    if not failed:
+        return None
+    return RefreshStatus(
+        RefreshState.FAILED,
+        f"the evaluation of the segments {', '.join(failed)} failed: look at them in Customer Insights, "
+        "Segments; nothing was read",
+    )
 
 
 def _by_mark(

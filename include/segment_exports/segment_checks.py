@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from segment_exports.errors import SourceError
+from segment_exports.refresh_evidence import EvaluationStatus
 from segment_exports.sources import SegmentInfo, SegmentState
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def check_segments(
     """Look at the segments before they are read; return warnings, one sentence each.
 
     :param scheduled: the run's scheduled time; None for a run by hand.
-    :raises SourceError: a segment isn't there, or is too old and the definition refuses that.
+    :raises SourceError: a segment isn't there, is invalid, or is too old and the definition refuses that.
     """
     described = source.describe(segments) if isinstance(source, DescribesSegments) else source.segments()
     infos = {info.name: info for info in described}
@@ -60,19 +61,15 @@ def judge_segments(
 ) -> list[str]:
     """Return what is doubtful about segments that are there.
 
-    :raises SourceError: one is too old and the definition refuses that.
+    :raises SourceError: one is invalid, or too old and the definition refuses that.
     """
+    refuse_invalid(infos)
     warnings: list[str] = []
     refusals: list[str] = []
     for info in infos:
         told = _standing_still(info, scheduled)
-        age = now - info.evaluated_at if info.evaluated_at else timedelta()
-        if age > timedelta(days=checks.stale_after_days):
-            text = (
-                f"The segment {info.name} {told or 'is old'}; it was last evaluated {age.days} days ago and "
-                "may hold people who were erased since"
-            )
-            (refusals if checks.when_stale == "refuse" else warnings).append(text)
+        if old := _why_stale(info, told, checks, now):
+            (refusals if checks.when_stale == "refuse" else warnings).append(f"The segment {info.name} {old}")
         elif told:
             warnings.append(f"The segment {info.name} {told}")
     if refusals:
@@ -82,6 +79,18 @@ def judge_segments(
             "evaluate it in Customer Insights, or set source.checks.when_stale to warn"
         )
     return warnings
+
+
+def refuse_invalid(infos: Sequence[SegmentInfo]) -> None:
+    """Refuse segments that Customer Insights calls invalid.
+
+    :raises SourceError: there is one.
+    """
+    if invalid := [info.name for info in infos if info.state is SegmentState.INVALID]:
+        raise SourceError(
+            f"Customer Insights calls the segment {', '.join(invalid)} invalid and doesn't evaluate it. "
+            "Correct it there under Segments, or take it out of the definition"
+        )
 
 
 def check_rows(segment: str, rows: int, detail: Mapping[str, object], checks: SegmentChecks) -> str | None:
@@ -111,3 +120,18 @@ def _standing_still(info: SegmentInfo, scheduled: datetime | None) -> str:
     if scheduled is not None and info.evaluated_at is not None and info.evaluated_at < scheduled:
         return "was not evaluated by the refresh of this run (a static segment never is)"
     return ""
+
+
+def _why_stale(info: SegmentInfo, told: str, checks: SegmentChecks, now: datetime) -> str:
+    """Return why a segment may hold people who were erased since, or nothing."""
+    if info.evaluation is EvaluationStatus.FAILED:
+        return "failed in its last evaluation: its members are of the one before, whenever that was"
+    if info.evaluated_at is None:
+        return "was never evaluated, as far as Customer Insights tells" if info.evaluation else ""
+    age = now - info.evaluated_at
+    if age <= timedelta(days=checks.stale_after_days):
+        return ""
+    return (
+        f"{told or 'is old'}; it was last evaluated {age.days} days ago and may hold people who were erased "
+        "since"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from segment_emulators.tenant import Tenant
 from segment_exports.definition import ExportDefinition
 from segment_exports.errors import SourceError
 from segment_exports.export_check import SegmentCheck, check_export, check_folder, main
+from segment_exports.sources import SegmentState
 from segment_exports.sources.opening import open_without_airflow
 
 if TYPE_CHECKING:
@@ -182,3 +184,23 @@ def test_a_folder_without_definitions_is_no_success(
     monkeypatch.setenv("SEGMENT_EXPORTS_DEFINITIONS", str(folder / "missing"))
     assert main([]) == 1
     assert "must name the folder of definitions" in capsys.readouterr().err
+
+
+def test_a_segment_that_is_invalid_in_customer_insights_is_a_problem(
+    lake: LakeExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definition = ExportDefinition.model_validate(
+        {
+            "name": "newsletter",
+            "source": {"type": "lake", "path": str(lake.folder)},
+            "segments": ["HighValueSegment"],
+            "mapping": {"Email": "EMail"},
+        }
+    )
+    source = open_without_airflow(definition.source)
+    infos = [replace(one, state=SegmentState.INVALID) for one in source.segments()]
+    monkeypatch.setattr(source, "segments", lambda: infos)
+
+    (problem,) = check_export(definition, source).problems
+
+    assert problem.startswith("Customer Insights calls the segment HighValueSegment invalid")

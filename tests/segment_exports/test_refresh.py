@@ -151,6 +151,31 @@ def test_a_segment_that_is_evaluated_by_hand_is_waited_for_too() -> None:
     assert state(Evidence(jobs=(done,), evaluations=(running,)), 30) == "waiting"
 
 
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (evaluation(15), "ended"),
+        (evaluation(15, EvaluationStatus.FAILED), "failed"),
+        (evaluation(-30, EvaluationStatus.FAILED), "failed"),
+        (evaluation(-30, EvaluationStatus.FAILED, SegmentState.INACTIVE), "ended"),
+        (evaluation(-30, EvaluationStatus.FAILED, SegmentState.INVALID), "ended"),
+    ],
+)
+def test_a_segment_whose_evaluation_failed_fails_the_refresh_that_called_itself_successful(
+    seen: Evaluation, expected: str
+) -> None:
+    evidence = Evidence(jobs=(job(JobStatus.SUCCESSFUL, 0, 20),), evaluations=(seen,))
+
+    assert state(evidence, 30) == expected
+    assert state(evidence, 30, scheduled=False) == "ended"
+
+
+def test_a_failed_job_is_waited_for_even_if_an_evaluation_failed() -> None:
+    failed = evaluation(5, EvaluationStatus.FAILED)
+
+    assert state(Evidence(jobs=(job(JobStatus.FAILED, 0, 10),), evaluations=(failed,)), 12) == "waiting"
+
+
 def test_a_status_from_the_future_is_no_permission() -> None:
     assert state(Evidence(jobs=(job(JobStatus.UNKNOWN, 0, 10),)), 300) == "waiting"
 
@@ -168,6 +193,7 @@ def test_a_status_from_the_future_is_no_permission() -> None:
         (evaluation(15, EvaluationStatus.FAILED), "failed"),
         (evaluation(-30, EvaluationStatus.FAILED), "waiting"),
         (evaluation(-9000, state=SegmentState.INACTIVE), "ended"),
+        (evaluation(None, state=SegmentState.INVALID), "ended"),
     ],
 )
 def test_without_jobs_the_evaluations_tell(seen: Evaluation, expected: str) -> None:

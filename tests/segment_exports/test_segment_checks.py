@@ -6,6 +6,7 @@ import pytest
 
 from segment_exports.definition import SegmentChecks
 from segment_exports.errors import SourceError
+from segment_exports.refresh_evidence import EvaluationStatus
 from segment_exports.segment_checks import check_rows, check_segments, judge_segments
 from segment_exports.sources import SegmentInfo, SegmentState
 
@@ -59,6 +60,32 @@ def test_the_age_that_is_too_old_can_be_set() -> None:
     assert judged(info(6), week)
     with pytest.raises(SourceError):
         judged(info(8), week)
+
+
+def test_an_invalid_segment_is_refused_with_its_name_and_what_to_do() -> None:
+    with pytest.raises(SourceError, match=r"the segment Churn invalid .*Correct it there under Segments"):
+        judged(info(0.01, SegmentState.INVALID))
+
+
+@pytest.mark.parametrize(
+    ("one", "told"),
+    [
+        (
+            SegmentInfo("Churn", (), evaluation=EvaluationStatus.UNKNOWN),
+            "The segment Churn was never evaluated, as far as Customer Insights tells",
+        ),
+        (
+            SegmentInfo("Churn", (), evaluation=EvaluationStatus.FAILED, evaluated_at=NOW),
+            "The segment Churn failed in its last evaluation: its members are of the one before",
+        ),
+    ],
+)
+def test_a_segment_whose_age_nobody_knows_is_told_or_refused(one: SegmentInfo, told: str) -> None:
+    (warning,) = judged(one)
+    assert warning.startswith(told)
+
+    with pytest.raises(SourceError, match=told):
+        judged(one, REFUSE)
 
 
 class Announces:

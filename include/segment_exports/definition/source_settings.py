@@ -35,7 +35,8 @@ class SegmentChecks(StrictModel):
         description="A segment that wasn't evaluated for longer may hold people who were erased since.",
     )
     when_stale: Literal["warn", "refuse"] = Field(
-        default="warn", description="What to do with an inactive or static segment that is so old."
+        default="warn",
+        description="What to do with a segment that is so old, was never evaluated or failed in it.",
     )
     when_truncated: Literal["refuse", "warn"] = Field(
         default="refuse",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from segment_exports.refresh_evidence import EvaluationStatus
+
 CUSTOMER_ID = "CustomerId"
 PREVIOUS_CUSTOMER_ID = "PreviousCustomerId"
 """Ids that merged into this customer, separated by semicolons; read where the source has it."""
@@ -28,6 +30,7 @@ class SegmentState(StrEnum):
 
     ACTIVE = "active"
     INACTIVE = "inactive"
+    INVALID = "invalid"
     UNKNOWN = "unknown"
 
 
@@ -42,7 +45,10 @@ class Attribute:
 
 @dataclass(frozen=True)
 class SegmentInfo:
-    """What a source announces of a segment; None where it doesn't tell."""
+    """What a source announces of a segment; None where it doesn't tell.
+
+    :param evaluation: how its last evaluation ended, of a source that tells evaluations.
+    """
 
     name: str
     attributes: tuple[Attribute, ...]
@@ -50,6 +56,7 @@ class SegmentInfo:
     members: int | None = None
     evaluated_at: datetime | None = None
     size_bytes: int | None = None
+    evaluation: EvaluationStatus | None = None
 
 
 @dataclass(frozen=True)

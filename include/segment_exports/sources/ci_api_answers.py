@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from segment_exports.sources import Attribute
 
-_STATES = {"active": SegmentState.ACTIVE, "inactive": SegmentState.INACTIVE}
+_STATES = {
+    "active": SegmentState.ACTIVE,
+    "inactive": SegmentState.INACTIVE,
+    "invalid": SegmentState.INVALID,
+    "validationError": SegmentState.INVALID,
+}
 _EVALUATIONS = {
     "Queued": EvaluationStatus.RUNNING,
     "Running": EvaluationStatus.RUNNING,
@@ -45,7 +50,12 @@ class SegmentMetadata:
     def info(self, attributes: tuple[Attribute, ...]) -> SegmentInfo:
         """Return what a source announces of it."""
         return SegmentInfo(
-            self.name, attributes, state=self.state, members=self.members, evaluated_at=self.evaluated_at
+            self.name,
+            attributes,
+            state=self.state,
+            members=self.members,
+            evaluated_at=self.evaluated_at,
+            evaluation=self.evaluation,
         )
 
     def as_evaluation(self) -> Evaluation:

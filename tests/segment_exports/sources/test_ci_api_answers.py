@@ -1,0 +1,36 @@
+"""What single answers of the API mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from segment_exports.refresh_evidence import EvaluationStatus
+from segment_exports.sources import SegmentState, ci_api_answers
+
+
+def segment(**answer: Any) -> ci_api_answers.SegmentMetadata:
+    return ci_api_answers.segment({"name": "Churn", **answer})
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ("active", SegmentState.ACTIVE),
+        ("inactive", SegmentState.INACTIVE),
+        ("invalid", SegmentState.INVALID),
+        ("validationError", SegmentState.INVALID),
+        ("validating", SegmentState.UNKNOWN),
+        (None, SegmentState.UNKNOWN),
+    ],
+)
+def test_every_state_of_a_segment_is_known(told: str | None, state: SegmentState) -> None:
+    assert segment(state=told).info(()).state is state
+
+
+def test_how_the_last_evaluation_ended_is_announced() -> None:
+    failed = segment(evaluationStatus={"jobStatus": "CompletedFailure"})
+
+    assert failed.info(()).evaluation is EvaluationStatus.FAILED
+    assert segment().info(()).evaluation is EvaluationStatus.UNKNOWN
