@@ -7,13 +7,13 @@ which only the wanted columns are asked for. Documented limits: 5,000 rows a pag
 
 There is no documented table of segments and no documented sign of a finished refresh. A time mark, the
 newest ``modifiedon`` of both tables, stands in for the snapshot's time. A paged read is no snapshot in
-Dataverse: when the mark moved meanwhile, nothing of what was read is used.
+Dataverse: when the mark moved meanwhile, nothing of what was read is used. Virtual tables have no such
+column: then the memberships are read a second time, after the profiles, and must be the same.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,10 @@ from segment_exports.sources import CUSTOMER_ID, ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import AttributeNames
 from segment_exports.sources.dataverse_columns import columns_of_row, table_columns
 from segment_exports.sources.dataverse_memberships import member_batches, segment_list
+from segment_exports.sources.dataverse_settings import DataverseSettings
 from segment_exports.sources.http_reading import JsonReader, NoSuchRouteError, Patience, RefusedError, Waits
 from segment_exports.sources.json_columns import text_column
+from segment_exports.sources.membership_fingerprint import WatchedMemberships
 from segment_exports.sources.membership_join import JoinCounts, MembershipJoin
 from segment_exports.sources.odata import follow_next_links, quoted, rows_of
 from segment_exports.sources.read_ahead import read_ahead
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from segment_exports import definition
     from segment_exports.sources.connections import DataverseConnection
     from segment_exports.sources.odata import Row
     from segment_exports.sources.tokens import TokenSource
@@ -49,48 +50,16 @@ SERVICE = "Dataverse"
 MEMBERSHIPS, MEMBERSHIP = "msdynci_segmentmemberships", "msdynci_segmentmembership"
 PROFILES, PROFILE = "msdynci_customerprofiles", "msdynci_customerprofile"
 ID, LISTS = "msdynci_customerid", "msdynci_segments"
-MOST_AT_ONCE = 52
 UNIT = "dataverse"
 HINT = (
     "make the app registration an application user of the environment, and give it the role Viewer on "
     "Customer Insights - Data (docs/sources.md)"
 )
+UNNOTICED = (
+    "Dataverse's tables tell no time of change. The memberships were the same before and after reading; a "
+    "profile that changed meanwhile goes unnoticed"
+)
 _ID_SPACE = 16**3
-
-
-@dataclass(frozen=True)
-class DataverseSettings:
-    """What is not documented for every tenant, with a default.
-
-    :param membership_type: ``SegmentMembershipType`` of the rows to read.
-    :param segment_provider: ``SegmentProvider`` of the rows to read; None for all.
-    :param page_size: rows a page; Dataverse gives at most 5,000.
-    :param parallel_reads: profile pages asked for at once, each in its own range of ids (1 to 52).
-    :param prefix: what stands before the tenant's names in logical names.
-    :param time_mark: column with the time of a row's last change.
-    :param missing_profiles: share of the members that may have no profile (yet).
-    """
-
-    membership_type: str = "Customer"
-    segment_provider: str | None = None
-    page_size: int = 5000
-    parallel_reads: int = 1
-    prefix: str = "msdynci_"
-    time_mark: str = "modifiedon"
-    missing_profiles: float = 0.01
-
-    @classmethod
-    def of(cls, source: definition.DataverseSource) -> DataverseSettings:
-        """Return the settings in a definition."""
-        return cls(**{field.name: getattr(source, field.name) for field in fields(cls)})
-
-    def __post_init__(self) -> None:
-        for name, value, most in (
-            ("page_size", self.page_size, 5000),
-            ("parallel_reads", self.parallel_reads, MOST_AT_ONCE),
-        ):
-            if not 1 <= value <= most:
-                raise SourceError(f"{name} of the Dataverse source is {value}; it must be 1 to {most}")
 
 
 class DataverseSource:
@@ -195,20 +164,26 @@ class DataverseSource:
 
         :raises SourceError: an unknown attribute, a broken page.
         :raises SourceNotReadyError: more members without a profile than the settings allow.
-        :raises SnapshotChangedError: a refresh began in between; all that was yielded is void.
+        :raises SnapshotChangedError: a refresh began in between; nothing was yielded.
         """
         columns = self._names(PROFILE, PROFILES).resolve(attributes)
         keys = {**{name: one.name for name, one in columns.items()}, CUSTOMER_ID: ID}
         self._ensure_same(unit)
         with MembershipJoin(unit.segments, tuple(keys), folder=self._spill_folder) as join:
+            watched = (
+                WatchedMemberships(self._members, unit.segments) if unit.detail["mark"] is None else None
+            )
             number_of = {name: number for number, name in enumerate(unit.segments)}
-            join.add_members(read_ahead([self._members(number_of.get)]))
+            join.add_members(read_ahead([watched.wanted() if watched else self._members(number_of.get)]))
             join.add_profiles(self._profiles(keys))
+            if watched:
+                watched.ensure_same()
+                log.warning(UNNOTICED)
+            self._ensure_same(unit)
             for segment, batch in join.batches():
                 yield segment, batch.select([name for name in attributes if name in keys])
             self.last_join = join.counts
         self._check_profiles(join.counts)
-        self._ensure_same(unit)
 
     def _ensure_same(self, unit: ReadUnit) -> None:
         mark = self._mark()

@@ -36,7 +36,8 @@ class DataverseHook(BaseHook):
         :raises SourceError: a field of the connection is missing or malformed.
         """
         from segment_exports.sources.connections import DataverseConnection
-        from segment_exports.sources.dataverse import DataverseSettings, DataverseSource
+        from segment_exports.sources.dataverse import DataverseSource
+        from segment_exports.sources.dataverse_settings import DataverseSettings
 
         connection = self.get_connection(self.connection_id)
         reached = DataverseConnection(

@@ -10,7 +10,8 @@ from segment_emulators.customer_insights.serving import serve
 from segment_emulators.tenant import Tenant
 from segment_exports.sources.ci_api import CiApiSettings, CiApiSource
 from segment_exports.sources.connections import AppRegistration, CiApiConnection, DataverseConnection
-from segment_exports.sources.dataverse import DataverseSettings, DataverseSource
+from segment_exports.sources.dataverse import DataverseSource
+from segment_exports.sources.dataverse_settings import DataverseSettings
 from segment_exports.sources.http_reading import Patience, Waits
 
 if TYPE_CHECKING:

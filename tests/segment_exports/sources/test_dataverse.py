@@ -10,7 +10,8 @@ import pytest
 from segment_emulators.customer_insights import ListShape
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.sources import ReadUnit
-from segment_exports.sources.dataverse import DataverseSettings, _id_ranges
+from segment_exports.sources.dataverse import _id_ranges
+from segment_exports.sources.dataverse_settings import DataverseSettings
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
@@ -166,6 +167,19 @@ def test_without_a_time_mark_the_present_is_read(insights: Insights) -> None:
     assert insights.dataverse().refresh_evidence(()).mark is None
 
 
+def test_without_a_time_mark_the_memberships_are_read_once_more_to_check(insights: Insights) -> None:
+    insights.state.switches.time_marks = False
+    read(insights.dataverse(page_size=1000))
+
+    pages = Counter(
+        one.path.rsplit("/", 1)[-1]
+        for one in insights.state.arrivals
+        if one.query.get("$select", "").count(",")
+    )
+    assert pages["msdynci_customerprofiles"] == 3
+    assert pages["msdynci_segmentmemberships"] == 2 * -(-len(insights.state.tables.in_segments) // 1000)
+
+
 @pytest.mark.parametrize(
     ("settings", "everyone"),
     [
@@ -277,6 +291,30 @@ def test_a_page_that_comes_again_ends_the_reading(insights: Insights) -> None:
 
     with pytest.raises(SourceError, match="a page of msdynci_segmentmemberships a second time"):
         read(insights.dataverse(page_size=500))
+
+
+@pytest.mark.parametrize("after_pages", [1, 3, 6])
+@pytest.mark.parametrize("segments", [SEGMENTS, ("ChurnProne",)])
+def test_without_a_time_mark_a_refresh_is_seen_by_the_memberships(
+    insights: Insights, after_pages: int, segments: tuple[str, ...]
+) -> None:
+    insights.state.switches.time_marks = False
+    source = insights.dataverse(page_size=1000)
+    units = source.read_units({name: source.snapshots(name)[-1] for name in segments})
+    insights.state.faults.refresh_after_pages = insights.state.pages + after_pages
+
+    with pytest.raises(SnapshotChangedError, match="Dataverse was refreshed while this run was reading"):
+        next(source.read(units[0], ATTRIBUTES))
+
+
+def test_without_a_time_mark_the_log_says_what_goes_unnoticed(
+    insights: Insights, caplog: pytest.LogCaptureFixture
+) -> None:
+    insights.state.switches.time_marks = False
+
+    read(insights.dataverse(), ("ChurnProne",))
+
+    assert "a profile that changed meanwhile goes unnoticed" in caplog.text
 
 
 def test_a_refresh_that_begins_while_paging_voids_what_was_read(insights: Insights) -> None:
