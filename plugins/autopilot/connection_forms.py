@@ -100,7 +100,8 @@ CUSTOMER_INSIGHTS: dict[str, Any] = {
             "description": "Customer Insights: Settings > System > General.",
             "schema": {"type": ["string", "null"]},
         },
-        "subscription_key": {
+        # Airflow shows extra fields in clear unless their name says that they are secret: "api_key" does.
+        "subscription_api_key": {
             "label": "Subscription key",
             "description": "Customer Insights: Settings > Permissions > APIs.",
             "schema": {"type": ["string", "null"], "format": "password"},

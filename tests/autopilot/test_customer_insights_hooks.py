@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.api_fastapi.core_api.datamodels.connections import ConnectionResponse
+from airflow.sdk.log import redact
 
 from autopilot.connection_forms import CUSTOMER_INSIGHTS, DATAVERSE
 from autopilot.hooks.customer_insights import CustomerInsightsHook
@@ -38,7 +40,7 @@ class Services:
             "authority": self.addresses.authority,
             "ca_bundle": self.addresses.ca_bundle,
             "instance_id": self.state.instance_id,
-            "subscription_key": self.state.subscription_key,
+            "subscription_api_key": self.state.subscription_key,
         }
         connection = {
             "conn_type": kind,
@@ -123,6 +125,31 @@ def test_the_forms_hide_what_is_secret_and_name_the_rest(form: dict[str, Any]) -
 
     assert form["ui-field-behaviour"]["relabeling"]["password"] == "Client secret"
     assert {"tenant", "scope", "authority", "ca_bundle"} <= set(fields)
-    assert (
-        fields.get("subscription_key", {"schema": {"format": "password"}})["schema"]["format"] == "password"
+
+
+def test_the_subscription_key_is_hidden_in_the_form_and_by_airflows_api() -> None:
+    field = CUSTOMER_INSIGHTS["conn-fields"]["subscription_api_key"]
+    shown = ConnectionResponse(
+        connection_id="customer_insights_default",
+        conn_type="customer_insights",
+        description=None,
+        host="https://api.ci.ai.dynamics.com/v1",
+        login="client",
+        schema=None,
+        port=None,
+        password="client secret",
+        extra=json.dumps({"subscription_api_key": "the key of the subscription", "tenant": "contoso.com"}),
+        team_name=None,
     )
+
+    assert field["schema"]["format"] == "password"
+    assert shown.extra is not None
+    assert json.loads(shown.extra) == {"subscription_api_key": "***", "tenant": "contoso.com"}
+
+
+def test_the_subscription_key_is_masked_in_logs(services: Services) -> None:
+    services.connect("customer_insights")
+
+    CustomerInsightsHook().source()
+
+    assert redact(f"key {services.state.subscription_key}") == "key ***"

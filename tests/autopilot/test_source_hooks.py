@@ -44,7 +44,7 @@ def connect(
             "authority": addresses.authority,
             "ca_bundle": addresses.ca_bundle,
             "instance_id": tenant.instance_id,
-            "subscription_key": tenant.subscription_key,
+            "subscription_api_key": tenant.subscription_key,
         }
         fields = {
             "conn_type": kind,
@@ -92,7 +92,9 @@ def test_a_bad_connection_says_what_to_do(
 
 
 def test_a_wrong_subscription_key(connect: Callable[..., str]) -> None:
-    good, _ = CustomerInsightsHook(connect("customer_insights", subscription_key="wrong")).test_connection()
+    good, _ = CustomerInsightsHook(
+        connect("customer_insights", subscription_api_key="wrong")
+    ).test_connection()
 
     assert not good
 

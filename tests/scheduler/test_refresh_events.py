@@ -107,7 +107,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                 "authority": addresses.authority,
                 "ca_bundle": addresses.ca_bundle,
                 "instance_id": insights.instance_id,
-                "subscription_key": insights.subscription_key,
+                "subscription_api_key": insights.subscription_key,
             },
         }
         settings = demo_settings(folder, emulator.url, emulator.key) | {

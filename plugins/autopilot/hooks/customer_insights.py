@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
 
 from autopilot.hooks.app_registration import app_registration, extra_of
 from segment_exports.errors import SegmentExportError
@@ -18,7 +19,8 @@ class CustomerInsightsHook(BaseHook):
     """Resolves a connection of type ``customer_insights``; the source itself is part of the core.
 
     :param connection_id: Airflow connection: host is the API's address, login the client id, password
-        the client secret, extra holds tenant, instance_id, subscription_key, scope and authority.
+        the client secret, extra holds tenant, instance_id, subscription_api_key, scope and
+        authority.
     """
 
     conn_name_attr = "connection_id"
@@ -40,11 +42,13 @@ class CustomerInsightsHook(BaseHook):
 
         connection = self.get_connection(self.connection_id)
         extra = extra_of(connection)
+        key = str(extra.get("subscription_api_key") or "")
+        mask_secret(key)
         return CiApiSource(
             CiApiConnection(
                 app=app_registration(connection),
                 instance_id=str(extra.get("instance_id") or ""),
-                subscription_key=str(extra.get("subscription_key") or ""),
+                subscription_key=key,
                 base_url=connection.host or CI_API_URL,
                 scope=str(extra.get("scope") or CI_API_SCOPE),
             ),
