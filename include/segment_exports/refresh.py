@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from segment_exports.refresh_evidence import EvaluationStatus, Evidence, JobStatus, ShowsRefresh
-from segment_exports.refresh_wait import RefreshState, RefreshStatus, record
+from segment_exports.refresh_wait import RefreshState, RefreshStatus
 from segment_exports.sources import SegmentState
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from segment_exports.definition import Refresh
     from segment_exports.refresh_evidence import Evaluation, Job
-    from segment_exports.refresh_wait import WaitRecord
     from segment_exports.sources import Source
 
 _CRON_DAYS = {"mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 0}
@@ -61,25 +60,21 @@ def look(
     *,
     scheduled: datetime | None,
     before: datetime | None = None,
-    since: datetime,
     now: datetime,
-    limit: timedelta,
     rules: RefreshRules | None = None,
-) -> WaitRecord:
+) -> RefreshStatus:
     """Ask the source once and say whether the run may read, must wait, or gives up.
 
     :param scheduled: the run's scheduled time; None for a run by hand or by an event, which only waits
         until no refresh is running.
     :param before: the next scheduled time; only older snapshots belong to this run.
-    :param since: when the run began to wait; with ``limit`` this makes the end of its patience.
     :raises SourceError: the source can't be asked.
     """
     if isinstance(source, ShowsRefresh):
         evidence = source.refresh_evidence(segments)
     else:
         evidence = Evidence(snapshots={segment: source.snapshots(segment) for segment in segments})
-    status = judge(evidence, scheduled=scheduled, before=before, now=now, rules=rules or RefreshRules())
-    return record(status, scheduled=scheduled, since=since, now=now, limit=limit)
+    return judge(evidence, scheduled=scheduled, before=before, now=now, rules=rules or RefreshRules())
 
 
 def judge(

@@ -17,13 +17,15 @@ from segment_emulators.lake_writer import LakeExport
 from segment_emulators.tenant import Tenant
 from segment_exports import lease
 from segment_exports.definition import WaitForRefresh
-from segment_exports.errors import RefreshMissedError, SourceError
+from segment_exports.errors import RefreshMissedError, SourceError, SourceNotReadyError
+from segment_exports.refresh_wait import RefreshState, kept_wait
 from segment_exports.run_problems import recorded_problems
 from segment_exports.run_warnings import record_warnings, recorded_warnings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from segment_exports.refresh_wait import WaitRecord
     from segment_exports.staging import RunFiles
 
 SCHEDULE = 'refresh: {timezone: UTC, times: ["05:00"]}\n'
@@ -70,6 +72,12 @@ def files(run_id: str) -> RunFiles:
     return run_files("newsletter", run_id)
 
 
+def waited(run_id: str) -> WaitRecord:
+    kept = kept_wait(files(run_id).store)
+    assert kept is not None
+    return kept
+
+
 class TestRefresh:
     sensor = staticmethod(
         lambda: RefreshSensor(task_id="wait_for_refresh", export="newsletter", wait=WaitForRefresh())
@@ -88,7 +96,24 @@ class TestRefresh:
     def test_what_was_waited_for_is_kept(self, lake: LakeExport) -> None:
         self.sensor().poke(context("manual"))
 
-        assert files("manual").store.read_json("refresh.json")["state"] == "ended"
+        assert waited("manual").state is RefreshState.ENDED
+
+    def test_a_run_that_has_to_wait_after_all_is_kept_as_waiting_and_then_as_late(
+        self, lake: LakeExport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refreshed_again(*_: Any) -> None:
+            raise SourceNotReadyError("refreshed again since the snapshot was chosen")
+
+        monkeypatch.setattr("segment_exports.sources.lake.LakeExport.read_units", refreshed_again)
+
+        assert not self.sensor().poke(context("manual")).is_done
+        assert waited("manual").state is RefreshState.WAITING
+        assert waited("manual").text == "refreshed again since the snapshot was chosen"
+
+        late = TaskInstance(task_id="wait_for_refresh", waiting_for=timedelta(minutes=MINUTES))
+        with pytest.raises(RefreshMissedError, match=r"gave up after 90 minutes .* refreshed again since"):
+            self.sensor().poke(context("manual", ti=late))
+        assert waited("manual").state is RefreshState.LATE
 
     def test_warnings_about_segments_are_kept_for_the_report_in_place_of_older_ones(
         self, lake: LakeExport

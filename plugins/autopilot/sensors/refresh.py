@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
@@ -16,9 +16,22 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from segment_exports.definition import WaitForRefresh
+    from segment_exports.refresh_wait import RefreshStatus, WaitRecord
     from segment_exports.sources import Source
 
 _MARGIN = timedelta(minutes=30)
+
+
+def utc_now() -> datetime:
+    """Return the present; tests put in their own clock."""
+    return datetime.now(UTC)
+
+
+class _Window(NamedTuple):
+    """The run's scheduled time and the one after it: snapshots in between are the run's."""
+
+    scheduled: datetime | None
+    before: datetime | None
 
 
 class RefreshSensor(ExportStep, BaseSensorOperator):
@@ -47,38 +60,72 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         return PokeReturnValue(is_done=units is not None, xcom_value=units)
 
     def _units_unless_unready(self, context: Context) -> list[dict[str, Any]] | None:
+        from segment_exports.refresh_wait import RefreshState, RefreshStatus
+
+        source, window = self._source(), self._window(context)
+        if self.request(context).as_of is not None:
+            return self._units(context, source, window)
         try:
-            return self._units(context)
+            status = self._look(context, source, window)
+            if status.state is RefreshState.ENDED:
+                self._keep(context, status, window)
+                return self._units(context, source, window)
         except SourceNotReadyError as error:
-            if self.request(context).as_of is not None:
-                raise
-            limit = timedelta(minutes=self.definition.wait_for_refresh.timeout_minutes)
-            if datetime.now(UTC) - self._began(context) >= limit:
-                raise RefreshMissedError(f"{error}. Gave up after wait_for_refresh.timeout_minutes") from None
-            self.log.info("Not yet: %s", error)
+            status = RefreshStatus(RefreshState.WAITING, str(error))
+        wait = self._keep(context, status, window)
+        if wait.state is RefreshState.WAITING:
             return None
+        raise RefreshMissedError(wait.text)
 
-    @staticmethod
-    def _began(context: Context) -> datetime:
-        """Return when this run began to wait."""
-        began: datetime | None = context["ti"].get_first_reschedule_date(context)
-        return began or datetime.now(UTC)
-
-    def _units(self, context: Context) -> list[dict[str, Any]]:
+    def _source(self) -> Source:
         from autopilot.source_access import open_source
+
+        return open_source(self.definition)
+
+    def _window(self, context: Context) -> _Window:
+        scheduled, refresh = scheduled_time(context), self.definition.refresh
+        return _Window(scheduled, next_refresh(refresh, scheduled) if scheduled and refresh else None)
+
+    def _look(self, context: Context, source: Source, window: _Window) -> RefreshStatus:
+        from segment_exports.refresh import look
+
+        return look(
+            source,
+            self.request(context).segments,
+            scheduled=window.scheduled,
+            before=window.before,
+            now=utc_now(),
+        )
+
+    def _keep(self, context: Context, status: RefreshStatus, window: _Window) -> WaitRecord:
+        """Keep for the report what was seen, and return it; what is waited for too long is late."""
+        from segment_exports.refresh_wait import keep_wait, record
+
+        began: datetime | None = context["ti"].get_first_reschedule_date(context)
+        now = utc_now()
+        wait = record(
+            status,
+            scheduled=window.scheduled,
+            since=began or now,
+            now=now,
+            limit=timedelta(minutes=self.definition.wait_for_refresh.timeout_minutes),
+        )
+        self.log.info("Refresh is %s: %s", wait.state, wait.text)
+        keep_wait(self.files(context).store, wait)
+        return wait
+
+    def _units(self, context: Context, source: Source, window: _Window) -> list[dict[str, Any]]:
         from segment_exports.segment_checks import check_segments
         from segment_exports.snapshot_choice import choose_snapshots
 
-        definition, request = self.definition, self.request(context)
-        source = open_source(definition)
-        scheduled = scheduled_time(context)
-        before = next_refresh(definition.refresh, scheduled) if scheduled and definition.refresh else None
-        if request.as_of is None:
-            self._look(context, source, scheduled, before)
-        now, checks = datetime.now(UTC), definition.source.checks
-        warnings = check_segments(source, request.segments, checks, scheduled=scheduled, now=now)
+        request, checks = self.request(context), self.definition.source.checks
+        warnings = check_segments(source, request.segments, checks, scheduled=window.scheduled, now=utc_now())
         snapshots = choose_snapshots(
-            source, request.segments, not_before=scheduled, before=before, as_of=request.as_of
+            source,
+            request.segments,
+            not_before=window.scheduled,
+            before=window.before,
+            as_of=request.as_of,
         )
         units = [unit.to_json() for unit in source.read_units(snapshots)]
         self._warn(context, warnings)
@@ -92,30 +139,3 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         run = self.files(context).store
         forget_warnings(run)
         record_warnings(run, self.task_id, warnings)
-
-    def _look(
-        self, context: Context, source: Source, scheduled: datetime | None, before: datetime | None
-    ) -> None:
-        """Look at the refresh and keep for the report what was seen.
-
-        :raises SourceNotReadyError: it has not ended yet.
-        :raises RefreshMissedError: it failed, or did not end in time.
-        """
-        from segment_exports.refresh import look
-        from segment_exports.refresh_wait import RefreshState, keep_wait
-
-        seen = look(
-            source,
-            self.request(context).segments,
-            scheduled=scheduled,
-            before=before,
-            since=self._began(context),
-            now=datetime.now(UTC),
-            limit=timedelta(minutes=self.definition.wait_for_refresh.timeout_minutes),
-        )
-        self.log.info("Refresh is %s: %s", seen.state, seen.text)
-        keep_wait(self.files(context).store, seen)
-        if seen.state is RefreshState.WAITING:
-            raise SourceNotReadyError(seen.text)
-        if seen.state is not RefreshState.ENDED:
-            raise RefreshMissedError(seen.text)
