@@ -44,6 +44,16 @@ class SegmentChecks(StrictModel):
     )
 
 
+class DataverseChecks(SegmentChecks):
+    """What is held against a segment in Dataverse, which can't tell an empty one from a wrong name."""
+
+    when_absent: Literal["refuse", "empty"] = Field(
+        default="refuse",
+        description="What to do with a segment that nobody is in: empty reads no members, and the guards "
+        "judge the removals.",
+    )
+
+
 class LakeSource(StrictModel):
     """Customer Insights' export to Azure Data Lake or Blob storage: CSV files and one ``model.json``."""
 
@@ -122,7 +132,7 @@ class DataverseSource(StrictModel):
     missing_profiles: Share = Field(
         default=0.01, description="Share of the members that may have no profile; above it the run waits."
     )
-    checks: SegmentChecks = SegmentChecks()
+    checks: DataverseChecks = DataverseChecks()
 
 
 class ApiSource(StrictModel):

@@ -55,10 +55,6 @@ HINT = (
     "make the app registration an application user of the environment, and give it the role Viewer on "
     "Customer Insights - Data (docs/sources.md)"
 )
-UNNOTICED = (
-    "Dataverse's tables tell no time of change. The memberships were the same before and after reading; a "
-    "profile that changed meanwhile goes unnoticed"
-)
 _ID_SPACE = 16**3
 
 
@@ -128,16 +124,24 @@ class DataverseSource:
     def snapshots(self, segment: str) -> list[datetime]:
         """Return the time mark of the tables, or the present where there is none.
 
-        :raises SourceError: no customer is in the segment.
+        :raises SourceError: no customer is in the segment, and the settings don't take that for empty.
         """
         literal = quoted(f'"{segment}"')
         if not self._first_row(MEMBERSHIPS, {"$select": ID, "$filter": f"contains({LISTS},{literal})"}):
-            raise SourceError(
-                f"Nobody in Dataverse is in a segment {segment!r}: it is empty, or that is not its output "
-                f"table name. Among the first {self._settings.page_size} customers are the segments: "
-                f"{', '.join(self._some_names()) or 'none'}"
-            )
+            self._nobody_in(segment)
         return [self._mark() or self._now()]
+
+    def _nobody_in(self, segment: str) -> None:
+        found = f"Nobody in Dataverse is in a segment {segment!r}"
+        if self._settings.absent_is_empty:
+            log.warning("%s: it is read as empty (source.checks.when_absent)", found)
+            return
+        raise SourceError(
+            f"{found}: it is empty, or that is not its output table name. Among the first "
+            f"{self._settings.page_size} customers are the segments: "
+            f"{', '.join(self._some_names()) or 'none'}. If it may be empty, set source.checks.when_absent "
+            "to empty: no members are read then, and the guards judge the removals"
+        )
 
     def read_units(self, snapshots: Mapping[str, datetime]) -> list[ReadUnit]:
         """Return the one unit that brings all segments.
@@ -178,7 +182,6 @@ class DataverseSource:
             join.add_profiles(self._profiles(keys))
             if watched:
                 watched.ensure_same()
-                log.warning(UNNOTICED)
             self._ensure_same(unit)
             for segment, batch in join.batches():
                 yield segment, batch.select([name for name in attributes if name in keys])

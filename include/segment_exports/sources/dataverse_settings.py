@@ -24,6 +24,7 @@ class DataverseSettings:
     :param prefix: what stands before the tenant's names in logical names.
     :param time_mark: column with the time of a row's last change.
     :param missing_profiles: share of the members that may have no profile (yet).
+    :param absent_is_empty: a segment that nobody is in has no members, rather than a wrong name.
     """
 
     membership_type: str = "Customer"
@@ -33,11 +34,13 @@ class DataverseSettings:
     prefix: str = "msdynci_"
     time_mark: str = "modifiedon"
     missing_profiles: float = 0.01
+    absent_is_empty: bool = False
 
     @classmethod
     def of(cls, source: definition.DataverseSource) -> DataverseSettings:
         """Return the settings in a definition."""
-        return cls(**{field.name: getattr(source, field.name) for field in fields(cls)})
+        same = {one.name: getattr(source, one.name) for one in fields(cls) if one.name != "absent_is_empty"}
+        return cls(**same, absent_is_empty=source.checks.when_absent == "empty")
 
     def __post_init__(self) -> None:
         for name, value, most in (

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from segment_emulators.customer_insights import ListShape
+from segment_exports.definition import DataverseSource as DataverseSourceSettings
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.sources import ReadUnit
 from segment_exports.sources.dataverse import _id_ranges
@@ -137,9 +138,38 @@ def test_the_previous_ids_are_left_out_where_there_is_no_such_column(
 
 def test_a_segment_that_nobody_is_in_is_told_with_some_that_exist(insights: Insights) -> None:
     with pytest.raises(
-        SourceError, match=r"a segment 'Churn': .*ChurnProne, HighValueSegment, NewsletterReaders"
+        SourceError,
+        match=r"a segment 'Churn': .*ChurnProne, HighValueSegment, NewsletterReaders\. "
+        r"If it may be empty, set source\.checks\.when_absent to empty",
     ):
         insights.dataverse().snapshots("Churn")
+
+
+def test_a_segment_that_nobody_is_in_can_be_read_as_empty_beside_others(insights: Insights) -> None:
+    source = insights.dataverse(absent_is_empty=True)
+    units = source.read_units({name: source.snapshots(name)[-1] for name in ("Nobody", "ChurnProne")})
+    rows = Counter[str]()
+
+    for segment, batch in source.read(units[0], ATTRIBUTES):
+        rows[segment] += batch.num_rows
+
+    assert units[0].segments == ("Nobody", "ChurnProne")
+    assert rows == {"ChurnProne": len(insights.state.tables.members["ChurnProne"])}
+
+
+def test_an_export_whose_only_segment_is_empty_reads_nothing(insights: Insights) -> None:
+    source = insights.dataverse(absent_is_empty=True)
+    units = source.read_units({"Nobody": source.snapshots("Nobody")[-1]})
+
+    assert list(source.read(units[0], ATTRIBUTES)) == []
+
+
+@pytest.mark.parametrize(("when_absent", "is_empty"), [(None, False), ("refuse", False), ("empty", True)])
+def test_a_definition_says_whether_nobody_means_empty(when_absent: str | None, is_empty: bool) -> None:
+    checks = {"when_absent": when_absent} if when_absent else {}
+    source = DataverseSourceSettings(type="dataverse", connection="any", page_size=70, checks=checks)
+
+    assert DataverseSettings.of(source) == DataverseSettings(page_size=70, absent_is_empty=is_empty)
 
 
 def test_segments_are_counted_from_the_memberships(insights: Insights) -> None:
