@@ -26,8 +26,8 @@ from autopilot.operators.export import (
 )
 from autopilot.operators.settle import SettleRunOperator
 from autopilot.operators.upload import AutopilotUploadOperator
+from autopilot.sensors import refresh
 from autopilot.sensors.plan import PlanChangesSensor
-from autopilot.sensors.refresh import RefreshSensor
 from autopilot.steps import RETRY_POLICY, definition_of
 from segment_exports.agreement import signed_agreement
 from segment_exports.report import RunReport
@@ -73,6 +73,9 @@ class RunningExport:
     :param settings: the definition, as YAML would hold it; source and name are added.
     """
 
+    scheduled: datetime | None = None
+    """The scheduled time that its runs stand for; None for runs by hand."""
+
     def __init__(
         self,
         folder: Path,
@@ -88,6 +91,7 @@ class RunningExport:
         self._monkeypatch = monkeypatch
         self._states: dict[str, dict[str, str]] = {}
         self._runs = 0
+        self._waits_since: datetime | None = None
         for made in (self.lake, self._definitions):
             made.mkdir(exist_ok=True)
         monkeypatch.setenv("SEGMENT_EXPORTS_DEFINITIONS", str(self._definitions))
@@ -123,6 +127,7 @@ class RunningExport:
         *,
         retries: int = UPLOAD_RETRIES,
         settle: bool = True,
+        between_looks: Callable[[], None] | None = None,
         before_upload: Callable[[], None] | None = None,
         between_attempts: Callable[[], None] | None = None,
         **params: Any,
@@ -131,6 +136,7 @@ class RunningExport:
 
         :param retries: how often a failed upload task is tried again.
         :param settle: False leaves the run as a worker that died for good does.
+        :param between_looks: called while the run waits for a refresh; without it no run has to.
         :param before_upload: called when all is planned.
         :param between_attempts: called before an upload task is tried again.
         """
@@ -138,7 +144,7 @@ class RunningExport:
         run_id = self.last_run
         result = RunResult(run_id, None)
         try:
-            chunks = self._prepare(run_id, params)
+            chunks = self._prepare(run_id, params, between_looks)
         except Exception as error:
             result.errors.append(f"{type(error).__name__}: {error}")
             chunks = []
@@ -200,11 +206,14 @@ class RunningExport:
             run_id=run_id,
             get_task_states=lambda dag_id, run_ids: {run_id: known},
             get_dr_count=lambda dag_id, run_ids, states: sum(map(self._is_running, run_ids)),
-            get_first_reschedule_date=lambda context: None,
+            get_first_reschedule_date=lambda context: self._waits_since,
             xcom_pull=lambda task_ids: None,
         )
         dag_run = SimpleNamespace(
-            run_id=run_id, run_type="manual", logical_date=None, start_date=datetime.now(UTC)
+            run_id=run_id,
+            run_type="scheduled" if self.scheduled else "manual",
+            logical_date=self.scheduled,
+            start_date=datetime.now(UTC),
         )
         dag = SimpleNamespace(task_dict=dict.fromkeys(_TASKS))
         return {"ti": ti, "run_id": run_id, "params": params, "dag_run": dag_run, "dag": dag}
@@ -213,24 +222,36 @@ class RunningExport:
         """A run whose worker died is not running: here every run but the present one has ended."""
         return run_id == self.last_run and "@ended" not in self._states.get(run_id, {})
 
-    def _prepare(self, run_id: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+    def _prepare(
+        self, run_id: str, params: dict[str, Any], between_looks: Callable[[], None] | None = None
+    ) -> list[dict[str, Any]]:
         """Do everything before the uploads; return the chunks."""
         self._states[run_id] = {}
-        wait = definition_of(self.name).wait_for_refresh
         self._try(
             "check_destination",
             run_id,
             params,
             CheckDestinationOperator(task_id="t", export=self.name).execute,
         )
-        sensor = RefreshSensor(task_id="t", export=self.name, wait=wait)
-        units = self._try("wait_for_refresh", run_id, params, sensor.poke).xcom_value
-        for unit in units:
+        for unit in self._wait_for_refresh(run_id, params, between_looks):
             operator = ExtractOperator(task_id="t", export=self.name, unit=unit)
             self._try("extract", run_id, params, operator.execute)
         self._try("map_profiles", run_id, params, MapProfilesOperator(task_id="t", export=self.name).execute)
         self._plan(run_id, params)
         return self._chunk(run_id, params)
+
+    def _wait_for_refresh(
+        self, run_id: str, params: dict[str, Any], between_looks: Callable[[], None] | None
+    ) -> list[dict[str, Any]]:
+        wait = definition_of(self.name).wait_for_refresh
+        sensor = refresh.RefreshSensor(task_id="t", export=self.name, wait=wait)
+        self._waits_since = None
+        while not (answer := self._try("wait_for_refresh", run_id, params, sensor.poke)).is_done:
+            assert between_looks, "the run waits for a refresh"
+            self._waits_since = self._waits_since or refresh.utc_now()
+            between_looks()
+        units: list[dict[str, Any]] = answer.xcom_value
+        return units
 
     def _plan(self, run_id: str, params: dict[str, Any]) -> None:
         sensor = PlanChangesSensor(task_id="t", export=self.name)
