@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.refresh_evidence import ShowsRefresh
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from segment_exports.sources import Source
+
+ONE_REFRESH = timedelta(hours=1)
+"""How far apart the snapshots of one refresh may lie: it writes one segment after the other."""
 
 
 @runtime_checkable
@@ -30,7 +34,7 @@ def choose_snapshots(
     before: datetime | None = None,
     as_of: datetime | None = None,
 ) -> dict[str, datetime]:
-    """Return the snapshot (UTC) to read of each segment.
+    """Return the snapshot (UTC) to read of each segment, all of one refresh where there is such a one.
 
     A scheduled or backfilled run gives ``not_before`` (its time) and ``before`` (the next scheduled time)
     and gets the newest whole snapshot in [not_before, before). A manual run gets the newest, or the newest
@@ -38,35 +42,86 @@ def choose_snapshots(
     count, since nothing older can be read. A source that shows its refresh was asked whether that has ended
     (:func:`.refresh.look`): a static segment is never evaluated again, and its snapshot stays old.
 
+    "Newest" is the newest refresh that left a snapshot of every segment; where none did, the newest of each.
+    :func:`snapshot_warnings` says so.
+
     :raises SourceNotReadyError: a snapshot isn't there or not whole yet; it may be later.
     :raises SourceError: it will not come: the window is over, or there is no history so far back.
     """
-    if as_of is not None:
-        return {one: _as_of(source, one, as_of) for one in segments}
-    end = before if source.has_history else None
-    chosen = {one: _newest(source, one, not_before, end) for one in segments}
-    waiting = [f"{one}: {why}" for one, why in chosen.items() if isinstance(why, str)]
+    found = {one: _eligible(source, one, not_before, before, as_of) for one in segments}
+    waiting = [f"{one}: {times}" for one, times in found.items() if isinstance(times, str)]
     if waiting:
         raise SourceNotReadyError("Not there yet: " + "; ".join(waiting))
-    return {one: time for one, time in chosen.items() if not isinstance(time, str)}
+    times_of = {one: times for one, times in found.items() if not isinstance(times, str)}
+    return _of_one_refresh(times_of) or {one: times[-1] for one, times in times_of.items()}
 
 
-def _newest(
-    source: Source, segment: str, not_before: datetime | None, end: datetime | None
-) -> datetime | str:
-    """Return the snapshot, or what is waited for."""
+def snapshot_warnings(
+    source: Source,
+    snapshots: Mapping[str, datetime],
+    *,
+    not_before: datetime | None = None,
+    before: datetime | None = None,
+    as_of: datetime | None = None,
+) -> list[str]:
+    """Return what is doubtful about snapshots that :func:`choose_snapshots` chose within the same bounds.
+
+    They may be of different refreshes, or of an older one than some segments have. Of a source without
+    history there is nothing to choose, and nothing to say.
+    """
+    if not source.has_history or not snapshots:
+        return []
+    if max(snapshots.values()) - min(snapshots.values()) > ONE_REFRESH:
+        told = ", ".join(f"{one} of {_told(time)}" for one, time in snapshots.items())
+        return [f"No refresh left a snapshot of every segment, so they are of different ones: {told}"]
+    found = {one: _eligible(source, one, not_before, before, as_of) for one in snapshots}
+    newer = [
+        f"{one} of {_told(times[-1])}"
+        for one, times in found.items()
+        if not isinstance(times, str) and times[-1] > snapshots[one]
+    ]
+    if not newer:
+        return []
+    return [
+        f"There are newer snapshots, but not of every segment ({', '.join(newer)}): all are read as of "
+        f"{_told(max(snapshots.values()))}"
+    ]
+
+
+def _of_one_refresh(times_of: Mapping[str, Sequence[datetime]]) -> dict[str, datetime] | None:
+    """Return the snapshots of the newest refresh that left one of every segment."""
+    for end in sorted({time for times in times_of.values() for time in times}, reverse=True):
+        inside = {
+            one: [time for time in times if end - ONE_REFRESH <= time <= end]
+            for one, times in times_of.items()
+        }
+        if all(inside.values()):
+            return {one: times[-1] for one, times in inside.items()}
+    return None
+
+
+def _eligible(
+    source: Source,
+    segment: str,
+    not_before: datetime | None,
+    before: datetime | None,
+    as_of: datetime | None,
+) -> list[datetime] | str:
+    """Return the snapshots that a run may read, oldest first, or what is waited for."""
     times = source.snapshots(segment)
+    if as_of is not None:
+        return _as_of(source, segment, times, as_of)
     if not_before is not None and not isinstance(source, ShowsRefresh):
-        return _in_window(source, segment, times, not_before, end)
-    return _unfinished(source, segment) or (times[-1] if times else "it has no snapshot")
+        return _in_window(source, segment, times, not_before, before if source.has_history else None)
+    return _unfinished(source, segment) or times or "it has no snapshot"
 
 
 def _in_window(
     source: Source, segment: str, times: list[datetime], start: datetime, end: datetime | None
-) -> datetime | str:
+) -> list[datetime] | str:
     inside = [time for time in times if time >= start and (end is None or time < end)]
     if inside:
-        return inside[-1]
+        return inside
     after = [time for time in times if end is not None and time >= end]
     if after:
         raise SourceError(
@@ -78,11 +133,10 @@ def _in_window(
     return f"{newest}, wanted is one from {_told(start)} on" + (f" ({lacking})" if lacking else "")
 
 
-def _as_of(source: Source, segment: str, as_of: datetime) -> datetime:
-    times = source.snapshots(segment)
+def _as_of(source: Source, segment: str, times: list[datetime], as_of: datetime) -> list[datetime]:
     old_enough = [time for time in times if time <= as_of]
     if old_enough:
-        return old_enough[-1]
+        return old_enough
     if not times:
         raise SourceNotReadyError(f"{segment} has no whole snapshot")
     history = "the oldest" if source.has_history else "the source has no history, and the present"

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.snapshot_choice import choose_snapshots
+from segment_exports.snapshot_choice import choose_snapshots, snapshot_warnings
 
 if TYPE_CHECKING:
     from segment_exports.sources import Source
@@ -45,8 +45,30 @@ def choose(source: Snapshots, *segments: str, **bounds: Any) -> dict[str, dateti
     return choose_snapshots(cast("Source", source), segments, **bounds)
 
 
-def test_a_manual_run_takes_the_newest_of_each_segment() -> None:
-    assert choose(Snapshots(A=[DAY, NEXT], B=[DAY]), "A", "B") == {"A": NEXT, "B": DAY}
+def test_a_manual_run_takes_the_newest_refresh_that_left_every_segment() -> None:
+    assert choose(Snapshots(A=[DAY, NEXT], B=[DAY, NEXT]), "A", "B") == {"A": NEXT, "B": NEXT}
+    assert choose(Snapshots(A=[DAY, NEXT], B=[DAY]), "A", "B") == {"A": DAY, "B": DAY}
+
+
+def test_a_segment_that_is_new_to_the_export_is_read_with_the_newest_of_the_others() -> None:
+    assert choose(Snapshots(A=[DAY, NEXT], New=[NEXT]), "A", "New") == {"A": NEXT, "New": NEXT}
+
+
+def test_folders_of_one_refresh_may_lie_up_to_an_hour_apart() -> None:
+    late, too_late = NEXT + timedelta(hours=1), NEXT + timedelta(minutes=61)
+    assert choose(Snapshots(A=[DAY, NEXT], B=[DAY, late]), "A", "B") == {"A": NEXT, "B": late}
+    assert choose(Snapshots(A=[DAY, NEXT], B=[DAY, too_late]), "A", "B") == {"A": DAY, "B": DAY}
+
+
+def test_where_no_refresh_left_every_segment_the_newest_of_each_is_taken() -> None:
+    assert choose(Snapshots(A=[DAY, AFTER], B=[NEXT]), "A", "B") == {"A": AFTER, "B": NEXT}
+
+
+def test_runs_with_bounds_take_one_refresh_too() -> None:
+    later = DAY + timedelta(hours=3)
+    source = Snapshots(A=[DAY, later, NEXT], B=[DAY, NEXT])
+    assert choose(source, "A", "B", not_before=DAY, before=NEXT) == {"A": DAY, "B": DAY}
+    assert choose(source, "A", "B", as_of=later) == {"A": DAY, "B": DAY}
 
 
 def test_a_manual_run_as_of_a_time_takes_the_newest_that_is_not_after_it() -> None:
@@ -120,6 +142,37 @@ def test_a_static_segment_is_read_as_it_is_once_its_refresh_has_ended() -> None:
     assert found == {"Static": DAY, "Dynamic": NEXT}
 
 
+def warnings(source: Snapshots, *segments: str, **bounds: Any) -> list[str]:
+    chosen = choose(source, *segments, **bounds)
+    return snapshot_warnings(cast("Source", source), chosen, **bounds)
+
+
+def test_snapshots_of_one_refresh_are_no_matter() -> None:
+    source = Snapshots(A=[DAY, NEXT], B=[DAY, NEXT + timedelta(minutes=20)])
+
+    assert warnings(source, "A", "B") == []
+    assert warnings(source, "A", "B", as_of=DAY) == []
+    assert warnings(source, "A", "B", not_before=DAY, before=NEXT) == []
+
+
+def test_snapshots_of_different_refreshes_are_told_with_their_times() -> None:
+    assert warnings(Snapshots(A=[AFTER], B=[NEXT]), "A", "B") == [
+        "No refresh left a snapshot of every segment, so they are of different ones: "
+        "A of 2026-01-07 05:00 UTC, B of 2026-01-06 05:00 UTC"
+    ]
+
+
+def test_a_newer_snapshot_that_is_passed_over_is_told() -> None:
+    assert warnings(Snapshots(A=[DAY, NEXT], B=[DAY]), "A", "B") == [
+        "There are newer snapshots, but not of every segment (A of 2026-01-06 05:00 UTC): all are read as of "
+        "2026-01-05 05:00 UTC"
+    ]
+
+
+def test_static_segments_of_a_source_without_history_are_no_matter() -> None:
+    assert warnings(ShowsItsRefresh(Static=[DAY], Dynamic=[NEXT]), "Static", "Dynamic") == []
+
+
 def test_a_source_without_history_has_nothing_as_of_an_earlier_time() -> None:
     with pytest.raises(SourceError, match="the source has no history"):
         choose(Present(A=[NEXT]), "A", as_of=DAY)
@@ -135,6 +188,23 @@ def test_a_segment_without_any_snapshot_is_waited_for() -> None:
 _TIMES = st.lists(st.integers(0, 50), unique=True).map(
     lambda hours: [DAY + timedelta(hours=hour) for hour in sorted(hours)]
 )
+
+
+@settings(max_examples=100)
+@given(_TIMES, _TIMES)
+def test_no_newer_refresh_than_the_chosen_one_left_both_segments(
+    some: list[datetime], others: list[datetime]
+) -> None:
+    assume(some and others)
+    chosen = choose(Snapshots(A=some, B=others), "A", "B")
+
+    pairs = [(one, other) for one in some for other in others if abs(one - other) <= timedelta(hours=1)]
+    newest = max((max(pair) for pair in pairs), default=None)
+    if newest is None:
+        assert chosen == {"A": max(some), "B": max(others)}
+    else:
+        assert (chosen["A"], chosen["B"]) in pairs
+        assert max(chosen.values()) == newest
 
 
 @settings(max_examples=100)
