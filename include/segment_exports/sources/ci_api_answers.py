@@ -89,9 +89,15 @@ def job(answer: Mapping[str, Any]) -> Job:
         status=JobStatus(status) if status in set(JobStatus) else JobStatus.UNKNOWN,
         submitted=parse_time(answer.get("submittedTimestamp"), "submittedTimestamp of a job"),
         ended=parse_time(ended, "endTimestamp of a job") if ended else None,
-        whole=answer.get("operationType") == "all" or answer.get("jobType") == "full",
+        whole=_is_whole(answer),
         error=_first_error(answer.get("tasks")),
     )
+
+
+def _is_whole(answer: Mapping[str, Any]) -> bool:
+    """Tell a refresh of everything: ``jobType`` is ``full`` also for a full segmentation alone."""
+    operation = answer.get("operationType")
+    return operation == "all" or (operation is None and answer.get("jobType") == "full")
 
 
 def attribute(answer: Mapping[str, Any]) -> ServiceAttribute:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -34,3 +35,21 @@ def test_how_the_last_evaluation_ended_is_announced() -> None:
 
     assert failed.info(()).evaluation is EvaluationStatus.FAILED
     assert segment().info(()).evaluation is EvaluationStatus.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("told", "whole"),
+    [
+        ({"operationType": "all", "jobType": "full"}, True),
+        ({"operationType": "all"}, True),
+        ({"jobType": "full"}, True),
+        ({"operationType": "segmentation", "jobType": "full"}, False),
+        ({"jobType": "incremental"}, False),
+        ({}, False),
+    ],
+)
+def test_a_job_of_a_part_is_no_whole_refresh_even_if_it_is_full(told: dict[str, str], whole: bool) -> None:
+    job = ci_api_answers.job({"jobStatus": "running", "submittedTimestamp": "2026-03-02T05:00:00Z", **told})
+
+    assert job.whole is whole
+    assert job.submitted == datetime(2026, 3, 2, 5, tzinfo=UTC)
