@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from segment_exports.definition import Refresh
+    from segment_exports.definition import Refresh, WaitForRefresh
     from segment_exports.refresh_evidence import Evaluation, Job
     from segment_exports.sources import Source
 
@@ -45,13 +45,24 @@ class RefreshRules:
     :param early_start: a refresh that was submitted so long before the scheduled time still counts.
     :param retry_grace: Customer Insights tries a failed refresh again; so long is waited for that.
     :param quiet: a time mark must have stood still for so long (Dataverse).
-    :param unmarked: without any time mark, so long after the scheduled time the refresh is taken for ended.
+    :param assumed_after: without a time mark since the scheduled time, so long after it the refresh is
+        taken for ended (Dataverse).
     """
 
-    early_start: timedelta = timedelta(minutes=5)
-    retry_grace: timedelta = timedelta(minutes=15)
-    quiet: timedelta = timedelta(minutes=15)
-    unmarked: timedelta = timedelta(hours=3)
+    early_start: timedelta
+    retry_grace: timedelta
+    quiet: timedelta
+    assumed_after: timedelta
+
+    @classmethod
+    def of(cls, wait: WaitForRefresh) -> RefreshRules:
+        """Return the rules of a definition."""
+        return cls(
+            early_start=timedelta(minutes=wait.early_start_minutes),
+            retry_grace=timedelta(minutes=wait.retry_grace_minutes),
+            quiet=timedelta(minutes=wait.quiet_minutes),
+            assumed_after=timedelta(minutes=wait.assumed_after_minutes),
+        )
 
 
 def look(
@@ -61,7 +72,7 @@ def look(
     scheduled: datetime | None,
     before: datetime | None = None,
     now: datetime,
-    rules: RefreshRules | None = None,
+    rules: RefreshRules,
 ) -> RefreshStatus:
     """Ask the source once and say whether the run may read, must wait, or gives up.
 
@@ -74,7 +85,7 @@ def look(
         evidence = source.refresh_evidence(segments)
     else:
         evidence = Evidence(snapshots={segment: source.snapshots(segment) for segment in segments})
-    return judge(evidence, scheduled=scheduled, before=before, now=now, rules=rules or RefreshRules())
+    return judge(evidence, scheduled=scheduled, before=before, now=now, rules=rules)
 
 
 def judge(
@@ -174,18 +185,24 @@ def _failed_evaluations(due: Sequence[Evaluation]) -> RefreshStatus | None:
 def _by_mark(
     mark: datetime | None, scheduled: datetime | None, now: datetime, rules: RefreshRules
 ) -> RefreshStatus:
-    if mark is None:
-        if scheduled is None or now - scheduled >= rules.unmarked:
-            return _ended("the source has no time mark, so the end of the refresh is assumed, not seen")
-        return _waiting(
-            f"the source has no time mark; its refresh of {_clock(scheduled)} is taken for ended at "
-            f"{_clock(scheduled + rules.unmarked)}"
-        )
-    if scheduled is not None and mark < scheduled:
-        return _waiting(f"nothing changed since {_clock(mark)}, before {_clock(scheduled)}")
+    if mark is None or (scheduled is not None and mark < scheduled):
+        return _without_mark(mark, scheduled, now, rules)
     if now - mark < rules.quiet:
         return _waiting(f"the last change is of {_clock(mark)}; it must be {_minutes(rules.quiet)} old")
     return _ended(f"the last change is of {_clock(mark)}")
+
+
+def _without_mark(
+    last: datetime | None, scheduled: datetime | None, now: datetime, rules: RefreshRules
+) -> RefreshStatus:
+    """Judge a refresh of which nothing is seen: it may have changed no row."""
+    seen = f"nothing changed since {_clock(last)}" if last else "the source has no time mark"
+    if scheduled is None or now - scheduled >= rules.assumed_after:
+        return _ended(f"{seen}, so the end of the refresh is assumed, not seen")
+    return _waiting(
+        f"{seen}; the refresh of {_clock(scheduled)} is taken for ended at "
+        f"{_clock(scheduled + rules.assumed_after)}"
+    )
 
 
 def _by_snapshots(

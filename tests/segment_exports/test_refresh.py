@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from segment_exports.definition import Refresh
+from segment_exports.definition import Refresh, WaitForRefresh
 from segment_exports.refresh import RefreshRules, crons, judge, look
 from segment_exports.refresh_evidence import Evaluation, EvaluationStatus, Evidence, Job, JobStatus
 from segment_exports.refresh_wait import RefreshState, RefreshStatus, WaitRecord, record
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 AT_FIVE = datetime(2026, 3, 2, 5, tzinfo=UTC)
 LIMIT = timedelta(hours=6)
+RULES = RefreshRules.of(WaitForRefresh())
 
 
 def after(minutes: float) -> datetime:
@@ -42,7 +43,7 @@ def state(evidence: Evidence, at: float, *, scheduled: bool = True, before: floa
         scheduled=AT_FIVE if scheduled else None,
         before=None if before is None else after(before),
         now=after(at),
-        rules=RefreshRules(),
+        rules=RULES,
     )
     return status.state.value
 
@@ -89,7 +90,7 @@ class RefreshThatEndsLate:
 
     def look_at(self, minutes: float) -> RefreshStatus:
         self.now = minutes
-        return look(self, ["Churn"], scheduled=AT_FIVE, now=after(minutes))  # type: ignore[arg-type]
+        return look(self, ["Churn"], scheduled=AT_FIVE, now=after(minutes), rules=RULES)  # type: ignore[arg-type]
 
 
 def test_a_refresh_that_ends_20_minutes_late_is_waited_for() -> None:
@@ -110,7 +111,7 @@ def test_a_failed_refresh_is_given_time_to_be_tried_again_and_then_told(status: 
 
     assert state(evidence, 12) == "waiting"
     assert state(evidence, 26) == "failed"
-    told = judge(evidence, scheduled=AT_FIVE, now=after(26), rules=RefreshRules()).text
+    told = judge(evidence, scheduled=AT_FIVE, now=after(26), rules=RULES).text
     assert told.startswith(f"the refresh j1 is {status} since 2026-03-02T05:10Z: look at Customer Insights")
 
 
@@ -226,8 +227,37 @@ def test_without_a_time_mark_the_end_is_assumed_and_the_record_says_so() -> None
 
     assert state(unmarked, 60) == "waiting"
     assert state(unmarked, 181) == "ended"
-    told = judge(unmarked, scheduled=AT_FIVE, now=after(181), rules=RefreshRules()).text
+    told = judge(unmarked, scheduled=AT_FIVE, now=after(181), rules=RULES).text
     assert told == "the source has no time mark, so the end of the refresh is assumed, not seen"
+
+
+def test_a_refresh_in_which_no_row_changed_is_assumed_to_have_ended_too() -> None:
+    unchanged = Evidence(mark=after(-1440), by_mark=True)
+
+    assert state(unchanged, 179) == "waiting"
+    assert state(unchanged, 181) == "ended"
+    told = judge(unchanged, scheduled=AT_FIVE, now=after(181), rules=RULES).text
+    assert told == "nothing changed since 2026-03-01T05:00Z, so the end of the refresh is assumed, not seen"
+
+
+# The definition's own rules
+
+
+@pytest.mark.parametrize(
+    ("key", "evidence"),
+    [
+        ("early_start_minutes", Evidence(jobs=(job(JobStatus.SUCCESSFUL, -60, -30),))),
+        ("retry_grace_minutes", Evidence(jobs=(job(JobStatus.FAILED, 0, 5),))),
+        ("quiet_minutes", Evidence(mark=after(5), by_mark=True)),
+        ("assumed_after_minutes", Evidence(mark=after(-60), by_mark=True)),
+    ],
+)
+def test_every_rule_can_be_set_in_the_definition(key: str, evidence: Evidence) -> None:
+    def seen(minutes: int) -> RefreshState:
+        rules = RefreshRules.of(WaitForRefresh.model_validate({key: minutes}))
+        return judge(evidence, scheduled=AT_FIVE, now=after(65), rules=rules).state
+
+    assert seen(0) is not seen(70)
 
 
 # A refresh that never comes
@@ -239,12 +269,11 @@ def test_without_a_time_mark_the_end_is_assumed_and_the_record_says_so() -> None
         Evidence(jobs=()),
         Evidence(evaluations=(evaluation(-600),)),
         Evidence(snapshots={"Churn": [after(-600)]}),
-        Evidence(mark=after(-600), by_mark=True),
     ],
 )
 def test_a_refresh_that_never_comes_is_given_up_after_the_runs_own_limit(evidence: Evidence) -> None:
     def at(minutes: float) -> WaitRecord:
-        status = judge(evidence, scheduled=AT_FIVE, now=after(minutes), rules=RefreshRules())
+        status = judge(evidence, scheduled=AT_FIVE, now=after(minutes), rules=RULES)
         return record(status, scheduled=AT_FIVE, since=AT_FIVE, now=after(minutes), limit=LIMIT)
 
     assert at(359).state is RefreshState.WAITING
@@ -266,7 +295,7 @@ class LakeLike:
 
 def test_a_source_that_shows_only_snapshots_is_asked_for_those() -> None:
     def seen(*segments: str) -> RefreshStatus:
-        return look(LakeLike(), segments, scheduled=AT_FIVE, now=after(30))  # type: ignore[arg-type]
+        return look(LakeLike(), segments, scheduled=AT_FIVE, now=after(30), rules=RULES)  # type: ignore[arg-type]
 
     assert seen("A").state is RefreshState.ENDED
     assert seen("A", "B").text == "no whole snapshot since 2026-03-02T05:00Z of B"

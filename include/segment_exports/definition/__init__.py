@@ -19,13 +19,11 @@ from segment_exports.definition.model import (
     ListTarget,
     Membership,
     Permission,
-    Refresh,
     SegmentTarget,
-    WaitForRefresh,
-    Weekday,
     WhenOver,
     WhenTripped,
 )
+from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh, Weekday
 from segment_exports.definition.schema import json_schema
 from segment_exports.definition.source_settings import ApiSource, DataverseSource, LakeSource, SegmentChecks
 

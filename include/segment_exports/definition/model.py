@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from segment_exports.definition.contact_fields import FieldMapping  # noqa: TC001 - pydantic needs it
-from segment_exports.definition.source_settings import SourceSettings, TimeZone  # noqa: TC001
+from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh
+from segment_exports.definition.source_settings import SourceSettings  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.strict import Name, Number, Share, StrictModel, Text, Whole
 from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 
-MOST_REFRESHES_A_DAY = 4
 EXPORT_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 class Membership(StrEnum):
@@ -89,50 +88,6 @@ def _as_source_text(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else value
-
-
-class Weekday(StrEnum):
-    """Days of the week as the definition writes them."""
-
-    MON = "mon"
-    TUE = "tue"
-    WED = "wed"
-    THU = "thu"
-    FRI = "fri"
-    SAT = "sat"
-    SUN = "sun"
-
-
-def _time_of_day(text: str) -> str:
-    if not _TIME_OF_DAY.fullmatch(text):
-        raise ValueError('must be a time from "00:00" to "23:59", with two digits each')
-    return text
-
-
-class Refresh(StrictModel):
-    """Customer Insights' own refresh schedule, copied from Settings > System > Schedule."""
-
-    timezone: TimeZone = Field(description="IANA time zone of the schedule.")
-    times: tuple[Annotated[Text, AfterValidator(_time_of_day)], ...] = Field(
-        min_length=1, max_length=MOST_REFRESHES_A_DAY, description="Up to four times a day, HH:MM."
-    )
-    days: tuple[Weekday, ...] = Field(
-        default=tuple(Weekday), min_length=1, description="Days of a weekly schedule; every day if left out."
-    )
-
-    @field_validator("times", "days")
-    @classmethod
-    def _once_each(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(values)) < len(values):
-            raise ValueError("names one more than once")
-        return values
-
-
-class WaitForRefresh(StrictModel):
-    """How a run waits for the refresh to end."""
-
-    poll_seconds: Whole = Field(default=60, ge=1, le=3600, description="Seconds between two looks.")
-    timeout_minutes: Whole = Field(default=360, ge=1, le=10080, description="Minutes until the run gives up.")
 
 
 class LimitScope(StrEnum):

@@ -87,7 +87,7 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         return _Window(scheduled, next_refresh(refresh, scheduled) if scheduled and refresh else None)
 
     def _look(self, context: Context, source: Source, window: _Window) -> RefreshStatus:
-        from segment_exports.refresh import look
+        from segment_exports.refresh import RefreshRules, look
 
         return look(
             source,
@@ -95,6 +95,7 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
             scheduled=window.scheduled,
             before=window.before,
             now=utc_now(),
+            rules=RefreshRules.of(self.definition.wait_for_refresh),
         )
 
     def _keep(self, context: Context, status: RefreshStatus, window: _Window) -> WaitRecord:

@@ -1,0 +1,85 @@
+"""When Customer Insights refreshes, and how a run waits for the end of that."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, field_validator
+
+from segment_exports.definition.source_settings import TimeZone  # noqa: TC001 - pydantic needs it
+from segment_exports.definition.strict import StrictModel, Text, Whole
+
+MOST_REFRESHES_A_DAY = 4
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+class Weekday(StrEnum):
+    """Days of the week as the definition writes them."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+def _time_of_day(text: str) -> str:
+    if not _TIME_OF_DAY.fullmatch(text):
+        raise ValueError('must be a time from "00:00" to "23:59", with two digits each')
+    return text
+
+
+class Refresh(StrictModel):
+    """Customer Insights' own refresh schedule, copied from Settings > System > Schedule."""
+
+    timezone: TimeZone = Field(description="IANA time zone of the schedule.")
+    times: tuple[Annotated[Text, AfterValidator(_time_of_day)], ...] = Field(
+        min_length=1, max_length=MOST_REFRESHES_A_DAY, description="Up to four times a day, HH:MM."
+    )
+    days: tuple[Weekday, ...] = Field(
+        default=tuple(Weekday), min_length=1, description="Days of a weekly schedule; every day if left out."
+    )
+
+    @field_validator("times", "days")
+    @classmethod
+    def _once_each(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError("names one more than once")
+        return values
+
+
+class WaitForRefresh(StrictModel):
+    """How a run waits for the refresh to end."""
+
+    poll_seconds: Whole = Field(default=60, ge=1, le=3600, description="Seconds between two looks.")
+    timeout_minutes: Whole = Field(default=360, ge=1, le=10080, description="Minutes until the run gives up.")
+    early_start_minutes: Whole = Field(
+        default=5,
+        ge=0,
+        le=1440,
+        description="A refresh submitted up to so many minutes before the scheduled time is the run's (API).",
+    )
+    retry_grace_minutes: Whole = Field(
+        default=15,
+        ge=0,
+        le=1440,
+        description="Minutes that Customer Insights has to try a failed refresh again, before the run is red "
+        "(API).",
+    )
+    quiet_minutes: Whole = Field(
+        default=15,
+        ge=0,
+        le=1440,
+        description="Minutes that the last change must lie back, before it counts as the end (Dataverse).",
+    )
+    assumed_after_minutes: Whole = Field(
+        default=180,
+        ge=0,
+        le=10080,
+        description="Minutes after the scheduled time until a refresh that changed nothing, or leaves no "
+        "time of change, is taken for ended (Dataverse).",
+    )
