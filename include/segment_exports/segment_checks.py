@@ -81,6 +81,21 @@ def judge_segments(
     return warnings
 
 
+def history_warnings(
+    source: Source, *, scheduled: datetime | None, before: datetime | None, now: datetime
+) -> list[str]:
+    """Return what is doubtful about a run whose refresh is not the last one any more, as in a backfill.
+
+    :param before: the scheduled time after the run's.
+    """
+    if source.has_history or scheduled is None or before is None or now < before:
+        return []
+    return [
+        f"The run stands for the refresh of {scheduled:%Y-%m-%d %H:%M} UTC, but its source has no history: "
+        "it reads the present"
+    ]
+
+
 def refuse_invalid(infos: Sequence[SegmentInfo]) -> None:
     """Refuse segments that Customer Insights calls invalid.
 

@@ -220,3 +220,20 @@ def test_a_refresh_that_starts_again_while_reading_voids_what_was_read(
     assert reason.startswith(told)
     assert report.refresh is not None
     assert report.refresh.state is RefreshState.ENDED
+
+
+@pytest.mark.parametrize("source", list(SOURCES))
+def test_a_backfilled_run_of_a_source_without_history_says_that_it_reads_the_present(
+    course: Course, source: str
+) -> None:
+    course.export_from(source)
+    course.export.scheduled = course.scheduled - timedelta(days=30)
+
+    report = course.run().report
+
+    assert report is not None
+    assert (report.state, report.red) == (RunState.DELIVERED, False)
+    assert report.warnings == (
+        "The run stands for the refresh of 2025-12-07 05:00 UTC, but its source has no history: it reads the "
+        "present",
+    )

@@ -7,7 +7,7 @@ import pytest
 from segment_exports.definition import SegmentChecks
 from segment_exports.errors import SourceError
 from segment_exports.refresh_evidence import EvaluationStatus
-from segment_exports.segment_checks import check_rows, check_segments, judge_segments
+from segment_exports.segment_checks import check_rows, check_segments, history_warnings, judge_segments
 from segment_exports.sources import SegmentInfo, SegmentState
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -114,6 +114,27 @@ def test_a_source_that_can_is_asked_for_the_wanted_segments_alone() -> None:
     found = check_segments(Describes(), ["A"], WARN, scheduled=REFRESH, now=NOW)  # type: ignore[arg-type]
 
     assert found == ["The segment A is inactive, so no refresh evaluates it"]
+
+
+@pytest.mark.parametrize(
+    ("has_history", "hours_to_the_next", "warned"),
+    [(False, -1, True), (False, 0, True), (False, 1, False), (True, -1, False), (False, None, False)],
+)
+def test_a_run_for_an_earlier_refresh_than_the_last_is_told_that_its_source_has_no_history(
+    has_history: bool, hours_to_the_next: float | None, warned: bool
+) -> None:
+    source = Announces()
+    source.has_history = has_history
+    before = None if hours_to_the_next is None else NOW + timedelta(hours=hours_to_the_next)
+
+    told = history_warnings(source, scheduled=REFRESH, before=before, now=NOW)  # type: ignore[arg-type]
+
+    assert bool(told) is warned
+    assert all("the refresh of 2026-03-02 05:00 UTC, but its source has no history" in one for one in told)
+
+
+def test_a_run_by_hand_reads_the_present_without_a_word() -> None:
+    assert history_warnings(Announces(), scheduled=None, before=None, now=NOW) == []  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

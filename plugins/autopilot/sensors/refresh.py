@@ -116,16 +116,18 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         return wait
 
     def _units(self, context: Context, source: Source, window: _Window) -> list[dict[str, Any]]:
-        from segment_exports.segment_checks import check_segments
+        from segment_exports.segment_checks import check_segments, history_warnings
         from segment_exports.snapshot_choice import choose_snapshots
 
-        request, checks = self.request(context), self.definition.source.checks
-        warnings = check_segments(source, request.segments, checks, scheduled=window.scheduled, now=utc_now())
+        request, checks, now = self.request(context), self.definition.source.checks, utc_now()
+        scheduled, before = window
+        warnings = history_warnings(source, scheduled=scheduled, before=before, now=now)
+        warnings += check_segments(source, request.segments, checks, scheduled=scheduled, now=now)
         snapshots = choose_snapshots(
             source,
             request.segments,
-            not_before=window.scheduled,
-            before=window.before,
+            not_before=scheduled,
+            before=before,
             as_of=request.as_of,
         )
         units = [unit.to_json() for unit in source.read_units(snapshots)]
