@@ -125,6 +125,22 @@ class TestRefresh:
         (told,) = recorded_warnings(files("manual").store)
         assert told.startswith("The segment ChurnProne is old; it was last evaluated ")
 
+    def test_a_newer_snapshot_that_only_some_segments_have_is_a_warning(
+        self, lake: LakeExport, tmp_path: Path
+    ) -> None:
+        definition = tmp_path / "exports" / "newsletter.yaml"
+        definition.write_text(
+            definition.read_text().replace("[ChurnProne]", "[ChurnProne, HighValueSegment]")
+        )
+        lake.write(1)
+        for path in lake.files("HighValueSegment", 1):
+            path.unlink()
+
+        self.sensor().poke(context("manual", snapshot="2026-01-07T00:00:00Z"))
+
+        (told,) = [one for one in recorded_warnings(files("manual").store) if "newer" in one]
+        assert told.startswith("There are newer snapshots, but not of every segment (ChurnProne of ")
+
     def test_a_scheduled_run_waits_for_a_snapshot_of_its_own(self, lake: LakeExport) -> None:
         tomorrow = lake.tenant.snapshot_time(1)
 

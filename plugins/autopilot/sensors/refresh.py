@@ -117,19 +117,15 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
 
     def _units(self, context: Context, source: Source, window: _Window) -> list[dict[str, Any]]:
         from segment_exports.segment_checks import check_segments, history_warnings
-        from segment_exports.snapshot_choice import choose_snapshots
+        from segment_exports.snapshot_choice import choose_snapshots, snapshot_warnings
 
         request, checks, now = self.request(context), self.definition.source.checks, utc_now()
         scheduled, before = window
         warnings = history_warnings(source, scheduled=scheduled, before=before, now=now)
         warnings += check_segments(source, request.segments, checks, scheduled=scheduled, now=now)
-        snapshots = choose_snapshots(
-            source,
-            request.segments,
-            not_before=scheduled,
-            before=before,
-            as_of=request.as_of,
-        )
+        bounds = {"not_before": scheduled, "before": before, "as_of": request.as_of}
+        snapshots = choose_snapshots(source, request.segments, **bounds)
+        warnings += snapshot_warnings(source, snapshots, **bounds)
         units = [unit.to_json() for unit in source.read_units(snapshots)]
         self._warn(context, warnings)
         return units
