@@ -12,20 +12,27 @@ from segment_exports.errors import SourceError, StagingError
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
     from segment_exports.sources import Source
+    from segment_exports.sources.http_reading import Patience
 
 
-def open_source(definition: ExportDefinition) -> Source:
+def open_source(definition: ExportDefinition, patience: Patience | None = None) -> Source:
     """Return the source that a definition reads from.
 
+    :param patience: with a service's troubles, instead of the long one that reading has; a lake has none.
     :raises SourceError: its connection is missing or malformed, or its file system isn't installed.
     """
+    from segment_exports.sources.http_reading import AsksService
+
     try:
-        return _opened(definition.source)
+        source = _opened(definition.source)
     except AirflowNotFoundException:
         raise SourceError(
             f"source.connection {definition.source.connection} isn't defined in Airflow; make it under "
             "Admin > Connections"
         ) from None
+    if patience is not None and isinstance(source, AsksService):
+        source.reader.patience = patience
+    return source
 
 
 def _opened(source: LakeSource | DataverseSource | ApiSource) -> Source:

@@ -17,7 +17,7 @@ from segment_emulators.customer_insights import CustomerInsights
 from segment_emulators.customer_insights.serving import serve
 from segment_emulators.customer_insights.state import Faults
 from segment_emulators.tenant import Tenant
-from segment_exports.refresh_wait import RefreshState
+from segment_exports.refresh_wait import RefreshState, kept_wait
 from segment_exports.report import RunReport, RunState
 
 if TYPE_CHECKING:
@@ -170,6 +170,30 @@ def test_a_refresh_that_failed_and_was_tried_again_is_delivered(course: Course) 
 
     assert result.report is not None
     assert (result.report.state, result.red) == (RunState.DELIVERED, False)
+
+
+@pytest.mark.parametrize("source", list(SOURCES))
+def test_a_throttled_service_is_looked_at_again_later_and_holds_no_worker(
+    course: Course, source: str
+) -> None:
+    course.export_from(source)
+    course.insights.begin_refresh(course.now)
+    course.insights.end_refresh(course.now)
+    course.now += timedelta(minutes=30)
+    course.insights.faults.throttle_every, course.insights.faults.retry_after = 1, "12"
+    seen = []
+
+    def calm_down() -> None:
+        course.insights.faults.throttle_every = 0
+        seen.append(kept_wait(course.export.files(course.export.last_run).store))
+
+    report = course.run({40: calm_down}).report
+
+    assert report is not None
+    assert (report.state, report.red) == (RunState.DELIVERED, False)
+    assert [(one.state, "throttles for longer than 10 s" in one.text) for one in seen if one] == [
+        (RefreshState.WAITING, True)
+    ]
 
 
 def test_a_segment_whose_evaluation_failed_is_red_in_a_refresh_that_succeeded(course: Course) -> None:

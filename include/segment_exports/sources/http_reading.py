@@ -11,7 +11,7 @@ import random
 import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import orjson
@@ -203,6 +203,13 @@ class JsonReader:
         if status == 404:
             raise NoSuchRouteError(f"{self.service} knows no {path} (404): {reason}")
         raise RefusedError(f"{self.service} refuses the query at {path} ({status}): {reason}", reason=reason)
+
+
+@runtime_checkable
+class AsksService(Protocol):
+    """A source that asks a service over HTTP."""
+
+    reader: JsonReader
 
 
 class _Bearer(AuthBase):

@@ -79,8 +79,10 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
 
     def _source(self) -> Source:
         from autopilot.source_access import open_source
+        from segment_exports.sources.http_reading import Patience
 
-        return open_source(self.definition)
+        # A look that would wait longer ends: the next one comes later, and no worker is held till then.
+        return open_source(self.definition, Patience(tries=2, throttled_seconds=10.0, timeout=30.0))
 
     def _window(self, context: Context) -> _Window:
         scheduled, refresh = scheduled_time(context), self.definition.refresh
