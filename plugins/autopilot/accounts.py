@@ -5,14 +5,11 @@ Light on purpose: most steps need no more than this, and importing the hook cost
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
-
+from autopilot.connections import connection_of, extra_of
 from autopilot.staging_root import staging_root
 from segment_exports.errors import ConnectionDisabledError, ConnectionFieldError, DestinationError
 
@@ -33,16 +30,12 @@ _FALSE = {"false", "0", "no", "off"}
 def account_of(connection_id: str) -> AccountConnection:
     """Return what a connection of type ``autopilot`` says, as it is now.
 
-    :raises ConnectionDisabledError: there is no such connection.
+    :raises ConnectionDisabledError: there is no such connection, or it is of another type.
     :raises ConnectionFieldError: a field of it is malformed.
     """
-    try:
-        connection = BaseHook.get_connection(connection_id)
-    except AirflowNotFoundException:
-        raise ConnectionDisabledError(
-            f"there is no connection {connection_id}; make one of type Autopilot under Admin > Connections, "
-            f"or set AIRFLOW_CONN_{connection_id.upper()}"
-        ) from None
+    connection = connection_of(
+        connection_id, conn_type="autopilot", name="Autopilot", refusal=ConnectionDisabledError
+    )
     return account_connection(connection)
 
 
@@ -54,7 +47,7 @@ def account_connection(connection: Connection) -> AccountConnection:
     from segment_exports.agreement import Agreement
     from segment_exports.destination_check import DEFAULT_REQUESTS_PER_SECOND, AccountConnection
 
-    extra = _extra(connection)
+    extra = extra_of(connection, ConnectionFieldError)
     return AccountConnection(
         connection_id=connection.conn_id,
         base_url=_base_url(connection),
@@ -111,16 +104,6 @@ def recorded_agreement(run: Store) -> dict[str, str] | None:
         return None
     agreement: dict[str, str] = run.read_json(AGREEMENT_FILE)
     return agreement
-
-
-def _extra(connection: Connection) -> dict[str, Any]:
-    try:
-        value = json.loads(connection.extra or "{}")
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise ConnectionFieldError(f"the extra of connection {connection.conn_id} must be a JSON object")
-    return value
 
 
 def _base_url(connection: Connection) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow.sdk.exceptions import AirflowNotFoundException
-
 from segment_exports.definition import ApiSource, DataverseSource, LakeSource
 from segment_exports.errors import SourceError, StagingError
 
@@ -19,17 +17,12 @@ def open_source(definition: ExportDefinition, patience: Patience | None = None) 
     """Return the source that a definition reads from.
 
     :param patience: with a service's troubles, instead of the long one that reading has; a lake has none.
-    :raises SourceError: its connection is missing or malformed, or its file system isn't installed.
+    :raises SourceError: its connection is missing, malformed or of another type, or its file system isn't
+        installed.
     """
     from segment_exports.sources.http_reading import AsksService
 
-    try:
-        source = _opened(definition.source)
-    except AirflowNotFoundException:
-        raise SourceError(
-            f"source.connection {definition.source.connection} isn't defined in Airflow; make it under "
-            "Admin > Connections"
-        ) from None
+    source = _opened(definition.source)
     if patience is not None and isinstance(source, AsksService):
         source.reader.patience = patience
     return source

@@ -44,7 +44,9 @@ def object_store(url: str, connection_id: str | None, setting: str) -> Store:
     :raises StagingError: no provider for its protocol, no such connection, or an account in the URL.
     """
     from airflow.sdk import ObjectStoragePath
+    from airflow.sdk.exceptions import AirflowNotFoundException
 
+    from autopilot.connections import why_not_found
     from segment_exports.staging import Store
 
     if "@" in url.split("://", 1)[1].split("/", 1)[0]:
@@ -52,14 +54,18 @@ def object_store(url: str, connection_id: str | None, setting: str) -> Store:
             f"{setting} names an account in its URL (container@account), as a connection would be; "
             "write <protocol>://<container>/<folder> and put the account into the connection"
         )
+    protocol = url.split("://", 1)[0]
     try:
         path = ObjectStoragePath(url, conn_id=connection_id)
         return Store(path.fs, path.path)
     except ValueError as error:
         raise StagingError(
-            f"{setting}: Airflow has no file system for {url.split('://', 1)[0]}://; install the provider "
+            f"{setting}: Airflow has no file system for {protocol}://; install the provider "
             "(for abfss: pip install 'segment-exports[abfs]')"
         ) from error
+    except AirflowNotFoundException:
+        wanted = f"for {protocol}://"
+        raise StagingError(f"{setting}: {why_not_found(connection_id or '', wanted)}") from None
 
 
 def run_files(export: str, run_id: str) -> RunFiles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +145,19 @@ class TestAccount:
     def test_a_missing_connection_says_how_to_make_one(self, airflow_database: object) -> None:
         with pytest.raises(ConnectionDisabledError, match="AIRFLOW_CONN_AUTOPILOT_ELSEWHERE"):
             _ = AutopilotHook("autopilot_elsewhere").account
+
+    def test_a_connection_of_another_type_is_refused_before_its_secret_is_sent_anywhere(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fields = {"conn_type": "dataverse", "host": "https://contoso.crm4.dynamics.com", "password": "s3cret"}
+        monkeypatch.setenv("AIRFLOW_CONN_AUTOPILOT_DEFAULT", json.dumps(fields))
+
+        good, text = AutopilotHook().test_connection()
+
+        assert not good
+        assert text.startswith(
+            "the connection autopilot_default is of type dataverse; wanted is one of type auto"
+        )
 
     def test_the_key_shows_nowhere(self, connect: Callable[..., str]) -> None:
         hook = AutopilotHook(connect(None, "a-very-secret-key", **SIGNED))

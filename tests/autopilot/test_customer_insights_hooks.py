@@ -115,8 +115,48 @@ def test_a_definition_opens_its_source_with_its_own_settings(services: Services,
 
 
 def test_a_connection_that_is_missing_is_told(services: Services) -> None:
-    with pytest.raises(SourceError, match=r"source\.connection nobody isn't defined in Airflow"):
+    with pytest.raises(
+        SourceError,
+        match=r"there is no connection nobody; make one of type customer_insights \(Customer Insights API in "
+        r"Airflow's form\) under Admin > Connections, or set AIRFLOW_CONN_NOBODY",
+    ):
         open_source(definition({"type": "api", "connection": "nobody"}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "other"), [("dataverse", "customer_insights"), ("customer_insights", "http")]
+)
+def test_a_connection_of_another_type_is_told(services: Services, kind: str, other: str) -> None:
+    services.connect(kind, conn_type=other)
+
+    good, text = HOOKS[kind]().test_connection()
+
+    assert not good
+    assert text.startswith(
+        f"the connection {kind}_default is of type {other}; wanted is one of type {kind} ("
+    )
+
+
+@pytest.mark.parametrize("kind", list(HOOKS))
+@pytest.mark.parametrize("value", ['{"conn_type": "dataverse", "password": "s3cret"', "", '{"s3cret": 1}'])
+def test_a_connection_that_cant_be_read_is_told_without_its_value(
+    services: Services, kind: str, value: str
+) -> None:
+    services.monkeypatch.setenv(f"AIRFLOW_CONN_{kind.upper()}_DEFAULT", value)
+
+    good, text = HOOKS[kind]().test_connection()
+
+    assert not good
+    assert f"the connection {kind}_default can't be read: AIRFLOW_CONN_{kind.upper()}_DEFAULT is set" in text
+    assert f"wanted is one of type {kind}" in text
+    assert "s3cret" not in text
+
+
+def test_a_field_that_is_wrong_is_told_with_the_connection(services: Services) -> None:
+    services.connect("dataverse", extra={"tenant": ""})
+
+    with pytest.raises(SourceError, match="Connection dataverse_default of type dataverse: The tenant"):
+        DataverseHook().source()
 
 
 @pytest.mark.parametrize("form", [DATAVERSE, CUSTOMER_INSIGHTS])

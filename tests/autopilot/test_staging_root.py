@@ -4,6 +4,7 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow.sdk import BaseHook
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
@@ -60,6 +61,16 @@ def test_an_account_in_a_url_is_refused_since_airflow_takes_it_for_a_connection(
 def test_a_protocol_without_a_provider_says_what_to_install() -> None:
     with pytest.raises(StagingError, match=r"segment-exports\[abfs\]"):
         object_store("abfss://container/x", None, "source.path")
+
+
+def test_a_connection_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    file_systems = {"abfss": lambda conn_id, _options: BaseHook.get_connection(conn_id)}
+    monkeypatch.setattr("airflow.sdk.io.fs._register_filesystems", lambda: file_systems)
+
+    with pytest.raises(
+        StagingError, match=r"source\.path: there is no connection lake; make one for abfss://"
+    ):
+        object_store("abfss://container/x", "lake", "source.path")
 
 
 def test_run_folders_are_named_by_run_id_and_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

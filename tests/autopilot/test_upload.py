@@ -143,6 +143,6 @@ class TestReasonToStop:
         def out(_: str) -> None:
             raise TimeoutError
 
-        monkeypatch.setattr("autopilot.accounts.BaseHook.get_connection", out)
+        monkeypatch.setattr("autopilot.connections.BaseHook.get_connection", out)
 
         assert reason_to_stop(account) is None

@@ -1,26 +1,27 @@
-"""The part of a connection that is the same for all of Microsoft's services: the app registration."""
+"""What is the same in the connections to all of Microsoft's services: the app registration."""
 
 from __future__ import annotations
 
-import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from segment_exports.errors import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from airflow.sdk import Connection
 
     from segment_exports.sources.connections import AppRegistration
 
 
-def app_registration(connection: Connection) -> AppRegistration:
+def app_registration(connection: Connection, extra: Mapping[str, Any]) -> AppRegistration:
     """Return the app registration of a connection: login, password and extra.
 
     :raises SourceError: a part is missing or malformed.
     """
     from segment_exports.sources.connections import PUBLIC_AUTHORITY, AppRegistration
 
-    extra = extra_of(connection)
     return AppRegistration(
         tenant=str(extra.get("tenant") or ""),
         client_id=connection.login or "",
@@ -30,17 +31,12 @@ def app_registration(connection: Connection) -> AppRegistration:
     )
 
 
-def extra_of(connection: Connection) -> dict[str, Any]:
-    """Return a connection's extra fields.
-
-    :raises SourceError: extra isn't a JSON object.
-    """
-    if not connection.extra:
-        return {}
+@contextmanager
+def named_in_errors(connection: Connection) -> Iterator[None]:
+    """Put the connection's id and type before what is wrong with its fields."""
     try:
-        value = json.loads(connection.extra)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise SourceError(f"The extra of connection {connection.conn_id} must be a JSON object")
-    return value
+        yield
+    except SourceError as error:
+        raise SourceError(
+            f"Connection {connection.conn_id} of type {connection.conn_type}: {error}"
+        ) from error

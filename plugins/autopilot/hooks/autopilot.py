@@ -53,7 +53,7 @@ class AutopilotHook(HttpHook):
     def account(self) -> AccountConnection:
         """What the connection says, as it is now.
 
-        :raises ConnectionDisabledError: there is no such connection.
+        :raises ConnectionDisabledError: there is no such connection, or it is of another type.
         :raises ConnectionFieldError: a field of it is malformed.
         """
         return account_of(self.autopilot_conn_id)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
-from autopilot.hooks.app_registration import app_registration, extra_of
-from segment_exports.errors import SegmentExportError
+from autopilot.connections import connection_of, extra_of
+from autopilot.hooks.app_registration import app_registration, named_in_errors
+from segment_exports.errors import SegmentExportError, SourceError
 
 if TYPE_CHECKING:
     from segment_exports.definition import ApiSource as ApiSettingsOfDefinition
@@ -35,25 +36,27 @@ class CustomerInsightsHook(BaseHook):
     def source(self, settings: ApiSettingsOfDefinition | None = None) -> CiApiSource:
         """Return the source of this instance.
 
-        :raises SourceError: a field of the connection is missing or malformed.
+        :raises SourceError: there is no such connection, it is of another type, or a field is missing or
+            malformed.
         """
         from segment_exports.sources.ci_api import CiApiSettings, CiApiSource
         from segment_exports.sources.connections import CI_API_SCOPE, CI_API_URL, CiApiConnection
 
-        connection = self.get_connection(self.connection_id)
-        extra = extra_of(connection)
+        connection = connection_of(
+            self.connection_id, conn_type=self.conn_type, name=self.hook_name, refusal=SourceError
+        )
+        extra = extra_of(connection, SourceError)
         key = str(extra.get("subscription_api_key") or "")
         mask_secret(key)
-        return CiApiSource(
-            CiApiConnection(
-                app=app_registration(connection),
+        with named_in_errors(connection):
+            reached = CiApiConnection(
+                app=app_registration(connection, extra),
                 instance_id=str(extra.get("instance_id") or ""),
                 subscription_key=key,
                 base_url=connection.host or CI_API_URL,
                 scope=str(extra.get("scope") or CI_API_SCOPE),
-            ),
-            CiApiSettings.of(settings) if settings else None,
-        )
+            )
+        return CiApiSource(reached, CiApiSettings.of(settings) if settings else None)
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether the instance answers, and if not what to do."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from autopilot.hooks.app_registration import app_registration, extra_of
-from segment_exports.errors import SegmentExportError
+from autopilot.connections import connection_of, extra_of
+from autopilot.hooks.app_registration import app_registration, named_in_errors
+from segment_exports.errors import SegmentExportError, SourceError
 
 if TYPE_CHECKING:
     from segment_exports.definition import DataverseSource as DataverseSettingsOfDefinition
@@ -33,18 +34,23 @@ class DataverseHook(BaseHook):
     def source(self, settings: DataverseSettingsOfDefinition | None = None) -> DataverseSource:
         """Return the source of this environment.
 
-        :raises SourceError: a field of the connection is missing or malformed.
+        :raises SourceError: there is no such connection, it is of another type, or a field is missing or
+            malformed.
         """
         from segment_exports.sources.connections import DataverseConnection
         from segment_exports.sources.dataverse import DataverseSource
         from segment_exports.sources.dataverse_settings import DataverseSettings
 
-        connection = self.get_connection(self.connection_id)
-        reached = DataverseConnection(
-            app=app_registration(connection),
-            environment_url=connection.host or "",
-            scope=extra_of(connection).get("scope") or "",
+        connection = connection_of(
+            self.connection_id, conn_type=self.conn_type, name=self.hook_name, refusal=SourceError
         )
+        extra = extra_of(connection, SourceError)
+        with named_in_errors(connection):
+            reached = DataverseConnection(
+                app=app_registration(connection, extra),
+                environment_url=connection.host or "",
+                scope=str(extra.get("scope") or ""),
+            )
         return DataverseSource(reached, DataverseSettings.of(settings) if settings else None)
 
     def test_connection(self) -> tuple[bool, str]:
