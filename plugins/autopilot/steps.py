@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,9 +25,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SOURCE_RECOVERS_IN = timedelta(minutes=5)
+
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
-        RetryRule(exception=errors.SourceNotReadyError, action=RetryAction.DEFAULT),
+        RetryRule(
+            exception=errors.SourceNotReadyError,
+            action=RetryAction.RETRY,
+            retry_delay=SOURCE_RECOVERS_IN,
+            reason="The source may be ready in some minutes",
+        ),
         RetryRule(
             exception=[
                 errors.AgreementMissingError,

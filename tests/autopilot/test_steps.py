@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -140,13 +141,18 @@ class TestRetries:
             errors.DestinationUnreachableError("x"),
             errors.OutcomeUnknownError("x", status=500),
             errors.ThrottledError("x", status=429),
-            errors.SourceNotReadyError("x"),
             errors.StagingError("x"),
             OSError("disk"),
         ],
     )
     def test_what_may_pass_is_tried_again(self, error: Exception) -> None:
         assert RETRY_POLICY.evaluate(error, 1, 4).action is RetryAction.DEFAULT
+
+    def test_a_source_that_is_not_ready_is_given_minutes(self) -> None:
+        decision = RETRY_POLICY.evaluate(errors.SourceNotReadyError("x"), 1, 2)
+
+        assert decision.action is RetryAction.RETRY
+        assert decision.retry_delay == timedelta(minutes=5)
 
 
 def result(stop: StopKind | None) -> ChunkResult:

@@ -130,7 +130,9 @@ class DataverseSource(StrictModel):
         default="modifiedon", description="Column with the time of a row's last change: tells a refresh."
     )
     missing_profiles: Share = Field(
-        default=0.01, description="Share of the members that may have no profile; above it the run waits."
+        default=0.01,
+        description="Share of the members that may have no profile; above it the segments are read again "
+        "twice, then the run is red.",
     )
     checks: DataverseChecks = DataverseChecks()
 
