@@ -59,10 +59,8 @@ def object_store(url: str, connection_id: str | None, setting: str) -> Store:
         path = ObjectStoragePath(url, conn_id=connection_id)
         return Store(path.fs, path.path)
     except ValueError as error:
-        raise StagingError(
-            f"{setting}: Airflow has no file system for {protocol}://; install the provider "
-            "(for abfss: pip install 'segment-exports[abfs]')"
-        ) from error
+        how = 'pip install ".[abfs]"' if protocol in ("abfs", "abfss") else "install the provider that has it"
+        raise StagingError(f"{setting}: Airflow has no file system for {protocol}://; {how}") from error
     except AirflowNotFoundException:
         wanted = f"for {protocol}://"
         raise StagingError(f"{setting}: {why_not_found(connection_id or '', wanted)}") from None

@@ -58,9 +58,17 @@ def test_an_account_in_a_url_is_refused_since_airflow_takes_it_for_a_connection(
         object_store("abfss://container@account.dfs.core.windows.net/x", None, "source.path")
 
 
-def test_a_protocol_without_a_provider_says_what_to_install() -> None:
-    with pytest.raises(StagingError, match=r"segment-exports\[abfs\]"):
-        object_store("abfss://container/x", None, "source.path")
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("abfss://container/x", r'no file system for abfss://; pip install "\.\[abfs\]"$'),
+        ("abfs://container/x", r'no file system for abfs://; pip install "\.\[abfs\]"$'),
+        ("elsewhere://bucket/x", "no file system for elsewhere://; install the provider that has it$"),
+    ],
+)
+def test_a_protocol_without_a_provider_says_what_to_install(url: str, told: str) -> None:
+    with pytest.raises(StagingError, match=told):
+        object_store(url, None, "source.path")
 
 
 def test_a_connection_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -54,6 +54,13 @@ class DataverseChecks(SegmentChecks):
     )
 
 
+def _lake_url(address: SplitResult) -> str:
+    """Return the URL of a folder of a storage account whose web address is given, as far as it tells."""
+    folders = address.path.strip("/")
+    is_account = (address.hostname or "").endswith(".core.windows.net")
+    return f"abfss://{folders}" if is_account and folders else URL_FORM
+
+
 class LakeSource(StrictModel):
     """Customer Insights' export to Azure Data Lake or Blob storage: CSV files and one ``model.json``."""
 
@@ -83,6 +90,10 @@ class LakeSource(StrictModel):
         parts = urlsplit(path)
         if not re.fullmatch(r"[a-z][a-z0-9+.-]*", parts.scheme):
             raise ValueError(f"is a URL that can't be read; write it as {URL_FORM}")
+        if parts.scheme in ("http", "https"):
+            raise ValueError(
+                f"is a web address; write {_lake_url(parts)} and put the account into the connection"
+            )
         if "@" in parts.netloc:
             raise ValueError(
                 f"names an account in the URL (container@account); write {URL_FORM} and put the account into "

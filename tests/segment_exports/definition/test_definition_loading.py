@@ -89,6 +89,18 @@ def test_a_wrong_value_is_told_with_line_key_shape_and_what_is_allowed(
             "{type: lake, connection: c, path: 'abfss://container@account.dfs.core.windows.net/x'}",
             "write abfss://<container>/<folders> and put the account into the Airflow connection",
         ),
+        (
+            "{type: lake, path: 'https://account.blob.core.windows.net/lake/CustomerInsights_1/Export?sig=s3cret'}",
+            "source.path: is a web address; write abfss://lake/CustomerInsights_1/Export and put the account",
+        ),
+        (
+            "{type: lake, connection: c, path: 'https://account.dfs.core.windows.net'}",
+            "source.path: is a web address; write abfss://<container>/<folders> and put the account into",
+        ),
+        (
+            "{type: lake, connection: c, path: 'http://lake.example.com/x'}",
+            "source.path: is a web address; write abfss://<container>/<folders> and put the account into",
+        ),
     ],
 )
 def test_a_wrong_source_is_told(write: Callable[..., Path], source: str, told: str) -> None:
