@@ -36,7 +36,7 @@ check: .venv/.ready ## Hold every export definition against its source; nothing 
 	@$(BIN)/python tools/check_exports.py
 
 .PHONY: segments
-segments: .venv/.ready ## Show what a source has to export (EXPORT=newsletter, or SOURCE=dataverse CONNECTION=…)
+segments: .venv/.ready ## Show what a source has to export (EXPORT=newsletter, SOURCE=lake SOURCE_PATH=…, SOURCE=api CONNECTION=…)
 	@$(BIN)/python tools/new_export.py list $(SOURCE_OPTIONS)
 
 .PHONY: new-export

@@ -100,6 +100,8 @@ def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None
     chosen = _parser().parse_args(arguments)
     opener = opener or (lambda definition: open_without_airflow(definition.source))
     try:
+        if chosen.command == "write" and not chosen.name:
+            raise DefinitionError("Name the export (with make: NAME=…)")
         source = _source_block(chosen)
         found = exportable(opener(_probe(source)))
         if chosen.command == "list":
@@ -155,7 +157,16 @@ def _source_block(chosen: argparse.Namespace) -> dict[str, Any]:
         definition = load_definition(definitions_folder() / f"{chosen.like}.yaml")
         return definition.source.model_dump(exclude_defaults=True, mode="json")
     if not chosen.source:
-        raise DefinitionError("Say which source: --like <export>, or --source lake, dataverse or api")
+        raise DefinitionError(
+            "Say which source: --like <export>, or --source lake, dataverse or api (with make: EXPORT=… or "
+            "SOURCE=…)"
+        )
+    if chosen.source == "lake" and not chosen.path:
+        raise DefinitionError(
+            "Say where the lake's export lies: --path <folder or URL> (with make: SOURCE_PATH=…)"
+        )
+    if chosen.source != "lake" and not chosen.connection:
+        raise DefinitionError("Say which Airflow connection: --connection <id> (with make: CONNECTION=…)")
     block = {"type": chosen.source, "path": chosen.path, "connection": chosen.connection}
     return {key: value for key, value in block.items() if value is not None}
 

@@ -157,8 +157,11 @@ def test_names_that_yaml_would_misread_are_quoted(folder: Path) -> None:
             ("write", "winback", "--source", "lake", "--path", "x", "--email", "Nope"),
             "no attribute Nope; they have: ",
         ),
+        (("write", "", "--source", "lake", "--path", "x"), "Name the export (with make: NAME=…)"),
         (("write", "winback"), "--like <export>, or --source"),
-        (("list", "--source", "dataverse"), "source.connection: is missing; it is required"),
+        (("write", "winback", "--source", "lake"), "--path <folder or URL> (with make: SOURCE_PATH=…)"),
+        (("list", "--source", "dataverse"), "--connection <id> (with make: CONNECTION=…)"),
+        (("list", "--source", "lake", "--path", "abfss://c/x"), "source: needs a connection"),
         (("list", "--like", "nobody"), "nobody.yaml can't be read"),
     ],
 )
