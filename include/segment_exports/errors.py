@@ -54,8 +54,8 @@ class GuardTrippedError(SegmentExportError):
 class DestinationError(SegmentExportError):
     """Base of what can go wrong at the destination.
 
-    ``status`` is the HTTP status and ``detail`` the destination's own words (without personal data), if
-    there were any.
+    ``status`` is the HTTP status and ``detail`` the destination's own words, if there were any: without key
+    and addresses, but they may quote other values of a contact.
     """
 
     def __init__(self, message: str, *, status: int | None = None, detail: str | None = None) -> None:

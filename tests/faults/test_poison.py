@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, Profile
+from tests.faults.people import LISTS
 
-from segment_emulators.autopilot import BadContact
+from segment_emulators.autopilot import BadContact, ListOnUpsert
 from segment_exports.keyed_hash import KeyedHasher
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.faults.scenario import Scenario
 
     from segment_emulators.autopilot import AutopilotEmulator
 
@@ -85,3 +88,23 @@ def test_the_next_run_does_not_try_the_poison_again(
     assert emulator.log.writes(before) == []
     assert not report.red
     assert (report.rejected.new, report.rejected.before) == (0, 1)
+
+
+@pytest.mark.parametrize("bad_contact", BadContact)
+@pytest.mark.parametrize("prefix", "defg")
+def test_poison_among_those_that_a_probe_tries(
+    scenario: Scenario, prefix: str, bad_contact: BadContact
+) -> None:
+    """Membership auto tries a few contacts first; prefixes give other orders of the hashes."""
+    scenario.begin(membership="auto", guards={"stop_above_rejected": 1.0, "red_above_rejected": 1.0})
+    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED, bad_contact=bad_contact)
+    people = {segment: [Profile("anchor", "anchor@example.com")] for segment in LISTS}
+    people["Gold"] += [Profile(f"b{one}", f"{prefix}{one}@bad.example.com") for one in range(120)]
+    people["Gold"] += [Profile(f"c{one}", f"c{one}@example.com") for one in range(40)]
+    scenario.write_segments(1, people)
+
+    result = scenario.export.run()
+
+    assert not result.errors
+    assert result.report.contacts.delivered == 41
+    assert result.report.contacts.rejected == 120

@@ -261,3 +261,15 @@ def test_a_backfilled_run_of_a_source_without_history_says_that_it_reads_the_pre
         "The run stands for the refresh of 2025-12-07 05:00 UTC, but its source has no history: it reads the "
         "present",
     )
+
+
+def test_a_refresh_in_which_no_row_changed_is_read_and_told_as_assumed(course: Course) -> None:
+    course.export_from("dataverse", assumed_after_minutes=60)
+
+    report = course.run().report
+
+    assert report is not None
+    assert (report.state, report.red) == (RunState.DELIVERED, False)
+    assert report.refresh is not None
+    assert report.refresh.seconds == 60 * 60
+    assert report.refresh.text.endswith("so the end of the refresh is assumed, not seen")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _NO_KEY = "No autopilotapikey header provided"
 _NO_JSON = "no JSON"
+_HTML_PAGE = "an HTML page"
+_OUR_WORDS = (_NO_JSON, _HTML_PAGE)
 _BODY_SHOWN = 2000
 
 
@@ -44,14 +46,26 @@ class WrongServerError(RequestRefusedError):
     """A redirect or 405: this is not Autopilot's API, or not its base URL."""
 
 
-def error_of(label: str, status: int, headers: Mapping[str, str], body: bytes, key: str) -> DestinationError:
+def error_of(
+    label: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    key: str,
+    *,
+    about_people: bool = False,
+) -> DestinationError:
     """Return the error that an answer other than 2xx stands for.
 
     :param label: the request without any value, such as ``POST /contacts``.
+    :param about_people: the destination may quote somebody's values, so its words stand in ``detail`` only,
+        for a caller who knows the values and takes them out.
     """
     message = _message(headers, body)
     detail = redact(message, key) or None
-    text = f"{label} was answered {status}: {detail}" if detail else f"{label} was answered {status}"
+    text = f"{label} was answered {status}"
+    if detail and (not about_people or message in _OUR_WORDS):
+        text += f": {detail}"
     if status == 401 or (status == 400 and _NO_KEY in message):
         text += ". The API key is wrong or was revoked"
         return CredentialsRefusedError(text, status=status, detail=detail)
@@ -133,7 +147,7 @@ def _message(headers: Mapping[str, str], body: bytes) -> str:
     try:
         value = orjson.loads(body) if body.strip() else ""
     except orjson.JSONDecodeError:
-        return "an HTML page" if _is_html(headers, body) else _NO_JSON
+        return _HTML_PAGE if _is_html(headers, body) else _NO_JSON
     if isinstance(value, dict):
         value = value.get("message") or value.get("error") or ""
     return str(value)[:_BODY_SHOWN]

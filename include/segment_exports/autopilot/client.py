@@ -61,13 +61,14 @@ class AutopilotClient(Transport):
         """
         label = "POST /contacts"
         body = b'{"contacts":[' + b",".join(contacts) + b"]}"
-        request = Request("POST", "/contacts", label, body)
+        request = Request("POST", "/contacts", label, body, about_people=True)
         return await self.send(request, lambda value: contact_map(value, label), call)
 
     async def upsert(self, contact: bytes, call: Call | None = None) -> str:
         """Create or update one contact (a JSON object in UTF-8) and return its id."""
         label = "POST /contact"
-        request = Request("POST", "/contact", label, b'{"contact":' + contact + b"}")
+        body = b'{"contact":' + contact + b"}"
+        request = Request("POST", "/contact", label, body, about_people=True)
         return await self.send(request, lambda value: str(member(value, "contact_id", str, label)), call)
 
     async def change_email(self, old: str, new: str, call: Call | None = None) -> str:
@@ -77,14 +78,15 @@ class AutopilotClient(Transport):
         """
         label = "POST /contact"
         body = orjson.dumps({"contact": {"Email": old, "_NewEmail": new}})
-        request = Request("POST", "/contact", label, body, once=True)
+        request = Request("POST", "/contact", label, body, once=True, about_people=True)
         return await self.send(request, lambda value: str(member(value, "contact_id", str, label)), call)
 
     async def contact(self, contact: str) -> Mapping[str, Any] | None:
         """Return a contact by id or address, or None if there is none."""
         label = "GET /contact/{contact}"
         try:
-            return await self.send(Request("GET", f"/contact/{_part(contact)}", label), _object(label))
+            request = Request("GET", f"/contact/{_part(contact)}", label, about_people=True)
+            return await self.send(request, _object(label))
         except ContactNotFoundError:
             return None
 
@@ -94,9 +96,8 @@ class AutopilotClient(Transport):
         :raises ContactNotFoundError: there is no such contact.
         """
         label = "POST /contact/{contact}/unsubscribe"
-        await self.send(
-            Request("POST", f"/contact/{_part(contact)}/unsubscribe", label), _object(label), call
-        )
+        request = Request("POST", f"/contact/{_part(contact)}/unsubscribe", label, about_people=True)
+        await self.send(request, _object(label), call)
 
     def contacts(self) -> AsyncIterator[ContactPage]:
         """Page through all contacts of the account."""
@@ -137,7 +138,8 @@ class AutopilotClient(Transport):
         """
         label = "GET /list/{list}/contact/{contact}"
         try:
-            await self.send(Request("GET", _membership_path(list_id, contact), label), lambda _: None)
+            request = Request("GET", _membership_path(list_id, contact), label, about_people=True)
+            await self.send(request, lambda _: None)
         except NotFoundError as error:
             if error.empty_body:
                 return False
@@ -165,9 +167,8 @@ class AutopilotClient(Transport):
 
     async def _membership(self, method: str, list_id: str, contact: str, call: Call | None) -> bool:
         label = f"{method} /list/{{list}}/contact/{{contact}}"
-        answer = await self.send(
-            Request(method, _membership_path(list_id, contact), label), _object(label), call
-        )
+        request = Request(method, _membership_path(list_id, contact), label, about_people=True)
+        answer = await self.send(request, _object(label), call)
         return answer.get("not_modified") is not True
 
     async def _pages(self, path: str, label: str) -> AsyncIterator[ContactPage]:
@@ -175,7 +176,7 @@ class AutopilotClient(Transport):
         seen = set()
         while True:
             there = path if bookmark is None else f"{path}/{_part(bookmark)}"
-            answer = await self.send(Request("GET", there, label), _object(label))
+            answer = await self.send(Request("GET", there, label, about_people=True), _object(label))
             total = answer.get("total_contacts")
             yield ContactPage(
                 member(answer, "contacts", list, label), total if isinstance(total, int) else None

@@ -66,7 +66,8 @@ class Call:
 class Request:
     """One request; ``label`` names it without any value.
 
-    ``once``: it is not repeated when its fate is unknown (all others are idempotent).
+    ``once``: it is not repeated when its fate is unknown (all others are idempotent). ``about_people``: it
+    names contacts, so an answer may quote them.
     """
 
     method: str
@@ -74,6 +75,7 @@ class Request:
     label: str
     body: bytes | None = None
     once: bool = False
+    about_people: bool = False
 
 
 class _Answer(NamedTuple):
@@ -165,7 +167,7 @@ class Transport:
                 if 200 <= answer.status < 300:
                     return parse(json_of(request.label, answer.headers, answer.body))
                 hint = retry_after(answer.headers, self._now)
-                raise error_of(request.label, *answer, key=self._key)
+                raise error_of(request.label, *answer, self._key, about_people=request.about_people)
             except ThrottledError:
                 self.pacer.throttled(hint)
                 throttled_since = throttled_since or self._clock()

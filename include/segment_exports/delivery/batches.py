@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from segment_exports.autopilot.answers import ForbiddenError
 from segment_exports.autopilot.redaction import redact_values
 from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.outcomes import Operation, Outcome
@@ -92,15 +93,24 @@ def _learn(delivery: ChunkDelivery, content: Content, ids: Sequence[str | None])
 async def _refused(
     delivery: ChunkDelivery, batch: Batch, content: Content, error: RequestRefusedError
 ) -> None:
-    """Split a batch that was refused; who stands alone is rejected."""
+    """Split a batch that was refused; who stands alone is rejected.
+
+    A refusal that is not the API's own says nothing of an earlier attempt that was never answered.
+    """
+    if batch.call.in_doubt:
+        delivery.progress.doubt_content(content)
     if delivery.stopping.stops(error):
         return
     delivery.stopping.refused(error)
     if len(batch) > 1:
         delivery.queue.add_halves(batch, batch.call.max_attempts)
         return
-    reason = redact_values(error.detail or str(error), content.contacts[0])
-    await delivery.flusher.write(_reject(delivery, batch, content, [0], reason, error.status))
+    reason = _reason(error, content)
+    if isinstance(error, ForbiddenError) and delivery.progress.is_in_doubt(content):
+        blocks = delivery.progress.leave_open(content, batch.call, reason=reason, status=error.status)
+    else:
+        blocks = _reject(delivery, batch, content, [0], reason, error.status)
+    await delivery.flusher.write(blocks)
 
 
 def _reject(
@@ -131,16 +141,17 @@ async def _unanswered(
     if isinstance(error, OutcomeUnknownError) and len(batch) > 1:
         delivery.queue.add_halves(batch, _ATTEMPTS_AFTER_SPLIT)
         return
-    outcome = Outcome.FAILED if batch.call.in_doubt else Outcome.NOT_SENT
-    blocks = delivery.progress.settle_content(
-        content,
-        range(len(batch)),
-        outcome,
-        batch.call,
-        reason=error.detail or str(error),
-        status=error.status,
+    reason = _reason(error, content)
+    await delivery.flusher.write(
+        delivery.progress.leave_open(content, batch.call, reason=reason, status=error.status)
     )
-    await delivery.flusher.write(blocks)
+
+
+def _reason(error: DestinationError, content: Content) -> str:
+    """Return the destination's words where they concern one contact, without its values, or else ours."""
+    if error.detail and len(content.contacts) == 1:
+        return redact_values(error.detail, content.contacts[0])
+    return str(error)
 
 
 def _ids(answer: Mapping[str, str], emails: Sequence[str]) -> list[str | None]:

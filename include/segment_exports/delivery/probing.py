@@ -146,11 +146,10 @@ async def _try_existing(delivery: ChunkDelivery, rows: Sequence[int]) -> bool | 
     for row in [*known[:_CANDIDATES], *[row for row in left if row not in known][:_CANDIDATES]]:
         if chunk.contact_ids[row] is None:
             await send_batch(delivery, Batch([row], [NO_LIST]), hold_joins=True)
-        contact = chunk.contact_ids[row]
-        column = chunk.due_joins(row)[0]
-        if contact is None:
+        contact, due = chunk.contact_ids[row], chunk.due_joins(row)
+        if contact is None or not due:  # refused, and its joins with it
             continue
-        if await is_listed(delivery.client, delivery.list_id(column), contact, _no_wait) is False:
+        if await is_listed(delivery.client, delivery.list_id(due[0]), contact, _no_wait) is False:
             return await _try_join(delivery, row)
     return None
 

@@ -121,6 +121,41 @@ class Progress:
             for column in self._chunk.due_joins(row)
         ]
 
+    def leave_open(
+        self, content: Content, call: Call, *, reason: str | None = None, status: int | None = None
+    ) -> list[Block]:
+        """Give up what a batch was to carry out: failed where it may have been done, else not sent."""
+        blocks = []
+        everything = [(Operation.UPSERT, place, NO_LIST) for place in content.upserts]
+        everything += [(Operation.JOIN, place, column) for place, column in content.joins]
+        everything += [(Operation.LEAVE, place, column) for place, column in content.leaves]
+        by_fate: dict[tuple[Operation, int, Outcome], list[int]] = {}
+        for operation, place, column in everything:
+            row = content.rows[place]
+            fate = self.open_fate(operation, row, column)
+            by_fate.setdefault((operation, column, fate), []).append(row)
+        for (operation, column, fate), rows in by_fate.items():
+            blocks.append(
+                self.settle(operation, rows, fate, call, column=column, reason=reason, status=status)
+            )
+        return blocks
+
+    def open_fate(self, operation: Operation, row: int, column: int = NO_LIST) -> Outcome:
+        """Return the outcome of an operation that is given up: what may have been done is never forgotten."""
+        states = self._chunk.states(operation)
+        state = states[row] if column == NO_LIST else states[row, column]
+        return Outcome.FAILED if state == State.IN_DOUBT else Outcome.NOT_SENT
+
+    def is_in_doubt(self, content: Content) -> bool:
+        """Tell whether anything that a batch is to carry out may have been done already."""
+        chunk = self._chunk
+        pairs = ((chunk.join, content.joins), (chunk.leave, content.leaves))
+        return any(chunk.upsert[content.rows[place]] == State.IN_DOUBT for place in content.upserts) or any(
+            states[content.rows[place], column] == State.IN_DOUBT
+            for states, found in pairs
+            for place, column in found
+        )
+
     def doubt(self, operation: Operation, row: int, column: int = NO_LIST) -> None:
         """Note that an operation, still due, may have been done."""
         states = self._chunk.states(operation)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from segment_exports.autopilot.answers import ContactNotFoundError, ListNotFoundError
+from segment_exports.autopilot.answers import ContactNotFoundError, ForbiddenError, ListNotFoundError
+from segment_exports.autopilot.redaction import redact_values
 from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.work import Single, SingleKind
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError, RequestRefusedError
@@ -36,54 +37,72 @@ async def send_single(delivery: ChunkDelivery, single: Single) -> None:
 
 async def _write(delivery: ChunkDelivery, single: Single) -> None:
     """Join, leave or unsubscribe."""
-    operation = Operation.JOIN if single.kind is SingleKind.JOIN else Operation.LEAVE
+    outcome, reason = Outcome.DELIVERED, None
+    status: int | None = 200
     try:
-        outcome, reason, status = await _call(delivery, single)
+        await _request(delivery, single)
+        delivery.stopping.answered()
     except asyncio.CancelledError:
-        if single.call.in_doubt:
-            delivery.progress.doubt(operation, single.row, single.column)
+        _keep_doubt(delivery, single)
         raise
+    except DestinationError as error:
+        single.recording = True
+        _keep_doubt(delivery, single)
+        judged = _judge(delivery, single, error)
+        if judged is None:
+            return
+        outcome, reason, status = judged, _reason(delivery, single, error), error.status
     single.recording = True
-    if outcome is None:
-        return
     block = delivery.progress.settle(
-        operation, [single.row], outcome, single.call, column=single.column, reason=reason, status=status
+        _operation(single),
+        [single.row],
+        outcome,
+        single.call,
+        column=single.column,
+        reason=reason,
+        status=status,
     )
     await delivery.flusher.write([block])
 
 
-async def _call(delivery: ChunkDelivery, single: Single) -> tuple[Outcome | None, str | None, int | None]:
-    """Return (outcome, reason, status) of the call; no outcome where the operation stays due."""
+def _keep_doubt(delivery: ChunkDelivery, single: Single) -> None:
+    """Whatever ended the call: if an attempt at it was never answered, it may have been done."""
+    if single.call.in_doubt:
+        delivery.progress.doubt(_operation(single), single.row, single.column)
+
+
+def _judge(delivery: ChunkDelivery, single: Single, error: DestinationError) -> Outcome | None:
+    """Return what an error means for the operation; None where it stays due."""
     stopping = delivery.stopping
-    try:
-        await _request(delivery, single)
-    except ListNotFoundError as error:
+    if isinstance(error, ListNotFoundError):
         title = delivery.chunk.titles[single.column]
         stopping.stop_for(
             StopKind.LIST, f"list {title!r} ({delivery.list_id(single.column)}) has vanished: {error}"
         )
-        return None, None, None
-    except NotFoundError as error:
-        if not isinstance(error, ContactNotFoundError) and not error.empty_body:
-            stopping.stops(error)  # a page of something else, which knows nothing of the contact
-            return None, None, None
+        return None
+    if isinstance(error, ContactNotFoundError) or (isinstance(error, NotFoundError) and error.empty_body):
         stopping.answered()
         return _not_found(delivery, single, error)
-    except RequestRefusedError as error:
-        if stopping.stops(error):
-            return None, None, None
-        stopping.refused(error)
-        return Outcome.REJECTED, error.detail or str(error), error.status
-    except DestinationError as error:
-        if stopping.stops(error):
-            if single.call.in_doubt:
-                delivery.progress.doubt(_operation(single), single.row, single.column)
-            return None, None, None
+    if stopping.stops(error):  # also a 404 of something else, which knows nothing of the contact
+        return None
+    fate = delivery.progress.open_fate(_operation(single), single.row, single.column)
+    if not isinstance(error, RequestRefusedError):
         stopping.missed(error)
-        outcome = Outcome.FAILED if single.call.in_doubt else Outcome.NOT_SENT
-        return outcome, error.detail or str(error), error.status
-    stopping.answered()
-    return Outcome.DELIVERED, None, 200
+        return fate
+    stopping.refused(error)
+    # A firewall's refusal says nothing of an earlier attempt that was never answered.
+    is_doubtful = isinstance(error, ForbiddenError) and fate is Outcome.FAILED
+    return fate if is_doubtful else Outcome.REJECTED
+
+
+def _reason(delivery: ChunkDelivery, single: Single, error: DestinationError) -> str | None:
+    """Return the destination's words without the contact's values, or else ours."""
+    if isinstance(error, NotFoundError):
+        return CONTACT_GONE
+    payload = delivery.chunk.payload(single.row)
+    if error.detail and payload:
+        return redact_values(error.detail, payload)
+    return str(error)
 
 
 async def _request(delivery: ChunkDelivery, single: Single) -> None:
@@ -99,16 +118,14 @@ async def _request(delivery: ChunkDelivery, single: Single) -> None:
         await client.leave(delivery.list_id(single.column), contact, single.call)
 
 
-def _not_found(
-    delivery: ChunkDelivery, single: Single, error: NotFoundError
-) -> tuple[Outcome | None, str | None, int | None]:
+def _not_found(delivery: ChunkDelivery, single: Single, error: DestinationError) -> Outcome | None:
     if single.kind is not SingleKind.JOIN:
-        return Outcome.DELIVERED, CONTACT_GONE, 404
+        return Outcome.DELIVERED
     if isinstance(error, ContactNotFoundError) and single.row not in delivery.sought:
         delivery.chunk.contact_ids[single.row] = None
         delivery.queue.add_gone(single.row)
-        return None, None, None
-    return Outcome.REJECTED, error.detail or CONTACT_GONE, 404
+        return None
+    return Outcome.REJECTED
 
 
 async def _look_at_previous(delivery: ChunkDelivery, single: Single) -> None:

@@ -167,8 +167,17 @@ async def test_an_answer_that_repeats_key_and_address_is_redacted(odd, odd_clien
 
     with pytest.raises(RequestRefusedError) as refused:
         await odd_client.bulk_upsert([b'{"Email":"a@example.com"}'])
-    assert str(refused.value) == "POST /contacts was answered 400: key *** may not touch <address>"
+    assert refused.value.detail == "key *** may not touch <address>"
+    assert str(refused.value) == "POST /contacts was answered 400"
     assert refused.value.__cause__ is None
+
+
+async def test_an_answer_is_quoted_where_no_person_was_named(odd, odd_client) -> None:
+    odd.answer(f'{{"message":"key {KEY} may not make lists"}}', status=400)
+
+    with pytest.raises(RequestRefusedError) as refused:
+        await odd_client.create_list("News")
+    assert str(refused.value) == "POST /list was answered 400: key *** may not make lists"
 
 
 @pytest.mark.parametrize("key", ["", "   ", "with space", "new\nline", "schlüssel", "tab\tbed"])

@@ -1,0 +1,100 @@
+"""A request that may have been done: whatever is answered afterwards, that is not forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.faults.lake_folder import Profile
+
+from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
+from segment_exports.autopilot.transport import Transport
+
+if TYPE_CHECKING:
+    from tests.faults.scenario import Scenario
+
+ANCHOR = [Profile("anchor", "anchor@example.com")]
+PEOPLE = [Profile(f"c{number}", f"p{number}@example.com", "Nora") for number in range(6)]
+
+
+def refresh(*gold: Profile) -> dict[str, list[Profile]]:
+    return {"Gold": [*ANCHOR, *gold], "Churn": ANCHOR, "Readers": ANCHOR}
+
+
+PATHS = {"bulk": "^/contacts$", "list": "^/list/[^/]+/contact/"}
+"""Where a contact joins a list, by the way of membership."""
+
+
+def begin(scenario: Scenario, way: str) -> None:
+    scenario.begin(membership=way)
+    in_bulk = ListOnUpsert.HONOURED if way == "bulk" else ListOnUpsert.IGNORED
+    scenario.emulator.switch(list_in_bulk=in_bulk)
+    scenario.write_segments(1, refresh())
+    assert not scenario.export.run().red
+    scenario.write_segments(2, refresh(*PEOPLE))
+
+
+def withdraw_all(scenario: Scenario) -> None:
+    """All say No in the refresh after, and must be on no list, however little was known of them."""
+    scenario.emulator.inject()
+    scenario.write_segments(3, refresh(*(replace(one, Subscriber="No") for one in PEOPLE)))
+    assert not scenario.export.run().red
+    assert scenario.emulator.account.members("Gold") == {"anchor@example.com"}
+
+
+@pytest.mark.parametrize("status", [403, 405], ids=["403 from a firewall", "405 from a proxy"])
+@pytest.mark.parametrize("way", PATHS)
+def test_who_was_put_on_a_list_without_an_answer_and_withdraws_is_taken_off(
+    scenario: Scenario, way: str, status: int
+) -> None:
+    begin(scenario, way)
+    where: dict[str, Any] = {"method": "POST", "path": PATHS[way]}
+    unanswered = Fault(kind=FaultKind.RESET, work_done=True, times=1 if way == "bulk" else 4, **where)
+    scenario.emulator.inject(unanswered, Fault(kind=FaultKind.ERROR, status=status, times=None, **where))
+
+    assert scenario.export.run(retries=0).red
+
+    withdraw_all(scenario)
+
+
+def test_nor_is_it_forgotten_when_the_halves_of_a_batch_reach_nobody(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(scenario, "bulk")
+    tries = 5
+    scenario.emulator.inject(Fault(kind=FaultKind.RESET, work_done=True, path="^/contacts$", times=tries))
+    real, sent = Transport._request, []
+
+    async def request(client: Transport, session: Any, request: Any, context: Any) -> Any:
+        sent.extend([request] if request.path == "/contacts" else [])
+        if len(sent) > tries:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return await real(client, session, request, context)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Transport, "_request", request)
+        assert scenario.export.run(retries=0).red
+
+    withdraw_all(scenario)
+
+
+def test_a_second_attempt_that_reaches_nobody_does_not_forget_the_first(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(scenario, "list")
+    scenario.emulator.inject(
+        Fault(kind=FaultKind.RESET, work_done=True, method="POST", path=PATHS["list"], times=None)
+    )
+
+    def cut_the_line() -> None:
+        async def nobody(*_: Any) -> Any:
+            raise ConnectionRefusedError(111, "Connection refused")
+
+        monkeypatch.setattr(Transport, "_request", nobody)
+
+    real = Transport._request
+    assert scenario.export.run(retries=1, between_attempts=cut_the_line).red
+    monkeypatch.setattr(Transport, "_request", real)
+
+    withdraw_all(scenario)
