@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import numpy as np
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -23,7 +24,6 @@ from segment_emulators.tenant import ATTRIBUTES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
     from starlette.requests import Request
     from starlette.responses import Response
@@ -121,6 +121,8 @@ def _members(state: CustomerInsights, request: Request) -> Response:
             raise odata_error(400, "BadRequest", f"Could not find a property named '{column}'.")
     names = {public[column]: column for column in columns}
     rows = tables.members[match[1]]
+    if not state.switches.stable_order:
+        rows = np.random.default_rng(state.pages).permutation(rows)
     size = min(int(query.get("$top", DEFAULT_PAGE)), state.switches.largest_page)
     start = int(query.get("$skiptoken", query.get("$skip", "0")))
     body = _page(state, request, query, rows, start, size)

@@ -46,6 +46,8 @@ class Switches:
     :param numbers: numbers come as JSON numbers; what is none in such a column comes as text.
     :param job_route: which of the two documented job URLs answers, None for neither.
     :param largest_page: most rows the API gives, whatever ``$top`` says.
+    :param stable_order: the API cuts its pages from the same order of rows each time.
+    :param semantic_types: the API tells what attributes mean.
     """
 
     list_shape: ListShape = ListShape.OBJECT
@@ -56,6 +58,7 @@ class Switches:
     job_route: str | None = "workflows/main/jobs"
     next_page: NextPage = NextPage.SKIP
     largest_page: int = 5000
+    stable_order: bool = True
     semantic_types: bool = True
 
 

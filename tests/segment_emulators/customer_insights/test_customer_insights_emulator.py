@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +14,7 @@ from segment_emulators.tenant import Tenant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from segment_emulators.customer_insights.serving import Addresses
 
@@ -182,6 +183,32 @@ def test_pages_have_100_rows_by_default(client: Client) -> None:
 
     assert (len(first), len(second)) == (100, 7)
     assert not {row["CustomerId"] for row in first} & {row["CustomerId"] for row in second}
+
+
+def test_pages_can_be_cut_from_another_order_each_time(client: Client) -> None:
+    client.state.switches.stable_order = False
+    everyone = {"$filter": "IsMemberOfSegment('ChurnProne')", "$top": "5000"}
+    once, again = (
+        [row["CustomerId"] for row in client.api("data/Customer", **everyone).json()["value"]]
+        for _ in range(2)
+    )
+
+    assert once != again
+    assert sorted(once) == sorted(again)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_attributes_mean_can_be_left_out(client: Client, told: bool) -> None:
+    client.state.switches.semantic_types = told
+    attributes = client.api("manage/entities/Customer").json()["attributes"]
+
+    assert any(one["semanticType"] for one in attributes) is told
+
+
+def test_every_switch_is_turned_by_a_test_of_the_sources(repository: Path) -> None:
+    text = "".join(file.read_text() for file in (repository / "tests/segment_exports/sources").glob("*.py"))
+
+    assert [one.name for one in fields(Switches) if f"switches.{one.name} = " not in text] == []
 
 
 def test_both_credentials_are_needed(client: Client) -> None:

@@ -73,6 +73,14 @@ def test_segments_are_announced_with_state_size_and_time(insights: Insights) -> 
     assert [one.name for one in emails] == ["EMail"]
 
 
+def test_where_meanings_are_not_told_attributes_have_none(insights: Insights) -> None:
+    insights.state.switches.semantic_types = False
+
+    (found, *_) = insights.api().segments()
+
+    assert {one.semantic_type for one in found.attributes} == {None}
+
+
 @pytest.mark.parametrize("route", ["workflows/main/jobs", "manage/workflows/main/jobs"])
 def test_both_documented_job_urls_are_tried(insights: Insights, route: str) -> None:
     insights.state.switches.job_route = route
@@ -157,6 +165,26 @@ def test_a_page_that_comes_again_ends_the_reading(insights: Insights, next_page:
 
     with pytest.raises(SourceError, match="a page of data/Customer a second time"):
         read(insights.api())
+
+
+@pytest.mark.parametrize("next_page", list(NextPage))
+def test_pages_of_an_order_that_changes_leave_members_out_which_is_told(
+    insights: Insights, next_page: NextPage
+) -> None:
+    insights.state.switches.stable_order = False
+    insights.state.switches.next_page = next_page
+    members = len(expected(insights))
+
+    with pytest.raises(
+        SourceError, match=rf"was announced with {members} members, but \d+ different ones came"
+    ):
+        read(insights.api(page_size=100))
+
+
+def test_the_order_makes_no_difference_where_a_page_holds_the_whole_segment(insights: Insights) -> None:
+    insights.state.switches.stable_order = False
+
+    assert read(insights.api(page_size=5000)).equals(expected(insights))
 
 
 def test_a_segment_that_is_evaluated_again_while_paging_voids_what_was_read(insights: Insights) -> None:

@@ -113,10 +113,11 @@ def test_the_snapshots_have_the_same_time_whichever_way(insights: Insights, tmp_
     assert {tuple(source.snapshots("ChurnProne")) for source in sources} == {(insights.state.marked_at,)}
 
 
-@pytest.mark.parametrize("way", ["dataverse", "api"])
+@pytest.mark.parametrize(("way", "semantic_types"), [("dataverse", True), ("api", True), ("api", False)])
 def test_a_first_definition_can_be_written_from_either_service(
-    insights: Insights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    insights: Insights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, semantic_types: bool
 ) -> None:
+    insights.state.switches.semantic_types = semantic_types
     monkeypatch.setenv("SEGMENT_EXPORTS_DEFINITIONS", str(tmp_path))
     source = getattr(insights, way)()
 
