@@ -76,13 +76,24 @@ def test_no_secret_stands_in_the_file(compose: dict[str, Any], text: str) -> Non
     needed = set()
     for service in compose["services"].values():
         for name, value in service.get("environment", {}).items():
-            if secret.search(name) and not name.endswith("_FILE"):
+            if secret.search(name) and not name.endswith("_FILE") and value is not None:
                 assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\}", str(value)), f"{name} has a value"
                 needed.add(name)
     assert (
         "${POSTGRES_PASSWORD:?" in compose["x-airflow"]["environment"]["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     )
     assert {"POSTGRES_PASSWORD", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET"} <= needed
+
+
+def test_connections_to_the_sources_are_passed_on_where_they_are_set(
+    compose: dict[str, Any], text: str
+) -> None:
+    for name in ("AIRFLOW_CONN_DATAVERSE_DEFAULT", "AIRFLOW_CONN_CUSTOMER_INSIGHTS_DEFAULT"):
+        assert f"{name}," in text or f", {name}\n" in text, "named at the top"
+        for service in AIRFLOW:
+            environment = compose["services"][service]["environment"]
+            # Null passes the variable on; an empty text would be a connection that can't be read.
+            assert environment.get(name, "") is None
 
 
 def test_all_processes_share_one_execution_api_and_one_secret(compose: dict[str, Any]) -> None:
