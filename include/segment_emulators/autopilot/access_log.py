@@ -66,10 +66,11 @@ class AccessLog:
         self._entries.append(entry)
         return entry
 
-    def finish(self, entry: Arrival, finished: float) -> None:
-        """Count an entry that was answered (or whose connection was reset)."""
+    def finish(self, entry: Arrival, finished: float, *, counts: bool = True) -> None:
+        """Complete an entry that was answered (or whose connection was reset), and count it in the totals."""
         entry.finished = finished
-        self.totals[entry.endpoint or entry.method, entry.status] += 1
+        if counts:
+            self.totals[entry.endpoint or entry.method, entry.status] += 1
 
     @property
     def under_way(self) -> int:

@@ -56,8 +56,7 @@ class Gate:
                 request = routing.Request(emulator.account, entry, raw_path, body, resets)
                 await self._answer(entry, request, scope, receive, send)
         finally:
-            if resets == emulator.resets:
-                emulator.log.finish(entry, time.monotonic())
+            emulator.log.finish(entry, time.monotonic(), counts=resets == emulator.resets)
 
     async def _answer(
         self, entry: Arrival, request: routing.Request, scope: Scope, receive: Receive, send: Send
