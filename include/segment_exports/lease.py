@@ -41,7 +41,7 @@ def current_lease(export: Store) -> Lease | None:
 def holder(export: Store) -> Lease | None:
     """Return the lease that is held at the moment, by a living run or a dead one."""
     newest = current_lease(export)
-    return None if newest is None or _is_released(export, newest) else newest
+    return None if newest is None or is_released(export, newest) else newest
 
 
 def leases(export: Store, *, above: int = 0) -> list[Lease]:
@@ -64,7 +64,7 @@ def acquire(export: Store, run_id: str, *, is_alive: Callable[[str], bool], abov
     """
     while True:
         newest = current_lease(export)
-        if newest is not None and not _is_released(export, newest):
+        if newest is not None and not is_released(export, newest):
             if newest.run_id == run_id:
                 return newest
             if is_alive(newest.run_id):
@@ -105,6 +105,11 @@ def confirm(export: Store, lease: Lease) -> None:
         )
 
 
+def is_released(export: Store, lease: Lease) -> bool:
+    """Tell whether a lease was given back: its run was settled, and no upload of it was cleared since."""
+    return export.exists(_released(lease.fence))
+
+
 def reason_to_stop(export: Store, lease: Lease) -> str | None:
     """Return why an upload that is under way must stop now: a newer run has planned since."""
     try:
@@ -140,10 +145,6 @@ def _read(export: Store, fence: int) -> Lease:
 
 def _fences(export: Store) -> list[int]:
     return [int(name.removesuffix(".json")) for name in export.names(_FOLDER) if name.endswith(".json")]
-
-
-def _is_released(export: Store, lease: Lease) -> bool:
-    return export.exists(_released(lease.fence))
 
 
 def _forget_old(export: Store) -> None:

@@ -8,21 +8,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.errors import LedgerError
+from segment_exports.errors import LedgerError, NotFoundError
 from segment_exports.ledger import LedgerFolder
 from segment_exports.memberships import to_lists, to_matrix
 from segment_exports.schemas import LEDGER
 from segment_exports.sorted_tables import ROWS_PER_RANGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
+
+    import pyarrow.parquet as pq
 
     from segment_exports.lease import Lease
     from segment_exports.ledger import Ledger
     from segment_exports.staging import Store
 
 _SAMPLE = 5
+_SECOND_SAMPLE = 50
 
 
 class DestinationReader(Protocol):
@@ -36,12 +39,15 @@ class DestinationReader(Protocol):
 
 
 def require_contacts_exist(ledger: Ledger, reader: DestinationReader) -> None:
-    """Read a handful of the ledger's contacts.
+    """Read a handful of the ledger's contacts, and if none is there, some more: staff may have tidied up.
 
     :raises LedgerError: none is there: another account, or one that was emptied.
     """
-    ids = _sample_ids(ledger)
-    if ids and reader.count_existing(ids) == 0:
+    ids = _sample_ids(ledger, _SAMPLE)
+    if not ids or reader.count_existing(ids):
+        return
+    ids = _sample_ids(ledger, _SECOND_SAMPLE)
+    if reader.count_existing(ids) == 0:
         raise LedgerError(
             f"none of {len(ids)} contacts that this export delivered exists at the destination any more. "
             f"Is the key of another account on the connection? Nothing was sent. If the account was emptied, "
@@ -49,24 +55,26 @@ def require_contacts_exist(ledger: Ledger, reader: DestinationReader) -> None:
         )
 
 
-def _sample_ids(ledger: Ledger) -> list[str]:
-    """Return a few contact ids from all over the ledger, always the same of the same ledger."""
+def _sample_ids(ledger: Ledger, size: int) -> list[str]:
+    """Return a few contact ids from all over the ledger, always the same of the same ledger.
+
+    Only of those who stand on our lists: who left them may be deleted, and nobody minds.
+    """
     with ledger.opened() as file:
         if file is None or file.metadata.num_rows == 0:
             return []
-        groups = np.unique(np.linspace(0, file.metadata.num_row_groups - 1, _SAMPLE).astype(int))
-        known = pa.concat_arrays(
-            [
-                file.read_row_group(int(group), columns=["contact_id"])["contact_id"]
-                .combine_chunks()
-                .drop_null()
-                for group in groups
-            ]
-        )
+        groups = np.unique(np.linspace(0, file.metadata.num_row_groups - 1, size).astype(int))
+        known = pa.concat_arrays([_member_ids(file, int(group)) for group in groups])
     if not len(known):
         return []
-    chosen = np.unique(np.linspace(0, len(known) - 1, _SAMPLE).astype(int))
+    chosen = np.unique(np.linspace(0, len(known) - 1, size).astype(int))
     return [str(one) for one in known.take(pa.array(chosen)).to_pylist()]
+
+
+def _member_ids(file: pq.ParquetFile, group: int) -> pa.StringArray:
+    rows = file.read_row_group(group, columns=["contact_id", "member_of"])
+    is_member = pc.greater(pc.list_value_length(rows["member_of"]), 0)
+    return rows.filter(is_member)["contact_id"].combine_chunks().drop_null()
 
 
 def reconcile(
@@ -76,6 +84,8 @@ def reconcile(
     reader: DestinationReader,
     list_ids: Mapping[str, str],
     now: datetime,
+    *,
+    former: Collection[str] = (),
 ) -> dict[str, int]:
     """Write a ledger whose memberships are those that the destination shows; return corrections by list.
 
@@ -85,11 +95,12 @@ def reconcile(
     Memberships that are kept as fields stand on no list, so there is nothing to compare.
 
     :param list_ids: ids of the lists by title.
+    :param former: titles that the definition names no more; where such a list is gone, nobody is on it.
     """
     if ledger.info is None or ledger.info.membership != "list":
         return {}
     members = {
-        title: pa.array([one for page in reader.member_ids(list_id) for one in page], pa.string())
+        title: _members(reader, list_id, may_be_gone=title in former)
         for title, list_id in list_ids.items()
         if title in ledger.titles and list_id
     }
@@ -105,6 +116,15 @@ def reconcile(
         for batch in file.iter_batches(ROWS_PER_RANGE, use_threads=False):
             writer.write(_corrected(pa.Table.from_batches([batch]).cast(LEDGER), titles, members, corrected))
     return corrected
+
+
+def _members(reader: DestinationReader, list_id: str, *, may_be_gone: bool) -> pa.StringArray:
+    try:
+        return pa.array([one for page in reader.member_ids(list_id) for one in page], pa.string())
+    except NotFoundError:
+        if not may_be_gone:
+            raise
+        return pa.array([], pa.string())
 
 
 def _corrected(

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from segment_exports.errors import SegmentExportError, StagingError
-from segment_exports.lease import holder
+from segment_exports.lease import Lease, holder, is_released
 from segment_exports.ledger import LedgerFolder, newest_ledgers
 from segment_exports.plan import Plan
 from segment_exports.settling import has_receipts
@@ -123,7 +123,10 @@ def _is_settled(files: RunFiles) -> bool:
     except ValueError:
         return False
     ledger = LedgerFolder(files.export, plan.export, plan.account).latest()
-    return plan.fence is None or ledger.sequence >= plan.fence
+    if plan.fence is None or ledger.sequence > plan.fence:
+        return True
+    lease = Lease(plan.fence, plan.run_id)
+    return ledger.sequence == plan.fence and is_released(files.export, lease)
 
 
 def _runs_with_needed_addresses(export: Store) -> set[str]:

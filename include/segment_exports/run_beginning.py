@@ -58,7 +58,9 @@ def plan_run(
     if not request.options.full_resync:
         require_contacts_exist(ledger, reader)
     if request.options.reconcile:
-        reconcile(export, ledger, lease, reader, _known_ids(request, ledger, list_ids), request.now)
+        ids = _known_ids(request, ledger, list_ids)
+        former = set(ids) - {target.title for target in request.definition.lists}
+        reconcile(export, ledger, lease, reader, ids, request.now, former=former)
         lease = leasing.renew(export, lease)
     return plan_changes(replace(request, lease=lease))
 
@@ -68,12 +70,14 @@ def _settle_earlier(request: PlanRequest, lease: Lease, list_ids: Mapping[str, s
 
     A ledger that is lost is not made anew from receipts that are still there: it would pass for whole.
 
-    :param above: sequence of the newest ledger: who planned before it was settled before it was written.
+    :param above: sequence of the newest ledger: who planned before it was settled before it was written,
+        and so was its own run, unless an upload of it was cleared since.
     """
     export = request.files.export
-    for held in leasing.leases(export, above=above):
+    for held in leasing.leases(export, above=above - 1):
         files = RunFiles(export, held.run_id)
-        if held.fence > lease.fence or not has_receipts(files.store):
+        is_settled = held.fence == above and leasing.is_released(export, held)
+        if is_settled or held.fence > lease.fence or not has_receipts(files.store):
             continue
         plan = Plan.model_validate(files.store.read_json(RunFiles.PLAN))
         is_lost = LedgerFolder(export, plan.export, plan.account).is_lost()

@@ -35,17 +35,22 @@ class ListProblemError(DestinationError):
     """A list is missing, double or not ours; the text says what to do."""
 
 
+class ListVanishedError(ListProblemError):
+    """A list that we know by its id is not in the account any more."""
+
+
 class ListState(StrEnum):
     """How a list is known."""
 
     OURS = "ours"
     ADOPTED = "adopted"
     TO_CREATE = "to_create"
+    GONE = "gone"
 
 
 @dataclass(frozen=True)
 class ListStatus:
-    """Where a list stands; ``list_id`` is None for one that is still to be made."""
+    """Where a list stands; ``list_id`` is None for one that is still to be made, or gone."""
 
     title: str
     list_id: str | None
@@ -98,13 +103,18 @@ class ListRegistry:
 
 
 async def check_lists(
-    client: AutopilotClient, targets: Iterable[ListTarget], registry: ListRegistry
+    client: AutopilotClient,
+    targets: Iterable[ListTarget],
+    registry: ListRegistry,
+    *,
+    former: Collection[str] = (),
 ) -> tuple[ListStatus, ...]:
     """Find out how the lists are known, without making any (one request).
 
+    :param former: titles that the definition names no more: these may have vanished.
     :raises ListProblemError: naming every list that has vanished, is double, or is not ours.
     """
-    return _judge(await client.lists(), targets, registry)
+    return _judge(await client.lists(), targets, registry, former)
 
 
 async def ensure_lists(
@@ -113,34 +123,42 @@ async def ensure_lists(
     registry: ListRegistry,
     *,
     make: Collection[str] | None = None,
+    former: Collection[str] = (),
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> dict[str, str]:
     """Return the id of each list by title; make those that are not there yet.
 
     :param make: titles that may be made (None: all); another that is not there has no id in the answer.
+    :param former: as in :func:`check_lists`; one that vanished has no id in the answer.
     :raises ListProblemError: as :func:`check_lists`, before anything is made.
     :raises OutcomeUnknownError: a list could not be made, or its fate stays unknown.
     """
     maker = _ListMaker(client, registry, now, sleep)
     ids = {}
-    for one in await check_lists(client, targets, registry):
+    for one in await check_lists(client, targets, registry, former=former):
         if one.list_id is not None:
             ids[one.title] = one.list_id
-        elif make is None or one.title in make:
+        elif one.state is ListState.TO_CREATE and (make is None or one.title in make):
             ids[one.title] = await maker.make(one.title)
     return ids
 
 
 def _judge(
-    there: Sequence[ContactList], targets: Iterable[ListTarget], registry: ListRegistry
+    there: Sequence[ContactList],
+    targets: Iterable[ListTarget],
+    registry: ListRegistry,
+    former: Collection[str],
 ) -> tuple[ListStatus, ...]:
     statuses, problems = [], []
     for target in targets:
         try:
             statuses.append(_status(there, target, registry))
         except ListProblemError as problem:
-            problems.append(str(problem))
+            if target.title in former and isinstance(problem, ListVanishedError):
+                statuses.append(ListStatus(target.title, None, ListState.GONE))
+            else:
+                problems.append(str(problem))
     if problems:
         raise ListProblemError("; ".join(problems))
     return tuple(statuses)
@@ -151,14 +169,14 @@ def _status(there: Sequence[ContactList], target: ListTarget, registry: ListRegi
     title = target.title
     if target.list_id is not None:
         if target.list_id not in ids:
-            raise ListProblemError(
+            raise ListVanishedError(
                 f"list {title!r}: the account has no list with the list_id {target.list_id} of the definition"
             )
         return ListStatus(title, target.list_id, ListState.ADOPTED)
     known = registry.find(title)
     if known is not None and known.list_id is not None:
         if known.list_id not in ids:
-            raise ListProblemError(
+            raise ListVanishedError(
                 f"list {title!r}, made by us as {known.list_id}, has vanished from the account. Its members "
                 f"went with it: name another list in the definition, or adopt one with list_id and run a "
                 f"full resync"

@@ -42,6 +42,7 @@ class ChunkJob:
         planned; the delivery refuses a chunk file with another content.
     :param account: folder of what is known of the account (``<staging>/_accounts/<connection>``).
     :param lists: every list that the chunk's keys may name. A key without a target here is an error.
+    :param former_lists: titles of those that the definition names no more; they may be gone.
     :param membership: ``auto``, ``bulk``, ``list`` or ``field`` (design 6).
     :param requests_in_flight: requests sent and not yet written down as receipts, at most.
     :param deadline: when to stop, UTC; what is not sent by then stays unsent.
@@ -54,6 +55,7 @@ class ChunkJob:
     fingerprint: str
     account: Store
     lists: tuple[ListTarget, ...] = ()
+    former_lists: frozenset[str] = frozenset()
     membership: str = "auto"
     requests_in_flight: int = 8
     deadline: datetime | None = None

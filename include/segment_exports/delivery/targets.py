@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_exports.autopilot.lists import ListProblemError, ListRegistry, ensure_lists
+from segment_exports.autopilot.transport import Call
 from segment_exports.delivery.chunk import is_due
 from segment_exports.errors import StagingError
+from segment_exports.outcomes import Operation, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from segment_exports.delivery.chunk import Chunk
     from segment_exports.delivery.chunk_delivery import ChunkDelivery
     from segment_exports.delivery.job import ChunkJob
+
+LIST_GONE = "the list is not there any more"
 
 
 def require_targets(job: ChunkJob, chunk: Chunk) -> None:
@@ -36,7 +40,7 @@ async def find_list_ids(delivery: ChunkDelivery, now: Callable[[], datetime]) ->
     """Return the ids of the chunk's lists by title; those to be joined are made if need be.
 
     Memberships that would only be sent again for contacts made anew are left out where their list is
-    not there any more.
+    not there any more. Where a list is gone that the definition names no more, everybody has left it.
 
     :raises ListProblemError: a list has vanished, is double, or is not ours.
     """
@@ -50,17 +54,37 @@ async def find_list_ids(delivery: ChunkDelivery, now: Callable[[], datetime]) ->
         [targets[title] for title in titles],
         ListRegistry(job.account),
         make=[titles[column] for column in _columns(chunk.is_planned_join)],
+        former=job.former_lists,
         now=now,
         sleep=delivery.sleep,
     )
     chunk.forget_lists([column for column, title in enumerate(titles) if title not in ids])
-    left = [titles[column] for column in _columns(is_due(chunk.leave[:, : chunk.unsubscribe]))]
-    vanished = [title for title in left if title not in ids]
+    left = _columns(is_due(chunk.leave[:, : chunk.unsubscribe]))
+    gone = [column for column in left if titles[column] not in ids]
+    vanished = [titles[column] for column in gone if titles[column] not in job.former_lists]
     if vanished:
         raise ListProblemError(
             f"contacts are to leave lists that the account does not have: {', '.join(vanished)}"
         )
+    await _settle_leaves(delivery, gone)
     return ids
+
+
+async def _settle_leaves(delivery: ChunkDelivery, columns: list[int]) -> None:
+    """Write down that nobody is on some lists any more."""
+    blocks = [
+        delivery.progress.settle(
+            Operation.LEAVE,
+            np.flatnonzero(is_due(delivery.chunk.leave[:, column])).tolist(),
+            Outcome.DELIVERED,
+            Call(),
+            column=column,
+            reason=LIST_GONE,
+        )
+        for column in columns
+    ]
+    if blocks:
+        await delivery.flusher.write(blocks)
 
 
 def _columns(states: npt.NDArray[np.bool_]) -> list[int]:

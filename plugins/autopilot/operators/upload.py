@@ -77,6 +77,8 @@ class AutopilotUploadOperator(ExportOperator):
             fingerprint=self.chunk["fingerprint"],
             account=account_folder(plan.account),
             lists=self._lists(plan),
+            former_lists=frozenset(one.title for one in plan.lists)
+            - frozenset(target.title for target in definition.lists),
             membership=plan.membership,
             requests_in_flight=definition.destination.requests_in_flight,
             deadline=datetime.now(UTC) + LONGEST_UPLOAD,
