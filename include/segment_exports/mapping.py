@@ -167,7 +167,7 @@ class _Counts:
 
     def add_shard(self, shard: MergedShard) -> None:
         self.withheld += shard.withheld_rows
-        self.withheld_addresses.update(shard.withheld.column("reason").to_pylist())
+        self.withheld_addresses.update(shard.withheld_addresses)
         self.merged_same_customer += shard.merged_same_customer
         self.merged_same_address += shard.merged_same_address
         self.contacts += len(shard.contacts)

@@ -8,6 +8,7 @@ the lowest payload.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from segment_exports.definition import FieldType
 from segment_exports.field_values import convert, date_milliseconds
 from segment_exports.keyed_hash import HASH_TYPE
 from segment_exports.permission import Withholding
-from segment_exports.previous_ids import hash_previous_ids
+from segment_exports.previous_ids import split_previous_ids
 from segment_exports.schemas import CONTACTS, WITHHELD
 from segment_exports.sorted_tables import key_array
 
@@ -61,12 +62,14 @@ _REASONS = pa.array([None, *(reason.value for reason in Withholding)], pa.string
 class MergedShard:
     """Contacts and withheld addresses of one shard, sorted by hash, and what became of its rows.
 
-    ``withheld_rows`` counts valid rows of withheld addresses, ``in_segment`` the contacts per segment.
+    ``withheld_rows`` counts valid rows of withheld addresses, ``withheld_addresses`` those by reason,
+    ``in_segment`` the contacts per segment.
     """
 
     contacts: pa.Table
     withheld: pa.Table
     withheld_rows: int
+    withheld_addresses: Counter[str]
     merged_same_customer: int
     merged_same_address: int
     in_segment: npt.NDArray[np.int64]
@@ -87,11 +90,12 @@ def merge_shard(rows: pa.Table, segments: Sequence[str], hasher: KeyedHasher) ->
     order = np.asarray(pc.sort_indices(rows, sort_keys=_PRECEDENCE))
     addresses = _Addresses.of(rows, order)
     kept = addresses.verdicts == 0
-    winners = order[addresses.firsts]
     of_contacts = kept[addresses.numbers]
     memberships = _memberships(rows, order, addresses, of_contacts, segments)
-    contacts = _contacts(rows.take(pa.array(winners[kept])), memberships.lists, hasher)
-    withheld = _withheld(rows.take(pa.array(winners[~kept])), addresses.verdicts[~kept], hasher)
+    people = _People.of(rows, order, addresses)
+    winners = rows.take(pa.array(order[addresses.firsts[kept]]))
+    contacts = _contacts(winners, people.others(kept, hasher), memberships.lists, hasher)
+    withheld = people.of_withheld(~kept, hasher)
     valid = np.asarray(rows.column("payload").is_valid())[order]
     merged = int(of_contacts.sum()) - len(contacts)
     same_address = _customers(rows, order, addresses, of_contacts) - len(contacts)
@@ -99,6 +103,7 @@ def merge_shard(rows: pa.Table, segments: Sequence[str], hasher: KeyedHasher) ->
         contacts=contacts,
         withheld=withheld,
         withheld_rows=int((valid & ~of_contacts).sum()),
+        withheld_addresses=Counter(_REASONS.take(pa.array(addresses.verdicts[~kept])).to_pylist()),
         merged_same_customer=merged - same_address,
         merged_same_address=same_address,
         in_segment=memberships.in_segment,
@@ -162,28 +167,74 @@ def _customers(
     return len(np.unique(addresses.numbers[of_contacts] * (2 * len(codes) + 1) + codes))
 
 
-def _contacts(winners: pa.Table, segments: pa.ListArray, hasher: KeyedHasher) -> pa.Table:
+@dataclass(frozen=True)
+class _People:
+    """Who has each address: the winning row, and those that name another customer or other previous ids.
+
+    ``numbers`` are the places of their addresses, ascending.
+    """
+
+    rows: pa.Table
+    numbers: npt.NDArray[np.int64]
+    verdicts: npt.NDArray[np.int8]
+
+    @classmethod
+    def of(cls, rows: pa.Table, order: npt.NDArray[np.uint64], addresses: _Addresses) -> _People:
+        """Take the rows that say something new of who has an address: hardly more than the winners."""
+        taken = np.zeros(len(order), np.bool_)
+        taken[addresses.firsts] = True
+        winner = addresses.firsts[addresses.numbers]
+        for name in ("customer_id", "previous_ids"):
+            values = rows.column(name).take(pa.array(order)).combine_chunks()
+            codes = np.asarray(values.dictionary_encode().indices.fill_null(-1))
+            taken |= codes != codes[winner]
+        return cls(rows.take(pa.array(order[taken])), addresses.numbers[taken], addresses.verdicts)
+
+    def others(self, kept: npt.NDArray[np.bool_], hasher: KeyedHasher) -> pa.ListArray:
+        """Return for each kept address the hashes of all ids of its people but the winner's own."""
+        place = np.cumsum(kept) - 1
+        is_here = kept[self.numbers]
+        rows, at = self.rows.filter(pa.array(is_here)), place[self.numbers[is_here]]
+        previous = split_previous_ids(rows.column("previous_ids").combine_chunks())
+        customers = rows.column("customer_id").combine_chunks()
+        winner = customers.take(pa.array(np.searchsorted(at, at)))
+        is_other = np.asarray(pc.fill_null(pc.not_equal(customers, winner), winner.is_null()))
+        is_other &= np.asarray(customers.is_valid())
+        others = customers.filter(pa.array(is_other))
+        owners = np.concatenate([at[previous.rows], at[is_other]])
+        order = np.argsort(owners, kind="stable")
+        hashes = hasher.column(pa.concat_arrays([previous.ids, others])).take(pa.array(order))
+        offsets = np.zeros(int(kept.sum()) + 1, dtype=np.int32)
+        np.cumsum(np.bincount(owners, minlength=len(offsets) - 1), out=offsets[1:])
+        return pa.ListArray.from_arrays(offsets, hashes, type=pa.list_(HASH_TYPE))
+
+    def of_withheld(self, withheld: npt.NDArray[np.bool_], hasher: KeyedHasher) -> pa.Table:
+        """Return the people at withheld addresses (schema WITHHELD)."""
+        is_here = withheld[self.numbers]
+        rows = self.rows.filter(pa.array(is_here))
+        return pa.table(
+            [
+                rows.column("email_hash"),
+                hasher.column(rows.column("customer_id")),
+                _REASONS.take(pa.array(self.verdicts[self.numbers[is_here]])),
+            ],
+            schema=WITHHELD,
+        )
+
+
+def _contacts(
+    winners: pa.Table, others: pa.ListArray, segments: pa.ListArray, hasher: KeyedHasher
+) -> pa.Table:
     return pa.table(
         [
             winners.column("email_hash"),
             winners.column("email"),
             winners.column("customer_id"),
             hasher.column(winners.column("customer_id")),
-            hash_previous_ids(winners.column("previous_ids").combine_chunks(), hasher),
+            others,
             segments,
             winners.column("payload"),
             hasher.column(winners.column("payload")),
         ],
         schema=CONTACTS,
-    )
-
-
-def _withheld(firsts: pa.Table, verdicts: npt.NDArray[np.int8], hasher: KeyedHasher) -> pa.Table:
-    return pa.table(
-        [
-            firsts.column("email_hash"),
-            hasher.column(firsts.column("customer_id")),
-            _REASONS.take(pa.array(verdicts)),
-        ],
-        schema=WITHHELD,
     )

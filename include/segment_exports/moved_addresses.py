@@ -91,17 +91,23 @@ NOBODY_MOVED = MovedAddresses(_NO_ROWS, _NO_ROWS, _NO_ROWS, _NO_ROWS, _NO_IDS, _
 
 
 def find_moved(
-    ledger: pq.ParquetFile | None, contacts: pq.ParquetFile, withheld: pq.ParquetFile, *, erased: Prefixes
+    ledger: pq.ParquetFile | None,
+    contacts: pq.ParquetFile,
+    withheld: pq.ParquetFile,
+    *,
+    erased: Prefixes,
+    withdrawn: Prefixes,
 ) -> MovedAddresses:
     """Compare customers of the run with those of the ledger; reads two or three columns of each.
 
     :param erased: prefixes of the keyed hashes of addresses and customers of erased people.
+    :param withdrawn: prefixes of customers who give no permission and have no valid address any more.
     """
     if ledger is None or ledger.metadata.num_rows == 0:
         return NOBODY_MOVED
     index = _CustomerIndex(ledger)
     present, pairs, rows = _pairs_with_other_addresses(index, contacts)
-    refused = _rows_of_withheld(index, withheld)
+    refused = _rows_of_withheld(index, withheld, withdrawn)
     gone = ~np.isin(index.emails[rows], present)
     left_behind = _left_behind(ledger, index, pairs[gone], rows[gone])
     movable = gone & index.identified[rows] & ~np.isin(rows, np.concatenate([left_behind, refused]))
@@ -140,9 +146,9 @@ def _pairs_with_other_addresses(
     return np.sort(np.concatenate(emails)), pairs[other], rows[other]
 
 
-def _rows_of_withheld(index: _CustomerIndex, withheld: pq.ParquetFile) -> Ordinals:
-    """Return the ledger rows whose address or customer is withheld now."""
-    emails, found = [np.empty(0, np.uint64)], [_NO_ROWS]
+def _rows_of_withheld(index: _CustomerIndex, withheld: pq.ParquetFile, customers: Prefixes) -> Ordinals:
+    """Return the ledger rows whose address or customer is withheld now, and those of some customers more."""
+    emails, found = [np.empty(0, np.uint64)], [index.rows_of(customers, customers)[1]]
     for batch in _batches(withheld, ["email_hash", "customer_hash"]):
         emails.append(prefixes(batch["email_hash"]))
         found.append(index.rows_of(emails[-1], prefixes(batch["customer_hash"]), _valid(batch))[1])

@@ -78,7 +78,8 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
         )
         moved = NOBODY_MOVED
         if ledger is not None:
-            moved = find_moved(ledger, contacts, withheld, erased=prefixes(basis.erased))
+            withdrawn = _customers_with_invalid_profiles(basis, withdrawn=True)
+            moved = find_moved(ledger, contacts, withheld, erased=prefixes(basis.erased), withdrawn=withdrawn)
         writer = stack.enter_context(store.parquet_writer(RunFiles.CHANGES, CHUNK, compression="zstd"))
         for tables in _ranges(basis, stack, contacts, withheld, ledger):
             changes = compare_range(tables, basis.rules, moved, tally, room)
@@ -106,7 +107,7 @@ def _ranges(
     withheld_rows = SortedReader.of_file(withheld, WITHHELD)
     ledger_rows = SortedReader.of_file(ledger, LEDGER)
     elsewhere = CountedAddresses(basis.others, stack)
-    exempt = _customers_with_invalid_profiles(basis)
+    exempt = _customers_with_invalid_profiles(basis, withdrawn=False)
     first = 0
     for bound in hash_ranges(max(contacts.metadata.num_rows, ledger.metadata.num_rows if ledger else 0)):
         held, present = ledger_rows.below(bound), contact_rows.below(bound)
@@ -143,10 +144,12 @@ def _require_nobody_erased(basis: PlanBasis, contacts: pa.Table) -> None:
         )
 
 
-def _customers_with_invalid_profiles(basis: PlanBasis) -> npt.NDArray[np.uint64]:
+def _customers_with_invalid_profiles(basis: PlanBasis, *, withdrawn: bool) -> npt.NDArray[np.uint64]:
+    """Return the customers whose profile is invalid, and who give no permission, or give it."""
     with basis.request.files.store.parquet_file(RunFiles.INVALID) as file:
         ids = [
-            prefixes(basis.request.hasher.column(batch["customer_id"].drop_null()))
-            for batch in file.iter_batches(columns=["customer_id"], use_threads=False)
+            prefixes(basis.request.hasher.column(batch["customer_id"].filter(chosen).drop_null()))
+            for batch in file.iter_batches(columns=["customer_id", "withdrawn"], use_threads=False)
+            if pc.any(chosen := pc.equal(batch["withdrawn"], withdrawn)).as_py()
         ]
     return np.unique(np.concatenate(ids)) if ids else np.empty(0, np.uint64)

@@ -9,12 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.keyed_hash import HASH_TYPE
-
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from segment_exports.keyed_hash import KeyedHasher
 
 _SEPARATOR = ";"
 
@@ -34,11 +30,3 @@ def split_previous_ids(values: pa.StringArray) -> PreviousIds:
     ids = pc.utf8_trim_whitespace(pc.list_flatten(lists))
     kept = pc.not_equal(ids, "")
     return PreviousIds(ids.filter(kept), given[np.asarray(pc.list_parent_indices(lists).filter(kept))])
-
-
-def hash_previous_ids(values: pa.StringArray, hasher: KeyedHasher) -> pa.ListArray:
-    """Return the keyed hashes of each row's previous ids; an empty list where there are none."""
-    previous = split_previous_ids(values)
-    offsets = np.zeros(len(values) + 1, dtype=np.int32)
-    np.cumsum(np.bincount(previous.rows, minlength=len(values)), out=offsets[1:])
-    return pa.ListArray.from_arrays(offsets, hasher.column(previous.ids), type=pa.list_(HASH_TYPE))

@@ -91,7 +91,7 @@ class ProfileMapper:
         texts = columns[self._fields[0].attribute]
         return MappedBatch(
             rows=rows.filter(matters),
-            invalid=_invalid(refused, customers.values, texts, segment, first_row),
+            invalid=_invalid(refused, customers.values, texts, verdicts, segment, first_row),
             empty_values=Counter({target: one.empty for target, one in values.items()}),
             recency_unreadable=self._unreadable(columns, recency),
         )
@@ -150,7 +150,12 @@ def _identifiers(values: pa.StringArray) -> Converted:
 
 
 def _invalid(
-    refused: _Refused, customers: pa.StringArray, emails: pa.StringArray, segment: str, first_row: int
+    refused: _Refused,
+    customers: pa.StringArray,
+    emails: pa.StringArray,
+    verdicts: npt.NDArray[np.int8],
+    segment: str,
+    first_row: int,
 ) -> pa.Table:
     rows = np.flatnonzero(np.asarray(refused.reasons.is_valid()))
     return pa.table(
@@ -161,6 +166,7 @@ def _invalid(
             refused.fields.take(pa.array(rows)),
             refused.reasons.take(pa.array(rows)),
             pa.array(map(mask_email, emails.take(pa.array(rows)).to_pylist()), pa.string()),
+            pa.array(verdicts[rows] > 0),
         ],
         schema=INVALID,
     )

@@ -219,6 +219,12 @@ def _red_reasons(
     unsent = sum(counts.not_sent for counts in operations.values())
     if unsent and state in (RunState.DELIVERED, RunState.NOTHING_CHANGED):
         yield f"{unsent} operations were not sent; the next run, or a cleared upload task, sends them"
+    refused = operations[Operation.LEAVE].rejected
+    if refused:
+        yield (
+            f"{refused} leaves were refused: people who left, moved or withdrew are on lists still. The next "
+            f"run tries again; history/operations tells the reasons"
+        )
     yield from _too_many_rejected(facts, contacts, rejected)
 
 

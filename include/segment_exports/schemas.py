@@ -28,7 +28,8 @@ CONTACTS = pa.schema(
 )
 """``contacts.parquet``: one row per address, sorted by ``email_hash``, row groups of at most 16,384
 rows. ``segments`` keeps the definition's order. ``payload`` is the JSON object that goes to the
-destination, without membership."""
+destination, without membership. ``previous_customer_hashes`` are the customers that merged into the one
+whose row won, and all others who share the address, with theirs."""
 
 INVALID = pa.schema(
     [
@@ -38,9 +39,11 @@ INVALID = pa.schema(
         pa.field("field", pa.string(), nullable=False),
         pa.field("reason", pa.string(), nullable=False),
         pa.field("masked_email", pa.string()),
+        pa.field("withdrawn", pa.bool_(), nullable=False),
     ]
 )
-"""``invalid.parquet``: one row per refused profile; ``row`` counts from 1 within the segment."""
+"""``invalid.parquet``: one row per refused profile; ``row`` counts from 1 within the segment. ``withdrawn``:
+the person gives no permission, whatever else is wrong."""
 
 WITHHELD = pa.schema(
     [
@@ -49,7 +52,8 @@ WITHHELD = pa.schema(
         pa.field("reason", pa.string(), nullable=False),
     ]
 )
-"""``withheld.parquet``: one row per address that permission or an exclusion leaves out, sorted by hash."""
+"""``withheld.parquet``: one row per customer at an address that permission or an exclusion leaves out, sorted
+by ``email_hash``."""
 
 CHUNK = pa.schema(
     [

@@ -166,13 +166,16 @@ class RunningExport:
         result.report = self.settle(run_id)
         return result
 
-    def clear_upload(self, run_id: str, **params: Any) -> RunResult:
-        """Clear the upload tasks of a run and what follows them."""
+    def clear_upload(self, run_id: str, *, settle: bool = True, **params: Any) -> RunResult:
+        """Clear the upload tasks of a run and what follows; ``settle=False`` ends the run before that."""
         result = RunResult(run_id, None)
         self._states[run_id] = {}
         for index, chunk in enumerate(self._chunk(run_id, params)):
             self._upload(run_id, index, chunk, params, result, UPLOAD_RETRIES, None)
-        result.report = self.settle(run_id, **params)
+        if settle:
+            result.report = self.settle(run_id, **params)
+        else:
+            self._states[run_id]["@ended"] = "yes"
         return result
 
     def clear_run(self, run_id: str, **params: Any) -> RunResult:

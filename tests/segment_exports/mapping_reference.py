@@ -140,10 +140,14 @@ TENANTS = st.fixed_dictionaries({name: st.lists(ROWS, max_size=8) for name in SE
 
 @dataclass
 class Expected:
-    """What must come out; ``contacts`` and ``withheld`` by address."""
+    """What must come out; ``contacts``, ``withheld`` and ``customers`` by address.
+
+    ``customers`` are those of the rows that count for the address, be it only by speaking against it.
+    """
 
     contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
     withheld: dict[str, str] = field(default_factory=dict)
+    customers: dict[str, set[str | None]] = field(default_factory=lambda: defaultdict(set))
     invalid: list[tuple[str, int, str | None, str, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -166,7 +170,10 @@ def map_plainly(
             if isinstance(email, str):
                 tombstone = 3 if erased & {email, customer, *previous} else 0
                 verdicts[email] = max(verdicts[email], CONSENTS[row["Consent"]], tombstone)
+                refusal = max(CONSENTS[row["Consent"]], tombstone)
             bad = next(((key, value) for key, value in values.items() if isinstance(value, Refused)), None)
+            if isinstance(email, str) and (refusal or not bad):
+                expected.customers[email].add(customer)
             if bad:
                 expected.invalid.append((segment, number, customer, bad[0], bad[1].reason))
                 continue
@@ -193,6 +200,7 @@ def map_plainly(
         expected.contacts[email] = {
             "segments": [name for name in segments if any(one[1] == name for one in rows)],
             "winners": [one[2:] for one in rows if one[0][:3] == best],
+            "ids": {one for row in rows for one in (row[2], *row[3]) if one is not None},
         }
     expected.counts = counts | {
         "read": sum(len(tenant[name]) for name in segments),

@@ -81,6 +81,12 @@ def test_profiles_become_what_a_plain_reading_says(tenant, sizes, erased):
             DEFINITION, files, HASHER, erased=frozenset(map(HASHER.text, erased)), sizes=sizes
         )
         check_contacts(read(files, files.CONTACTS), expected.contacts)
+        assert people(files, files.WITHHELD) == {
+            (HASHER.text(email), HASHER.text(customer) if customer else None)
+            for email, customers in expected.customers.items()
+            if email in expected.withheld
+            for customer in customers
+        }
         withheld = {row["email_hash"]: row["reason"] for row in read(files, files.WITHHELD)}
         assert withheld == {HASHER.text(email): reason for email, reason in expected.withheld.items()}
         assert list(withheld) == sorted(withheld)
@@ -88,6 +94,10 @@ def test_profiles_become_what_a_plain_reading_says(tenant, sizes, erased):
         assert invalid == expected.invalid
         assert summary.to_json()["profiles"] == expected.counts
         assert files.store.read_json(files.MAP) == summary.to_json()
+
+
+def people(files: RunFiles, name: str) -> set[tuple[bytes, bytes | None]]:
+    return {(row["email_hash"], row["customer_hash"]) for row in read(files, name)}
 
 
 def check_contacts(rows: list[dict[str, Any]], expected: dict[str, dict[str, Any]]) -> None:
@@ -98,20 +108,17 @@ def check_contacts(rows: list[dict[str, Any]], expected: dict[str, dict[str, Any
         assert row["email_hash"] == HASHER.text(row["email"])
         assert row["segments"] == contact["segments"]
         assert row["payload_hash"] == HASHER.text(row["payload"])
-        winner = (
-            row["customer_id"],
-            row["customer_hash"],
-            row["previous_customer_hashes"],
-            json.loads(row["payload"]),
-        )
-        assert winner in [as_written(*one) for one in contact["winners"]]
+        winner = row["customer_id"], row["customer_hash"], json.loads(row["payload"])
+        assert winner in [as_written(customer, values) for customer, _, values in contact["winners"]]
+        others = contact["ids"] - {row["customer_id"]}
+        assert set(row["previous_customer_hashes"]) == set(map(HASHER.text, others))
 
 
-def as_written(customer: str | None, previous: list[str], values: dict[str, Any]) -> tuple[Any, ...]:
+def as_written(customer: str | None, values: dict[str, Any]) -> tuple[Any, ...]:
     sent = {key: value for key, value in values.items() if value is not None}
     custom = {key: sent.pop(key) for key in list(sent) if "--" in key}
     payload = sent | ({"custom": custom} if custom else {})
-    return (customer, HASHER.text(customer) if customer else None, list(map(HASHER.text, previous)), payload)
+    return customer, HASHER.text(customer) if customer else None, payload
 
 
 @settings(max_examples=40, deadline=None)
@@ -257,12 +264,16 @@ def test_the_summary_counts_reasons_empty_values_and_unreadable_dates():
 
 
 def test_invalid_rows_are_told_with_their_number_and_a_masked_address():
-    rows = [profile("a@x.de"), profile("john.doe@", CustomerId="c7"), profile("john@x.de", Born="3/4/2001")]
+    rows = [
+        profile("a@x.de"),
+        profile("john.doe@", CustomerId="c7"),
+        profile("john@x.de", Born="3/4/2001", Consent="No"),
+    ]
     with a_run({"Gold": [], "Silver": rows, "Bronze": []}) as files:
         map_profiles(DEFINITION, files, HASHER, sizes=PieceSizes(batch=2))
         assert [tuple(row.values()) for row in read(files, files.INVALID)] == [
-            ("Silver", 2, "c7", "Email", "bad_domain", "j***@***"),
-            ("Silver", 3, None, "date--Born", "not_a_date", "j***@x***.de"),
+            ("Silver", 2, "c7", "Email", "bad_domain", "j***@***", False),
+            ("Silver", 3, None, "date--Born", "not_a_date", "j***@x***.de", True),
         ]
 
 

@@ -35,6 +35,7 @@ class Comparison:
         ids: dict[str, str | None] | None = None,
         undelivered: tuple[str, ...] = (),
         erased: tuple[str, ...] = (),
+        withdrawn: tuple[str, ...] = (),
     ) -> MovedAddresses:
         """Compare; ledger, contacts and withheld give the customer of each address."""
         ids = {address: f"id of {address}" for address in ledger} | (ids or {})
@@ -73,8 +74,7 @@ class Comparison:
                 ("withheld", WITHHELD, withheld_rows),
             )
         ]
-        hashes = pa.array([HASHER.text(one) for one in erased], pa.binary(16))
-        return find_moved(*files, erased=prefixes(hashes))
+        return find_moved(*files, erased=_prefixes(erased), withdrawn=_prefixes(withdrawn))
 
     def _write(self, name: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> pq.ParquetFile:
         table = pa.Table.from_pylist(sorted(rows, key=lambda row: row["email_hash"]), schema=schema)
@@ -84,6 +84,10 @@ class Comparison:
 
     def named(self, ordinals: np.ndarray) -> set[str]:
         return {self.addresses[one] for one in ordinals.tolist()}
+
+
+def _prefixes(texts: tuple[str, ...]) -> np.ndarray:
+    return prefixes(pa.array([HASHER.text(one) for one in texts], pa.binary(16)))
 
 
 def _keys(address: str, customer: str | None) -> dict[str, Any]:
@@ -102,8 +106,7 @@ def movable_ids(moved: MovedAddresses, *addresses: str) -> list[str | None]:
 
 
 def asked(addresses: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    hashes = pa.array([HASHER.text(one) for one in addresses], pa.binary(16))
-    return prefixes(hashes), np.ones(len(addresses), np.bool_)
+    return _prefixes(addresses), np.ones(len(addresses), np.bool_)
 
 
 @pytest.fixture
@@ -170,8 +173,15 @@ def test_a_contact_is_moved_for_one_of_two_customers_that_it_became(comparison: 
         {"withheld": {"other@example.com": "1"}},
         {"erased": ("old@example.com",)},
         {"erased": ("1",)},
+        {"withdrawn": ("1",)},
     ],
-    ids=["the address is withheld", "the customer is withheld", "the address is erased", "and the customer"],
+    ids=[
+        "the address is withheld",
+        "the customer is withheld",
+        "the address is erased",
+        "the customer is erased",
+        "the customer withdrew and has no address",
+    ],
 )
 def test_an_address_that_must_leave_is_not_moved(comparison: Comparison, refusal: dict[str, Any]) -> None:
     people = {"new@example.com": "2"}
@@ -203,6 +213,15 @@ def test_a_withheld_customer_is_withdrawn_under_former_addresses_too(comparison:
     )
     assert comparison.named(moved.withdrawn) == {"old@example.com"}
     assert len(moved.away) == 0
+
+
+def test_who_withdrew_and_has_no_valid_address_any_more_is_withdrawn(comparison: Comparison) -> None:
+    moved = comparison.find(
+        {"old@example.com": "1", "shared@example.com": "1"},
+        {"shared@example.com": "2"},
+        withdrawn=("1", "nobody"),
+    )
+    assert comparison.named(moved.withdrawn) == {"old@example.com"}
 
 
 def test_an_old_address_is_left_behind_once_another_contact_has_the_new_one(comparison: Comparison) -> None:

@@ -30,7 +30,7 @@ def written(
     rejected: list[tuple[str, str | None, str]] = (),
 ) -> list[list[str]]:
     store = Store.local(folder)
-    blank = {"segment": "A", "row": 1, "field": "Email", "reason": "missing"}
+    blank = {"segment": "A", "row": 1, "field": "Email", "reason": "missing", "withdrawn": False}
     if invalid is not None:
         with store.parquet_writer(RunFiles.INVALID, INVALID) as writer:
             writer.write_table(pa.Table.from_pylist([blank | row for row in invalid], schema=INVALID))
