@@ -1,0 +1,135 @@
+"""Who withdrew or has a new address leaves our lists, whatever the source says and whatever is in the way."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.faults.lake_folder import Profile
+from tests.faults.people import Event
+
+from segment_emulators.autopilot import Fault, FaultKind
+from segment_exports.keyed_hash import KeyedHasher
+
+if TYPE_CHECKING:
+    from tests.faults.scenario import Scenario
+
+ANCHOR = Profile("anchor", "anchor@example.com")
+C1 = Profile("c1", "p1@example.com", "Nora")
+C2 = Profile("c2", "p2@example.com", "Omar")
+FAMILY = "family@example.com"
+
+
+def refresh(*gold: Profile, readers: tuple[Profile, ...] = ()) -> dict[str, list[Profile]]:
+    return {"Gold": [ANCHOR, *gold], "Churn": [ANCHOR], "Readers": [ANCHOR, *readers]}
+
+
+def on_gold(scenario: Scenario) -> set[str]:
+    return scenario.emulator.account.members("Gold")
+
+
+@pytest.fixture(params=["keep", "remove"])
+def delivered(scenario: Scenario, request: pytest.FixtureRequest) -> Scenario:
+    """Both customers were delivered, each under an address of their own."""
+    scenario.begin(membership="list", when_member_leaves=request.param)
+    scenario.write_segments(1, refresh(C1, C2))
+    assert not scenario.export.run().red
+    assert on_gold(scenario) == {"anchor@example.com", C1.EMail, C2.EMail}
+    return scenario
+
+
+def test_who_withdrew_and_shares_an_address_now(delivered: Scenario) -> None:
+    """The other customer's row comes first; the one that says No counts all the same."""
+    people = replace(C1, EMail=FAMILY), replace(C2, EMail=FAMILY, Subscriber="No")
+    delivered.write_segments(2, refresh(*people))
+    assert not delivered.export.run().red
+    assert on_gold(delivered) == {"anchor@example.com"}
+
+
+def test_whose_new_address_is_shared(delivered: Scenario) -> None:
+    delivered.write_segments(2, refresh(replace(C1, EMail=FAMILY), replace(C2, EMail=FAMILY)))
+    assert not delivered.export.run().red
+    assert on_gold(delivered) == {"anchor@example.com", FAMILY}
+
+
+@pytest.mark.parametrize("broken", [{"EMail": ""}, {"EMail": "p2 at example.com"}, {"Points": "many"}])
+def test_who_withdrew_and_whose_profile_is_invalid_now(delivered: Scenario, broken: dict[str, str]) -> None:
+    delivered.write_segments(2, refresh(C1, replace(C2, Subscriber="No", **broken)))
+    assert not delivered.export.run().red
+    assert C2.EMail not in on_gold(delivered)
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_refused_leave_is_red_until_it_is_done(delivered: Scenario, status: int) -> None:
+    delivered.write_segments(2, refresh(C1, replace(C2, Subscriber="No")))
+    refusal = Fault(kind=FaultKind.ERROR, status=status, method="DELETE", path="^/list/", times=None)
+    delivered.emulator.inject(refusal)
+
+    refused = delivered.export.run()
+
+    assert C2.EMail in on_gold(delivered)
+    assert refused.red
+    assert "1 leaves were refused" in " ".join(refused.report.red_reasons)
+    delivered.emulator.inject()
+    assert not delivered.export.run().red
+    assert C2.EMail not in on_gold(delivered)
+
+
+@pytest.mark.parametrize("way", [{}, {"full_resync": True}, {"reconcile": True}])
+def test_a_list_that_was_dropped_and_deleted_is_in_nobodys_way(
+    scenario: Scenario, way: dict[str, bool]
+) -> None:
+    """The segment is gone from the definition, the list from the account, and then somebody withdraws."""
+    scenario.begin(membership="list")
+    scenario.write_segments(1, refresh(C1, C2, readers=(C2,)))
+    assert not scenario.export.run().red
+    left = [one for one in scenario.settings["segments"] if one["name"] != "Readers"]
+    scenario.export.define({**scenario.settings, "segments": left})
+    for list_id in scenario.emulator.account.list_ids("Readers"):
+        scenario.emulator.staff.delete_list(list_id)
+    scenario.write_segments(2, refresh(C1, replace(C2, Subscriber="No")))
+
+    result = scenario.export.run(**way)
+
+    assert not result.red, result.report.red_reasons
+    assert C2.EMail not in on_gold(scenario)
+    assert scenario.export.run().attempts == 0
+
+
+def test_contacts_that_left_and_were_deleted_are_no_sign_of_another_account(scenario: Scenario) -> None:
+    """A handful of contacts is looked for before every run: not those whom staff may well have deleted."""
+    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    people = [Profile(f"c{one}", f"p{one}@example.com") for one in range(40)]
+    people.sort(key=lambda one: hasher.text(one.EMail))
+    first = [one for one in people if hasher.text(one.EMail) < hasher.text(ANCHOR.EMail)][:2]
+    rest = [one for one in people if hasher.text(one.EMail) > hasher.text(ANCHOR.EMail)][:4]
+    kept = rest.pop()
+    scenario.begin(membership="list")
+    scenario.write_segments(1, refresh(*first, *rest, kept))
+    assert not scenario.export.run().red
+    scenario.write_segments(2, refresh(kept))
+    assert not scenario.export.run().red
+    for one in (*first, *rest):
+        scenario.do(Event("delete", one.EMail))
+
+    scenario.write_segments(3, refresh(kept))
+
+    assert not scenario.export.run().red
+    scenario.check()
+
+
+def test_an_upload_that_was_cleared_and_never_settled_is_known_to_the_next_run(scenario: Scenario) -> None:
+    scenario.begin(membership="list")
+    scenario.write_segments(1, refresh(C1, C2))
+    scenario.emulator.inject(Fault(kind=FaultKind.ERROR, path="^/(contact|list)", method="POST", times=None))
+    assert scenario.export.run(retries=0).red
+    scenario.emulator.inject()
+    scenario.export.clear_upload(scenario.export.last_run, settle=False)
+    assert scenario.differences() == [], "the cleared task has delivered all"
+
+    scenario.write_segments(2, refresh(C1))
+
+    assert not scenario.export.run().red
+    scenario.check()
