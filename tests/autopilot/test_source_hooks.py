@@ -149,5 +149,5 @@ def test_a_lake_elsewhere_needs_its_provider() -> None:
         }
     )
 
-    with pytest.raises(SourceError, match=r"segment-exports\[abfs\]"):
+    with pytest.raises(SourceError, match=r'pip install "\.\[abfs\]"'):
         open_source(definition)
