@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 SHARED = ["family@example.com"]
 EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "12"))
-"""A longer search: ``FAULT_EXAMPLES=500 pytest tests/faults/test_property.py --timeout 0``."""
+"""A longer search: ``HYPOTHESIS_PROFILE=search FAULT_EXAMPLES=500 pytest tests/faults/test_property.py``
+with ``--timeout 0``."""
 
 CUSTOMERS = 14
 IN_FLIGHT = 4
