@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from segment_exports.run_warnings import record_warnings
 from segment_exports.segment_checks import check_rows
-from segment_exports.sources import PREVIOUS_CUSTOMER_ID
+from segment_exports.sources import PREVIOUS_CUSTOMER_ID, doubts_of
 from segment_exports.staging import RunFiles
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ def extract_unit(
     """
     started, checks = clock(), definition.source.checks
     schema = pa.schema([pa.field(name, pa.string()) for name in definition.attributes])
-    doubts: list[str] = []
     with ExitStack() as stack:
         writers = {
             segment: _ProfileWriter(
@@ -65,6 +64,7 @@ def extract_unit(
             for segment in unit.segments
         }
         _copy(source, unit, definition.attributes, writers)
+        doubts = doubts_of(source)
         for segment, writer in writers.items():
             writer.flush()
             if sample is None and (doubt := check_rows(segment, writer.rows, unit.detail, checks)):

@@ -191,3 +191,10 @@ def test_an_object_store_gets_the_same_files(tmp_path: Path) -> None:
     extract(Rows({"A": 2500, "B": 10}), files)
     with files.store.parquet_file(RunFiles.profiles("A")) as file:
         assert file.metadata.num_rows == 2500
+
+
+def test_what_the_source_doubts_is_kept_for_the_report(files: RunFiles) -> None:
+    source = Rows({"A": 5, "B": 5})
+    source.doubts = ["3 of 10 members have no profile"] * 2  # type: ignore[attr-defined]
+    extract(source, files)
+    assert recorded_warnings(files.store) == ["3 of 10 members have no profile"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,6 +84,18 @@ class ReadUnit:
     def from_json(cls, value: Mapping[str, Any]) -> ReadUnit:
         """Return the unit that :meth:`to_json` wrote."""
         return cls(**value)
+
+
+@runtime_checkable
+class TellsDoubts(Protocol):
+    """A source that finds out by reading what is doubtful about its answers; the texts are for the report."""
+
+    doubts: list[str]
+
+
+def doubts_of(source: Source) -> list[str]:
+    """Return what a source found doubtful so far."""
+    return list(dict.fromkeys(source.doubts)) if isinstance(source, TellsDoubts) else []
 
 
 class Source(Protocol):

@@ -29,7 +29,7 @@ from segment_exports.sources.dataverse_memberships import member_batches, segmen
 from segment_exports.sources.dataverse_settings import DataverseSettings
 from segment_exports.sources.http_reading import JsonReader, NoSuchRouteError, Patience, RefusedError, Waits
 from segment_exports.sources.json_columns import text_column
-from segment_exports.sources.membership_fingerprint import WatchedMemberships
+from segment_exports.sources.membership_fingerprint import UNSEEN, WatchedMemberships
 from segment_exports.sources.membership_join import JoinCounts, MembershipJoin
 from segment_exports.sources.odata import follow_next_links, quoted, rows_of
 from segment_exports.sources.read_ahead import read_ahead
@@ -89,6 +89,7 @@ class DataverseSource:
             waits=waits or Waits(),
         )
         self.last_join: JoinCounts | None = None
+        self.doubts: list[str] = []
 
     def check(self) -> str:
         """Say that both tables can be read.
@@ -134,7 +135,7 @@ class DataverseSource:
     def _nobody_in(self, segment: str) -> None:
         found = f"Nobody in Dataverse is in a segment {segment!r}"
         if self._settings.absent_is_empty:
-            log.warning("%s: it is read as empty (source.checks.when_absent)", found)
+            self._doubt(f"{found}: it is read as empty (source.checks.when_absent)")
             return
         raise SourceError(
             f"{found}: it is empty, or that is not its output table name. Among the first "
@@ -182,11 +183,16 @@ class DataverseSource:
             join.add_profiles(self._profiles(keys))
             if watched:
                 watched.ensure_same()
+                self._doubt(UNSEEN)
             self._ensure_same(unit)
             for segment, batch in join.batches():
                 yield segment, batch.select([name for name in attributes if name in keys])
             self.last_join = join.counts
         self._check_profiles(join.counts)
+
+    def _doubt(self, text: str) -> None:
+        log.warning("%s", text)
+        self.doubts.append(text)
 
     def _ensure_same(self, unit: ReadUnit) -> None:
         mark = self._mark()
@@ -200,11 +206,10 @@ class DataverseSource:
                 f"ended (allowed: {self._settings.missing_profiles:.1%})"
             )
         if counts.without_profile:
-            log.warning(
-                "%d of %d members have no profile in Dataverse",
-                counts.without_profile,
-                counts.distinct_members,
+            told = (
+                f"{counts.without_profile} of {counts.distinct_members} members have no profile in Dataverse"
             )
+            self._doubt(told)
 
     def _members(self, number_of: Callable[[str], int | None]) -> Iterator[pa.RecordBatch]:
         only = self._row_filter()
@@ -228,7 +233,7 @@ class DataverseSource:
         for column, value in wanted.items():
             found = names.find(column)
             if value is not None and found is None:
-                log.warning("%s has no column %s; its rows are all read", MEMBERSHIPS, column)
+                self._doubt(f"{MEMBERSHIPS} has no column {column}; its rows are all read")
             elif value is not None and found is not None:
                 only[found.name] = value
         return only

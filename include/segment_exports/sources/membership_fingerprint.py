@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,8 +20,10 @@ if TYPE_CHECKING:
 
     from segment_exports.sources.dataverse_memberships import NumberOf
 
-log = logging.getLogger(__name__)
-
+UNSEEN = (
+    "Dataverse's tables tell no time of change. The memberships were the same before and after reading; "
+    "a profile that changed meanwhile goes unnoticed"
+)
 _ONE, _SPREAD = np.uint64(1), np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -61,7 +62,7 @@ class WatchedMemberships:
             yield batch.filter(pc.less(batch.column("segment"), self._wanted))
 
     def ensure_same(self) -> None:
-        """Read the table again, and log what this can't tell.
+        """Read the table again. This can't tell whether a profile changed: see :data:`UNSEEN`.
 
         :raises SnapshotChangedError: another number of memberships, or others.
         """
@@ -74,10 +75,6 @@ class WatchedMemberships:
                 f"before, {now.memberships} after, and not all the same. Nothing of it is delivered, since "
                 "it may be half of each; start the run again"
             )
-        log.warning(
-            "Dataverse's tables tell no time of change. The memberships were the same before and after "
-            "reading; a profile that changed meanwhile goes unnoticed"
-        )
 
     def _number_of(self, name: str) -> int:
         return self._numbers.setdefault(name, len(self._numbers))

@@ -120,6 +120,7 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
     def _units(self, context: Context, source: Source, window: _Window) -> list[dict[str, Any]]:
         from segment_exports.segment_checks import check_segments, history_warnings
         from segment_exports.snapshot_choice import choose_snapshots, snapshot_warnings
+        from segment_exports.sources import doubts_of
 
         request, checks, now = self.request(context), self.definition.source.checks, utc_now()
         scheduled, before = window
@@ -129,7 +130,7 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         snapshots = choose_snapshots(source, request.segments, **bounds)
         warnings += snapshot_warnings(source, snapshots, **bounds)
         units = [unit.to_json() for unit in source.read_units(snapshots)]
-        self._warn(context, warnings)
+        self._warn(context, warnings + doubts_of(source))
         return units
 
     def _warn(self, context: Context, warnings: list[str]) -> None:

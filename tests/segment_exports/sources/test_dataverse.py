@@ -10,7 +10,7 @@ import pytest
 from segment_emulators.customer_insights import ListShape
 from segment_exports.definition import DataverseSource as DataverseSourceSettings
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.sources import ReadUnit
+from segment_exports.sources import ReadUnit, doubts_of
 from segment_exports.sources.dataverse import _id_ranges
 from segment_exports.sources.dataverse_settings import DataverseSettings
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
@@ -337,14 +337,13 @@ def test_without_a_time_mark_a_refresh_is_seen_by_the_memberships(
         next(source.read(units[0], ATTRIBUTES))
 
 
-def test_without_a_time_mark_the_log_says_what_goes_unnoticed(
-    insights: Insights, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_a_time_mark_it_tells_what_goes_unnoticed(insights: Insights) -> None:
     insights.state.switches.time_marks = False
+    source = insights.dataverse()
 
-    read(insights.dataverse(), ("ChurnProne",))
+    read(source, ("ChurnProne",))
 
-    assert "a profile that changed meanwhile goes unnoticed" in caplog.text
+    assert "a profile that changed meanwhile goes unnoticed" in " ".join(doubts_of(source))
 
 
 def test_a_refresh_that_begins_while_paging_voids_what_was_read(insights: Insights) -> None:
