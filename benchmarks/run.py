@@ -1,12 +1,14 @@
 """Run the benchmark: ``python -m benchmarks.run [--short|--medium|--full]``.
 
-Writes ``.bench/results-<mode>.json`` and, unless ``--no-page``, ``docs/performance.md`` with its chart.
+Writes ``.bench/results-<mode>.json`` and, unless ``--no-page``, ``docs/performance.md`` with its chart;
+``--again`` writes the page anew from the last results, say with other findings.
 Prints each target with its figure; a missed target does not change the exit code.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from dataclasses import replace
@@ -38,16 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
     mode = MODES[options.mode]
     if options.size:
         mode = replace(mode, size=options.size)
-    results = Results.begin(mode.name)
     path = ROOT / f".bench/results-{mode.name}.json"
-    start = time.monotonic()
-    try:
-        for part in options.parts:
-            _measure(part, mode, results, path, options.only)
-    except KeyboardInterrupt:
-        print("\ninterrupted; what was measured so far is kept", flush=True)
+    if options.again:
+        results = Results.load(path)
+        minutes = float(json.loads(path.read_text())["minutes"])
+    else:
+        results = Results.begin(mode.name)
+        minutes = _measure_all(options, mode, results, path)
     targets = judge(results, mode.size)
-    minutes = (time.monotonic() - start) / 60
     results.save(path, targets=[target.to_json() for target in targets], minutes=round(minutes, 1))
     if options.page:
         write_page(results, targets, mode.size)
@@ -68,11 +68,25 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--size", type=int, help="contacts of the main size, for a quick look (10000, 2000)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--only", default="", help="run only cases whose key holds this text")
+    parser.add_argument(
+        "--again", action="store_true", help="measure nothing: judge the last results, write the page anew"
+    )
     parser.add_argument("--page", action=argparse.BooleanOptionalAction, default=None)
     options = parser.parse_args(arguments)
     if options.page is None:
         options.page = not options.only and not options.size and options.mode == "full"
     return options
+
+
+def _measure_all(options: argparse.Namespace, mode: Mode, results: Results, path: Path) -> float:
+    """Measure what was asked for; return the minutes that it took."""
+    start = time.monotonic()
+    try:
+        for part in options.parts:
+            _measure(part, mode, results, path, options.only)
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was measured so far is kept", flush=True)
+    return (time.monotonic() - start) / 60
 
 
 def _measure(part: str, mode: Mode, results: Results, path: Path, only: str) -> None:

@@ -211,12 +211,16 @@ class _People:
     def of_withheld(self, withheld: npt.NDArray[np.bool_], hasher: KeyedHasher) -> pa.Table:
         """Return the people at withheld addresses (schema WITHHELD)."""
         is_here = withheld[self.numbers]
-        rows = self.rows.filter(pa.array(is_here))
+        rows, numbers = self.rows.filter(pa.array(is_here)), self.numbers[is_here]
+        customers = rows.column("customer_id").combine_chunks()
+        previous = split_previous_ids(rows.column("previous_ids").combine_chunks())
+        of_row = np.concatenate([np.arange(len(rows)), previous.rows])
+        order = np.argsort(numbers[of_row], kind="stable")
         return pa.table(
             [
-                rows.column("email_hash"),
-                hasher.column(rows.column("customer_id")),
-                _REASONS.take(pa.array(self.verdicts[self.numbers[is_here]])),
+                rows.column("email_hash").take(pa.array(of_row[order])),
+                hasher.column(pa.concat_arrays([customers, previous.ids])).take(pa.array(order)),
+                _REASONS.take(pa.array(self.verdicts[numbers[of_row[order]]])),
             ],
             schema=WITHHELD,
         )

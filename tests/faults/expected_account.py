@@ -48,25 +48,24 @@ class Contact:
 
 @dataclass
 class Wanted:
-    """A contact of a refresh, by its address."""
+    """A contact of a refresh, by its address; ``ids`` are of everybody who has it, under all their ids."""
 
     customer: str
-    previous: list[str]
+    ids: set[str]
     payload: dict[str, Any]
     lists: list[str]
-
-    @property
-    def ids(self) -> set[str]:
-        """Every id under which the customer was known."""
-        return {self.customer, *self.previous}
 
 
 @dataclass
 class Reading:
-    """What a refresh asks for: contacts by address, and who is withheld, by address and customer."""
+    """What a refresh asks for: contacts by address, addresses that are withheld, and customers that withdrew.
+
+    An invalid profile of somebody else says nothing of its customer.
+    """
 
     contacts: dict[str, Wanted]
-    withheld: dict[str, str]
+    withheld: set[str]
+    withdrawn: set[str]
     invalid_customers: set[str]
 
 
@@ -147,7 +146,7 @@ class ExpectedAccount:
         if set(wanted.lists) - known.lists and not known.suppressed:
             known.suppressed = any(self._is_unsubscribed(old) for old in earlier)
             if self.rules.when_email_changes == "move" and not known.suppressed:
-                free = [one for one in earlier if one not in {**reading.contacts, **reading.withheld}]
+                free = [one for one in earlier if one not in {*reading.contacts, *reading.withheld}]
                 for old in free[:1]:
                     known = self._move(old, email) or known
         joins = set() if known.suppressed else set(wanted.lists) - known.lists
@@ -194,7 +193,7 @@ class ExpectedAccount:
         if email in reading.contacts:
             if self.rules.when_member_leaves == "remove":
                 self._leave(email, known.lists - set(reading.contacts[email].lists))
-        elif email in reading.withheld or known.customer in reading.withheld.values():
+        elif email in reading.withheld or known.customer in reading.withdrawn:
             if self._leave(email, known.lists) and self.rules.when_permission_withdrawn == "unsubscribe":
                 self.contacts[email].unsubscribed = True
         elif self._has_new_address(known, reading):
@@ -245,30 +244,38 @@ def read_refresh(
 ) -> Reading:
     """Read the files of a refresh and judge, merge and map their rows."""
     by_email: dict[str, list[tuple[int, dict[str, str]]]] = {}
-    refused, invalid = set(), set()
+    people: dict[str, set[str]] = {}
+    reading = Reading({}, set(), set(), set())
     for place, segment in enumerate(lists):
         for row in lake.rows(number, segment):
             email = row["EMail"].strip().lower()
             is_address = "@" in email and "." in email.rpartition("@")[2] and " " not in email
-            if is_address and row["Subscriber"] != "Yes":
-                refused.add(email)
-            if not is_address or not _is_integer(row["Points"]):
-                invalid.add(row["CustomerId"])
-                continue
-            by_email.setdefault(email, []).append((place, row))
-    reading = Reading({}, dict.fromkeys(refused, ""), invalid)
+            is_valid = is_address and _is_integer(row["Points"])
+            if row["Subscriber"] != "Yes":
+                reading.withdrawn.add(row["CustomerId"])
+                reading.withheld |= {email} if is_address else set()
+            if is_valid or (is_address and row["Subscriber"] != "Yes"):
+                people.setdefault(email, set()).update(_ids(row))
+            if is_valid:
+                by_email.setdefault(email, []).append((place, row))
+            else:
+                reading.invalid_customers.add(row["CustomerId"])
+    for email in reading.withheld:
+        reading.withdrawn |= people[email]
     names = list(lists)
     for email, rows in by_email.items():
         rows.sort(key=lambda one: (one[0], one[1]["CustomerId"]))
         winner = rows[0][1]
-        if email in refused:
-            reading.withheld[email] = winner["CustomerId"]
-            continue
-        titles = dict.fromkeys(lists[names[place]] for place, _ in rows)
-        previous = [part.strip() for part in winner["PreviousCustomerId"].split(";") if part.strip()]
-        payload = _payload(winner, salutation)
-        reading.contacts[email] = Wanted(winner["CustomerId"], previous, payload, list(titles))
+        if email not in reading.withheld:
+            titles = dict.fromkeys(lists[names[place]] for place, _ in rows)
+            payload = _payload(winner, salutation)
+            reading.contacts[email] = Wanted(winner["CustomerId"], people[email], payload, list(titles))
     return reading
+
+
+def _ids(row: dict[str, str]) -> set[str]:
+    previous = {part.strip() for part in row["PreviousCustomerId"].split(";")}
+    return {row["CustomerId"], *previous} - {""}
 
 
 def _payload(row: dict[str, str], salutation: str | None) -> dict[str, Any]:

@@ -48,6 +48,13 @@ def test_who_withdrew_and_shares_an_address_now(delivered: Scenario) -> None:
     assert on_gold(delivered) == {"anchor@example.com"}
 
 
+def test_who_merged_into_somebody_who_says_no(delivered: Scenario) -> None:
+    merged = Profile("c3", "new@example.com", "Omar", Subscriber="No", PreviousCustomerId="c2")
+    delivered.write_segments(2, refresh(C1, merged))
+    assert not delivered.export.run().red
+    assert on_gold(delivered) == {"anchor@example.com", C1.EMail}
+
+
 def test_whose_new_address_is_shared(delivered: Scenario) -> None:
     delivered.write_segments(2, refresh(replace(C1, EMail=FAMILY), replace(C2, EMail=FAMILY)))
     assert not delivered.export.run().red

@@ -173,7 +173,7 @@ def map_plainly(
                 refusal = max(CONSENTS[row["Consent"]], tombstone)
             bad = next(((key, value) for key, value in values.items() if isinstance(value, Refused)), None)
             if isinstance(email, str) and (refusal or not bad):
-                expected.customers[email].add(customer)
+                expected.customers[email] |= {customer, *previous}
             if bad:
                 expected.invalid.append((segment, number, customer, bad[0], bad[1].reason))
                 continue
