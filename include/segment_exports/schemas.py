@@ -52,8 +52,8 @@ WITHHELD = pa.schema(
         pa.field("reason", pa.string(), nullable=False),
     ]
 )
-"""``withheld.parquet``: one row per customer (and customer that merged into it) at an address that permission or
-an exclusion leaves out, sorted by ``email_hash``."""
+"""``withheld.parquet``: one row per customer, and customer that merged into it, at an address that permission
+or an exclusion leaves out, sorted by ``email_hash``."""
 
 CHUNK = pa.schema(
     [
