@@ -1,8 +1,6 @@
-"""Which cases are run, how often: short (some minutes), medium (within 20), full (about 70).
+"""Which cases are run, how often: short (some minutes), medium (within 20), full (about 80).
 
-The comparison at 0 ms and of what is fast at 50 ms has five rounds. Fewer have those that take minutes
-and spread little: one request at a time at 50 ms, 20 requests/s, a million contacts.
-"""
+The comparison has five rounds in full, what is beside it fewer."""
 
 from __future__ import annotations
 
@@ -56,7 +54,7 @@ MODES = {
         startup_rounds=3,
     ),
     "full": Mode(
-        "full", 100_000, rounds=5, small=3, large=2, slow_rounds=3, limited=2, refreshes=3, crashes=5,
+        "full", 100_000, rounds=5, small=3, large=2, slow_rounds=5, limited=5, refreshes=3, crashes=5,
         airflow_rounds=5, airflow_nothing=3, airflow_limited=1, airflow_large=True,
         plain_sizes=(10_000, 100_000), dataverse=True, startup_rounds=5,
     ),
