@@ -1,6 +1,7 @@
 """Which cases are run, how often: short (some minutes), medium (within 20), full (about 80).
 
-The comparison has five rounds in full, what is beside it fewer."""
+The comparison has five rounds in full, what is beside it fewer.
+"""
 
 from __future__ import annotations
 
