@@ -55,8 +55,8 @@ MODES = {
         startup_rounds=3,
     ),
     "full": Mode(
-        "full", 100_000, rounds=5, small=3, large=2, slow_rounds=5, limited=5, refreshes=3, crashes=5,
-        airflow_rounds=5, airflow_nothing=3, airflow_limited=1, airflow_large=True,
+        "full", 100_000, rounds=5, small=3, large=2, slow_rounds=5, limited=5, refreshes=3, crashes=3,
+        airflow_rounds=3, airflow_nothing=3, airflow_limited=1, airflow_large=True,
         plain_sizes=(10_000, 100_000), dataverse=True, startup_rounds=5,
     ),
 }  # fmt: skip
