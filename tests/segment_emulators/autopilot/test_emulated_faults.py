@@ -20,6 +20,13 @@ def make_list(api: Api) -> requests.Response:
     return api.post("/list", {"name": "L"})
 
 
+def give_up_on_a_list(api: Api, *, after: float) -> None:
+    """Ask for a list and wait so many seconds only."""
+    key = {"autopilotapikey": api.emulator.api_key}
+    with pytest.raises(requests.ReadTimeout):
+        api.session.post(f"{api.emulator.base_url}/list", json={"name": "L"}, headers=key, timeout=after)
+
+
 def lists_made(api: Api) -> int:
     return len(api.emulator.account.list_ids("L"))
 
@@ -60,25 +67,13 @@ class TestWithOrWithoutTheWork:
 
 def test_the_answer_comes_after_the_client_gave_up_but_the_work_was_done(api: Api) -> None:
     api.emulator.inject(Fault(kind=FaultKind.DELAYED_ANSWER, seconds=5))
-    with pytest.raises(requests.ReadTimeout):
-        api.session.post(
-            f"{api.emulator.base_url}/list",
-            json={"name": "L"},
-            headers={"autopilotapikey": api.emulator.api_key},
-            timeout=0.2,
-        )
+    give_up_on_a_list(api, after=0.2)
     assert lists_made(api) == 1
 
 
 def test_latency_does_the_work_late_even_if_the_client_has_gone(api: Api) -> None:
     api.emulator.inject(Fault(kind=FaultKind.LATENCY, seconds=0.3))
-    with pytest.raises(requests.ReadTimeout):
-        api.session.post(
-            f"{api.emulator.base_url}/list",
-            json={"name": "L"},
-            headers={"autopilotapikey": api.emulator.api_key},
-            timeout=0.1,
-        )
+    give_up_on_a_list(api, after=0.1)
     assert lists_made(api) == 0
     deadline = time.monotonic() + 5
     while not lists_made(api) and time.monotonic() < deadline:
@@ -190,13 +185,7 @@ def test_the_emulator_stops_quickly_with_a_request_still_hanging() -> None:
 
 def test_what_arrived_before_a_reset_is_not_carried_out_after_it(api: Api) -> None:
     api.emulator.inject(Fault(kind=FaultKind.LATENCY, seconds=0.3))
-    with pytest.raises(requests.ReadTimeout):
-        api.session.post(
-            f"{api.emulator.base_url}/list",
-            json={"name": "L"},
-            headers={"autopilotapikey": api.emulator.api_key},
-            timeout=0.1,
-        )
+    give_up_on_a_list(api, after=0.1)
     assert api.emulator.log.under_way == 1
 
     api.emulator.reset()
