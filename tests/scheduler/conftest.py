@@ -1,18 +1,21 @@
-"""One real Airflow (scheduler, LocalExecutor) for all tests here, with an emulated account and a lake."""
+"""One real Airflow (scheduler, LocalExecutor) for all tests here, with emulated services and a lake."""
 
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.scheduler.exports_under_test import PAUSED, account, api_connection, write_definitions
 
 from local_airflow import LocalAirflow
 from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
+from segment_emulators.customer_insights import CustomerInsights
+from segment_emulators.customer_insights.serving import serve
 from segment_emulators.lake_writer import LakeExport
 from segment_emulators.tenant import Tenant
-from segment_exports.agreement import signed_agreement
 from segment_exports.staging import folder_name
 
 if TYPE_CHECKING:
@@ -22,18 +25,6 @@ if TYPE_CHECKING:
     from segment_emulators.autopilot import AutopilotEmulator
 
 DAYS = 5
-DEFINITION = """\
-name: {name}
-source: {{type: lake, path: {path}}}
-destination: {{connection: autopilot_{name}, membership: field, requests_in_flight: {in_flight}}}
-segments: [HighValueSegment, ChurnProne, NewsletterReaders]
-mapping: {{Email: EMail, FirstName: FirstName, MailingCity: City}}
-permission: {{attribute: Email Subscriber, equals: "Yes"}}
-when_member_leaves: remove
-guards: {{stop_above_invalid: 1.0}}
-"""
-SCHEDULE = 'refresh: {timezone: UTC, times: ["05:00"]}\n'
-IN_FLIGHT = 4
 
 
 @dataclass(frozen=True)
@@ -42,6 +33,7 @@ class Stage:
 
     airflow: LocalAirflow
     emulator: AutopilotEmulator
+    insights: CustomerInsights
     staging: Path
     lake: LakeExport
 
@@ -56,30 +48,27 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     lake = LakeExport(folder / "lake", Tenant(12_000, dirt=False), partitions=2)
     for day in range(DAYS):
         lake.write(day)
-    definitions = folder / "exports"
-    definitions.mkdir()
-    path = lake.folder.relative_to(folder / "lake")
-    for name, schedule in (("killed", ""), ("missed", SCHEDULE)):
-        text = DEFINITION.format(name=name, path=path, in_flight=IN_FLIGHT)
-        (definitions / f"{name}.yaml").write_text(text + schedule)
-    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
-        connections = {
-            f"AIRFLOW_CONN_{name.upper()}": json.dumps(
-                {
-                    "conn_type": "autopilot",
-                    "host": emulator.base_url,
-                    "password": emulator.api_key,
-                    "extra": {"requests_per_second": 200, "enabled": True, **signed_agreement("a test")},
-                }
-            )
-            for name in ("autopilot_killed", "autopilot_missed")
+    definitions = write_definitions(folder / "exports", lake.folder.relative_to(folder / "lake"))
+    insights = CustomerInsights(Tenant(600, seed=5))
+    with ExitStack() as stack:
+        emulator = stack.enter_context(serve_autopilot(EmulatorConfig(switches=Switches(rate=None))))
+        addresses = stack.enter_context(serve(insights, folder))
+        accounts = {
+            f"AIRFLOW_CONN_AUTOPILOT_{name.upper()}": json.dumps(account(emulator, rate=200))
+            for name in ("killed", "missed", "from_api")
         }
         settings = {
-            **connections,
+            **accounts,
+            "AIRFLOW_CONN_CUSTOMER_INSIGHTS_DEFAULT": json.dumps(api_connection(insights, addresses)),
             "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": "a secret of the scheduler tests",
-            "SEGMENT_EXPORTS_DEFINITIONS": str(definitions),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+            "SEGMENT_EXPORTS_DEFINITIONS": str(folder / "exports"),
             "SEGMENT_EXPORTS_LAKE": str(folder / "lake"),
             "SEGMENT_EXPORTS_STAGING": str(folder / "staging"),
         }
-        with LocalAirflow(folder / "airflow", settings=settings) as airflow:
-            yield Stage(airflow, emulator, folder / "staging", lake)
+        airflow = stack.enter_context(LocalAirflow(folder / "airflow", settings=settings))
+        for name in definitions:
+            airflow.wait_for_dag(f"export_{name}")
+            if name not in PAUSED:
+                airflow.patch(f"/dags/export_{name}", {"is_paused": False})
+        yield Stage(airflow, emulator, insights, folder / "staging", lake)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import textwrap
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from segment_exports.agreement import signed_agreement
+from tests.scheduler.exports_under_test import account
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.scheduler.conftest import Stage
 
 pytestmark = pytest.mark.scheduler
@@ -21,29 +17,13 @@ pytestmark = pytest.mark.scheduler
 ENDED = ("success", "failed")
 
 
-@pytest.fixture
-def add_export(stage: Stage) -> Callable[..., str]:
-    """Add a definition and, as the UI does, its connection; return the DAG's id once Airflow knows it."""
-
-    def add(name: str, *, rate: float, definition: str) -> str:
-        extra = {"requests_per_second": rate, "enabled": True, **signed_agreement("a test")}
-        stage.airflow.post(
-            "/connections",
-            {
-                "connection_id": f"autopilot_{name}",
-                "conn_type": "autopilot",
-                "host": stage.emulator.base_url,
-                "password": stage.emulator.api_key,
-                "extra": json.dumps(extra),
-            },
-        )
-        lake = stage.lake.folder.relative_to(stage.lake.root)
-        text = f"name: {name}\nsource: {{type: lake, path: {lake}}}\n" + textwrap.dedent(definition)
-        (stage.staging.parent / "exports" / f"{name}.yaml").write_text(text)
-        stage.airflow.wait_for_dag(f"export_{name}", seconds=180)
-        return f"export_{name}"
-
-    return add
+def connect(stage: Stage, export: str, *, rate: float) -> str:
+    """Make the connection of an export as a person does in the UI; return the id of its DAG."""
+    connection = account(stage.emulator, rate=rate)
+    extra = json.dumps(connection.pop("extra"))
+    name = {"connection_id": f"autopilot_{export}", "extra": extra}
+    stage.airflow.post("/connections", connection | name)
+    return f"export_{export}"
 
 
 def states(stage: Stage, dag_id: str, run_id: str) -> dict[str, str]:
@@ -57,17 +37,8 @@ def wait_for_end(stage: Stage, dag_id: str, run_id: str) -> str:
 
 
 @pytest.mark.timeout(900)
-def test_a_tripped_guard_asks_a_person(stage: Stage, add_export: Callable[..., str]) -> None:
-    dag_id = add_export(
-        "asked",
-        rate=200,
-        definition="""\
-            destination: {connection: autopilot_asked, membership: field}
-            segments: [ChurnProne]
-            mapping: {Email: EMail}
-            guards: {stop_above_added: 0, min_count: 0, when_tripped: ask}
-        """,
-    )
+def test_a_tripped_guard_asks_a_person(stage: Stage) -> None:
+    dag_id = connect(stage, "asked", rate=200)
 
     def run_of_day(day: int) -> str:
         time = stage.lake.tenant.snapshot_time(day)
@@ -102,18 +73,8 @@ def test_a_tripped_guard_asks_a_person(stage: Stage, add_export: Callable[..., s
 
 
 @pytest.mark.timeout(600)
-def test_removing_the_connection_stops_a_running_export_within_seconds(
-    stage: Stage, add_export: Callable[..., str]
-) -> None:
-    dag_id = add_export(
-        "removed",
-        rate=5,
-        definition="""\
-            destination: {connection: autopilot_removed, membership: list}
-            segments: [{name: ChurnProne, list: Removed}]
-            mapping: {Email: EMail}
-        """,
-    )
+def test_removing_the_connection_stops_a_running_export_within_seconds(stage: Stage) -> None:
+    dag_id = connect(stage, "removed", rate=5)
     before = len(stage.emulator.log)
     run_id = stage.airflow.trigger(dag_id)
     stage.airflow.wait_for("requests", lambda: len(stage.emulator.log) > before + 30, seconds=180)

@@ -2,140 +2,65 @@
 
 from __future__ import annotations
 
-import json
 import re
-import textwrap
-from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from demo import demo_settings, emulated_autopilot
-from local_airflow import LocalAirflow
-from segment_emulators.customer_insights import CustomerInsights
-from segment_emulators.customer_insights.serving import serve
-from segment_emulators.tenant import Tenant
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from tests.scheduler.conftest import Stage
+
+    from local_airflow import LocalAirflow
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.timeout(900)]
 
-FROM_API = """\
-    name: from_api
-    source: {type: api, connection: customer_insights_default, page_size: 500}
-    segments: [HighValueSegment, ChurnProne]
-    mapping: {Email: EMail, FirstName: FirstName}
-    guards: {stop_above_invalid: 0.5}
-    wait_for_refresh: {poll_seconds: 1, timeout_minutes: 5}
-"""
-TIMED = """\
-    name: in_%s
-    source: {type: lake, path: nowhere}
-    segments: [%s]
-    mapping: {Email: EMail}
-    refresh: %s
-"""
-DEFINITIONS = {
-    "from_api": FROM_API,
-    "in_sao_paulo": TIMED
-    % (
-        "sao_paulo",
-        "A",
-        '{timezone: America/Sao_Paulo, times: ["05:00", "17:00"], days: [mon, tue, wed, thu, fri]}',
-    ),
-    "in_berlin": TIMED % ("berlin", "B", '{timezone: Europe/Berlin, times: ["02:30"]}'),
-}
+EXPORT = "from_api"
+DAG = f"export_{EXPORT}"
 
 
-@dataclass
-class Stage:
-    airflow: LocalAirflow
-    insights: CustomerInsights
-    account: Any
-    runs: Path
-
-    def tell_of_refresh(self, export: str) -> str:
-        """Do what docs/sources.md tells a Power Automate flow to do; return the run that it starts."""
-        known = {run["dag_run_id"] for run in self._runs(export)}
-        (asset,) = self.airflow.get(f"/assets?uri_pattern=segment-exports://{export}/refreshed")["assets"]
-        self.airflow.post("/assets/events", {"asset_id": asset["id"]})
-        self.airflow.wait_for("the event's run", lambda: len(self._runs(export)) > len(known), seconds=60)
-        (started,) = {run["dag_run_id"] for run in self._runs(export)} - known
-        return str(started)
-
-    def _runs(self, export: str) -> list[dict[str, Any]]:
-        return list(self.airflow.get(f"/dags/export_{export}/dagRuns?run_type=asset_triggered")["dag_runs"])
-
-    def state_of(self, run_id: str, step: str) -> str | None:
-        tasks = self.airflow.task_instances("export_from_api", run_id)
-        return next((one["state"] for one in tasks if one["task_id"] == step), None)
-
-    def finished(self, run_id: str) -> dict[str, Any]:
-        """Wait for the end of a run and return its report."""
-        ends = ("success", "failed")
-        self.airflow.wait_for(
-            f"the end of {run_id}",
-            lambda: self.airflow.run_state("export_from_api", run_id) in ends,
-            seconds=300,
-        )
-        reports = [json.loads(path.read_text()) for path in self.runs.glob("*/report.json")]
-        (report,) = [one for one in reports if one["run_id"] == run_id]
-        return dict(report)
+def tell_of_refresh(airflow: LocalAirflow) -> str:
+    """Do what docs/sources.md tells a Power Automate flow to do; return the run that it starts."""
+    known = event_runs(airflow)
+    (asset,) = airflow.get(f"/assets?uri_pattern=segment-exports://{EXPORT}/refreshed")["assets"]
+    airflow.post("/assets/events", {"asset_id": asset["id"]})
+    airflow.wait_for("the event's run", lambda: len(event_runs(airflow)) > len(known), seconds=60)
+    (started,) = event_runs(airflow) - known
+    return started
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder = tmp_path_factory.mktemp("refresh-events")
-    insights = CustomerInsights(Tenant(600, seed=5))
-    (folder / "exports").mkdir()
-    for name, text in DEFINITIONS.items():
-        (folder / "exports" / f"{name}.yaml").write_text(textwrap.dedent(text))
-    with ExitStack() as stack:
-        addresses = stack.enter_context(serve(insights, folder))
-        emulator = stack.enter_context(emulated_autopilot(folder))
-        connection = {
-            "conn_type": "customer_insights",
-            "host": addresses.api_url,
-            "login": insights.client_id,
-            "password": insights.client_secret,
-            "extra": {
-                "tenant": insights.tenant_id,
-                "authority": addresses.authority,
-                "ca_bundle": addresses.ca_bundle,
-                "instance_id": insights.instance_id,
-                "subscription_api_key": insights.subscription_key,
-            },
-        }
-        settings = demo_settings(folder, emulator.url, emulator.key) | {
-            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-            "SEGMENT_EXPORTS_DEFINITIONS": str(folder / "exports"),
-            "AIRFLOW_CONN_CUSTOMER_INSIGHTS_DEFAULT": json.dumps(connection),
-        }
-        airflow = stack.enter_context(LocalAirflow(folder / "airflow", settings=settings))
-        for name in DEFINITIONS:
-            airflow.wait_for_dag(f"export_{name}")
-        # The others stay paused: without that, Airflow would start their last missed time.
-        airflow.patch("/dags/export_from_api", {"is_paused": False})
-        yield Stage(airflow, insights, emulator.control, folder / "staging" / "from_api" / "runs")
+def event_runs(airflow: LocalAirflow) -> set[str]:
+    runs = airflow.get(f"/dags/{DAG}/dagRuns?run_type=asset_triggered")["dag_runs"]
+    return {str(run["dag_run_id"]) for run in runs}
+
+
+def state_of(airflow: LocalAirflow, run_id: str, step: str) -> str | None:
+    tasks = airflow.task_instances(DAG, run_id)
+    return next((one["state"] for one in tasks if one["task_id"] == step), None)
+
+
+def finished(stage: Stage, run_id: str) -> dict[str, Any]:
+    """Wait for the end of a run and return its report."""
+    ends = ("success", "failed")
+    stage.airflow.wait_for(
+        f"the end of {run_id}", lambda: stage.airflow.run_state(DAG, run_id) in ends, seconds=300
+    )
+    return stage.report(EXPORT, run_id)
 
 
 def test_two_events_for_one_refresh_send_once(stage: Stage) -> None:
     stage.insights.begin_refresh(datetime.now(UTC))
-    first = stage.tell_of_refresh("from_api")
+    first = tell_of_refresh(stage.airflow)
     stage.airflow.wait_for(
         "the run to wait for the refresh",
-        lambda: stage.state_of(first, "wait_for_refresh") == "up_for_reschedule",
+        lambda: state_of(stage.airflow, first, "wait_for_refresh") == "up_for_reschedule",
         seconds=60,
     )
-    assert stage.state_of(first, "extract") is None
+    assert state_of(stage.airflow, first, "extract") is None
 
     stage.insights.end_refresh(datetime.now(UTC))
-    sent = stage.finished(first)
-    again = stage.finished(stage.tell_of_refresh("from_api"))
+    sent = finished(stage, first)
+    again = finished(stage, tell_of_refresh(stage.airflow))
 
     assert (sent["state"], again["state"]) == ("delivered", "nothing_changed")
     assert sent["snapshot"] == again["snapshot"]

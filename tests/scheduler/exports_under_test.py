@@ -1,0 +1,104 @@
+"""The exports that the tests of the scheduler run, and their connections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from segment_exports.agreement import signed_agreement
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from segment_emulators.autopilot import AutopilotEmulator
+    from segment_emulators.customer_insights import CustomerInsights
+    from segment_emulators.customer_insights.serving import Addresses
+
+DEFINITION = """\
+name: {name}
+source: {{type: lake, path: {path}}}
+destination: {{connection: autopilot_{name}, membership: field, requests_in_flight: {in_flight}}}
+segments: [HighValueSegment, ChurnProne, NewsletterReaders]
+mapping: {{Email: EMail, FirstName: FirstName, MailingCity: City}}
+permission: {{attribute: Email Subscriber, equals: "Yes"}}
+when_member_leaves: remove
+guards: {{stop_above_invalid: 1.0}}
+"""
+SCHEDULE = 'refresh: {timezone: UTC, times: ["05:00"]}\n'
+IN_FLIGHT = 4
+ASKED = """\
+name: asked
+source: {{type: lake, path: {path}}}
+destination: {{connection: autopilot_asked, membership: field}}
+segments: [ChurnProne]
+mapping: {{Email: EMail}}
+guards: {{stop_above_added: 0, min_count: 0, when_tripped: ask}}
+"""
+REMOVED = """\
+name: removed
+source: {{type: lake, path: {path}}}
+destination: {{connection: autopilot_removed, membership: list}}
+segments: [{{name: ChurnProne, list: Removed}}]
+mapping: {{Email: EMail}}
+"""
+FROM_API = """\
+name: from_api
+source: {type: api, connection: customer_insights_default, page_size: 500}
+destination: {connection: autopilot_from_api}
+segments: [HighValueSegment, ChurnProne]
+mapping: {Email: EMail, FirstName: FirstName}
+guards: {stop_above_invalid: 0.5}
+wait_for_refresh: {poll_seconds: 1, timeout_minutes: 5}
+"""
+TIMED = """\
+name: {name}
+source: {{type: lake, path: nowhere}}
+segments: [{segment}]
+mapping: {{Email: EMail}}
+refresh: {refresh}
+"""
+IN_SAO_PAULO = '{timezone: America/Sao_Paulo, times: ["05:00", "17:00"], days: [mon, tue, wed, thu, fri]}'
+IN_BERLIN = '{timezone: Europe/Berlin, times: ["02:30"]}'
+PAUSED = ("in_sao_paulo", "in_berlin")
+"""Else Airflow would start their last missed time."""
+
+
+def write_definitions(folder: Path, path: Path) -> list[str]:
+    """Write the exports of all tests and return their names: Airflow looks for new ones only now and then."""
+    texts = {
+        name: DEFINITION.format(name=name, path=path, in_flight=IN_FLIGHT) + schedule
+        for name, schedule in (("killed", ""), ("missed", SCHEDULE))
+    }
+    texts |= {"asked": ASKED.format(path=path), "removed": REMOVED.format(path=path), "from_api": FROM_API}
+    for segment, name, refresh in zip("AB", PAUSED, (IN_SAO_PAULO, IN_BERLIN), strict=True):
+        texts[name] = TIMED.format(name=name, segment=segment, refresh=refresh)
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text)
+    return list(texts)
+
+
+def account(emulator: AutopilotEmulator, *, rate: float) -> dict[str, Any]:
+    """Return the connection of the emulated account."""
+    return {
+        "conn_type": "autopilot",
+        "host": emulator.base_url,
+        "password": emulator.api_key,
+        "extra": {"requests_per_second": rate, "enabled": True, **signed_agreement("a test")},
+    }
+
+
+def api_connection(insights: CustomerInsights, addresses: Addresses) -> dict[str, Any]:
+    """Return the connection of the emulated API of Customer Insights."""
+    return {
+        "conn_type": "customer_insights",
+        "host": addresses.api_url,
+        "login": insights.client_id,
+        "password": insights.client_secret,
+        "extra": {
+            "tenant": insights.tenant_id,
+            "authority": addresses.authority,
+            "ca_bundle": addresses.ca_bundle,
+            "instance_id": insights.instance_id,
+            "subscription_api_key": insights.subscription_key,
+        },
+    }
