@@ -111,12 +111,15 @@ def is_released(export: Store, lease: Lease) -> bool:
 
 
 def reason_to_stop(export: Store, lease: Lease) -> str | None:
-    """Return why an upload that is under way must stop now: a newer run has planned since."""
+    """Return why an upload that is under way must stop now: its run was settled, or a newer one has planned.
+
+    Airflow gives a task up whose worker it can't hear, and settles the run; the worker may live on.
+    """
     try:
         confirm(export, lease)
     except RunSupersededError as error:
         return str(error)
-    return None
+    return f"run {lease.run_id} was settled while this task sent" if is_released(export, lease) else None
 
 
 def reopen(export: Store, lease: Lease) -> None:

@@ -79,6 +79,13 @@ def test_a_dead_holder_is_taken_over_and_finds_out(export: Store) -> None:
         reopen(export, dead)
 
 
+def test_an_upload_stops_whose_run_was_settled_meanwhile(export: Store) -> None:
+    lease = acquire(export, "run 1", is_alive=alive())
+    assert reason_to_stop(export, lease) is None
+    release(export, lease)
+    assert "run 1 was settled while this task sent" in str(reason_to_stop(export, lease))
+
+
 def test_a_run_comes_back_with_a_new_lease_after_another_had_it(export: Store) -> None:
     acquire(export, "run 1", is_alive=alive())
     release(export, acquire(export, "run 2", is_alive=alive()))
