@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from segment_exports.sources.lake_model import CsvFormat
 
-BLOCK_BYTES = 4 * 1024 * 1024
+BLOCK_BYTES = 2 * 1024 * 1024
 LONGEST_FIELD_BYTES = 1024 * 1024
 _HEAD_BYTES = 256 * 1024
 _COLUMN = re.compile(r"CSV column #(\d+)")

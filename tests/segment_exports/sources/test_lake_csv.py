@@ -146,7 +146,7 @@ def test_a_field_of_40_mb_is_refused_and_not_held_in_memory(tmp_path: Path) -> N
         file.write(b'",d\n')
     before = pa.total_allocated_bytes()
     tracemalloc.start()
-    with pytest.raises(SourceError, match="has a row of over 4 MiB"):
+    with pytest.raises(SourceError, match="has a row of over 2 MiB"):
         list(CsvFile(LocalFileSystem(), str(path), COLUMNS, CsvFormat()).read(["CustomerId"]))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
