@@ -76,6 +76,7 @@ def _write_chunks(files: RunFiles, chunks: Iterator[pa.Table], cutter: _Cutter) 
     for number, rows in enumerate(chunks, start=1):
         with files.store.parquet_writer(files.chunk(number), CHUNK, compression="zstd") as writer:
             writer.write_table(rows)
+        pa.default_memory_pool().release_unused()
         requests = int(np.ceil(cutter.cost(rows).sum()))
         yield ChunkReference(number, chunk_fingerprint(files.store, number), len(rows), requests)
 

@@ -129,6 +129,7 @@ class _ProfileWriter:
         if self._held:
             self._parquet.write_table(pa.Table.from_batches(self._held), row_group_size=ROWS_PER_GROUP)
         self._held, self._held_rows, self.held_bytes = [], 0, 0
+        pa.default_memory_pool().release_unused()
 
 
 def _with_every_column(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

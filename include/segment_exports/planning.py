@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.comparison import RangeTables, compare_range
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy.typing as npt
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from segment_exports.comparison import Room
@@ -87,6 +87,7 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
             tally.count_operations(changes)
             if len(changes):
                 writer.write_table(changes)
+            pa.default_memory_pool().release_unused()
     if not book.lost:
         return ()
     return (

@@ -202,6 +202,7 @@ def _write_ledger(
         rows = max(contacts.metadata.num_rows, old.metadata.num_rows if old else 0)
         for bound in hash_ranges(rows):
             ledger.write(fold.apply(*(reader.below(bound) for reader in readers)))
+            pa.default_memory_pool().release_unused()
         ledger.info = ledger.info.model_copy(update=_what_was_reached(plan, base, settlement))
 
 
