@@ -90,7 +90,7 @@ bench: .venv/.ready-dev ## Measure the engine, short
 	@$(BIN)/python -m benchmarks
 
 .PHONY: bench-full
-bench-full: .venv/.ready-dev ## Measure everything, side by side with what a user would pick instead (about 65 minutes)
+bench-full: .venv/.ready-dev ## Measure everything, side by side with what a user would pick instead (about 45 minutes)
 	@$(BIN)/python -m benchmarks --full
 
 .PHONY: screenshots

@@ -1,4 +1,4 @@
-"""Which cases are run, how often: short (some minutes), medium (within 20), full (about 65).
+"""Which cases are run, how often: short (some minutes), medium (within 20), full (about 45).
 
 The comparison has five rounds in full, what is beside it fewer.
 """
