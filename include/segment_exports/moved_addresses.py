@@ -113,13 +113,12 @@ def find_moved(
     movable = gone & index.identified[rows] & ~np.isin(rows, np.concatenate([left_behind, refused]))
     movable &= ~np.isin(rows, index.rows_of(erased, erased)[1]) & ~np.isin(index.emails[rows], erased)
     moved_pairs, moved_rows = _one_to_one(pairs[movable], rows[movable])
-    pairs, rows = _distinct(pairs, rows)
     return MovedAddresses(
-        np.unique(rows[~np.isin(index.emails[rows], present)]),
+        np.unique(rows[gone]),
         np.unique(left_behind),
         np.unique(refused[~np.isin(index.emails[refused], present)]),
         np.sort(moved_rows),
-        ContactIds.of(ledger, pairs, rows),
+        ContactIds.of(ledger, *_distinct(pairs, rows)),
         ContactIds.of(ledger, moved_pairs, moved_rows),
     )
 

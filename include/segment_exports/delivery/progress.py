@@ -13,7 +13,7 @@ from segment_exports.delivery.work import NO_LIST
 from segment_exports.outcomes import Operation, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from segment_exports.autopilot.transport import Call
@@ -125,20 +125,14 @@ class Progress:
         self, content: Content, call: Call, *, reason: str | None = None, status: int | None = None
     ) -> list[Block]:
         """Give up what a batch was to carry out: failed where it may have been done, else not sent."""
-        blocks = []
-        everything = [(Operation.UPSERT, place, NO_LIST) for place in content.upserts]
-        everything += [(Operation.JOIN, place, column) for place, column in content.joins]
-        everything += [(Operation.LEAVE, place, column) for place, column in content.leaves]
         by_fate: dict[tuple[Operation, int, Outcome], list[int]] = {}
-        for operation, place, column in everything:
-            row = content.rows[place]
+        for operation, row, column in _operations(content):
             fate = self.open_fate(operation, row, column)
             by_fate.setdefault((operation, column, fate), []).append(row)
-        for (operation, column, fate), rows in by_fate.items():
-            blocks.append(
-                self.settle(operation, rows, fate, call, column=column, reason=reason, status=status)
-            )
-        return blocks
+        return [
+            self.settle(operation, rows, fate, call, column=column, reason=reason, status=status)
+            for (operation, column, fate), rows in by_fate.items()
+        ]
 
     def open_fate(self, operation: Operation, row: int, column: int = NO_LIST) -> Outcome:
         """Return the outcome of an operation that is given up: what may have been done is never forgotten."""
@@ -148,13 +142,7 @@ class Progress:
 
     def is_in_doubt(self, content: Content) -> bool:
         """Tell whether anything that a batch is to carry out may have been done already."""
-        chunk = self._chunk
-        pairs = ((chunk.join, content.joins), (chunk.leave, content.leaves))
-        return any(chunk.upsert[content.rows[place]] == State.IN_DOUBT for place in content.upserts) or any(
-            states[content.rows[place], column] == State.IN_DOUBT
-            for states, found in pairs
-            for place, column in found
-        )
+        return any(self.open_fate(*one) is Outcome.FAILED for one in _operations(content))
 
     def doubt(self, operation: Operation, row: int, column: int = NO_LIST) -> None:
         """Note that an operation, still due, may have been done."""
@@ -166,11 +154,8 @@ class Progress:
 
     def doubt_content(self, content: Content) -> None:
         """Note that everything that a batch was to carry out may have been done."""
-        for place in content.upserts:
-            self.doubt(Operation.UPSERT, content.rows[place])
-        for operation, pairs in ((Operation.JOIN, content.joins), (Operation.LEAVE, content.leaves)):
-            for place, column in pairs:
-                self.doubt(operation, content.rows[place], column)
+        for one in _operations(content):
+            self.doubt(*one)
 
     def close(self, call: Call, reason: str | None) -> list[Block]:
         """Settle all that is still due: not sent, or failed where it may have been done."""
@@ -202,3 +187,10 @@ class Progress:
                 f"({rejected / judged:.1%}); guards.stop_above_rejected allows "
                 f"{self._guard.stop_above:.1%}. refused.csv of this run names each with its reason",
             )
+
+
+def _operations(content: Content) -> Iterator[tuple[Operation, int, int]]:
+    """Yield (operation, row, column of the list) of all that a batch is to carry out."""
+    yield from ((Operation.UPSERT, content.rows[place], NO_LIST) for place in content.upserts)
+    for operation, pairs in ((Operation.JOIN, content.joins), (Operation.LEAVE, content.leaves)):
+        yield from ((operation, content.rows[place], column) for place, column in pairs)
