@@ -1,6 +1,6 @@
 """``chunk_changes``: cut the changes into chunks, each the work of one upload task.
 
-A chunk is at most 25,000 contacts and ten minutes of the account's rate, so that one task neither
+A chunk is at most 50,000 contacts and ten minutes of the account's rate, so that one task neither
 outlives its token nor costs more in starting than in work. Its upserts fill whole batches of 100, where
 that doesn't halve it: a run that is mostly joins and leaves sends a few batches that aren't full.
 """
@@ -20,7 +20,7 @@ from segment_exports.outcomes import UNSUBSCRIBE
 from segment_exports.plan import Plan, PlanState
 from segment_exports.plan_summary import CONTACTS_A_BATCH
 from segment_exports.receipts import chunk_fingerprint
-from segment_exports.schemas import CHUNK
+from segment_exports.schemas import CHUNK, CHUNK_LISTS
 from segment_exports.sorted_tables import ROWS_PER_RANGE
 from segment_exports.staging import RunFiles
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow.parquet as pq
 
-MOST_CONTACTS = 25_000
+MOST_CONTACTS = 50_000
 MOST_SECONDS = 600.0
 MOST_CHUNKS = 1_000
 """Airflow maps a task over at most 1,024 items."""
@@ -74,7 +74,7 @@ def chunk_changes(
 
 def _write_chunks(files: RunFiles, chunks: Iterator[pa.Table], cutter: _Cutter) -> Iterator[ChunkReference]:
     for number, rows in enumerate(chunks, start=1):
-        with files.store.parquet_writer(files.chunk(number), CHUNK, compression="zstd") as writer:
+        with files.store.parquet_writer(files.chunk(number), CHUNK, repeating=CHUNK_LISTS) as writer:
             writer.write_table(rows)
         pa.default_memory_pool().release_unused()
         requests = int(np.ceil(cutter.cost(rows).sum()))

@@ -28,8 +28,6 @@ ROWS_PER_GROUP = 65_536
 BYTES_HELD = 48 * 1024 * 1024
 """Rows wait in memory until a row group is full, or until all segments of the unit hold this much."""
 
-PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd", "use_dictionary": False, "write_statistics": False}
-
 
 def extract_unit(
     source: Source,
@@ -56,9 +54,7 @@ def extract_unit(
     with ExitStack() as stack:
         writers = {
             segment: _ProfileWriter(
-                stack.enter_context(
-                    files.store.parquet_writer(RunFiles.profiles(segment), schema, **PARQUET_OPTIONS)
-                ),
+                stack.enter_context(files.store.parquet_writer(RunFiles.profiles(segment), schema)),
                 sample,
             )
             for segment in unit.segments

@@ -38,6 +38,9 @@ OPERATIONS = pa.schema(
         ("recorded_at", TIMESTAMP),
     ]
 )
+REPEATING = tuple(name for name in OPERATIONS.names if name not in ("email_hash", "contact_id"))
+"""Columns of OPERATIONS that hold few distinct values."""
+
 RUNS = pa.schema(
     [
         ("export", pa.string()),
@@ -116,5 +119,5 @@ def write_run(export: Store, report: RunReport, settled_at: datetime) -> None:
         "report": json.dumps(report.model_dump(mode="json"), ensure_ascii=False),
     }
     name = f"history/runs/{folder_name(report.run_id)}.parquet"
-    with export.parquet_writer(name, RUNS) as writer:
+    with export.parquet_writer(name, RUNS, statistics=True) as writer:
         writer.write_table(pa.Table.from_pylist([row], schema=RUNS))

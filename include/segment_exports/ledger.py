@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _METADATA_KEY = b"segment_exports.ledger"
 _KEPT = 5
+_REPEATING = ("member_of.list.element", "uncertain_of.list.element", "uncertain_run", "rejected_reason")
 
 
 class LedgerInfo(BaseModel):
@@ -124,7 +125,7 @@ class LedgerFolder:
         ``members`` and ``addresses`` of ``info`` are counted from what is written.
         """
         name = f"{info.sequence:010d}-{folder_name(info.run_id)}.parquet"
-        with self._store.parquet_writer(name, LEDGER, compression="zstd") as file:
+        with self._store.parquet_writer(name, LEDGER, repeating=_REPEATING) as file:
             writer = LedgerWriter(file, info)
             yield writer
             counts = {"members": dict(writer.members), "addresses": writer.addresses}

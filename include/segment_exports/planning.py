@@ -21,7 +21,7 @@ from segment_exports.plan_basis import PlanBasis, PlanRequest
 from segment_exports.plan_summary import summarise
 from segment_exports.plan_tally import Tally
 from segment_exports.profile_limit import CountedAddresses, count_distinct, room_for
-from segment_exports.schemas import CHUNK, CONTACTS, LEDGER, WITHHELD
+from segment_exports.schemas import CHUNK, CHUNK_LISTS, CONTACTS, LEDGER, WITHHELD
 from segment_exports.sorted_tables import SortedReader, hash_ranges, prefixes
 from segment_exports.staging import RunFiles
 from segment_exports.uncertain_addresses import AddressBook
@@ -80,7 +80,7 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
         if ledger is not None:
             withdrawn = _customers_with_invalid_profiles(basis, withdrawn=True)
             moved = find_moved(ledger, contacts, withheld, erased=prefixes(basis.erased), withdrawn=withdrawn)
-        writer = stack.enter_context(store.parquet_writer(RunFiles.CHANGES, CHUNK, compression="zstd"))
+        writer = stack.enter_context(store.parquet_writer(RunFiles.CHANGES, CHUNK, repeating=CHUNK_LISTS))
         for tables in _ranges(basis, stack, contacts, withheld, ledger):
             changes = compare_range(tables, basis.rules, moved, tally, room)
             changes = book.fill_in(changes, tables.ledger)

@@ -41,18 +41,8 @@ class RowGroups:
 
 @contextmanager
 def writing_row_groups(store: Store, relative: str, schema: pa.Schema) -> Iterator[RowGroups]:
-    """Give a file to add tables to; it appears whole at the end, or not at all on an error.
-
-    Statistics are kept for ``email_hash`` only: others would repeat personal data in the file's footer.
-    """
-    with store.parquet_writer(
-        relative,
-        schema,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=_REPEATING,
-        write_statistics=["email_hash"],
-    ) as writer:
+    """Give a file to add tables to; it appears whole at the end, or not at all on an error."""
+    with store.parquet_writer(relative, schema, repeating=_REPEATING) as writer:
         groups = RowGroups(writer)
         yield groups
         groups.flush()

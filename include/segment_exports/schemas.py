@@ -80,6 +80,9 @@ set. ``payload`` is null where no upsert is due. ``joins`` and ``leaves`` are li
 recreated. ``previous_contact_ids`` are the contacts that the same customer was under other addresses,
 ``moved_contact_id`` the one of them that is to be given the new address."""
 
+CHUNK_LISTS = tuple(f"{name}.list.element" for name in ("joins", "leaves", "member_of"))
+"""Columns of a chunk that hold few distinct values."""
+
 RECEIPT = pa.schema(
     [
         pa.field("row", pa.int32(), nullable=False),

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.folding import EARLIER, EFFECT, Fold, effects_of
-from segment_exports.history import OPERATIONS, operation_rows, operations_file
+from segment_exports.history import OPERATIONS, REPEATING, operation_rows, operations_file
 from segment_exports.ledger import LedgerFolder, LedgerInfo
 from segment_exports.outcomes import Operation, Outcome
 from segment_exports.plan import Plan, PlanState
@@ -117,7 +117,9 @@ def _effects(
         writer: pq.ParquetWriter | None = None
         if with_history and store.names("chunks"):
             name = operations_file(plan.run_id, plan.fence or 0)
-            writer = stack.enter_context(files.export.parquet_writer(name, OPERATIONS, compression="zstd"))
+            writer = stack.enter_context(
+                files.export.parquet_writer(name, OPERATIONS, repeating=REPEATING, statistics=True)
+            )
         for name in store.names("chunks"):
             number = int(name.removesuffix(".parquet"))
             with store.parquet_file(files.chunk(number)) as file:

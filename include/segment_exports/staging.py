@@ -27,7 +27,7 @@ from fsspec.implementations.local import LocalFileSystem
 from segment_exports.errors import StagingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _PRIVATE_FOLDER = 0o700
 
@@ -151,9 +151,26 @@ class Store:
             self.fs.put_file(local, target)
 
     @contextmanager
-    def parquet_writer(self, relative: str, schema: pa.Schema, **options: Any) -> Iterator[pq.ParquetWriter]:
-        """Give a Parquet writer; the file appears whole at the end, or not at all on an error."""
-        with self.writing(relative) as path, pq.ParquetWriter(path, schema, **options) as writer:
+    def parquet_writer(
+        self, relative: str, schema: pa.Schema, *, repeating: Sequence[str] = (), statistics: bool = False
+    ) -> Iterator[pq.ParquetWriter]:
+        """Give a Parquet writer; the file appears whole at the end, or not at all on an error.
+
+        :param repeating: columns (or ``<column>.list.element``) that hold few distinct values.
+        :param statistics: keep the least and greatest value of every column: for files that are queried,
+            not for those with addresses, of which the footer would then show some.
+        """
+        with (
+            self.writing(relative) as path,
+            pq.ParquetWriter(
+                path,
+                schema,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=list(repeating),
+                write_statistics=statistics,
+            ) as writer,
+        ):
             yield writer
 
     @contextmanager

@@ -215,9 +215,9 @@ def test_a_few_upserts_do_not_cut_a_chunk_short(tmp_path: Path) -> None:
     assert [one.contacts for one in references] == [2000, 2000, 1150]
 
 
-def test_a_chunk_takes_at_most_25_000_contacts_or_ten_minutes(tmp_path: Path) -> None:
-    files = planned(tmp_path / "upserts", [Change()] * 30_000)
-    assert [(one.contacts, one.requests) for one in chunk_changes(files)] == [(25_000, 250), (5_000, 50)]
+def test_a_chunk_takes_at_most_50_000_contacts_or_ten_minutes(tmp_path: Path) -> None:
+    files = planned(tmp_path / "upserts", [Change()] * 55_000)
+    assert [(one.contacts, one.requests) for one in chunk_changes(files)] == [(50_000, 500), (5_000, 50)]
     files = planned(tmp_path / "joins", [Change(joins=1)] * 5_000)
     assert [(one.contacts, one.requests) for one in chunk_changes(files)] == [
         (2_900, 2_929),

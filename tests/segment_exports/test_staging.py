@@ -181,12 +181,23 @@ def test_nobody_sees_a_file_before_it_is_whole(store: Store) -> None:
 
 
 def test_a_parquet_file_is_read_piece_by_piece(store: Store) -> None:
-    with store.parquet_writer("t.parquet", NUMBERS, compression="zstd") as writer:
+    with store.parquet_writer("t.parquet", NUMBERS) as writer:
         for number in range(3):
             writer.write_table(pa.table({"number": [number]}, NUMBERS))
     with store.parquet_file("t.parquet") as file:
         assert file.num_row_groups == 3
         assert file.read_row_group(1)["number"].to_pylist() == [1]
+
+
+@pytest.mark.parametrize("statistics", [False, True])
+def test_the_footer_of_a_parquet_file_shows_values_only_where_that_is_asked_for(
+    store: Store, statistics: bool
+) -> None:
+    schema = pa.schema([pa.field("email", pa.string())])
+    with store.parquet_writer("t.parquet", schema, statistics=statistics) as writer:
+        writer.write_table(pa.table({"email": ["a@example.com", "b@example.com"]}, schema))
+    with store.parquet_file("t.parquet") as file:
+        assert file.metadata.row_group(0).column(0).is_stats_set is statistics
 
 
 def test_removing_takes_a_folder_with_all_that_is_in_it(store: Store) -> None:
