@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from segment_exports.autopilot.answers import ForbiddenError
 from segment_exports.autopilot.redaction import redact_values
+from segment_exports.delivery.chunk import State, is_there
 from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.outcomes import Operation, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy.typing as npt
+
     from segment_exports.delivery.bodies import Content
+    from segment_exports.delivery.chunk import Texts
     from segment_exports.delivery.chunk_delivery import ChunkDelivery
     from segment_exports.delivery.flushing import Block
     from segment_exports.delivery.work import Batch
@@ -53,41 +59,37 @@ async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool 
 async def _answered(
     delivery: ChunkDelivery, batch: Batch, content: Content, answer: Mapping[str, str], *, hold_joins: bool
 ) -> None:
-    chunk = delivery.chunk
-    ids = _ids(answer, [chunk.emails[row] or "" for row in batch.rows])
-    taken = [place for place, contact_id in enumerate(ids) if contact_id is not None]
-    left_out = [place for place, contact_id in enumerate(ids) if contact_id is None]
-    gone = _learn(delivery, content, ids)
+    ids = _ids(answer, delivery.chunk.emails[content.rows].tolist())
+    taken = is_there(ids)
+    bare = _learn(delivery, content.rows[taken], ids[taken])
     blocks = delivery.progress.settle_content(
         content, taken, Outcome.DELIVERED, batch.call, with_joins=not hold_joins
     )
-    if left_out:
-        blocks += _reject(delivery, batch, content, left_out, LEFT_OUT, 200)
+    if not taken.all():
+        blocks += _reject(delivery, batch, content, ~taken, LEFT_OUT, 200)
     if hold_joins:
-        for place, column in content.joins:
-            if ids[place] is not None:
-                delivery.progress.doubt(Operation.JOIN, content.rows[place], column)
+        here = taken[content.joins.places]
+        held = content.rows[content.joins.places[here]].tolist()
+        for row, column in zip(held, content.joins.columns[here].tolist(), strict=True):
+            delivery.progress.doubt(Operation.JOIN, row, column)
     await delivery.flusher.write(blocks)
-    for row in gone:
+    for row in bare:
         delivery.queue.add_gone(row)
     if not hold_joins:
-        delivery.go_on(batch.rows[place] for place in taken if batch.rows[place] not in gone)
+        delivery.go_on(content.rows[taken & ~np.isin(content.rows, bare)] if bare else content.rows[taken])
 
 
-def _learn(delivery: ChunkDelivery, content: Content, ids: Sequence[str | None]) -> set[int]:
+def _learn(delivery: ChunkDelivery, rows: npt.NDArray[np.int64], ids: Texts) -> list[int]:
     """Take over the contacts' ids; return rows whose contact was gone and is there again, but bare."""
     chunk = delivery.chunk
-    gone = set()
-    for row, contact_id in zip(content.rows, ids, strict=True):
-        known = chunk.contact_ids[row]
-        if contact_id is None or contact_id == known:
-            continue
-        chunk.contact_ids[row] = contact_id
-        if known is not None:
-            chunk.mark_recreated(row)
-            if chunk.upsert[row] == 0 and row not in delivery.sought:
-                gone.add(row)
-    return gone
+    known = chunk.contact_ids[rows]
+    chunk.contact_ids[rows] = ids
+    bare = []
+    for row in rows[is_there(known) & np.not_equal(known, ids)].tolist():
+        chunk.mark_recreated(row)
+        if chunk.upsert[row] == State.ABSENT and row not in delivery.sought:
+            bare.append(row)
+    return bare
 
 
 async def _refused(
@@ -109,7 +111,7 @@ async def _refused(
     if isinstance(error, ForbiddenError) and delivery.progress.is_in_doubt(content):
         blocks = delivery.progress.leave_open(content, batch.call, reason=reason, status=error.status)
     else:
-        blocks = _reject(delivery, batch, content, [0], reason, error.status)
+        blocks = _reject(delivery, batch, content, np.ones(1, np.bool_), reason, error.status)
     await delivery.flusher.write(blocks)
 
 
@@ -117,15 +119,14 @@ def _reject(
     delivery: ChunkDelivery,
     batch: Batch,
     content: Content,
-    places: Sequence[int],
+    refused: npt.NDArray[np.bool_],
     reason: str,
     status: int | None,
 ) -> list[Block]:
     blocks = delivery.progress.settle_content(
-        content, places, Outcome.REJECTED, batch.call, reason=reason, status=status
+        content, refused, Outcome.REJECTED, batch.call, reason=reason, status=status
     )
-    upserts = set(content.upserts)
-    lost = [batch.rows[place] for place in places if place in upserts]
+    lost = content.rows[content.upserts & refused].tolist()
     return blocks + delivery.progress.reject_due_joins(lost, batch.call, UPSERT_REFUSED)
 
 
@@ -154,10 +155,10 @@ def _reason(error: DestinationError, content: Content) -> str:
     return str(error)
 
 
-def _ids(answer: Mapping[str, str], emails: Sequence[str]) -> list[str | None]:
+def _ids(answer: Mapping[str, str], emails: Sequence[str]) -> Texts:
     """Return the contact id of each address, or None; without regard to case where need be."""
     ids = [answer.get(email) for email in emails]
     if None in ids:
         lowered = {email.strip().lower(): contact_id for email, contact_id in answer.items()}
         ids = [lowered.get(email.strip().lower()) for email in emails]
-    return [contact_id if isinstance(contact_id, str) and contact_id else None for contact_id in ids]
+    return np.array([one if isinstance(one, str) and one else None for one in ids], np.object_)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
-import pyarrow as pa
 
 from segment_exports.autopilot.membership import MembershipWay, field_of
 from segment_exports.delivery.chunk import is_due
@@ -18,23 +17,41 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from segment_exports.delivery.chunk import Chunk, States
+    from segment_exports.delivery.chunk import Chunk
+
+    Mask = npt.NDArray[np.bool_]
+    Places = npt.NDArray[np.int64]
 
 _CUSTOM = b'"custom":{"'
+
+
+class Memberships(NamedTuple):
+    """Memberships that a batch changes: places in the batch and columns of lists, side by side."""
+
+    places: Places
+    columns: Places
+
+    @classmethod
+    def of(cls, changes: Mask) -> Memberships:
+        """Take a matrix of places and columns."""
+        return cls(*np.nonzero(changes))
+
+
+NO_MEMBERSHIPS = Memberships(np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 @dataclass(frozen=True)
 class Content:
     """What a batch sends: its contacts' JSON, and which operations that carries out.
 
-    ``upserts`` are places in the batch; ``joins`` and ``leaves`` are (place, column of the list).
+    ``rows`` has the chunk's row at each place of the batch; ``upserts`` tells where the payload is sent.
     """
 
-    rows: Sequence[int]
-    contacts: list[bytes]
-    upserts: list[int]
-    joins: list[tuple[int, int]]
-    leaves: list[tuple[int, int]]
+    rows: Places
+    contacts: Sequence[bytes]
+    upserts: Mask
+    joins: Memberships = NO_MEMBERSHIPS
+    leaves: Memberships = NO_MEMBERSHIPS
 
 
 class Bodies:
@@ -54,47 +71,46 @@ class Bodies:
             if title in list_ids
         }
         self._fields = [orjson.dumps(field_of(title)) for title in chunk.titles]
+        self._flags: dict[bytes, bytes] = {}
 
-    def render(self, rows: Sequence[int], lists: Sequence[int]) -> Content:
+    def render(self, rows: Places, lists: Places) -> Content:
         """Return what is sent for these rows; ``lists`` are columns to join in the upsert, or -1."""
         chunk = self._chunk
         due = is_due(chunk.upsert[rows])
         contacts = self._base(rows, due)
-        joins: list[tuple[int, int]] = []
-        leaves: list[tuple[int, int]] = []
         if self._way is MembershipWay.BULK:
-            joins = [(place, column) for place, column in enumerate(lists) if column != NO_LIST]
-            for place, column in joins:
+            joins = Memberships(places := np.flatnonzero(lists != NO_LIST), lists[places])
+            for place, column in zip(places.tolist(), joins.columns.tolist(), strict=True):
                 contacts[place] = insert_member(contacts[place], self._list_member[column])
-        elif self._way is MembershipWay.FIELD:
-            joins = _due_pairs(chunk.join[rows])
-            leaves = _due_pairs(chunk.leave[rows, : chunk.unsubscribe])
-            contacts = list(map(insert_custom, contacts, self._flags(len(rows), joins, leaves)))
-        return Content(rows, contacts, np.flatnonzero(due).tolist(), joins, leaves)
+            return Content(rows, contacts, due, joins)
+        if self._way is MembershipWay.FIELD:
+            join, leave = is_due(chunk.join[rows]), is_due(chunk.leave[rows, : chunk.unsubscribe])
+            contacts = list(map(insert_custom, contacts, self._flags_of(join, leave)))
+            return Content(rows, contacts, due, Memberships.of(join), Memberships.of(leave))
+        return Content(rows, contacts, due)
 
-    def _base(self, rows: Sequence[int], due: npt.NDArray[np.bool_]) -> list[bytes]:
+    def _base(self, rows: Places, due: Mask) -> list[bytes]:
         chunk = self._chunk
-        payloads: list[bytes] = chunk.payloads.take(pa.array(rows, pa.int32())).to_pylist()
+        is_in_a_row = bool((np.diff(rows) == 1).all())
+        found = chunk.payloads.slice(rows[0], len(rows)) if is_in_a_row else chunk.payloads.take(rows)
+        payloads: list[Any] = found.to_pylist()
         if due.all() and not chunk.restored:
             return payloads
         return [
             chunk.restored.get(row, payload) if is_upsert else address_only(chunk.emails[row] or "")
-            for row, payload, is_upsert in zip(rows, payloads, due.tolist(), strict=True)
+            for row, payload, is_upsert in zip(rows.tolist(), payloads, due.tolist(), strict=True)
         ]
 
-    def _flags(
-        self, count: int, joins: Sequence[tuple[int, int]], leaves: Sequence[tuple[int, int]]
-    ) -> list[bytes]:
-        flags: list[list[bytes]] = [[] for _ in range(count)]
-        for pairs, value in ((joins, b":true"), (leaves, b":false")):
-            for place, column in pairs:
-                flags[place].append(self._fields[column] + value)
-        return [b",".join(one) for one in flags]
-
-
-def _due_pairs(states: States) -> list[tuple[int, int]]:
-    places, columns = np.nonzero(is_due(states))
-    return list(zip(places.tolist(), columns.tolist(), strict=True))
+    def _flags_of(self, join: Mask, leave: Mask) -> list[bytes]:
+        """Return each contact's members for these changes; there are few combinations, so they are kept."""
+        bits = np.packbits(np.hstack([join, leave]), axis=1)
+        keys: list[Any] = bits.view(np.dtype((np.void, bits.shape[1]))).ravel().tolist()
+        for key in set(keys) - self._flags.keys():
+            place = keys.index(key)
+            told = [self._fields[column] + b":true" for column in np.flatnonzero(join[place])]
+            told += [self._fields[column] + b":false" for column in np.flatnonzero(leave[place])]
+            self._flags[key] = b",".join(told)
+        return [self._flags[key] for key in keys]
 
 
 def address_only(email: str) -> bytes:
@@ -114,10 +130,9 @@ def insert_custom(contact: bytes, members: bytes) -> bytes:
     """
     if not members:
         return contact
-    place = contact.find(_CUSTOM)
-    if place >= 0:
-        place += len(_CUSTOM) - 1
-        return contact[:place] + members + b"," + contact[place:]
+    head, found, tail = contact.partition(_CUSTOM)
+    if found:
+        return b"".join((head, _CUSTOM[:-1], members, b',"', tail))
     if b'"custom"' in contact:
         value = orjson.loads(contact)
         value["custom"] = (value.get("custom") or {}) | orjson.loads(b"{" + members + b"}")

@@ -9,11 +9,11 @@ import numpy as np
 
 from segment_exports.autopilot.membership import MembershipWay
 from segment_exports.delivery.bodies import Bodies
-from segment_exports.delivery.chunk import is_due
+from segment_exports.delivery.chunk import is_due, is_there
 from segment_exports.delivery.work import NO_LIST, Single, SingleKind, WorkQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -48,9 +48,10 @@ class ChunkDelivery:
     way: MembershipWay = MembershipWay.LIST
     note: str | None = None
     sought: set[int] = field(default_factory=set)
-    found: set[int] = field(default_factory=set)
+    found: Mask = field(init=False)
 
     def __post_init__(self) -> None:
+        self.found = np.zeros(self.chunk.rows, np.bool_)
         self.use(self.way)
 
     def use(self, way: MembershipWay, note: str | None = None) -> None:
@@ -74,9 +75,7 @@ class ChunkDelivery:
                 for row in np.flatnonzero(is_due(chunk.leave[:, column])).tolist():
                     self.queue.add_first(Single(kind, row, column))
         due = self._due()
-        moves = np.array([one is not None for one in chunk.moved_ids], np.bool_)
-        moved = due & np.array([bool(ids) for ids in chunk.previous_ids], np.bool_)
-        moved &= moves | is_due(chunk.join).any(axis=1)
+        moved = due & chunk.has_previous_ids & (is_there(chunk.moved_ids) | is_due(chunk.join).any(axis=1))
         gone = chunk.recreated & (chunk.upsert == 0)
         for row in np.flatnonzero(moved).tolist():
             self.queue.add_first(Single(SingleKind.PREVIOUS, row, feeds=True))
@@ -90,34 +89,34 @@ class ChunkDelivery:
         joins = is_due(self.chunk.join[rows])
         upserts = is_due(self.chunk.upsert[rows])
         if self.way is MembershipWay.LIST:
-            self.queue.add_entries((row, NO_LIST) for row in rows[upserts].tolist())
+            self.queue.add_entries(rows[upserts])
             self._plan_joins(rows[~upserts], joins[~upserts])
             return
-        addressed = np.array([self._may_be_upserted(row) for row in rows.tolist()], dtype=np.bool_)
+        addressed = self._may_be_upserted(rows)
         if self.way is MembershipWay.BULK:
             self._plan_joins(rows[~addressed], joins[~addressed])
             first = np.where(joins.any(axis=1), joins.argmax(axis=1), NO_LIST)
             wanted = addressed & (upserts | (first != NO_LIST))
-            self.queue.add_entries(zip(rows[wanted].tolist(), first[wanted].tolist(), strict=True))
+            self.queue.add_entries(rows[wanted], first[wanted])
             return
         leaves = is_due(self.chunk.leave[rows, : self.chunk.unsubscribe]).any(axis=1)
         wanted = upserts | joins.any(axis=1) | leaves
-        self.queue.add_entries((row, NO_LIST) for row in rows[wanted & addressed].tolist())
+        self.queue.add_entries(rows[wanted & addressed])
         for row in rows[wanted & ~addressed].tolist():
             self.queue.add_first(Single(SingleKind.FIND_EMAIL, row, feeds=True))
 
-    def go_on(self, rows: Iterable[int]) -> None:
+    def go_on(self, rows: npt.NDArray[np.int64]) -> None:
         """Queue what has become due for contacts after their upsert or join."""
-        rows = list(rows)
         left = is_due(self.chunk.join[rows]).any(axis=1)
         if left.any():
-            self.plan_contacts(np.asarray(rows)[left])
+            self.plan_contacts(rows[left])
 
-    def _may_be_upserted(self, row: int) -> bool:
-        """Tell whether an upsert by address makes nobody anew who was deleted at the destination."""
-        if self.chunk.emails[row] is None:
-            return False
-        return self.chunk.is_contact[row] or row in self.found or self.way is not MembershipWay.FIELD
+    def _may_be_upserted(self, rows: npt.NDArray[np.int64]) -> Mask:
+        """Tell for whom an upsert by address makes nobody anew who was deleted at the destination."""
+        has_address = is_there(self.chunk.emails[rows])
+        if self.way is not MembershipWay.FIELD:
+            return has_address
+        return has_address & (self.chunk.is_contact[rows] | self.found[rows])
 
     def _due(self) -> Mask:
         """Tell which rows have something due for a contact (in way ``field``, a leave too)."""
@@ -130,7 +129,7 @@ class ChunkDelivery:
         for place, column in zip(*(found.tolist() for found in np.nonzero(joins)), strict=True):
             self.queue.add_join(int(rows[place]), column)
 
-    def _feeds(self, rows: Sequence[int]) -> bool:
+    def _feeds(self, rows: npt.NDArray[np.int64]) -> bool:
         """Tell whether a batch of these rows leaves joins for a batch after it."""
         if self.way is not MembershipWay.BULK:
             return False

@@ -16,9 +16,10 @@ from segment_exports.autopilot.membership import (
     is_listed,
     missing_members,
 )
+from segment_exports.autopilot.transport import Call
 from segment_exports.delivery.batches import send_batch
-from segment_exports.delivery.bodies import Content
-from segment_exports.delivery.chunk import State, is_due
+from segment_exports.delivery.bodies import Content, Memberships
+from segment_exports.delivery.chunk import State, is_due, is_there
 from segment_exports.delivery.work import NO_LIST, Batch
 from segment_exports.outcomes import Operation, Outcome
 
@@ -63,20 +64,20 @@ async def choose_way(delivery: ChunkDelivery, now: Callable[[], datetime]) -> No
 
 async def send_canary(delivery: ChunkDelivery) -> None:
     """Send a first batch with joins, and believe them only after a sample was seen to stand."""
-    entries = delivery.queue.take_joining()
-    if not entries:
+    batch = delivery.queue.take_joining()
+    if batch is None:
         return
-    batch = Batch([row for row, _ in entries], [column for _, column in entries])
     content = await send_batch(delivery, batch, hold_joins=True)
     if content is None:
         return
-    held = [(content.rows[place], column) for place, column in content.joins]
-    taken = [(row, column) for row, column in held if delivery.chunk.join[row, column] == State.IN_DOUBT]
+    rows, columns = content.rows[content.joins.places], content.joins.columns
+    held = delivery.chunk.join[rows, columns] == State.IN_DOUBT
+    taken = list(zip(rows[held].tolist(), columns[held].tolist(), strict=True))
     if await _misses(delivery, taken):
         await fall_back(delivery)
         return
     await _settle_joins(delivery, batch, taken)
-    delivery.go_on(dict.fromkeys(row for row, _ in taken))
+    delivery.go_on(np.unique(rows[held]))
 
 
 async def check_joins(delivery: ChunkDelivery) -> bool:
@@ -102,7 +103,7 @@ async def fall_back(delivery: ChunkDelivery) -> None:
     """Make every join of the chunk due again, as single calls, and forget that bulk upserts serve."""
     chunk = delivery.chunk
     MembershipMemory(delivery.job.account).forget()
-    call = Batch([], []).call
+    call = Call()
     blocks = []
     for column in range(len(chunk.titles)):
         rows = np.flatnonzero(chunk.join[:, column] == State.DELIVERED).tolist()
@@ -145,7 +146,7 @@ async def _try_existing(delivery: ChunkDelivery, rows: Sequence[int]) -> bool | 
     # Else one is made to exist: its upsert is due as well.
     for row in [*known[:_CANDIDATES], *[row for row in left if row not in known][:_CANDIDATES]]:
         if chunk.contact_ids[row] is None:
-            await send_batch(delivery, Batch([row], [NO_LIST]), hold_joins=True)
+            await send_batch(delivery, _alone(row, NO_LIST), hold_joins=True)
         contact, due = chunk.contact_ids[row], chunk.due_joins(row)
         if contact is None or not due:  # refused, and its joins with it
             continue
@@ -158,7 +159,7 @@ async def _try_join(delivery: ChunkDelivery, row: int) -> bool | None:
     """Send a row with its first list, and tell whether it stands on it; None if it was not taken."""
     chunk = delivery.chunk
     column = chunk.due_joins(row)[0]
-    batch = Batch([row], [column])
+    batch = _alone(row, column)
     content = await send_batch(delivery, batch, hold_joins=True)
     contact = chunk.contact_ids[row]
     if content is None or contact is None:
@@ -171,14 +172,14 @@ async def _try_join(delivery: ChunkDelivery, row: int) -> bool | None:
 
 async def _settle_joins(delivery: ChunkDelivery, batch: Batch, joins: Sequence[tuple[int, int]]) -> None:
     content = _only_joins(joins)
-    places = range(len(joins))
-    blocks = delivery.progress.settle_content(content, places, Outcome.DELIVERED, batch.call)
+    everywhere = np.ones(len(joins), np.bool_)
+    blocks = delivery.progress.settle_content(content, everywhere, Outcome.DELIVERED, batch.call)
     await delivery.flusher.write(blocks)
 
 
 def _only_joins(joins: Sequence[tuple[int, int]]) -> Content:
-    pairs = [(place, column) for place, (_, column) in enumerate(joins)]
-    return Content([row for row, _ in joins], [], [], pairs, [])
+    rows, columns = np.array(joins, np.int64).reshape(-1, 2).T
+    return Content(rows, [], np.zeros(len(rows), np.bool_), Memberships(np.arange(len(rows)), columns))
 
 
 async def _misses(delivery: ChunkDelivery, joins: Sequence[tuple[int, int]]) -> bool:
@@ -196,8 +197,14 @@ async def _misses(delivery: ChunkDelivery, joins: Sequence[tuple[int, int]]) -> 
 def _candidates(delivery: ChunkDelivery) -> list[int]:
     """Return rows with an address and a join due of which nothing has to be looked up before."""
     chunk = delivery.chunk
-    rows = np.flatnonzero(is_due(chunk.join).any(axis=1)).tolist()
-    return [row for row in rows if chunk.emails[row] is not None and not chunk.previous_ids[row]]
+    rows = np.flatnonzero(is_due(chunk.join).any(axis=1))
+    usable = rows[is_there(chunk.emails[rows]) & ~chunk.has_previous_ids[rows]]
+    found: list[int] = usable.tolist()
+    return found
+
+
+def _alone(row: int, column: int) -> Batch:
+    return Batch(np.array([row]), np.array([column]))
 
 
 async def _no_wait(_seconds: float) -> None:

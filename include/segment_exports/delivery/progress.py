@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
+    import numpy.typing as npt
+
     from segment_exports.autopilot.transport import Call
     from segment_exports.delivery.bodies import Content
     from segment_exports.delivery.chunk import Chunk
     from segment_exports.delivery.job import RejectedGuard
     from segment_exports.delivery.stopping import Stopping
+
+    Mask = npt.NDArray[np.bool_]
+    Rows = npt.NDArray[np.int64]
 
 
 class Progress:
@@ -53,7 +58,7 @@ class Progress:
     def settle(
         self,
         operation: Operation,
-        rows: Sequence[int],
+        rows: Sequence[int] | Rows,
         outcome: Outcome,
         call: Call,
         *,
@@ -62,7 +67,7 @@ class Progress:
         status: int | None = None,
     ) -> Block:
         """Give one operation of these rows its outcome; ``column`` is the list's, for joins and leaves."""
-        chunk = self._chunk
+        chunk, rows = self._chunk, np.asarray(rows, np.int64)
         states = chunk.states(operation)
         if column == NO_LIST:
             states[rows] = STATE_OF[outcome]
@@ -71,11 +76,11 @@ class Progress:
         if operation is not Operation.LEAVE and outcome in (Outcome.DELIVERED, Outcome.REJECTED):
             self._judge(rows, is_rejected=outcome is Outcome.REJECTED)
         return Block(
-            rows,
+            rows.tolist(),
             operation,
             None if column == NO_LIST else chunk.titles[column],
             outcome,
-            [chunk.contact_ids[row] for row in rows],
+            chunk.contact_ids[rows].tolist(),
             chunk.recreated[rows].tolist(),
             reason,
             status,
@@ -86,7 +91,7 @@ class Progress:
     def settle_content(
         self,
         content: Content,
-        places: Iterable[int],
+        chosen: Mask,
         outcome: Outcome,
         call: Call,
         *,
@@ -94,23 +99,20 @@ class Progress:
         reason: str | None = None,
         status: int | None = None,
     ) -> list[Block]:
-        """Give everything that a batch carried out for the contacts at some places its outcome."""
-        chosen = set(places)
-        by_column: dict[tuple[Operation, int], list[int]] = {}
-        by_column[Operation.UPSERT, NO_LIST] = [
-            content.rows[place] for place in content.upserts if place in chosen
-        ]
-        pairs = [(Operation.LEAVE, content.leaves)]
+        """Give everything that a batch carried out for the contacts at the chosen places its outcome."""
+        by_column = [(Operation.UPSERT, NO_LIST, content.rows[content.upserts & chosen])]
+        changes = [(Operation.LEAVE, content.leaves)]
         if with_joins:
-            pairs.append((Operation.JOIN, content.joins))
-        for operation, found in pairs:
-            for place, column in found:
-                if place in chosen:
-                    by_column.setdefault((operation, column), []).append(content.rows[place])
+            changes.append((Operation.JOIN, content.joins))
+        for operation, (places, columns) in changes:
+            is_chosen = chosen[places]
+            for column in sorted(set(columns.tolist())):
+                rows = content.rows[places[is_chosen & (columns == column)]]
+                by_column.append((operation, column, rows))
         return [
             self.settle(operation, rows, outcome, call, column=column, reason=reason, status=status)
-            for (operation, column), rows in by_column.items()
-            if rows
+            for operation, column, rows in by_column
+            if len(rows)
         ]
 
     def reject_due_joins(self, rows: Iterable[int], call: Call, reason: str) -> list[Block]:
@@ -173,7 +175,7 @@ class Progress:
                         )
         return blocks
 
-    def _judge(self, rows: Sequence[int], *, is_rejected: bool) -> None:
+    def _judge(self, rows: Rows, *, is_rejected: bool) -> None:
         self.judged += len(rows) - int(self._is_judged[rows].sum())
         self._is_judged[rows] = True
         if is_rejected:
@@ -191,6 +193,7 @@ class Progress:
 
 def _operations(content: Content) -> Iterator[tuple[Operation, int, int]]:
     """Yield (operation, row, column of the list) of all that a batch is to carry out."""
-    yield from ((Operation.UPSERT, content.rows[place], NO_LIST) for place in content.upserts)
-    for operation, pairs in ((Operation.JOIN, content.joins), (Operation.LEAVE, content.leaves)):
-        yield from ((operation, content.rows[place], column) for place, column in pairs)
+    yield from ((Operation.UPSERT, row, NO_LIST) for row in content.rows[content.upserts].tolist())
+    for operation, (places, columns) in ((Operation.JOIN, content.joins), (Operation.LEAVE, content.leaves)):
+        rows = content.rows[places].tolist()
+        yield from ((operation, row, column) for row, column in zip(rows, columns.tolist(), strict=True))

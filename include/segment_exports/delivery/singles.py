@@ -132,7 +132,7 @@ async def _look_at_previous(delivery: ChunkDelivery, single: Single) -> None:
     """Look at the contacts that the person was under other addresses, before the new one is joined."""
     chunk, row = delivery.chunk, single.row
     try:
-        found = {one: await delivery.client.contact(one) for one in chunk.previous_ids[row]}
+        found = {one: await delivery.client.contact(one) for one in chunk.previous_ids(row)}
         delivery.stopping.answered()
         is_unsubscribed = any(one is not None and one.get("unsubscribed") is True for one in found.values())
         moving = found.get(chunk.moved_ids[row] or "")
@@ -199,7 +199,7 @@ async def _find_email(delivery: ChunkDelivery, single: Single) -> None:
     email = None if contact is None else contact.get("Email")
     if isinstance(email, str) and email:
         chunk.emails[row] = email.lower()
-        delivery.found.add(row)
+        delivery.found[row] = True
         delivery.plan_contacts([row])
         return
     outcome, reason = (Outcome.DELIVERED, CONTACT_GONE) if contact is None else (Outcome.REJECTED, NO_ADDRESS)

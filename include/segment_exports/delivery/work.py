@@ -13,11 +13,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from segment_exports.autopilot.client import BATCH_LIMIT
 from segment_exports.autopilot.transport import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+    Rows = npt.NDArray[np.int64]
 
 LARGEST_BODY = 2_000_000
 """Bytes of a bulk upsert at most. No limit is documented for Autopilot; its successor's is 2 MB."""
@@ -42,8 +48,8 @@ class Batch:
     ``feeds``: when it is done, more may have to be sent in batches.
     """
 
-    rows: Sequence[int]
-    lists: Sequence[int]
+    rows: Rows
+    lists: Rows
     feeds: bool = False
     call: Call = field(default_factory=Call)
     recording: bool = False
@@ -84,12 +90,12 @@ class WorkQueue:
     :param feeds: tells whether a batch of these rows can bring about more entries.
     """
 
-    def __init__(self, sizes: Sequence[int], feeds: Callable[[Sequence[int]], bool]) -> None:
+    def __init__(self, sizes: Rows, feeds: Callable[[Rows], bool]) -> None:
         self._sizes = sizes
         self._feeds = feeds
         self._first: deque[Single] = deque()
         self._split: deque[Batch] = deque()
-        self._entries: deque[tuple[int, int]] = deque()
+        self._rows = self._columns = np.empty(0, np.int64)
         self._joins: deque[Single] = deque()
         self._gone: list[int] = []
         self._under_way = 0
@@ -105,9 +111,12 @@ class WorkQueue:
         """Add a join by a single call."""
         self._joins.append(Single(SingleKind.JOIN, row, column))
 
-    def add_entries(self, entries: Iterable[tuple[int, int]]) -> None:
-        """Add (row, column or -1) to the batches; a row may stand in one batch only once."""
-        self._entries.extend(entries)
+    def add_entries(self, rows: Rows, columns: Rows | None = None) -> None:
+        """Add rows to the batches, each with the column of a list or -1; one may be waiting only once."""
+        if columns is None:
+            columns = np.full(len(rows), NO_LIST)
+        self._rows = np.concatenate([self._rows, rows])
+        self._columns = np.concatenate([self._columns, columns])
 
     def add_halves(self, batch: Batch, max_attempts: int | None = None) -> None:
         """Add the two halves of a batch that was refused."""
@@ -116,19 +125,12 @@ class WorkQueue:
             call = Call(max_attempts=max_attempts)
             self._split.append(Batch(batch.rows[part], batch.lists[part], batch.feeds, call))
 
-    def take_joining(self) -> list[tuple[int, int]]:
-        """Take up to 100 entries that each join a list."""
-        taken: list[tuple[int, int]] = []
-        left: deque[tuple[int, int]] = deque()
-        room = LARGEST_BODY
-        for row, column in self._entries:
-            room -= self._sizes[row] if column != NO_LIST else 0
-            if column != NO_LIST and len(taken) < BATCH_LIMIT and (room >= 0 or not taken):
-                taken.append((row, column))
-            else:
-                left.append((row, column))
-        self._entries = left
-        return taken
+    def take_joining(self) -> Batch | None:
+        """Take a batch of entries that each join a list; None if there are none."""
+        joining = np.flatnonzero(self._columns != NO_LIST)
+        if not len(joining):
+            return None
+        return self._take(joining[: self._fitting(self._rows[joining[:BATCH_LIMIT]])])
 
     def add_gone(self, row: int) -> None:
         """Add a row whose contact is gone."""
@@ -164,8 +166,8 @@ class WorkQueue:
             return self._first.popleft()
         if self._split:
             return self._split.popleft()
-        if len(self._entries) >= BATCH_LIMIT or (self._entries and not self._feeding):
-            return self._cut_batch()
+        if len(self._rows) >= BATCH_LIMIT or (len(self._rows) and not self._feeding):
+            return self._take(np.arange(self._fitting(self._rows[:BATCH_LIMIT])))
         if self._joins:
             return self._joins.popleft()
         if self._gone and not self._under_way:
@@ -173,12 +175,14 @@ class WorkQueue:
             return Restore(gone)
         return None
 
-    def _cut_batch(self) -> Batch:
-        entries = self._entries
-        taken = [entries.popleft() for _ in range(min(BATCH_LIMIT, len(entries)))]
-        size = sum(self._sizes[row] for row, _ in taken)
-        while size > LARGEST_BODY and len(taken) > 1:
-            size -= self._sizes[taken[-1][0]]
-            entries.appendleft(taken.pop())
-        rows = [row for row, _ in taken]
-        return Batch(rows, [column for _, column in taken], self._feeds(rows))
+    def _fitting(self, rows: Rows) -> int:
+        """Return how many of these rows one body holds: at least the first."""
+        return max(1, int(np.searchsorted(np.cumsum(self._sizes[rows]), LARGEST_BODY, side="right")))
+
+    def _take(self, places: Rows) -> Batch:
+        rows, columns = self._rows[places], self._columns[places]
+        if places[-1] == len(places) - 1:
+            self._rows, self._columns = self._rows[len(places) :], self._columns[len(places) :]
+        else:
+            self._rows, self._columns = np.delete(self._rows, places), np.delete(self._columns, places)
+        return Batch(rows, columns, self._feeds(rows))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_exports.autopilot.membership import MembershipWay, field_of
-from segment_exports.delivery.bodies import Bodies, address_only, insert_custom, insert_member
+from segment_exports.delivery.bodies import Bodies, Content, address_only, insert_custom, insert_member
 from segment_exports.delivery.chunk import Chunk, State
+from segment_exports.delivery.work import NO_LIST
 from segment_exports.schemas import CHUNK
 
 TRICKY = st.one_of(
@@ -22,8 +24,18 @@ CUSTOM = st.dictionaries(TRICKY.filter(bool), VALUES, max_size=3)
 CONTACTS = st.fixed_dictionaries(
     {"Email": TRICKY}, optional={"FirstName": TRICKY, "Title": TRICKY, "custom": CUSTOM}
 )
+NO_LISTS = np.full(3, NO_LIST)
 FLAGS = {"boolean--List--News": True, "boolean--List--Win--back": False}
 MEMBERS = json.dumps(FLAGS)[1:-1].encode()
+
+
+def operations(content: Content) -> tuple[list[int], list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return the places of upserts, and (place, column) of joins and leaves."""
+    joins, leaves = (
+        list(zip(one.places.tolist(), one.columns.tolist(), strict=True))
+        for one in (content.joins, content.leaves)
+    )
+    return np.flatnonzero(content.upserts).tolist(), joins, leaves
 
 
 @given(CONTACTS, st.sampled_from(["compact", "spaced"]))
@@ -65,34 +77,71 @@ def chunk(people) -> Chunk:
 
 
 def test_in_list_way_payloads_go_out_as_they_are(chunk, people) -> None:
-    content = Bodies(chunk, MembershipWay.LIST, {}).render([0, 2], [-1, -1])
+    content = Bodies(chunk, MembershipWay.LIST, {}).render(np.array([0, 2]), NO_LISTS[:2])
 
     assert content.contacts == [people(0)["payload"].encode(), people(2)["payload"].encode()]
-    assert (content.upserts, content.joins, content.leaves) == ([0, 1], [], [])
+    assert operations(content) == ([0, 1], [], [])
 
 
 def test_in_bulk_way_a_contact_carries_one_list(chunk) -> None:
-    content = Bodies(chunk, MembershipWay.BULK, {"News": "contactlist_1"}).render([0, 1, 2], [0, 0, -1])
+    content = Bodies(chunk, MembershipWay.BULK, {"News": "contactlist_1"}).render(
+        np.array([0, 1, 2]), np.array([0, 0, NO_LIST])
+    )
 
     assert [json.loads(one).get("_autopilot_list") for one in content.contacts] == ["contactlist_1"] * 2 + [
         None
     ]
     assert json.loads(content.contacts[1]) == {"Email": "p1@example.com", "_autopilot_list": "contactlist_1"}
-    assert (content.upserts, content.joins) == ([0, 2], [(0, 0), (1, 0)])
+    assert operations(content) == ([0, 2], [(0, 0), (1, 0)], [])
 
 
 def test_in_field_way_a_contact_carries_all_that_is_due(chunk) -> None:
-    content = Bodies(chunk, MembershipWay.FIELD, {}).render([0, 1, 2], [-1] * 3)
+    content = Bodies(chunk, MembershipWay.FIELD, {}).render(np.array([0, 1, 2]), NO_LISTS)
 
     assert json.loads(content.contacts[1])["custom"] == FLAGS
     assert "List" not in content.contacts[2].decode()
-    assert (content.upserts, content.joins, content.leaves) == ([0, 2], [(0, 0), (1, 0)], [(1, 1)])
+    assert operations(content) == ([0, 2], [(0, 0), (1, 0)], [(1, 1)])
 
 
 def test_what_is_done_is_not_rendered_again(chunk) -> None:
     chunk.upsert[0] = State.DELIVERED
     chunk.join[0, 0] = State.DELIVERED
-    content = Bodies(chunk, MembershipWay.FIELD, {}).render([0], [-1])
+    content = Bodies(chunk, MembershipWay.FIELD, {}).render(np.array([0]), NO_LISTS[:1])
 
     assert content.contacts == [b'{"Email":"p0@example.com"}']
-    assert (content.upserts, content.joins) == ([], [])
+    assert operations(content) == ([], [], [])
+
+
+LISTS = [f"List {number}" for number in range(11)]
+DUE = st.lists(st.lists(st.sampled_from(["join", "leave", ""]), min_size=11, max_size=11), min_size=1)
+
+
+@given(DUE, st.randoms())
+def test_each_contact_carries_its_own_changes_in_whatever_order_rows_are_sent(due, random) -> None:
+    rows = [
+        {
+            "email_hash": row.to_bytes(16),
+            "email": f"p{row}@example.com",
+            "payload": f'{{"Email":"p{row}@example.com","custom":{{"integer--Number":{row}}}}}',
+            "joins": [title for title, change in zip(LISTS, changes, strict=True) if change == "join"],
+            "leaves": [title for title, change in zip(LISTS, changes, strict=True) if change == "leave"],
+            "member_of": [],
+            "is_contact": True,
+            "previous_contact_ids": [],
+        }
+        for row, changes in enumerate(due)
+    ]
+    chunk = Chunk(pa.Table.from_pylist(rows, CHUNK))
+    order = random.sample(range(len(due)), k=len(due))
+
+    content = Bodies(chunk, MembershipWay.FIELD, {}).render(np.array(order), np.full(len(order), NO_LIST))
+
+    assert [json.loads(one) for one in content.contacts] == [
+        {
+            "Email": f"p{row}@example.com",
+            "custom": {"integer--Number": row}
+            | {field_of(title): True for title in rows[row]["joins"]}
+            | {field_of(title): False for title in rows[row]["leaves"]},
+        }
+        for row in order
+    ]

@@ -2,15 +2,21 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
+
 from segment_exports.delivery.work import NO_LIST, Batch, Restore, Single, SingleKind, WorkQueue
 
 
 def queue(feeds: bool = False, size: int = 100) -> WorkQueue:
-    return WorkQueue([size] * 1000, lambda _rows: feeds)
+    return WorkQueue(np.full(1000, size), lambda _rows: feeds)
 
 
-def entries(count: int, start: int = 0) -> list[tuple[int, int]]:
-    return [(row, NO_LIST) for row in range(start, start + count)]
+def entries(count: int, start: int = 0) -> np.ndarray:
+    return np.arange(start, start + count)
+
+
+def batch_of(rows: list[int], lists: list[int], *, feeds: bool = False) -> Batch:
+    return Batch(np.array(rows), np.array(lists), feeds)
 
 
 async def everything(work: WorkQueue) -> list[object]:
@@ -26,13 +32,13 @@ async def test_leaves_come_first_then_halves_then_batches_then_joins_then_the_go
     work.add_gone(7)
     work.add_join(1, 0)
     work.add_entries(entries(1))
-    work.add_halves(Batch([5, 6], [NO_LIST] * 2))
+    work.add_halves(batch_of([5, 6], [NO_LIST] * 2))
     work.add_first(Single(SingleKind.LEAVE, 9, 0))
     leave, half, other, batch, join, gone = await everything(work)
 
     assert isinstance(leave, Single)
     assert (leave.kind, leave.row) == (SingleKind.LEAVE, 9)
-    assert (half.rows, other.rows, batch.rows) == ([5], [6], [0])
+    assert [one.rows.tolist() for one in (half, other, batch)] == [[5], [6], [0]]
     assert (join.kind, join.row, join.column) == (SingleKind.JOIN, 1, 0)
     assert isinstance(gone, Restore)
     assert gone.rows == [7]
@@ -106,10 +112,11 @@ async def test_once_closed_nothing_is_given_out() -> None:
 
 def test_halves_keep_what_they_need() -> None:
     work = queue()
-    work.add_halves(Batch([1, 2, 3], [4, 5, 6], feeds=True), max_attempts=2)
+    work.add_halves(batch_of([1, 2, 3], [4, 5, 6], feeds=True), max_attempts=2)
     first, second = asyncio.run(everything(work))
 
-    assert (first.rows, first.lists, second.rows, second.lists) == ([1], [4], [2, 3], [5, 6])
+    assert (first.rows.tolist(), first.lists.tolist()) == ([1], [4])
+    assert (second.rows.tolist(), second.lists.tolist()) == ([2, 3], [5, 6])
     assert first.feeds
     assert first.call is not second.call
     assert first.call.max_attempts == 2
@@ -117,8 +124,21 @@ def test_halves_keep_what_they_need() -> None:
 
 def test_a_batch_of_joins_leaves_the_rest_in_order() -> None:
     work = queue()
-    work.add_entries([(0, NO_LIST), (1, 0), (2, NO_LIST), (3, 1)])
+    assert work.take_joining() is None
+    work.add_entries(np.arange(4), np.array([NO_LIST, 0, NO_LIST, 1]))
+    joining = work.take_joining()
 
-    assert work.take_joining() == [(1, 0), (3, 1)]
+    assert joining is not None
+    assert (joining.rows.tolist(), joining.lists.tolist()) == ([1, 3], [0, 1])
     (batch,) = asyncio.run(everything(work))
-    assert batch.rows == [0, 2]
+    assert batch.rows.tolist() == [0, 2]
+
+
+async def test_a_batch_of_joins_keeps_below_the_largest_body_too() -> None:
+    work = queue(size=900_000)
+    work.add_entries(entries(5), np.zeros(5, np.int64))
+    joining = work.take_joining()
+
+    assert joining is not None
+    assert joining.rows.tolist() == [0, 1]
+    assert [batch.rows.tolist() for batch in await everything(work)] == [[2, 3], [4]]
