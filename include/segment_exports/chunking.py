@@ -126,10 +126,10 @@ def _chunks(changes: pq.ParquetFile, cutter: _Cutter) -> Iterator[pa.Table]:
     for batch in changes.iter_batches(ROWS_PER_RANGE, use_threads=False):
         pending = pa.concat_tables([pending, pa.Table.from_batches([batch]).cast(CHUNK)])
         while (end := cutter.end(pending)) is not None:
-            yield pending.slice(0, end).combine_chunks()
-            pending = pending.slice(end).combine_chunks()
+            yield pending.slice(0, end)
+            pending = pending.slice(end)
     if len(pending):
-        yield pending.combine_chunks()
+        yield pending
 
 
 def _least_requests(plan: Plan, membership: Membership) -> int:

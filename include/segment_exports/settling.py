@@ -24,7 +24,7 @@ from segment_exports.plan import Plan, PlanState
 from segment_exports.plan_basis import membership_kind
 from segment_exports.receipts import read_receipts, settle
 from segment_exports.schemas import CHUNK, CONTACTS, LEDGER
-from segment_exports.sorted_tables import SortedReader, hash_ranges
+from segment_exports.sorted_tables import ROWS_PER_RANGE, SortedReader, hash_ranges
 from segment_exports.staging import RunFiles
 
 if TYPE_CHECKING:
@@ -111,31 +111,45 @@ def _effects(
     files: RunFiles, plan: Plan, settlement: Settlement, *, with_history: bool
 ) -> Generator[pa.Table]:
     """Settle chunk by chunk: count, write history, and give the effects on the ledger in order."""
-    store = files.store
-    titles = tuple(planned.title for planned in plan.lists)
     with ExitStack() as stack:
         writer: pq.ParquetWriter | None = None
-        if with_history and store.names("chunks"):
+        if with_history and files.store.names("chunks"):
             name = operations_file(plan.run_id, plan.fence or 0)
             writer = stack.enter_context(
                 files.export.parquet_writer(name, OPERATIONS, repeating=REPEATING, statistics=True)
             )
-        for name in store.names("chunks"):
-            number = int(name.removesuffix(".parquet"))
-            with store.parquet_file(files.chunk(number)) as file:
-                chunk = file.read().cast(CHUNK).combine_chunks()
-            receipts = read_receipts(store, number)
-            settled = settle(chunk, receipts)
-            extra = settled.extra.select(settled.planned.column_names)
-            every = pa.concat_tables([settled.planned, extra.cast(settled.planned.schema)]).combine_chunks()
-            _count(settlement, chunk, settled.planned)
-            _count_answers(settlement, every)
-            settlement.recreated += len(pc.unique(every.filter(every["recreated"])["row"]))
-            _add_requests(settlement, receipts)
-            if writer is not None:
-                identity = {"export": plan.export, "account": plan.account, "run_id": plan.run_id}
-                writer.write_table(operation_rows(chunk, every, **identity, number=number))
-            yield effects_of(chunk, every, titles)
+        for name in files.store.names("chunks"):
+            yield _settle_chunk(files, plan, settlement, int(name.removesuffix(".parquet")), writer)
+            pa.default_memory_pool().release_unused()
+
+
+def _settle_chunk(
+    files: RunFiles, plan: Plan, settlement: Settlement, number: int, history: pq.ParquetWriter | None
+) -> pa.Table:
+    """Count what became of one chunk, write its history, and return its effects on the ledger."""
+    with files.store.parquet_file(files.chunk(number)) as file:
+        chunk = _without_payloads(file)
+    receipts = read_receipts(files.store, number)
+    settled = settle(chunk, receipts)
+    extra = settled.extra.select(settled.planned.column_names)
+    every = pa.concat_tables([settled.planned, extra.cast(settled.planned.schema)]).combine_chunks()
+    _count(settlement, chunk, settled.planned)
+    _count_answers(settlement, every)
+    settlement.recreated += len(pc.unique(every.filter(every["recreated"])["row"]))
+    _add_requests(settlement, receipts)
+    if history is not None:
+        identity = {"export": plan.export, "account": plan.account, "run_id": plan.run_id}
+        history.write_table(operation_rows(chunk, every, **identity, number=number))
+    return effects_of(chunk, every, tuple(planned.title for planned in plan.lists))
+
+
+def _without_payloads(file: pq.ParquetFile) -> pa.Table:
+    """Read a chunk with an empty payload where there is one: whether there is one is all that matters."""
+    others = [name for name in CHUNK.names if name != "payload"]
+    pieces = file.iter_batches(ROWS_PER_RANGE, columns=["payload"], use_threads=False)
+    payload = pa.chunked_array([pc.if_else(piece["payload"].is_valid(), "", None) for piece in pieces])
+    chunk = file.read(columns=others, use_threads=False).append_column("payload", payload)
+    return chunk.select(CHUNK.names).cast(CHUNK).combine_chunks()
 
 
 def _count(settlement: Settlement, chunk: pa.Table, planned: pa.Table) -> None:
