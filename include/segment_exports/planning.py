@@ -20,6 +20,7 @@ from segment_exports.moved_addresses import NOBODY_MOVED, find_moved
 from segment_exports.plan_basis import PlanBasis, PlanRequest
 from segment_exports.plan_summary import summarise
 from segment_exports.plan_tally import Tally
+from segment_exports.previous_ids import split_previous_ids
 from segment_exports.profile_limit import CountedAddresses, count_distinct, room_for
 from segment_exports.schemas import CHUNK, CHUNK_LISTS, CONTACTS, LEDGER, WITHHELD
 from segment_exports.sorted_tables import SortedReader, hash_ranges, prefixes
@@ -146,11 +147,16 @@ def _require_nobody_erased(basis: PlanBasis, contacts: pa.Table) -> None:
 
 
 def _customers_with_invalid_profiles(basis: PlanBasis, *, withdrawn: bool) -> npt.NDArray[np.uint64]:
-    """Return the customers whose profile is invalid, and who give no permission, or give it."""
+    """Return the customers whose profile is invalid, and who give no permission, or give it.
+
+    Customers that merged into one of them are among them: the ledger may know the person by their ids.
+    """
+    found = [np.empty(0, np.uint64)]
     with basis.request.files.store.parquet_file(RunFiles.INVALID) as file:
-        ids = [
-            prefixes(basis.request.hasher.column(batch["customer_id"].filter(chosen).drop_null()))
-            for batch in file.iter_batches(columns=["customer_id", "withdrawn"], use_threads=False)
-            if pc.any(chosen := pc.equal(batch["withdrawn"], withdrawn)).as_py()
-        ]
-    return np.unique(np.concatenate(ids)) if ids else np.empty(0, np.uint64)
+        columns = ["customer_id", "previous_ids", "withdrawn"]
+        for batch in file.iter_batches(columns=columns, use_threads=False):
+            chosen = batch.filter(pc.equal(batch["withdrawn"], withdrawn))
+            previous = split_previous_ids(chosen["previous_ids"]).ids
+            ids = pa.concat_arrays([chosen["customer_id"].drop_null(), previous])
+            found.append(prefixes(basis.request.hasher.column(ids)))
+    return np.unique(np.concatenate(found))

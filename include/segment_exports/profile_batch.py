@@ -91,7 +91,7 @@ class ProfileMapper:
         texts = columns[self._fields[0].attribute]
         return MappedBatch(
             rows=rows.filter(matters),
-            invalid=_invalid(refused, customers.values, texts, verdicts, segment, first_row),
+            invalid=_invalid(refused, customers.values, previous.values, texts, verdicts, segment, first_row),
             empty_values=Counter({target: one.empty for target, one in values.items()}),
             recency_unreadable=self._unreadable(columns, recency),
         )
@@ -152,6 +152,7 @@ def _identifiers(values: pa.StringArray) -> Converted:
 def _invalid(
     refused: _Refused,
     customers: pa.StringArray,
+    previous: pa.StringArray,
     emails: pa.StringArray,
     verdicts: npt.NDArray[np.int8],
     segment: str,
@@ -167,6 +168,7 @@ def _invalid(
             refused.reasons.take(pa.array(rows)),
             pa.array(map(mask_email, emails.take(pa.array(rows)).to_pylist()), pa.string()),
             pa.array(verdicts[rows] > 0),
+            previous.take(pa.array(rows)),
         ],
         schema=INVALID,
     )

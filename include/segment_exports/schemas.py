@@ -40,10 +40,11 @@ INVALID = pa.schema(
         pa.field("reason", pa.string(), nullable=False),
         pa.field("masked_email", pa.string()),
         pa.field("withdrawn", pa.bool_(), nullable=False),
+        pa.field("previous_ids", pa.string()),
     ]
 )
 """``invalid.parquet``: one row per refused profile; ``row`` counts from 1 within the segment. ``withdrawn``:
-the person gives no permission, whatever else is wrong."""
+the person gives no permission, whatever else is wrong. ``previous_ids`` as the source has them."""
 
 WITHHELD = pa.schema(
     [

@@ -68,6 +68,18 @@ def test_who_withdrew_and_whose_profile_is_invalid_now(delivered: Scenario, brok
     assert C2.EMail not in on_gold(delivered)
 
 
+@pytest.mark.parametrize("broken", [{"EMail": ""}, {"EMail": "new@"}, {"Points": "many"}])
+@pytest.mark.parametrize(("says", "stays"), [("No", False), ("Yes", True)])
+def test_who_merged_into_somebody_whose_profile_is_invalid(
+    delivered: Scenario, broken: dict[str, str], says: str, stays: bool
+) -> None:
+    """Refused is not left: they stay where they are, unless they say No."""
+    merged = Profile("c3", "new@example.com", "Omar", Subscriber=says, PreviousCustomerId="c2")
+    delivered.write_segments(2, refresh(C1, replace(merged, **broken)))
+    assert not delivered.export.run().red
+    assert (C2.EMail in on_gold(delivered)) is stays
+
+
 @pytest.mark.parametrize("status", [400, 403])
 def test_a_refused_leave_is_red_until_it_is_done(delivered: Scenario, status: int) -> None:
     delivered.write_segments(2, refresh(C1, replace(C2, Subscriber="No")))
