@@ -155,10 +155,10 @@ def _reason(error: DestinationError, content: Content) -> str:
     return str(error)
 
 
-def _ids(answer: Mapping[str, str], emails: Sequence[str]) -> Texts:
+def _ids(answer: Mapping[str, str], emails: Sequence[str | None]) -> Texts:
     """Return the contact id of each address, or None; without regard to case where need be."""
-    ids = [answer.get(email) for email in emails]
+    ids = [answer.get(email or "") for email in emails]
     if None in ids:
         lowered = {email.strip().lower(): contact_id for email, contact_id in answer.items()}
-        ids = [lowered.get(email.strip().lower()) for email in emails]
+        ids = [lowered.get((email or "").strip().lower()) for email in emails]
     return np.array([one if isinstance(one, str) and one else None for one in ids], np.object_)

@@ -184,7 +184,7 @@ async def test_starts_are_given_in_the_order_of_asking() -> None:
 
 
 async def test_who_stops_waiting_takes_nobodys_start() -> None:
-    pacer = Pacer(20)
+    pacer = Pacer(2)
     await pacer.start()
     tired = asyncio.create_task(pacer.start())
     await asyncio.sleep(0.005)
@@ -193,7 +193,7 @@ async def test_who_stops_waiting_takes_nobodys_start() -> None:
     before = loop.time()
     await pacer.start()
 
-    assert loop.time() - before < 0.07
+    assert loop.time() - before < 0.9  # the next start; the one after it is 1.03 s away
 
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf")])
