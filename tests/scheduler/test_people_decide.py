@@ -47,11 +47,12 @@ def test_a_tripped_guard_asks_a_person(stage: Stage) -> None:
         return stage.airflow.trigger(dag_id, {"snapshot": snapshot.isoformat()})
 
     def answer(run_id: str, option: str) -> None:
-        stage.airflow.wait_for(
-            "the question",
-            lambda: states(stage, dag_id, run_id).get("ask_a_person") == "awaiting_input",
-            seconds=180,
-        )
+        def asked() -> bool:
+            now = states(stage, dag_id, run_id)
+            assert stage.airflow.run_state(dag_id, run_id) not in ENDED, f"nobody was asked: {now}"
+            return now.get("ask_a_person") == "awaiting_input"
+
+        stage.airflow.wait_for("the question", asked, seconds=180)
         # An answer that comes before the scheduler has noticed that the task waits makes Airflow 3.3 take the
         # task for failed, and ask again. Nobody is that fast.
         time.sleep(SLOWEST_LOOK)
