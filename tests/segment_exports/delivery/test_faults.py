@@ -193,7 +193,7 @@ async def test_the_deadline_ends_all_waiting(scene, people) -> None:
 
     assert result.stopped.kind is StopKind.DEADLINE
     assert result.counts["upsert"] == {"delivered": 200, "not_sent": 800}
-    assert result.seconds < 3
+    assert result.seconds < 30, "throttling alone would be waited out for 1,000 s"
 
 
 async def test_a_reason_to_stop_is_noticed_within_seconds_and_told(scene, people) -> None:
