@@ -45,10 +45,12 @@ _FINAL = (Outcome.DELIVERED, Outcome.REJECTED, Outcome.SUPPRESSED, Outcome.UNCHA
 
 @dataclass(frozen=True)
 class Tally:
-    """Figures of one attempt so far; they are summed over attempts but for the last three.
+    """Figures of one attempt so far; requests and bytes are summed over attempts.
 
     Times are UTC, ISO 8601. ``judged`` and ``rejected`` count the contacts of the chunk that have an
     outcome, over all attempts up to this one. ``membership`` is the way of keeping membership used.
+    ``joins_unchecked``: joins inside bulk upserts count as delivered, by this attempt or an earlier one,
+    and the check whether they stand is still to come.
     """
 
     total: int = 0
@@ -60,6 +62,7 @@ class Tally:
     judged: int = 0
     rejected: int = 0
     membership: str | None = None
+    joins_unchecked: bool = False
     ended: bool = False
 
 
@@ -101,6 +104,11 @@ class ChunkReceipts:
         return (min(firsts), max(lasts)) if firsts and lasts else None
 
     @property
+    def joins_unchecked(self) -> bool:
+        """Whether joins inside bulk upserts are written down as delivered that nobody has checked yet."""
+        return bool(self.tallies) and self.tallies[max(self.tallies)].joins_unchecked
+
+    @property
     def membership(self) -> str | None:
         """The way of keeping membership that the newest attempt used."""
         ways = [tally.membership for _, tally in sorted(self.tallies.items()) if tally.membership]
@@ -136,11 +144,12 @@ def read_receipts(run: Store, number: int, fingerprint: str | None = None) -> Ch
     return ReceiptFolder(run, number, fingerprint or chunk_fingerprint(run, number)).read()
 
 
-def settle(chunk: pa.Table, receipts: ChunkReceipts) -> Settled:
+def settle(chunk: pa.Table, receipts: ChunkReceipts, *, goes_on: bool = False) -> Settled:
     """Give every operation of a chunk its final outcome.
 
     An operation that no attempt wrote down, or only as not sent, is *failed* (its fate is unknown) if
-    an attempt started after that was cut off, and *not sent* otherwise.
+    an attempt started after that was cut off, and *not sent* otherwise. So are joins inside bulk upserts
+    that were never checked, unless the delivery goes on, and checks them.
 
     :param chunk: the chunk file (schema ``CHUNK``).
     """
@@ -153,10 +162,13 @@ def settle(chunk: pa.Table, receipts: ChunkReceipts) -> Settled:
     attempt = np.zeros(len(planned), np.int32)
     has_receipt = pc.is_valid(place).to_numpy(zero_copy_only=False)
     attempt[has_receipt] = receipts.attempt_of[place.drop_null().to_numpy()]
-    return Settled(
+    settled = Settled(
         _with_final_outcome(planned, found, attempt < receipts.last_cut_off),
         receipts.table.filter(pc.invert(pc.is_in(known, value_set=wanted))),
     )
+    if goes_on or not receipts.joins_unchecked:
+        return settled
+    return Settled(*(_with_doubtful_joins(table) for table in settled))
 
 
 def planned_operations(chunk: pa.Table) -> pa.Table:
@@ -285,6 +297,13 @@ def _keys(table: pa.Table, titles: pa.Array) -> npt.NDArray[np.int64]:
     row = table["row"].to_numpy().astype(np.int64)
     keys: npt.NDArray[np.int64] = (row * len(_OPERATIONS) + kind) * width + place + 1
     return keys
+
+
+def _with_doubtful_joins(table: pa.Table) -> pa.Table:
+    is_join = pc.equal(table["operation"], str(Operation.JOIN))
+    doubtful = pc.and_(is_join, pc.equal(table["outcome"], str(Outcome.DELIVERED)))
+    outcome = pc.if_else(doubtful, str(Outcome.FAILED), table["outcome"])
+    return table.set_column(table.column_names.index("outcome"), RECEIPT.field("outcome"), outcome)
 
 
 def _with_final_outcome(

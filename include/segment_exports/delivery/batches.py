@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_exports.autopilot.answers import ForbiddenError
+from segment_exports.autopilot.membership import MembershipWay
 from segment_exports.autopilot.redaction import redact_values
 from segment_exports.delivery.chunk import State, is_there
 from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
@@ -65,6 +66,8 @@ async def _answered(
     blocks = delivery.progress.settle_content(
         content, taken, Outcome.DELIVERED, batch.call, with_joins=not hold_joins
     )
+    if delivery.way is MembershipWay.BULK and not hold_joins:
+        delivery.joins_unchecked |= len(content.joins.places) > 0
     if not taken.all():
         blocks += _reject(delivery, batch, content, ~taken, LEFT_OUT, 200)
     if hold_joins:

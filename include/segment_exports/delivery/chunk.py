@@ -168,7 +168,7 @@ class Chunk:
         """Take over what earlier attempts wrote down; return how many operations they had delivered."""
         if not receipts.started:
             return 0
-        settled = settle(self.table, receipts)
+        settled = settle(self.table, receipts, goes_on=True)
         for table in settled:
             self._take_over(table, resend_rejected=resend_rejected)
         return int(pc.sum(pc.equal(settled.planned["outcome"], str(Outcome.DELIVERED))).as_py() or 0)

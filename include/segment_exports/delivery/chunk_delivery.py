@@ -33,7 +33,8 @@ class ChunkDelivery:
 
     ``way`` is the way of keeping membership, ``note`` says why where it changed. ``sought`` are rows
     whose contact was gone and whose payload was looked for already; ``found`` are rows of people who
-    are no contacts of the run, but were seen to be at the destination.
+    are no contacts of the run, but were seen to be at the destination. ``joins_unchecked``: joins inside
+    bulk upserts were written down as delivered, and the check whether they stand is still to come.
     """
 
     job: ChunkJob
@@ -47,6 +48,7 @@ class ChunkDelivery:
     list_ids: Mapping[str, str] = field(default_factory=dict)
     way: MembershipWay = MembershipWay.LIST
     note: str | None = None
+    joins_unchecked: bool = False
     sought: set[int] = field(default_factory=set)
     found: Mask = field(init=False)
 

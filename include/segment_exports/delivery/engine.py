@@ -69,12 +69,13 @@ async def deliver_chunk(
     before = chunk.resume(receipts, resend_rejected=job.resend_rejected)
     attempt, way, note, stop = receipts.started, receipts.membership or MembershipWay.LIST, None, None
     sent_before = _requests(client)
-    if chunk.is_anything_due():
+    if chunk.is_anything_due() or receipts.joins_unchecked:
         require_targets(job, chunk)
         attempt = folder.begin(now().isoformat())
         engine = _Engine(
             job, client, chunk, folder, attempt, now=now, clock=clock, sleep=sleep, uniform=uniform
         )
+        engine.delivery.joins_unchecked = receipts.joins_unchecked
         await engine.run()
         way, note, stop = engine.delivery.way, engine.delivery.note, engine.stopping.stop
     return ChunkResult(
@@ -156,11 +157,9 @@ class _Engine:
         await self._run_tasks([self._set_up()])
         while self.stopping.stop is None:
             await self._run_tasks([self._work() for _ in range(max(1, self._job.requests_in_flight))])
-            if delivery.way is not MembershipWay.BULK or self.stopping.stop is not None:
+            if not delivery.joins_unchecked or self.stopping.stop is not None:
                 return
             await self._run_tasks([self._check_joins()])
-            if delivery.way is MembershipWay.BULK:
-                return
 
     async def _set_up(self) -> None:
         """Check for a reason to stop, find or make the lists, and decide how to keep membership."""
@@ -268,6 +267,7 @@ class _Engine:
             judged=self._progress.judged,
             rejected=self._progress.rejected,
             membership=str(self.delivery.way) if self._chunk.has_memberships else None,
+            joins_unchecked=self.delivery.joins_unchecked,
         )
 
 

@@ -76,27 +76,27 @@ async def send_canary(delivery: ChunkDelivery) -> None:
     if await _misses(delivery, taken):
         await fall_back(delivery)
         return
+    delivery.joins_unchecked = True
     await _settle_joins(delivery, batch, taken)
     delivery.go_on(np.unique(rows[held]))
 
 
-async def check_joins(delivery: ChunkDelivery) -> bool:
+async def check_joins(delivery: ChunkDelivery) -> None:
     """Check a sample of all joins of the chunk, and that the lists have at least so many members.
 
-    :return: whether they stand. If not, all of them are due again, as single calls.
+    Where they don't stand, all of them become due again, as single calls.
     """
     chunk = delivery.chunk
     rows, columns = np.nonzero(chunk.join == State.DELIVERED)
-    if not len(rows):
-        return True
     joined = list(zip(rows.tolist(), columns.tolist(), strict=True))
     stand = not await _misses(delivery, joined)
     for column in np.unique(columns).tolist() if stand else ():
         total = await delivery.client.count_members(delivery.list_id(column))
         stand = stand and (total is None or total >= int((columns == column).sum()))
-    if not stand:
+    if stand:
+        delivery.joins_unchecked = False
+    else:
         await fall_back(delivery)
-    return stand
 
 
 async def fall_back(delivery: ChunkDelivery) -> None:
@@ -115,6 +115,7 @@ async def fall_back(delivery: ChunkDelivery) -> None:
             )
             chunk.join[rows, column] = State.IN_DOUBT
     await delivery.flusher.write(blocks)
+    delivery.joins_unchecked = False
     delivery.use(MembershipWay.LIST, _DISAGREES)
     delivery.plan()
 

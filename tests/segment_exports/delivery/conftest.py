@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from segment_exports.schemas import CHUNK
 from segment_exports.staging import RunFiles, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -117,10 +118,14 @@ class Scene:
         return self.last_client
 
     async def deliver(
-        self, client: AutopilotClient | None = None, number: int = 1, **changes: Any
+        self,
+        client: AutopilotClient | None = None,
+        number: int = 1,
+        uniform: Callable[[], float] = random.random,
+        **changes: Any,
     ) -> ChunkResult:
         async with client or self.client() as opened:
-            return await deliver_chunk(self.job(number, **changes), opened, sleep=soon)
+            return await deliver_chunk(self.job(number, **changes), opened, sleep=soon, uniform=uniform)
 
     def outcomes(self, number: int = 1) -> dict[tuple[int, str, str | None], str]:
         """What the receipts make of every planned operation."""

@@ -6,10 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from segment_emulators.autopilot import ListOnUpsert
+from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
 from segment_exports.autopilot.membership import BulkAnswer, MembershipMemory
+from segment_exports.delivery.job import StopKind
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+UNANSWERED_LOOK_AT_A_LIST = Fault(
+    kind=FaultKind.ERROR, status=503, method="GET", path="^/list/[^/]+/contacts", times=None
+)
 
 
 def bulk_requests(scene) -> int:
@@ -149,6 +153,67 @@ async def test_a_way_that_ceases_to_hold_midway_is_noticed_at_the_end(scene, peo
     assert "single calls" in result.membership_note
     assert scene.members("News") == everybody(400)
     assert set(scene.outcomes().values()) == {"delivered"}
+
+
+def new_contacts_and_one_that_exists(scene, people, count=30) -> set[str]:
+    """Make the chunk; where only new contacts are put on a list, a sample may well miss the last row."""
+    known = scene.emulator.staff.add_contact(f"p{count - 1}@example.com")
+    rows = first_export(people, count - 1)
+    scene.chunk([*rows, people(count - 1, payload=None, contact_id=known, joins=["News"])])
+    return everybody(count)
+
+
+async def test_joins_that_nobody_could_check_are_in_doubt_until_the_next_attempt_checks_them(
+    scene, people
+) -> None:
+    """The check reads the list at the end; it is not answered. All that is left to the retry is the check."""
+    scene.emulator.switch(list_in_bulk=ListOnUpsert.ON_CREATION)
+    wanted = new_contacts_and_one_that_exists(scene, people)
+    scene.emulator.inject(UNANSWERED_LOOK_AT_A_LIST)
+    first = await scene.deliver(membership="bulk", uniform=lambda: 0.0)
+
+    assert first.stopped.kind is StopKind.UNREACHABLE
+    assert scene.members("News") == wanted - {"p29@example.com"}
+    assert scene.outcomes()[0, "upsert", None] == "delivered"
+    assert scene.outcomes()[0, "join", "News"] == "failed"
+    scene.emulator.inject()
+    sent = bulk_requests(scene)
+    second = await scene.deliver(membership="bulk", uniform=lambda: 0.0)
+
+    assert second.complete
+    assert "single calls" in second.membership_note
+    assert bulk_requests(scene) == sent, "the contacts are known to be there"
+    assert scene.members("News") == wanted
+    assert set(scene.outcomes().values()) == {"delivered"}
+
+
+async def test_joins_that_stand_are_not_sent_again_for_want_of_a_check(scene, people) -> None:
+    scene.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scene.chunk(first_export(people, 30))
+    scene.emulator.inject(UNANSWERED_LOOK_AT_A_LIST)
+    assert not (await scene.deliver(membership="bulk")).complete
+    scene.emulator.inject()
+    before = len(scene.emulator.log)
+    result = await scene.deliver(membership="bulk")
+    third = await scene.deliver(membership="bulk")
+
+    assert result.complete
+    assert scene.emulator.log.writes(before) == []
+    assert set(scene.outcomes().values()) == {"delivered"}
+    assert third.requests["total"] == 0
+
+
+async def test_another_way_at_the_retry_checks_what_went_in_bulk_before(scene, people) -> None:
+    """As where ``auto`` has forgotten, just before it was killed, that bulk upserts serve."""
+    scene.emulator.switch(list_in_bulk=ListOnUpsert.ON_CREATION)
+    wanted = new_contacts_and_one_that_exists(scene, people)
+    scene.emulator.inject(UNANSWERED_LOOK_AT_A_LIST)
+    assert not (await scene.deliver(membership="bulk", uniform=lambda: 0.0)).complete
+    scene.emulator.inject()
+    result = await scene.deliver(membership="list", uniform=lambda: 0.0)
+
+    assert result.complete
+    assert scene.members("News") == wanted
 
 
 async def test_bulk_checks_a_sample_at_the_start_and_at_the_end_and_the_total(scene, people) -> None:
