@@ -64,6 +64,10 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
     still_due = lost & _not_unsubscribed(outcomes, size)[:, None]
     unsure = _matrix(outcomes, size, titles, Operation.JOIN, Outcome.FAILED) | still_due
     unsure |= _matrix(outcomes, size, titles, Operation.LEAVE, Outcome.FAILED)
+    recreated = _mask_of_rows(outcomes.filter(outcomes["recreated"]), size)
+    # A contact that was made anew was to have its memberships again. Where none of them was written down, the
+    # delivery was cut off in between.
+    unsure |= recreated[:, None] & to_matrix(chunk["member_of"], titles) & ~_told(outcomes, size, titles)
     unsure_upsert = _rows(outcomes, size, Operation.UPSERT, Outcome.FAILED)
     upserted = _rows(outcomes, size, Operation.UPSERT, Outcome.DELIVERED)
     answered, moving = _answered_ids(outcomes, size), chunk["moved_contact_id"]
@@ -84,7 +88,7 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
             "payload_hash": chunk["payload_hash"],
             "upserted": upserted,
             "unsure_upsert": unsure_upsert,
-            "recreated": _mask_of_rows(outcomes.filter(outcomes["recreated"]), size),
+            "recreated": recreated,
             "gained": to_lists(_matrix(outcomes, size, titles, Operation.JOIN, Outcome.DELIVERED), titles),
             "lost": to_lists(lost & ~still_due, titles),
             "unsure_of": to_lists(unsure, titles),
@@ -241,7 +245,15 @@ def _mask_of_rows(outcomes: pa.Table, size: int) -> Mask:
 def _matrix(
     outcomes: pa.Table, size: int, titles: Sequence[str], operation: Operation, outcome: Outcome
 ) -> Matrix:
-    chosen = _only(outcomes, operation, outcome)
+    return _places(_only(outcomes, operation, outcome), size, titles)
+
+
+def _told(outcomes: pa.Table, size: int, titles: Sequence[str]) -> Matrix:
+    """Tell which joins and leaves were written down, whatever came of them."""
+    return _places(outcomes.filter(pc.is_valid(outcomes["at"])), size, titles)
+
+
+def _places(chosen: pa.Table, size: int, titles: Sequence[str]) -> Matrix:
     place = pc.index_in(chosen["list"], pa.array(titles, pa.string()))
     known = pc.is_valid(place)
     matrix = np.zeros((size, len(titles)), np.bool_)

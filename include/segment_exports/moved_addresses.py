@@ -36,8 +36,8 @@ class MovedAddresses:
 
     ``away`` and ``withdrawn`` are sorted ordinals of ledger rows: the address is nobody's any more
     because its customer moved, or because its customer is withheld now. ``left_behind`` are those of
-    ``away`` whose customer was delivered under the new address as another contact: no move will end
-    them. ``movable`` are those that can be given the new address: each for one contact.
+    ``away`` whose customer was delivered under the new address as another contact, or refused under it:
+    no move will end them. ``movable`` are those that can be given the new address: each for one contact.
     ``previous`` says for contacts of this run which contacts they were, ``moved`` which of them is movable.
     """
 
@@ -174,23 +174,24 @@ def _distinct(contacts: Prefixes, rows: Ordinals) -> tuple[Prefixes, Ordinals]:
 class _CustomerIndex:
     """Ledger rows by customer.
 
-    ``emails``, ``delivered`` and ``identified`` tell per ledger row its email prefix (so they are
-    sorted), whether the contact was acknowledged, and whether its id is known.
+    ``emails``, ``judged`` and ``identified`` tell per ledger row its email prefix (so they are
+    sorted), whether the contact was acknowledged or refused, and whether its id is known.
     """
 
     def __init__(self, ledger: pq.ParquetFile) -> None:
-        customers, emails, ordinals, delivered, identified = [], [], [], [], []
+        customers, emails, ordinals, judged, identified = [], [], [], [], []
         start = 0
-        for batch in _batches(ledger, ["email_hash", "customer_hash", "payload_hash", "contact_id"]):
+        columns = ["email_hash", "customer_hash", "payload_hash", "rejected_hash", "contact_id"]
+        for batch in _batches(ledger, columns):
             known = _valid(batch)
             customers.append(prefixes(batch["customer_hash"])[known])
             emails.append(prefixes(batch["email_hash"]))
-            delivered.append(_valid(batch, "payload_hash"))
+            judged.append(_valid(batch, "payload_hash") | _valid(batch, "rejected_hash"))
             identified.append(_valid(batch, "contact_id"))
             ordinals.append(np.flatnonzero(known) + start)
             start += len(batch)
         self.emails = np.concatenate(emails)
-        self.delivered, self.identified = np.concatenate(delivered), np.concatenate(identified)
+        self.judged, self.identified = np.concatenate(judged), np.concatenate(identified)
         unsorted = np.concatenate(customers)
         order = np.argsort(unsorted, kind="stable")
         self._customers = unsorted[order]
@@ -209,10 +210,10 @@ class _CustomerIndex:
 
 
 def _left_behind(ledger: pq.ParquetFile, index: _CustomerIndex, emails: Prefixes, rows: Ordinals) -> Ordinals:
-    """Return those of ``rows`` whose customer has another delivered contact under its new address."""
+    """Return those of ``rows`` whose customer has another contact, or was refused, under its new address."""
     new = np.searchsorted(index.emails, emails)
     new[new == len(index.emails)] = 0
-    has_new = (index.emails[new] == emails) & index.delivered[new]
+    has_new = (index.emails[new] == emails) & index.judged[new]
     rows, new = rows[has_new], new[has_new]
     # One id under both addresses is one contact, which a leave would take off its lists.
     differs = pc.fill_null(pc.not_equal(_ids_at(ledger, rows), _ids_at(ledger, new)), True)

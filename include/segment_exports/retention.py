@@ -132,15 +132,12 @@ def _is_settled(files: RunFiles) -> bool:
 def _runs_with_needed_addresses(export: Store) -> set[str]:
     """Return the runs whose files alone tell the address of someone who may have to leave a list."""
     runs: set[str] = set()
-    columns = ["contact_id", "uncertain_of", "uncertain_run"]
+    columns = ["uncertain_of", "uncertain_run"]
     for ledger in newest_ledgers(export, export.root.rsplit("/", 1)[-1]):
         with ledger.opened() as file:
             for batch in file.iter_batches(columns=columns, use_threads=False) if file else ():
-                nameless = pc.and_(
-                    pc.is_null(batch["contact_id"]),
-                    pc.greater(pc.list_value_length(batch["uncertain_of"]), 0),
-                )
-                runs.update(pc.unique(batch.filter(nameless)["uncertain_run"].drop_null()).to_pylist())
+                uncertain = pc.greater(pc.list_value_length(batch["uncertain_of"]), 0)
+                runs.update(pc.unique(batch.filter(uncertain)["uncertain_run"].drop_null()).to_pylist())
     return runs
 
 

@@ -1,7 +1,8 @@
-"""Addresses of people who must leave a list although nobody ever learnt their contact id.
+"""Addresses of people who must leave a list that an unanswered request may have put them on.
 
-A request that was sent and never answered may have put a person on a list. The ledger knows only the
-hash of the address, so the address is read back from the files of the run that sent it.
+Nobody learnt the id of the contact that it made: the first, or another where the known one was deleted.
+The ledger knows only the hash of the address, so the address is read back from the files of the run that
+sent it.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class AddressBook:
         self.lost = 0
 
     def fill_in(self, changes: pa.Table, ledger: pa.Table) -> pa.Table:
-        """Return the changes with an address wherever there is no id; rows that have neither are dropped."""
-        unknown = pc.and_(pc.is_null(changes["email"]), pc.is_null(changes["contact_id"]))
+        """Return the changes with the addresses of uncertain leavers; rows without any name are dropped."""
+        unknown = pc.is_null(changes["email"])
         if not pc.any(unknown).as_py():
             return changes
         wanted = changes.filter(unknown)["email_hash"].combine_chunks()

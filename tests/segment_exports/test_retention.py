@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,19 @@ def test_an_address_that_a_ledger_needs_is_kept_and_the_rest_of_its_run_is_not(s
     # Once a run has sent it again, nothing is uncertain any more, and its end purges the rest.
     stage.run(62).whole([ANN, BOB])
     assert runs(stage) == ["run_062"]
+
+
+def test_nor_is_the_address_of_who_may_have_been_made_anew_under_another_id_than_the_ledgers(
+    stage: Stage,
+) -> None:
+    stage.run(1).whole([ANN, BOB])
+    run = begun(stage, 2, [replace(ANN, segments=("A", "B")), BOB])
+    run.deliver(lambda *_: None, ended=False)
+    run.settle()
+    assert stage.known(ANN.email)["contact_id"]
+    assert stage.known(ANN.email)["uncertain_of"] == ["B"]
+    assert "run_002" in purged(stage, 60)
+    assert run.files.store.all_files() == ["changes.parquet", "plan.json", "report.json"]
 
 
 def test_a_run_of_which_nothing_is_known_goes_by_the_time_of_its_files(tmp_path: Path) -> None:

@@ -59,6 +59,16 @@ def test_the_address_is_read_from_the_run_that_sent_it(export: Store) -> None:
     assert book.lost == 0
 
 
+def test_who_may_have_been_made_anew_under_another_id_is_known_by_the_address_too(export: Store) -> None:
+    sent_by(export, "run 1", "ann")
+    book = AddressBook(export)
+    changes = changes_of({"who": "ann", "contact_id": "person_1"}, {"who": "bob", "contact_id": "person_2"})
+    filled = book.fill_in(changes, ledger_of(ann="run 1", bob=None))
+    assert emails(filled) == ["ann@example.com", None]
+    assert filled["contact_id"].to_pylist() == ["person_1", "person_2"]
+    assert book.lost == 0
+
+
 def test_who_is_known_by_address_or_id_needs_no_book(export: Store) -> None:
     changes = changes_of({"who": "ann", "email": "ann@new.example.com"}, {"who": "bob", "contact_id": "2"})
     assert AddressBook(export).fill_in(changes, ledger_of(ann="purged")).equals(changes)

@@ -80,7 +80,7 @@ def _judge(delivery: ChunkDelivery, single: Single, error: DestinationError) -> 
             StopKind.LIST, f"list {title!r} ({delivery.list_id(single.column)}) has vanished: {error}"
         )
         return None
-    if isinstance(error, ContactNotFoundError) or (isinstance(error, NotFoundError) and error.empty_body):
+    if _is_missing(error):
         stopping.answered()
         return _not_found(delivery, single, error)
     if stopping.stops(error):  # also a 404 of something else, which knows nothing of the contact
@@ -106,16 +106,56 @@ def _reason(delivery: ChunkDelivery, single: Single, error: DestinationError) ->
 
 
 async def _request(delivery: ChunkDelivery, single: Single) -> None:
-    chunk, client, row = delivery.chunk, delivery.client, single.row
+    """Send it under the contact's id and, where nobody has that any more, under its address.
+
+    Who is no contact of the run has an address only where a request that was never answered may have made
+    them anew under it: then what stands under the address has to leave too.
+    """
+    answers: list[NotFoundError | None] = []
+    for name in _names(delivery, single):
+        answers.append(await _call_unless_missing(delivery, single, name))
+        if delivery.chunk.is_contact[single.row] and not isinstance(answers[-1], ContactNotFoundError):
+            break
+    missing = answers[-1]
+    if missing is not None and None not in answers:
+        raise missing
+
+
+def _names(delivery: ChunkDelivery, single: Single) -> list[str]:
+    """Return id and address as far as they are known: one for a join, an unsubscribe by the address first."""
+    names = [delivery.chunk.contact_ids[single.row], delivery.chunk.emails[single.row]]
     if single.kind is SingleKind.UNSUBSCRIBE:
-        # The address stands for the person also where the contact was made anew under another id.
-        await client.unsubscribe(chunk.emails[row] or chunk.contact_ids[row] or "", single.call)
-        return
-    contact = chunk.contact_ids[row] or chunk.emails[row] or ""
-    if single.kind is SingleKind.JOIN:
-        await client.join(delivery.list_id(single.column), contact, single.call)
-    else:
-        await client.leave(delivery.list_id(single.column), contact, single.call)
+        names.reverse()
+    known = [name for name in names if name] or [""]
+    return known[:1] if single.kind is SingleKind.JOIN else known
+
+
+async def _call_unless_missing(delivery: ChunkDelivery, single: Single, contact: str) -> NotFoundError | None:
+    try:
+        await _call(delivery, single, contact)
+    except ListNotFoundError:
+        raise
+    except NotFoundError as error:
+        if _is_missing(error):
+            return error
+        raise
+    return None
+
+
+def _is_missing(error: DestinationError) -> bool:
+    """Tell whether an error says that there is no such contact, or that it is no member."""
+    return isinstance(error, ContactNotFoundError) or (isinstance(error, NotFoundError) and error.empty_body)
+
+
+async def _call(delivery: ChunkDelivery, single: Single, contact: str) -> None:
+    client = delivery.client
+    match single.kind:
+        case SingleKind.UNSUBSCRIBE:
+            await client.unsubscribe(contact, single.call)
+        case SingleKind.JOIN:
+            await client.join(delivery.list_id(single.column), contact, single.call)
+        case _:
+            await client.leave(delivery.list_id(single.column), contact, single.call)
 
 
 def _not_found(delivery: ChunkDelivery, single: Single, error: DestinationError) -> Outcome | None:
@@ -166,29 +206,40 @@ async def _suppress_joins(delivery: ChunkDelivery, single: Single) -> None:
 
 async def _move(delivery: ChunkDelivery, single: Single, contact: Mapping[str, Any]) -> None:
     """Give the old contact the new address, unless another contact has it already."""
-    client, new = delivery.client, delivery.chunk.emails[single.row] or ""
-    old = contact.get("Email")
-    if not isinstance(old, str) or not old or old.lower() == new or await client.contact(new) is not None:
+    chunk, client, row = delivery.chunk, delivery.client, single.row
+    old, new = contact.get("Email"), chunk.emails[row] or ""
+    if not isinstance(old, str) or not old:
         return
-    try:
-        await client.change_email(old, new, single.call)
-    except RequestRefusedError:
-        return  # then it is a new contact, as with when_email_changes: add
-    except OutcomeUnknownError:
-        # Asked twice, it would make another contact under the old address.
-        for wait in _LOOK_AGAIN:
-            await delivery.sleep(wait)
-            moved = await client.contact(delivery.chunk.moved_ids[single.row] or "")
-            if moved is not None and str(moved.get("Email")).lower() == new:
-                return
-        raise
+    if old.lower() != new:
+        if await client.contact(new) is not None:
+            return
+        try:
+            await client.change_email(old, new, single.call)
+        except RequestRefusedError:
+            return  # then it is a new contact, as with when_email_changes: add
+        except OutcomeUnknownError:
+            if not await _has_moved(delivery, row):  # asked twice, it would make another contact
+                raise
+    chunk.contact_ids[row] = chunk.moved_ids[row]
+
+
+async def _has_moved(delivery: ChunkDelivery, row: int) -> bool:
+    """Look whether a change of address that was not answered has been done."""
+    for wait in _LOOK_AGAIN:
+        await delivery.sleep(wait)
+        moved = await delivery.client.contact(delivery.chunk.moved_ids[row] or "")
+        if moved is not None and str(moved.get("Email")).lower() == delivery.chunk.emails[row]:
+            return True
+    return False
 
 
 async def _find_email(delivery: ChunkDelivery, single: Single) -> None:
     """Ask whether someone who is no contact of the run is there, and under which address."""
     chunk, row = delivery.chunk, single.row
+    contact = None
     try:
-        contact = await delivery.client.contact(chunk.contact_ids[row] or chunk.emails[row] or "")
+        for name in _names(delivery, single):
+            contact = contact or await delivery.client.contact(name)
     except DestinationError as error:
         single.recording = True
         if not delivery.stopping.stops(error):
