@@ -1,7 +1,8 @@
 """``chunk_changes``: cut the changes into chunks, each the work of one upload task.
 
-A chunk is at most 50,000 contacts and ten minutes of the account's rate, so that one task neither
-outlives its token nor costs more in starting than in work. Its upserts fill whole batches of 100, where
+A chunk is at most 50,000 contacts, 64 MiB of what they are given and ten minutes of the account's rate, so
+that one task neither outlives its token, nor takes more memory where the mapping has many fields, nor costs
+more in starting than in work. Its upserts fill whole batches of 100, where
 that doesn't halve it: a run that is mostly joins and leaves sends a few batches that aren't full.
 """
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 MOST_CONTACTS = 50_000
 MOST_SECONDS = 600.0
+MOST_BYTES = 64 * 1024 * 1024
 MOST_CHUNKS = 1_000
 """Airflow maps a task over at most 1,024 items."""
 
@@ -87,7 +89,8 @@ class _Cutter:
     def __init__(self, plan: Plan, rows: int, most_contacts: int) -> None:
         self._membership = Membership(plan.membership)
         least = _least_requests(plan, self._membership)
-        # A chunk is filled to half of either bound at least, so these four times keep their number.
+        # A chunk is filled to half of one bound at least, so these four times keep their number. (Bytes are
+        # left out: a thousand chunks hold more of them than any account.)
         self._most_requests = max(MOST_SECONDS * plan.requests_per_second, 4 * least / MOST_CHUNKS, 1.0)
         self._most_contacts = max(most_contacts, -(-4 * rows // MOST_CHUNKS))
 
@@ -110,13 +113,14 @@ class _Cutter:
 
     def end(self, rows: pa.Table) -> int | None:
         """Return how many rows the next chunk takes, or None while more rows may still fit."""
-        cost = np.cumsum(self.cost(rows))
-        fits = int(np.searchsorted(cost, self._most_requests, side="right"))
-        most = max(1, min(fits, self._most_contacts))
+        cost, size = np.cumsum(self.cost(rows)), np.cumsum(_sizes(rows["payload"]))
+        fits = (cost <= self._most_requests) & (size <= MOST_BYTES)
+        most = max(1, min(int(fits.sum()), self._most_contacts))
         if most >= len(rows):
             return None
         upserts = np.cumsum(pc.is_valid(rows["payload"]).to_numpy()[:most])
-        filled = cost[:most] / self._most_requests + np.arange(1, most + 1) / self._most_contacts
+        filled = cost / self._most_requests + size / MOST_BYTES
+        filled = filled[:most] + np.arange(1, most + 1) / self._most_contacts
         full = np.flatnonzero((upserts % CONTACTS_A_BATCH == 0) & (filled >= filled[-1] / 2))
         return int(full[-1]) + 1 if len(full) else most
 
@@ -141,6 +145,11 @@ def _least_requests(plan: Plan, membership: Membership) -> int:
             return estimate.bulk
         case _:
             return estimate.list
+
+
+def _sizes(payloads: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    sizes: npt.NDArray[np.int64] = pc.fill_null(pc.binary_length(payloads), 0).to_numpy().astype(np.int64)
+    return sizes
 
 
 def _lengths(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:

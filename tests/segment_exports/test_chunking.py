@@ -226,6 +226,16 @@ def test_a_chunk_takes_at_most_50_000_contacts_or_ten_minutes(tmp_path: Path) ->
     assert max(one.requests for one in chunk_changes(files)) <= 600 * 5
 
 
+def test_a_chunk_takes_at_most_64_mib_of_payloads(tmp_path: Path) -> None:
+    """Here 4,000 bytes: room for 2,000 payloads of two bytes, be they in whole batches."""
+    files = planned(tmp_path, [Change()] * 5_000)
+    with patch.object(chunking, "MOST_BYTES", 4_000):
+        chunks = chunks_of(files, chunk_changes(files))
+    assert [len(chunk) for chunk in chunks] == [2_000, 2_000, 1_000]
+    with patch.object(chunking, "MOST_BYTES", 1):
+        assert len(chunk_changes(planned(tmp_path / "one by one", [Change()] * 3))) == 3
+
+
 def test_unsubscribes_and_look_ups_cost_a_request_in_every_way(tmp_path: Path) -> None:
     changes = [Change(upsert=False, leaves=1, nameless=True, unsubscribe=True), Change(moved=True)] * 10
     for membership, requests in (("list", 31), ("bulk", 31), ("field", 31)):
