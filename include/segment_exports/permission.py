@@ -43,12 +43,17 @@ def judge_permission(values: pa.StringArray, permission: Permission) -> Verdicts
 
     Blanks around a value and its case don't count; anything else that isn't equal is a refusal.
     """
-    allowed = pa.array([value.strip().lower() for value in permission.equals], pa.string())
-    given = pc.utf8_lower(pc.utf8_trim_whitespace(values.fill_null("")))
+    allowed = _plain(pa.array(permission.equals, pa.string()))
+    given = _plain(values.fill_null(""))
     granted = np.asarray(pc.is_in(given, value_set=allowed))
     empty = np.asarray(pc.equal(given, ""))
     refused = np.where(empty, Withholding.PERMISSION_EMPTY.verdict, Withholding.PERMISSION_REFUSED.verdict)
     return np.where(granted, 0, refused).astype(np.int8)
+
+
+def _plain(values: pa.StringArray) -> pa.StringArray:
+    """Take away blanks and case; by way of capitals, since the Greek s has two small forms."""
+    return pc.utf8_lower(pc.utf8_upper(pc.utf8_trim_whitespace(values)))
 
 
 class ErasedPeople:

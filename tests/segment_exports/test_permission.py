@@ -29,6 +29,22 @@ def test_only_the_allowed_values_permit(value, verdict):
     assert judge_permission(pa.array([value], pa.string()), permission).tolist() == [verdict]
 
 
+@pytest.mark.parametrize(
+    ("allowed", "written"),
+    [
+        ("İzin verildi", "İzin verildi"),
+        ("İzin verildi", "İZİN VERİLDİ"),
+        ("ΝΑΙΣ", "ΝΑΙΣ"),
+        ("ΝΑΙΣ", "Ναις"),
+        ("Ναις", "ΝΑΙΣ"),
+        ("Да", "ДА"),
+    ],
+)
+def test_an_allowed_value_permits_in_any_alphabet(allowed, written):
+    permission = Permission(attribute="Consent", equals=(allowed,))
+    assert judge_permission(pa.array([written]), permission).tolist() == [0]
+
+
 def test_erasure_outweighs_a_refusal_and_a_refusal_an_empty_value():
     reasons = [Withholding.ERASED, Withholding.PERMISSION_REFUSED, Withholding.PERMISSION_EMPTY]
     assert sorted(reasons, key=lambda reason: -reason.verdict) == reasons
