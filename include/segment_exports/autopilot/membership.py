@@ -75,11 +75,6 @@ class MembershipMemory:
         self._store.remove(self._FILE)
 
 
-def field_of(title: str) -> str:
-    """Return the name of the boolean custom field that stands for a list."""
-    return f"boolean--List--{title.replace(' ', '--')}"
-
-
 async def is_listed(
     client: AutopilotClient,
     list_id: str,

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from segment_exports.definition.contact_fields import STANDARD_FIELDS, FieldMapping, FieldType, MappedField
+from segment_exports.definition.contact_fields import (
+    STANDARD_FIELDS,
+    FieldMapping,
+    FieldType,
+    MappedField,
+    field_of,
+)
 from segment_exports.definition.loading import (
     DEFINITIONS_VARIABLE,
     LoadedDefinition,
@@ -53,6 +59,7 @@ __all__ = [
     "WhenOver",
     "WhenTripped",
     "definitions_folder",
+    "field_of",
     "json_schema",
     "load_definition",
     "load_definitions",

@@ -69,6 +69,16 @@ def _custom_field_name(text: str) -> str:
 CustomFieldName = Annotated[Text, Field(max_length=LONGEST_NAME), AfterValidator(_custom_field_name)]
 
 
+def field_of(title: str) -> str:
+    """Return the name of the boolean custom field that stands for a list (``membership: field``)."""
+    return f"boolean--List--{title.replace(' ', '--')}"
+
+
+def name_of(custom_field: str) -> str:
+    """Return a custom field's name without its type; a name has one type at the destination."""
+    return custom_field.partition("--")[2]
+
+
 class FieldMapping(StrictModel):
     """Contact fields by Autopilot's exact names; each value is the name of a profile attribute."""
 
@@ -103,7 +113,7 @@ class FieldMapping(StrictModel):
     @field_validator("custom")
     @classmethod
     def _one_type_for_a_name(cls, custom: dict[str, str]) -> dict[str, str]:
-        names = [target.partition("--")[2] for target in custom]
+        names = [name_of(target) for target in custom]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"gives {', '.join(twice)} more than one type; a custom field has one")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from segment_exports.definition.contact_fields import name_of
 from segment_exports.definition.model import EXPORT_NAME, ExportDefinition
 from segment_exports.definition.problems import explained, place_in_words, shape
 from segment_exports.definition.yaml_text import LARGEST_FILE, YamlText, YamlTextError, read_yaml
@@ -64,7 +65,7 @@ def load_definitions(folder: Path | str) -> tuple[LoadedDefinition, ...]:
     """Return every definition of a folder, sorted by file name, each with its error if it is broken.
 
     Files that contradict each other are both broken: one name twice, one list of an account written
-    by two exports, one contact field of an account filled from different attributes.
+    by two exports, one contact field of an account filled from different attributes or by list and mapping.
 
     :raises DefinitionError: the folder isn't there.
     """
@@ -154,6 +155,7 @@ def _contradictions(one: LoadedDefinition, other: LoadedDefinition) -> Iterator[
         return
     yield from _same_list(one.definition, other.definition, account)
     yield from _same_field(one.definition, other.definition, account)
+    yield from _same_membership_field(one.definition, other.definition, account)
 
 
 def _same_list(one: ExportDefinition, other: ExportDefinition, account: str) -> Iterator[str]:
@@ -175,6 +177,25 @@ def _same_field(one: ExportDefinition, other: ExportDefinition, account: str) ->
                 f"the contact field {_literal(field.target)} of {account} is filled from another attribute "
                 "in {other}; fill it from one attribute in both"
             )
+
+
+def _same_membership_field(one: ExportDefinition, other: ExportDefinition, account: str) -> Iterator[str]:
+    mine, theirs = one.membership_fields, other.membership_fields
+    for field, title in mine.items():
+        if theirs.get(field, title) != title:
+            yield (
+                f"the lists {_literal(title)} and {_literal(theirs[field])} of {account} have one custom "
+                f"field, {_literal(field)}, here and in {{other}}; give one of them another title"
+            )
+    for fields, mapping in ((mine, other.mapping), (theirs, one.mapping)):
+        mapped = {name_of(target): target for target in mapping.custom}
+        for field, title in fields.items():
+            if name_of(field) in mapped:
+                yield (
+                    f"the custom field {_literal(mapped[name_of(field)])} of {account} holds who is on the "
+                    f"list {_literal(title)} and is also filled by a mapping, one here and one in {{other}}; "
+                    "map another field, or give the list another title"
+                )
 
 
 def _literal(text: str) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from segment_exports.definition.contact_fields import FieldMapping  # noqa: TC001 - pydantic needs it
+from segment_exports.definition.contact_fields import FieldMapping, field_of, name_of
 from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh
 from segment_exports.definition.source_settings import SourceSettings  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.strict import Name, Number, Share, StrictModel, Text, Whole
@@ -88,6 +88,11 @@ def _as_source_text(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else value
+
+
+def _is_kept_in_fields(told: ValidationInfo) -> bool:
+    destination = told.data.get("destination")
+    return destination is not None and destination.membership is Membership.FIELD
 
 
 class LimitScope(StrEnum):
@@ -197,6 +202,35 @@ class ExportDefinition(StrictModel):
                 raise ValueError(f"gives the list_id {segment.list_id} to lists of different titles")
         return segments
 
+    @field_validator("segments")
+    @classmethod
+    def _own_fields(
+        cls, segments: tuple[SegmentTarget, ...], told: ValidationInfo
+    ) -> tuple[SegmentTarget, ...]:
+        titles: dict[str, str] = {}
+        for segment in segments if _is_kept_in_fields(told) else ():
+            field = field_of(segment.list)
+            if (other := titles.setdefault(field, segment.list)) != segment.list:
+                raise ValueError(
+                    f"gives the lists {other} and {segment.list} one custom field, {field}, since a blank is "
+                    f"written as two hyphens; give one of them another title, or don't set "
+                    f"destination.membership to field"
+                )
+        return segments
+
+    @field_validator("mapping")
+    @classmethod
+    def _no_field_of_a_list(cls, mapping: FieldMapping, told: ValidationInfo) -> FieldMapping:
+        kept = _is_kept_in_fields(told)
+        lists = {name_of(field_of(one.list)): one.list for one in told.data.get("segments", ()) if kept}
+        for target in mapping.custom:
+            if title := lists.get(name_of(target)):
+                raise ValueError(
+                    f"fills the custom field {target}, which holds who is on the list {title}; map another "
+                    f"field, give the list another title, or don't set destination.membership to field"
+                )
+        return mapping
+
     @property
     def title(self) -> str:
         """Name that people see: ``display_name``, or the name."""
@@ -227,6 +261,13 @@ class ExportDefinition(StrictModel):
         wanted += [self.recency] if self.recency else []
         ids = (CUSTOMER_ID, PREVIOUS_CUSTOMER_ID)
         return (*dict.fromkeys(name for name in wanted if name not in ids), *ids)
+
+    @property
+    def membership_fields(self) -> dict[str, str]:
+        """The custom fields that hold who is on a list, with the lists' titles (``membership: field``)."""
+        if self.destination.membership is not Membership.FIELD:
+            return {}
+        return {field_of(target.title): target.title for target in self.lists}
 
     @property
     def mapping_fingerprint(self) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import orjson
 
-from segment_exports.autopilot.membership import MembershipWay, field_of
+from segment_exports.autopilot.membership import MembershipWay
+from segment_exports.definition import field_of
 from segment_exports.delivery.chunk import is_due
 from segment_exports.delivery.work import NO_LIST
 

@@ -134,6 +134,32 @@ def test_a_wrong_mapping_is_told(write: Callable[..., Path], mapping: str, told:
     assert "errors" not in message
 
 
+IN_FIELDS = """name: {name}
+source: {{type: lake, path: x}}
+destination: {{membership: field}}
+segments: [{segments}]
+mapping: {{Email: E, custom: {{{custom}}}}}
+"""
+
+
+def test_two_lists_of_one_custom_field_are_told_by_their_titles(write: Callable[..., Path]) -> None:
+    segments = "{name: A, list: Win back}, {name: B, list: Win--back}"
+    assert refusal(write(IN_FIELDS.format(name="newsletter", segments=segments, custom=""))) == (
+        "newsletter.yaml, line 4, segments: gives the lists Win back and Win--back one custom field, "
+        "boolean--List--Win--back, since a blank is written as two hyphens; give one of them another title, "
+        "or don't set destination.membership to field"
+    )
+
+
+def test_a_mapping_into_the_custom_field_of_a_list_is_told(write: Callable[..., Path]) -> None:
+    custom = "boolean--List--Gold: Flag"
+    assert refusal(write(IN_FIELDS.format(name="newsletter", segments="Gold", custom=custom))) == (
+        "newsletter.yaml, line 5, mapping: fills the custom field boolean--List--Gold, which holds who is on "
+        "the list Gold; map another field, give the list another title, or don't set destination.membership "
+        "to field"
+    )
+
+
 def test_all_errors_of_a_file_are_told_at_once_in_its_order(write: Callable[..., Path]) -> None:
     message = refusal(
         write(
@@ -282,6 +308,35 @@ def test_two_exports_that_fill_a_field_from_different_attributes_are_refused(
     errors = [one.error for one in load_definitions(tmp_path)]
     assert all("the contact field Phone of autopilot_default" in (error or "") for error in errors)
     assert not any("Email" in (error or "") for error in errors), "the key may differ"
+
+
+@pytest.mark.parametrize(
+    ("segments", "custom", "told"),
+    [
+        (
+            "{name: B, list: Win--back}",
+            "",
+            "a.yaml: the lists Win back and Win--back of autopilot_default have one custom field, "
+            "boolean--List--Win--back, here and in b.yaml; give one of them another title",
+        ),
+        (
+            "B",
+            "boolean--List--Win--back: Flag",
+            "a.yaml: the custom field boolean--List--Win--back of autopilot_default holds who is on the list "
+            "Win back and is also filled by a mapping, one here and one in b.yaml; map another field, or "
+            "give the list another title",
+        ),
+    ],
+)
+def test_two_exports_that_use_the_custom_field_of_a_list_are_refused(
+    write: Callable[..., Path], tmp_path: Path, segments: str, custom: str, told: str
+) -> None:
+    write(IN_FIELDS.format(name="a", segments="{name: A, list: Win back}", custom=""), file="a.yaml")
+    write(IN_FIELDS.format(name="b", segments=segments, custom=custom), file="b.yaml")
+    mine, theirs = (one.error for one in load_definitions(tmp_path))
+    assert mine == told
+    assert theirs
+    assert "a.yaml" in theirs
 
 
 def test_one_name_in_two_files_is_refused(write: Callable[..., Path], tmp_path: Path) -> None:

@@ -150,6 +150,33 @@ def test_every_standard_field_can_be_mapped_and_is_a_string() -> None:
     assert len(STANDARD_FIELDS) == 22
 
 
+IN_FIELDS = {"membership": "field"}
+SAME_FIELD = [{"name": "A", "list": "Win back"}, {"name": "B", "list": "Win--back"}]
+
+
+@pytest.mark.parametrize("membership", ["auto", "bulk", "list"])
+def test_only_where_lists_are_custom_fields_must_these_differ(membership: str) -> None:
+    custom = {"boolean--List--Win--back": "Flag"}
+    export = definition(
+        destination={"membership": membership},
+        segments=SAME_FIELD,
+        mapping={"Email": "EMail", "custom": custom},
+    )
+    assert export.membership_fields == {}
+
+
+def test_a_list_that_is_a_custom_field_may_have_several_segments_and_other_fields_beside_it() -> None:
+    export = definition(
+        destination=IN_FIELDS,
+        segments=[{"name": "A", "list": "Win back"}, {"name": "B", "list": "Win back"}, "Gold"],
+        mapping={"Email": "EMail", "custom": {"boolean--Gold": "Flag"}},
+    )
+    assert export.membership_fields == {
+        "boolean--List--Win--back": "Win back",
+        "boolean--List--Gold": "Gold",
+    }
+
+
 REFUSED = {
     "no segments": {"segments": []},
     "a segment twice": {"segments": ["A", {"name": "A", "list": "B"}]},
@@ -158,6 +185,15 @@ REFUSED = {
     },
     "one id for two lists": {
         "segments": [{"name": "A", "list_id": "1"}, {"name": "B", "list_id": "1"}],
+    },
+    "two lists of one custom field": {"destination": IN_FIELDS, "segments": SAME_FIELD},
+    "a mapping into the custom field of a list": {
+        "destination": IN_FIELDS,
+        "mapping": {"Email": "E", "custom": {"boolean--List--HighValueSegment": "Flag"}},
+    },
+    "a mapping into the name of a list's custom field": {
+        "destination": IN_FIELDS,
+        "mapping": {"Email": "E", "custom": {"string--List--HighValueSegment": "Flag"}},
     },
     "no Email": {"mapping": {"FirstName": "FirstName"}},
     "an empty Email": {"mapping": {"Email": ""}},

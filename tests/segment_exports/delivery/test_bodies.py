@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_exports.autopilot.membership import MembershipWay, field_of
+from segment_exports.autopilot.membership import MembershipWay
+from segment_exports.definition import field_of
 from segment_exports.delivery.bodies import Bodies, Content, address_only, insert_custom, insert_member
 from segment_exports.delivery.chunk import Chunk, State
 from segment_exports.delivery.work import NO_LIST
