@@ -154,12 +154,13 @@ class Transport:
     async def send(self, request: Request, parse: Callable[[Any], T], call: Call | None = None) -> T:
         """Send a request until it is answered for good; return what ``parse`` makes of the JSON.
 
-        Waiting for the rate limit uses up no attempt.
+        Waiting for the rate limit uses up no attempt. A wait that is asked for and would outlast the
+        patience or the deadline is not begun.
 
         :raises DestinationError: the last answer, by what a caller can do about it.
         """
         call = call or Call()
-        failures, throttled_since = 0, None
+        failures, asked_since = 0, None
         while True:
             hint = None
             try:
@@ -168,13 +169,12 @@ class Transport:
                     return parse(json_of(request.label, answer.headers, answer.body))
                 hint = retry_after(answer.headers, self._now)
                 raise error_of(request.label, *answer, self._key, about_people=request.about_people)
-            except ThrottledError:
+            except ThrottledError as error:
+                asked_since = self._clock() if asked_since is None else asked_since
+                if self._is_too_long(hint or 0.0, asked_since):
+                    self.pacer.throttled()
+                    raise _given_up(error, hint) from None
                 self.pacer.throttled(hint)
-                throttled_since = throttled_since or self._clock()
-                if self._clock() - throttled_since > self._retry.throttle_patience or self._is_late(
-                    hint or 0
-                ):
-                    raise
             except (OutcomeUnknownError, DestinationUnreachableError) as error:
                 is_unknown = isinstance(error, OutcomeUnknownError)
                 call.in_doubt |= is_unknown
@@ -183,6 +183,10 @@ class Transport:
                 is_last = failures >= (call.max_attempts or self._retry.max_attempts)
                 if is_last or (request.once and is_unknown) or self._is_late(wait):
                     raise
+                if hint is not None:
+                    asked_since = self._clock() if asked_since is None else asked_since
+                    if self._is_too_long(hint, asked_since):
+                        raise _given_up(error, hint) from None
                 self.counters.retried += 1
                 await self._sleep(wait)
 
@@ -243,6 +247,11 @@ class Transport:
     def _is_late(self, wait: float) -> bool:
         return self.deadline is not None and self._clock() + wait >= self.deadline
 
+    def _is_too_long(self, wait: float, since: float) -> bool:
+        """Tell of a wait that the destination asks for, after others since then."""
+        waited = self._clock() - since
+        return waited + wait > self._retry.throttle_patience or self._is_late(wait)
+
     def _broken(self, label: str, call: Call, error: OSError) -> DestinationError:
         host = urlsplit(self.base_url).netloc
         if call.on_wire:
@@ -253,6 +262,13 @@ class Transport:
             )
             return OutcomeUnknownError(f"{label}: {what} after sending to {host}; it may have been done")
         return DestinationUnreachableError(f"{label}: no connection to {host}: {_reason(error)}")
+
+
+def _given_up(error: DestinationError, asked: float | None) -> DestinationError:
+    if not asked:
+        return error
+    text = f"{error}; it asks to wait {asked:,.0f} s, which is too long"
+    return type(error)(text, status=error.status, detail=error.detail)
 
 
 def _reason(error: OSError) -> str:

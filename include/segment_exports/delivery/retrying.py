@@ -21,7 +21,8 @@ class RetrySettings:
     :param max_attempts: attempts at one request, the first included; those answered 429 don't count.
     :param first_wait: upper bound (seconds) of the wait after the first failure; it doubles each time.
     :param longest_wait: upper bound (seconds) of any such wait.
-    :param throttle_patience: seconds that one request waits for the rate limit before it gives up.
+    :param throttle_patience: seconds that one request waits for the rate limit, or because a
+        ``Retry-After`` asks for it; a wait that would end later is not begun.
     """
 
     max_attempts: int = 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
@@ -28,6 +29,26 @@ from segment_exports.errors import (
 )
 
 KEY = "0123456789abcdef0123456789abcdef"
+
+
+class Clock:
+    """A clock that waiting moves on; of a client that has the usual patience of 900 s."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+    def client(self, server) -> AutopilotClient:
+        pacer = Pacer(None, clock=lambda: self.now, sleep=self.sleep)
+        return AutopilotClient(server.url, KEY, pacer=pacer, clock=lambda: self.now, sleep=self.sleep)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 async def test_bulk_upsert_answers_ids_by_address(client, emulator) -> None:
@@ -282,6 +303,39 @@ async def test_a_deadline_ends_the_waiting(odd, odd_client) -> None:
     with pytest.raises(DestinationError, match="deadline has passed"):
         await odd_client.lists()
     assert len(odd.seen) == 1
+
+
+@pytest.mark.parametrize(("status", "error"), [(429, ThrottledError), (503, OutcomeUnknownError)])
+async def test_a_wait_that_would_outlast_the_patience_is_not_begun(odd, clock, status, error) -> None:
+    odd.answer("{}", status=status, headers={"Retry-After": "86400"})
+    async with clock.client(odd) as client:
+        with pytest.raises(error, match=r"asks to wait 86,400 s") as given_up:
+            await client.lists()
+        assert (clock.now, len(odd.seen), given_up.value.status) == (0, 1, status)
+
+        odd.answer('{"lists":[]}')
+        await client.lists()
+    assert clock.now < 1, "nor does the next request wait for it"
+
+
+@pytest.mark.parametrize(("status", "error"), [(429, ThrottledError), (503, OutcomeUnknownError)])
+async def test_waits_that_are_asked_for_count_together(odd, clock, status, error) -> None:
+    odd.answer("{}", status=status, headers={"Retry-After": "400"})
+    async with clock.client(odd) as client:
+        with pytest.raises(error):
+            await client.lists()
+    assert (clock.now, len(odd.seen)) == (800, 3)
+
+
+async def test_no_request_waits_for_the_rate_beyond_the_deadline(odd, clock) -> None:
+    odd.answer("{}", status=429, headers={"Retry-After": "300"})
+    async with clock.client(odd) as client:
+        client.deadline = client.seconds() + 200
+        with pytest.raises(ThrottledError):
+            await client.lists()
+        with pytest.raises(ThrottledError):
+            await client.lists()
+    assert clock.now < 200
 
 
 async def test_retry_after_is_waited_for(odd) -> None:
