@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 from fsspec.implementations.local import LocalFileSystem
-from pyarrow.csv import ConvertOptions, InvalidRow, ParseOptions, ReadOptions, open_csv
+from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from segment_exports.errors import SourceError
 from segment_exports.sources.lake_model import names_told
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 2 * 1024 * 1024
 LONGEST_FIELD_BYTES = 1024 * 1024
 _HEAD_BYTES = 256 * 1024
+_WRONG_COUNT = re.compile(r"\ACSV parse error: Row #(\d+): Expected (\d+) columns, got (\d+):")
 _COLUMN = re.compile(r"CSV column #(\d+)")
 
 
@@ -39,7 +40,6 @@ class CsvFile:
         self._path = path
         self._columns = tuple(columns)
         self._layout = layout
-        self._bad_row: InvalidRow | None = None
 
     def read(self, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read the wanted columns as string columns, in their order; empty values are null.
@@ -106,7 +106,6 @@ class CsvFile:
                 delimiter=self._layout.delimiter,
                 quote_char='"' if self._layout.quoted else False,
                 newlines_in_values=self._layout.quoted,
-                invalid_row_handler=self._remember,
             ),
             ConvertOptions(
                 include_columns=list(wanted),
@@ -116,18 +115,12 @@ class CsvFile:
             ),
         )
 
-    def _remember(self, row: InvalidRow) -> str:
-        self._bad_row = row
-        return "error"
-
     def _explained(self, message: str) -> str:
         """Say what Arrow found, without the values that its message repeats."""
-        if self._bad_row is not None:
-            row = self._bad_row
-            return (
-                f"{self._path}: row {row.number} has {row.actual_columns} columns; "
-                f"model.json gives the table {row.expected_columns}"
-            )
+        # Not by Arrow's handler of such rows: it can't be called with bytes that aren't of the encoding.
+        if count := _WRONG_COUNT.match(message):
+            row, expected, actual = count.groups()
+            return f"{self._path}: row {row} has {actual} columns; model.json gives the table {expected}"
         if "straddl" in message:
             return f"{self._path} has a row of over {BLOCK_BYTES >> 20} MiB; an unclosed quote does that too"
         if "UTF8" in message and (match := _COLUMN.search(message)):

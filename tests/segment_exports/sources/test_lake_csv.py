@@ -119,13 +119,18 @@ def test_other_encodings_are_read(encoding: str, header: bool) -> None:
         (b"1,a,b\n2,c\n", "file.csv: row 2 has 2 columns"),
         (b"CustomerId,EMail,Note\n1,a,b\n2,c\n", "file.csv: row 3 has 2 columns"),
         (b"1,a,b\n" * 200_000 + b"1,a\n", "file.csv: row 200001 has 2 columns"),
+        (b"1,a,b\n2,c,d,\xff\n", "file.csv: row 2 has 4 columns; model.json gives the table 3"),
+        (b"1,a,b\n2,c\xff\n3,e,f\n", "file.csv: row 2 has 2 columns; model.json gives the table 3"),
         (b"1,a,b\n2,\xff,d\n", "file.csv holds bytes that aren't utf-8 in column 2"),
     ],
 )
-def test_a_broken_row_is_told_without_its_values(raw: bytes, told: str) -> None:
+def test_a_broken_row_is_told_without_its_values(
+    raw: bytes, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     message = refusal(raw)
     assert told in message
     assert "c,d" not in message
+    assert capfd.readouterr().err == ""
 
 
 def test_bytes_that_are_not_of_a_declared_encoding_are_told() -> None:
