@@ -140,8 +140,8 @@ def _time(text: str | None) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise DefinitionError(
             "snapshot: can't be read as a time; write it as 2026-05-31T05:00:00+00:00 (without a zone: UTC)"
         ) from None
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -80,9 +80,10 @@ def test_a_snapshot_time_without_a_zone_is_utc(
     assert read_form(definition, {"snapshot": text}).as_of == time
 
 
-def test_a_time_that_cannot_be_read_is_refused_with_its_form(definition: ExportDefinition) -> None:
+@pytest.mark.parametrize("text", ["last Tuesday", "0001-01-01T00:00:00+14:00"])
+def test_a_time_that_cannot_be_read_is_refused_with_its_form(definition: ExportDefinition, text: str) -> None:
     with pytest.raises(DefinitionError, match="write it as 2026-05-31T05:00:00"):
-        read_form(definition, {"snapshot": "last Tuesday"})
+        read_form(definition, {"snapshot": text})
 
 
 def test_every_field_is_explained(definition: ExportDefinition) -> None:

@@ -62,6 +62,10 @@ class CsvFile:
             raise SourceError(self._explained(str(error))) from None
         except UnicodeDecodeError:
             raise SourceError(f"{self._path} holds bytes that aren't {self._layout.encoding}") from None
+        except UnicodeError:
+            raise SourceError(
+                f"{self._path} isn't {self._layout.encoding}, or lacks the byte order mark that this needs"
+            ) from None
 
     def _opened(self) -> Any:
         try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _INSTANCE = "CustomerInsights_"
 _DEPTH = 6
 _TIME = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/([0-9]{2})([0-9]{2})")
+_FIRST_TIME = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+_LAST_TIME = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+"""Times that exist in every zone."""
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -109,10 +112,10 @@ def _in_layout(parts: list[str], table: str) -> SnapshotFile | None:
         return None
     file = SnapshotFile(table, folder, parts[-1])
     try:
-        file.time(UTC)  # type: ignore[arg-type]
+        time = file.time(UTC)  # type: ignore[arg-type]
     except ValueError:
         return None
-    return file
+    return file if _FIRST_TIME <= time <= _LAST_TIME else None
 
 
 def _one_export(exports: set[tuple[str, ...]], root: str, table: str) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MODEL_FILE = "model.json"
 _PROBLEMS_TOLD = 5
 _NAMES_TOLD = 40
+_NO_DELIMITER = '"\r\n\0'
 _STYLES = ("CsvStyle.QuoteAlways", "CsvStyle.QuoteAfterDelimiter")
 
 
@@ -135,8 +136,14 @@ def _format(settings: _Settings | None, entity: _Entity, path: str) -> CsvFormat
     if settings is None:
         return CsvFormat()
     place = f"{path}: fileFormatSettings of {entity.name}:"
-    if len(settings.delimiter) != 1 or not settings.delimiter.isascii():
-        raise SourceError(f"{place} delimiter must be one ASCII character")
+    if (
+        len(settings.delimiter) != 1
+        or not settings.delimiter.isascii()
+        or settings.delimiter in _NO_DELIMITER
+    ):
+        raise SourceError(
+            f"{place} delimiter must be one ASCII character, but no quote, line break or NUL character"
+        )
     if settings.quoteStyle not in ("QuoteStyle.Csv", "QuoteStyle.None"):
         raise SourceError(f"{place} quoteStyle must be QuoteStyle.Csv or QuoteStyle.None")
     if settings.csvStyle not in _STYLES:
@@ -151,7 +158,7 @@ def _format(settings: _Settings | None, entity: _Entity, path: str) -> CsvFormat
 
 def _encoding(name: str, place: str) -> str:
     try:
-        "".encode(name)
+        ",".encode(name).decode(name, errors="ignore")  # idna knows no "ignore"
     except (LookupError, UnicodeError, ValueError):
         raise SourceError(
             f"{place} encoding isn't one that Python knows, such as UTF-8 or UTF-16LE"

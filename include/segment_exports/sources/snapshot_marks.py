@@ -29,9 +29,9 @@ def parse_time(text: object, what: str) -> datetime:
     :raises SourceError: it isn't one.
     """
     try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise SourceError(f"{what} is {type(text).__name__}, not a time in ISO 8601")
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if isinstance(text, str):
+            moment = datetime.fromisoformat(text)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise SourceError(f"{what} is {type(text).__name__}, not a time in ISO 8601")

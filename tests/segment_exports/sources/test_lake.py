@@ -93,6 +93,18 @@ def test_folders_are_named_in_the_time_zone_of_the_definition(lake: Lake) -> Non
     assert source.snapshots("T")[0] == datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("folder", "zone"), [("0001/01/01/0000", "Asia/Tokyo"), ("9999/12/31/2359", "America/Sao_Paulo")]
+)
+def test_a_folder_whose_time_exists_in_no_calendar_is_passed_over(lake: Lake, folder: str, zone: str) -> None:
+    lake.put(folder, "1,a,true\n")
+    source = LakeExport(LocalFileSystem(), str(lake.root), snapshot_timezone=zone)
+    assert len(source.snapshots("T")) == 2
+    lake.point(f"{folder}/T_1.csv")
+    with pytest.raises(SourceError, match="location of partition 1 of T isn't T/<YYYY>/"):
+        source.snapshots("T")
+
+
 def test_a_folder_newer_than_the_model_is_still_being_written(lake: Lake) -> None:
     lake.put(THIRD, "1,a@x.example,True\n", "2,b@x.example,True\n")
     assert lake.source.snapshots("T") == [FIRST_TIME, SECOND_TIME]

@@ -137,6 +137,11 @@ def test_bytes_that_are_not_of_a_declared_encoding_are_told() -> None:
     assert "aren't ascii" in refusal("1,ü,b\n".encode("latin-1"), layout=CsvFormat(encoding="ascii"))
 
 
+def test_a_byte_order_mark_that_is_missing_is_told() -> None:
+    told = refusal("1,ü,b\n".encode("utf-16le"), layout=CsvFormat(encoding="utf-16"))
+    assert told.endswith("file.csv isn't utf-16, or lacks the byte order mark that this needs")
+
+
 def test_a_value_that_is_too_long_is_told() -> None:
     long = b"x" * (LONGEST_FIELD_BYTES + 1)
     assert f"a value of EMail has {LONGEST_FIELD_BYTES + 1:,} bytes" in refusal(b"1," + long + b",b\n")

@@ -79,10 +79,17 @@ def test_a_table_without_columns_is_left_out() -> None:
             "entities (item 1).partitions (item 1).location: is missing",
         ),
         (model({"delimiter": "||"}), "fileFormatSettings of HighValueSegment: delimiter must be one ASCII"),
+        (
+            model({"delimiter": "\0"}),
+            "delimiter must be one ASCII character, but no quote, line break or NUL",
+        ),
+        (model({"delimiter": "\n"}), "delimiter must be one ASCII character"),
+        (model({"delimiter": '"'}), "delimiter must be one ASCII character"),
         (model({"quoteStyle": "Csv"}), "quoteStyle must be QuoteStyle.Csv or QuoteStyle.None"),
         (model({"csvStyle": "x"}), "csvStyle must be one of"),
         (model({"encoding": "utf-99"}), "encoding isn't one that Python knows"),
         (model({"encoding": "rot13"}), "encoding isn't one that Python knows"),
+        (model({"encoding": "idna"}), "encoding isn't one that Python knows"),
         (
             model(None, attributes=[{"name": "A"}, {"name": "A"}]),
             "HighValueSegment has more than one attribute A",

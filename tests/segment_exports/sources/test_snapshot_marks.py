@@ -21,7 +21,7 @@ def test_times_are_utc(text: str, moment: datetime) -> None:
     assert parse_time(text, "it") == moment
 
 
-@pytest.mark.parametrize("value", ["yesterday", "", 5, None])
+@pytest.mark.parametrize("value", ["yesterday", "", "0001-01-01T00:00:00+14:00", 5, None])
 def test_what_is_no_time_is_told(value: object) -> None:
     with pytest.raises(SourceError, match=r"modifiedon is (str|int|NoneType), not a time"):
         parse_time(value, "modifiedon")
