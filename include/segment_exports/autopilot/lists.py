@@ -112,9 +112,27 @@ async def check_lists(
     """Find out how the lists are known, without making any (one request).
 
     :param former: titles that the definition names no more: these may have vanished.
-    :raises ListProblemError: naming every list that has vanished, is double, or is not ours.
+    :raises ListProblemError: naming every list that has vanished, is double, not ours, or one with another.
     """
     return _judge(await client.lists(), targets, registry, former)
+
+
+def refuse_shared_lists(
+    targets: Iterable[ListTarget], registry: ListRegistry, *, former: Collection[str] = ()
+) -> None:
+    """Refuse two titles for one list, as far as the ids are known without a request.
+
+    Who left the one would be taken off the other. A former title may share its list with the one that
+    took its place.
+
+    :raises ListProblemError: naming both titles and the id.
+    """
+    known: list[tuple[str, str | None]] = []
+    for target in targets:
+        made = None if target.list_id else registry.find(target.title)
+        known.append((target.title, made.list_id if made else target.list_id))
+    if problems := _shared(known, former):
+        raise ListProblemError("; ".join(problems))
 
 
 async def ensure_lists(
@@ -159,9 +177,20 @@ def _judge(
                 statuses.append(ListStatus(target.title, None, ListState.GONE))
             else:
                 problems.append(str(problem))
+    problems += _shared([(one.title, one.list_id) for one in statuses], former)
     if problems:
         raise ListProblemError("; ".join(problems))
     return tuple(statuses)
+
+
+def _shared(known: Iterable[tuple[str, str | None]], former: Collection[str]) -> list[str]:
+    first: dict[str, str] = {}
+    return [
+        f"lists {first[list_id]!r} and {title!r} of the definition are one list in the account, {list_id}; "
+        f"give their segments one list, or choose another list_id"
+        for title, list_id in known
+        if list_id is not None and title not in former and first.setdefault(list_id, title) != title
+    ]
 
 
 def _status(there: Sequence[ContactList], target: ListTarget, registry: ListRegistry) -> ListStatus:

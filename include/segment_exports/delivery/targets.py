@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segment_exports.autopilot.lists import ListProblemError, ListRegistry, ensure_lists
+from segment_exports.autopilot.lists import (
+    ListProblemError,
+    ListRegistry,
+    ensure_lists,
+    refuse_shared_lists,
+)
 from segment_exports.autopilot.transport import Call
 from segment_exports.delivery.chunk import is_due
 from segment_exports.errors import StagingError
@@ -42,17 +47,20 @@ async def find_list_ids(delivery: ChunkDelivery, now: Callable[[], datetime]) ->
     Memberships that would only be sent again for contacts made anew are left out where their list is
     not there any more. Where a list is gone that the definition names no more, everybody has left it.
 
-    :raises ListProblemError: a list has vanished, is double, or is not ours.
+    :raises ListProblemError: a list has vanished, is double, not ours, or one with another of the export.
     """
     chunk, job = delivery.chunk, delivery.job
     targets = {target.title: target for target in job.lists}
     titles = chunk.titles[: chunk.unsubscribe]
     if not titles:
         return {}
+    registry = ListRegistry(job.account)
+    # Of all lists: a chunk may hold leaves of the one and nothing of the other.
+    refuse_shared_lists(job.lists, registry, former=job.former_lists)
     ids = await ensure_lists(
         delivery.client,
         [targets[title] for title in titles],
-        ListRegistry(job.account),
+        registry,
         make=[titles[column] for column in _columns(chunk.is_planned_join)],
         former=job.former_lists,
         now=now,

@@ -68,7 +68,7 @@ class CheckDestinationOperator(ExportOperator):
         :raises AgreementMissingError: nobody agreed to the transfer, or its text has changed since.
         :raises ConnectionDisabledError: the connection is switched off.
         :raises CredentialsRefusedError: the key is wrong.
-        :raises ListProblemError: a list has vanished, stands twice, or is not ours.
+        :raises ListProblemError: a list has vanished, stands twice, is not ours, or has two titles here.
         """
         from autopilot.accounts import AGREEMENT_FILE, account_of
 

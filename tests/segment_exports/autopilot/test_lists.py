@@ -101,6 +101,34 @@ async def test_two_lists_of_one_title_are_told_with_both_ids(ensure, emulator) -
     assert two in str(problem.value)
 
 
+@pytest.mark.parametrize("look", ["check", "ensure"])
+async def test_two_titles_of_one_list_are_told_with_both_and_its_id(
+    client, emulator, registry, ensure, look
+) -> None:
+    ours = (await ensure(NEWS))["News"]
+    targets = [NEWS, ListTarget("Offers", ours), ListTarget("Other", emulator.staff.add_list("Other"))]
+    with pytest.raises(ListProblemError) as problem:
+        await (check_lists(client, targets, registry) if look == "check" else ensure(*targets))
+    assert str(problem.value) == (
+        f"lists 'News' and 'Offers' of the definition are one list in the account, {ours}; give their "
+        f"segments one list, or choose another list_id"
+    )
+
+
+async def test_a_list_whose_making_was_cut_off_is_one_with_the_list_that_was_adopted(
+    ensure, emulator, registry
+) -> None:
+    registry.intend("News", NOW - timedelta(days=1))
+    with pytest.raises(ListProblemError, match="'Offers' and 'News' of the definition are one list"):
+        await ensure(ListTarget("Offers", emulator.staff.add_list("News")), NEWS)
+
+
+async def test_a_former_title_may_share_its_list_with_the_title_that_took_its_place(ensure) -> None:
+    ours = (await ensure(NEWS))["News"]
+    ids = await ensure(NEWS, ListTarget("Offers", ours), former=["News"])
+    assert ids == {"News": ours, "Offers": ours}
+
+
 async def test_every_problem_is_told_at_once_and_nothing_is_made(ensure, emulator) -> None:
     emulator.staff.add_list("Taken")
     with pytest.raises(ListProblemError) as problem:
