@@ -6,6 +6,8 @@ that it may be logged, shown in Airflow's UI and written to the run report.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 
 class SegmentExportError(Exception):
     """Base of every error of the core. Its text is meant for the user."""
@@ -51,17 +53,26 @@ class GuardTrippedError(SegmentExportError):
     """A guard of the definition stops the run; the text gives the figures."""
 
 
+@dataclass(frozen=True)
+class ServerWords:
+    """What a server said of a request about people, as it was answered.
+
+    It may quote anybody, so it is neither shown nor kept, but for what ``delivery.reasons`` makes of it.
+    """
+
+    text: str = field(repr=False)
+
+
 class DestinationError(SegmentExportError):
     """Base of what can go wrong at the destination.
 
-    ``status`` is the HTTP status and ``detail`` the destination's own words, if there were any: without key
-    and addresses, but they may quote other values of a contact.
+    ``status`` is the HTTP status and ``answer`` the destination's own words where they may quote people.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, detail: str | None = None) -> None:
+    def __init__(self, message: str, *, status: int | None = None, answer: ServerWords | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.detail = detail
+        self.answer = answer
 
 
 class AgreementMissingError(DestinationError):
@@ -87,8 +98,8 @@ class RequestRefusedError(DestinationError):
 class NotFoundError(DestinationError):
     """The contact or list does not exist (404). ``empty_body`` tells "not a member" from the rest."""
 
-    def __init__(self, message: str, *, empty_body: bool = False, detail: str | None = None) -> None:
-        super().__init__(message, status=404, detail=detail)
+    def __init__(self, message: str, *, empty_body: bool = False, answer: ServerWords | None = None) -> None:
+        super().__init__(message, status=404, answer=answer)
         self.empty_body = empty_body
 
 

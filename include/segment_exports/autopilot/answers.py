@@ -14,6 +14,7 @@ from segment_exports.errors import (
     NotFoundError,
     OutcomeUnknownError,
     RequestRefusedError,
+    ServerWords,
     ThrottledError,
 )
 
@@ -24,7 +25,6 @@ _NO_KEY = "No autopilotapikey header provided"
 _NO_JSON = "no JSON"
 _HTML_PAGE = "an HTML page"
 _OUR_WORDS = (_NO_JSON, _HTML_PAGE)
-_BODY_SHOWN = 2000
 
 
 class ContactNotFoundError(NotFoundError):
@@ -58,25 +58,26 @@ def error_of(
     """Return the error that an answer other than 2xx stands for.
 
     :param label: the request without any value, such as ``POST /contacts``.
-    :param about_people: the destination may quote somebody's values, so its words stand in ``detail`` only,
-        for a caller who knows the values and takes them out.
+    :param about_people: the destination may quote somebody's values, so its words stand in ``answer`` only,
+        for :func:`segment_exports.delivery.reasons.reason_of`.
     """
     message = _message(headers, body)
-    detail = redact(message, key) or None
+    is_quotable = not about_people or message in _OUR_WORDS
+    answer = None if is_quotable else ServerWords(message)
     text = f"{label} was answered {status}"
-    if detail and (not about_people or message in _OUR_WORDS):
-        text += f": {detail}"
+    if message and is_quotable:
+        text += f": {redact(message, key)}"
     if status == 401 or (status == 400 and _NO_KEY in message):
         text += ". The API key is wrong or was revoked"
-        return CredentialsRefusedError(text, status=status, detail=detail)
+        return CredentialsRefusedError(text, status=status, answer=answer)
     if status == 404 and message == _NO_JSON:
         # What is missing stands in the part that was cut off.
-        return OutcomeUnknownError(text, status=status, detail=detail)
+        return OutcomeUnknownError(text, status=status, answer=answer)
     if status == 404:
-        return _not_found(text, message, detail)
+        return _not_found(text, message, answer)
     if status == 405 or status < 400:
         text += ". The base URL is not that of Autopilot's API"
-    return _class_of(status)(text, status=status, detail=detail)
+    return _class_of(status)(text, status=status, answer=answer)
 
 
 def _class_of(status: int) -> type[DestinationError]:
@@ -134,13 +135,13 @@ def contact_map(value: Any, label: str) -> Mapping[str, str]:
     return found
 
 
-def _not_found(text: str, message: str, detail: str | None) -> NotFoundError:
+def _not_found(text: str, message: str, answer: ServerWords | None) -> NotFoundError:
     lowered = message.lower()
     if "list" in lowered and "contact" not in lowered:
-        return ListNotFoundError(text, detail=detail)
+        return ListNotFoundError(text, answer=answer)
     if "contact" in lowered:
-        return ContactNotFoundError(text, detail=detail)
-    return NotFoundError(text, empty_body=not message, detail=detail)
+        return ContactNotFoundError(text, answer=answer)
+    return NotFoundError(text, empty_body=not message, answer=answer)
 
 
 def _message(headers: Mapping[str, str], body: bytes) -> str:
@@ -150,7 +151,7 @@ def _message(headers: Mapping[str, str], body: bytes) -> str:
         return _HTML_PAGE if _is_html(headers, body) else _NO_JSON
     if isinstance(value, dict):
         value = value.get("message") or value.get("error") or ""
-    return str(value)[:_BODY_SHOWN]
+    return str(value)
 
 
 def _is_html(headers: Mapping[str, str], body: bytes) -> bool:

@@ -268,7 +268,7 @@ def _given_up(error: DestinationError, asked: float | None) -> DestinationError:
     if not asked:
         return error
     text = f"{error}; it asks to wait {asked:,.0f} s, which is too long"
-    return type(error)(text, status=error.status, detail=error.detail)
+    return type(error)(text, status=error.status, answer=error.answer)
 
 
 def _reason(error: OSError) -> str:

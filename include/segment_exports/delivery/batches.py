@@ -9,8 +9,8 @@ import numpy as np
 
 from segment_exports.autopilot.answers import ForbiddenError
 from segment_exports.autopilot.membership import MembershipWay
-from segment_exports.autopilot.redaction import redact_values
 from segment_exports.delivery.chunk import State, is_there
+from segment_exports.delivery.reasons import reason_of
 from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.outcomes import Operation, Outcome
 
@@ -110,7 +110,7 @@ async def _refused(
     if len(batch) > 1:
         delivery.queue.add_halves(batch, batch.call.max_attempts)
         return
-    reason = _reason(error, content)
+    reason = reason_of(error, content.contacts)
     if isinstance(error, ForbiddenError) and delivery.progress.is_in_doubt(content):
         blocks = delivery.progress.leave_open(content, batch.call, reason=reason, status=error.status)
     else:
@@ -145,17 +145,10 @@ async def _unanswered(
     if isinstance(error, OutcomeUnknownError) and len(batch) > 1:
         delivery.queue.add_halves(batch, _ATTEMPTS_AFTER_SPLIT)
         return
-    reason = _reason(error, content)
+    reason = reason_of(error, content.contacts)
     await delivery.flusher.write(
         delivery.progress.leave_open(content, batch.call, reason=reason, status=error.status)
     )
-
-
-def _reason(error: DestinationError, content: Content) -> str:
-    """Return the destination's words where they concern one contact, without its values, or else ours."""
-    if error.detail and len(content.contacts) == 1:
-        return redact_values(error.detail, content.contacts[0])
-    return str(error)
 
 
 def _ids(answer: Mapping[str, str], emails: Sequence[str | None]) -> Texts:

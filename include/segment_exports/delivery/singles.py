@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from segment_exports.autopilot.answers import ContactNotFoundError, ForbiddenError, ListNotFoundError
-from segment_exports.autopilot.redaction import redact_values
 from segment_exports.delivery.job import StopKind
+from segment_exports.delivery.reasons import reason_of
 from segment_exports.delivery.work import Single, SingleKind
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.outcomes import Operation, Outcome
@@ -95,14 +95,11 @@ def _judge(delivery: ChunkDelivery, single: Single, error: DestinationError) -> 
     return fate if is_doubtful else Outcome.REJECTED
 
 
-def _reason(delivery: ChunkDelivery, single: Single, error: DestinationError) -> str | None:
-    """Return the destination's words without the contact's values, or else ours."""
+def _reason(delivery: ChunkDelivery, single: Single, error: DestinationError) -> str:
     if isinstance(error, NotFoundError):
         return CONTACT_GONE
     payload = delivery.chunk.payload(single.row)
-    if error.detail and payload:
-        return redact_values(error.detail, payload)
-    return str(error)
+    return reason_of(error, [payload] if payload else [])
 
 
 async def _request(delivery: ChunkDelivery, single: Single) -> None:

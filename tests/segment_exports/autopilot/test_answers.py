@@ -11,7 +11,7 @@ from segment_exports.autopilot.answers import (
     error_of,
     json_of,
 )
-from segment_exports.autopilot.redaction import redact, redact_values
+from segment_exports.autopilot.redaction import redact
 from segment_exports.errors import (
     CredentialsRefusedError,
     NotFoundError,
@@ -110,10 +110,9 @@ def test_no_address_survives(address, around) -> None:
         assert f"{local}@{domain}" not in redact(f"{around} {address} {around}")
 
 
-def test_values_of_the_contact_itself_are_taken_out() -> None:
-    contact = (
-        '{"Email":"eva@example.com","LastName":"Brånn","custom":{"string--Code":"X-99"},"Age":41}'.encode()
-    )
-    text = redact_values("LastName 'brånn' and Code X-99 at age 41 are wrong", contact)
+def test_an_answer_about_people_is_in_no_text_of_the_error() -> None:
+    body = b'{"error":"Bad Request","message":"LastName Quandtmeier is wrong"}'
+    refused = error_of("POST /x", 400, {}, body, key=KEY, about_people=True)
 
-    assert text == "LastName '<value>' and Code <value> at age <value> are wrong"
+    assert refused.answer.text == "LastName Quandtmeier is wrong"
+    assert "Quandtmeier" not in f"{refused} {refused!r} {refused.answer!r} {vars(refused)}"
