@@ -78,8 +78,8 @@ async def _answered(
     await delivery.flusher.write(blocks)
     for row in bare:
         delivery.queue.add_gone(row)
-    if not hold_joins:
-        delivery.go_on(content.rows[taken & ~np.isin(content.rows, bare)] if bare else content.rows[taken])
+    goes_on = content.rows[~taken] if hold_joins else content.rows
+    delivery.go_on(goes_on[~np.isin(goes_on, bare)] if bare else goes_on)
 
 
 def _learn(delivery: ChunkDelivery, rows: npt.NDArray[np.int64], ids: Texts) -> list[int]:
@@ -115,7 +115,19 @@ async def _refused(
         blocks = delivery.progress.leave_open(content, batch.call, reason=reason, status=error.status)
     else:
         blocks = _reject(delivery, batch, content, np.ones(1, np.bool_), reason, error.status)
+        blocks += _after_refusal(delivery, batch, error)
     await delivery.flusher.write(blocks)
+
+
+def _after_refusal(delivery: ChunkDelivery, batch: Batch, error: RequestRefusedError) -> list[Block]:
+    """Go on with other lists of a contact that was refused on one: it may have been for the list."""
+    (row,) = batch.rows.tolist()
+    if isinstance(error, ForbiddenError):
+        # What a firewall dislikes is the address, and a 403 for each list would look as if all were refused.
+        return delivery.progress.reject_due_joins([row], batch.call, UPSERT_REFUSED)
+    for column in delivery.chunk.due_joins(row)[:1]:
+        delivery.queue.add_alone(row, column)
+    return []
 
 
 def _reject(

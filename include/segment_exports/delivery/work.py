@@ -125,6 +125,11 @@ class WorkQueue:
             call = Call(max_attempts=max_attempts)
             self._split.append(Batch(batch.rows[part], batch.lists[part], batch.feeds, call))
 
+    def add_alone(self, row: int, column: int) -> None:
+        """Add a batch of one contact that joins a list, so that it spoils no other batch."""
+        rows = np.array([row])
+        self._split.append(Batch(rows, np.array([column]), self._feeds(rows)))
+
     def take_joining(self) -> Batch | None:
         """Take a batch of entries that each join a list; None if there are none."""
         joining = np.flatnonzero(self._columns != NO_LIST)

@@ -88,6 +88,63 @@ async def test_a_list_that_the_bulk_upsert_does_not_take_rejects_nobody_but_the_
     assert len(scene.members("News")) == 10
 
 
+SEVEN = tuple(f"List {number}" for number in range(7))
+
+
+def known_to_join(scene, people, number: int, *titles: str):
+    """A contact that the account has, of which only joins are due."""
+    contact_id = scene.emulator.staff.add_contact(f"p{number}@example.com")
+    return people(number, payload=None, contact_id=contact_id, joins=titles)
+
+
+@pytest.mark.parametrize("membership", ["bulk", "auto"])
+@pytest.mark.parametrize(
+    ("bad_contact", "at_most"), [(BadContact.LEFT_OUT, 7), (BadContact.REFUSES_BATCH, 7 + 2 * (14 + 6))]
+)
+async def test_a_refused_contact_that_only_joins_has_one_fate_for_every_list(
+    scene, people, bad_contact, at_most, membership
+) -> None:
+    """It costs a split once, not once per list."""
+    bad = {"p1@example.com", "p70@example.com"}
+    scene.titles = SEVEN
+    scene.adopt(*SEVEN)
+    scene.emulator.switch(list_in_bulk="honoured", bad_contact=bad_contact, bad_emails=bad)
+    scene.chunk([known_to_join(scene, people, number, *SEVEN) for number in range(100)])
+    result = await scene.deliver(membership=membership)
+
+    assert result.complete
+    assert result.counts["join"] == {"delivered": 98 * 7, "rejected": 2 * 7}
+    rejected = [one for one in scene.receipts() if one["outcome"] == "rejected"]
+    assert {(one["row"], one["list"]) for one in rejected} == {(row, one) for row in (1, 70) for one in SEVEN}
+    assert len({one["reason"] for one in rejected}) == 1
+    assert [len(scene.members(title)) for title in SEVEN] == [98] * 7
+    probes = 3 if membership == "auto" else 0
+    assert scene.requests()["upsert_contacts"] <= at_most + probes
+
+
+async def test_a_join_that_the_bulk_upsert_refuses_is_rejected_alone(scene, people) -> None:
+    """The refusal may be for the list."""
+    scene.emulator.switch(list_in_bulk="honoured")
+    scene.emulator.inject(Fault(kind=FaultKind.ERROR, path="^/contacts$", status=400, times=1))
+    scene.chunk([known_to_join(scene, people, 0, "News", "Win back")])
+    result = await scene.deliver(membership="bulk")
+
+    assert result.complete
+    assert scene.outcomes() == {(0, "join", "News"): "rejected", (0, "join", "Win back"): "delivered"}
+    assert scene.requests()["upsert_contacts"] == 2
+
+
+async def test_a_403_for_a_contact_that_only_joins_rejects_it_on_every_list(scene, people) -> None:
+    scene.emulator.switch(list_in_bulk="honoured")
+    scene.emulator.inject(Fault(kind=FaultKind.HTML, path="^/contacts$", status=403, times=1))
+    scene.chunk([known_to_join(scene, people, 0, "News", "Win back")])
+    result = await scene.deliver(membership="bulk")
+
+    assert result.complete
+    assert result.counts["join"] == {"rejected": 2}
+    assert scene.requests()["upsert_contacts"] == 1
+
+
 @pytest.mark.parametrize("bad_contact", list(BadContact))
 async def test_the_guard_stops_a_run_that_is_mostly_refused(scene, people, bad_contact) -> None:
     bad = {f"p{number}@example.com" for number in range(400) if number % 5}
