@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, TriggerRule
 
-from autopilot.dag_docs import broken_doc, doc_of, tags_of
+from autopilot.dag_docs import broken_doc, doc_of, printable, tags_of
+from autopilot.dag_ids import dag_id_of, dag_ids
 from autopilot.operators.approval import GuardApprovalOperator
 from autopilot.operators.export import (
     BrokenDefinitionOperator,
@@ -47,7 +48,7 @@ def export_dag(definition: ExportDefinition) -> DAG:
     """Return the DAG of one export."""
     export = definition.name
     with DAG(
-        dag_id=f"export_{export}",
+        dag_id=dag_id_of(export),
         dag_display_name=definition.title,
         description=definition.description,
         doc_md=doc_of(definition),
@@ -98,11 +99,11 @@ def export_dag(definition: ExportDefinition) -> DAG:
     return dag
 
 
-def broken_dag(loaded: LoadedDefinition) -> DAG:
+def broken_dag(loaded: LoadedDefinition, dag_id: str) -> DAG:
     """Return the DAG that tells what is wrong with a definition."""
-    message = loaded.error or "The definition is broken"
+    message = printable(loaded.error or "The definition is broken")
     with DAG(
-        dag_id=f"export_{loaded.stem}",
+        dag_id=dag_id,
         doc_md=broken_doc(loaded.path.name, message),
         tags=["segment-export", "broken"],
         schedule=None,
@@ -112,6 +113,6 @@ def broken_dag(loaded: LoadedDefinition) -> DAG:
     return dag
 
 
-for one in load_definitions(definitions_folder()):
-    made = export_dag(one.definition) if one.definition else broken_dag(one)
-    globals()[made.dag_id] = made
+found = load_definitions(definitions_folder())
+for one, its_id in zip(found, dag_ids(found), strict=True):
+    globals()[its_id] = export_dag(one.definition) if one.definition else broken_dag(one, its_id)

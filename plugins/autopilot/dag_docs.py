@@ -51,9 +51,14 @@ def tags_of(definition: ExportDefinition) -> list[str]:
 def broken_doc(file: str, message: str) -> str:
     """Return the Markdown page of a definition that can't be used."""
     return (
-        f"# {file} is broken\n\nThis export does nothing until the file is corrected:\n\n"
+        f"# {printable(file)} is broken\n\nThis export does nothing until the file is corrected:\n\n"
         f"```text\n{message}\n```\n"
     )
+
+
+def printable(text: str) -> str:
+    """Return a text without the halves of characters that a file's name may bring: no database takes them."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _schedule(definition: ExportDefinition) -> str:

@@ -149,6 +149,46 @@ def test_a_broken_definition_says_so_and_leaves_the_others_alone(
     assert [task.task_id for task in broken.tasks] == ["definition_is_broken"]
 
 
+@pytest.mark.parametrize(
+    ("stem", "dag_id"),
+    [
+        ("a b", "export_a_b"),
+        ("newsletter (copy)", "export_newsletter__copy_"),
+        ("boletín", "export_bolet_n"),
+        ("发送", "export___"),
+        ("a" * 250, "export_" + "a" * 243),
+        (b"\xff".decode("utf-8", "surrogateescape"), "export__"),
+    ],
+)
+def test_a_file_whose_name_airflow_refuses_leaves_the_others_alone(
+    definitions: Callable[..., Path],
+    load_dags: Callable[[], DagBag],
+    newsletter: str,
+    stem: str,
+    dag_id: str,
+) -> None:
+    definitions(**{"newsletter": newsletter, stem: newsletter.replace("newsletter", "copy", 1)})
+
+    bag = load_dags()
+
+    assert set(bag.dags) == {"export_newsletter", dag_id}
+    assert "broken" in bag.dags[dag_id].tags
+    assert "file name" in (bag.dags[dag_id].doc_md or "")
+    assert (bag.dags[dag_id].doc_md or "").encode()
+
+
+def test_two_files_of_one_name_are_two_broken_dags(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    folder = definitions(newsletter=newsletter)
+    (folder / "newsletter.yml").write_text(newsletter)
+
+    bag = load_dags()
+
+    assert set(bag.dags) == {"export_newsletter", "export_newsletter-2"}
+    assert all("broken" in dag.tags for dag in bag.dags.values())
+
+
 def test_two_exports_of_one_list_are_both_broken(
     definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
 ) -> None:

@@ -190,6 +190,12 @@ def test_a_file_name_that_no_dag_can_have_is_told(write: Callable[..., Path]) ->
     assert "its file name must be lower-case letters, digits and _" in refusal(other)
 
 
+def test_a_name_that_is_too_long_for_a_dag_is_told_with_its_length(write: Callable[..., Path]) -> None:
+    assert load_definition(write(file=f"{'a' * 243}.yaml")).name == "a" * 243
+    told = refusal(write(file=f"{'a' * 244}.yaml"))
+    assert "its file name has 244 characters; at most 243 can name a DAG" in told
+
+
 @pytest.mark.parametrize(
     ("raw", "told"),
     [
