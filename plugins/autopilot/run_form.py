@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from segment_exports.plan import RunOptions
 
 _WHAT, _REPAIR = "What to send", "Repair"
+_SWITCHES = ("dry_run", "full_resync", "retry_rejected", "force", "reconcile")
+_KEYS = ("segments", "sample", "snapshot", *_SWITCHES)
+_OF_AIRFLOW = "airflow/"
+"""Airflow's own keys of a run's configuration begin so (``airflow/task_span_detail_level``)."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +117,14 @@ def read_form(definition: ExportDefinition, params: Mapping[str, Any]) -> RunReq
 
     Airflow holds them against the form's schema where a run is triggered; a DAG may have changed since.
 
-    :raises DefinitionError: a segment that isn't of this export, a sample below 1, or a time that can't
-        be read; the text says what is allowed.
+    A key that the form doesn't have is refused, not passed over: who mistypes ``dry_run`` wants no delivery.
+
+    :raises DefinitionError: an unknown key, a segment that isn't of this export, a sample below 1, or a
+        time that can't be read; the text says what is allowed.
     """
     from segment_exports.plan import RunOptions
 
+    _refuse_unknown_keys(params)
     chosen = params.get("segments") or []
     if unknown := sorted(set(chosen) - set(definition.segment_names)):
         raise DefinitionError(
@@ -126,13 +133,22 @@ def read_form(definition: ExportDefinition, params: Mapping[str, Any]) -> RunReq
     sample = params.get("sample")
     if sample is not None and sample < 1:
         raise DefinitionError(f"sample: is {sample}; it must be 1 or more, or empty for all profiles")
-    switches = ("dry_run", "full_resync", "retry_rejected", "force", "reconcile")
     return RunRequest(
         segments=tuple(name for name in definition.segment_names if not chosen or name in chosen),
         sample=sample,
         as_of=_time(params.get("snapshot")),
-        options=RunOptions(**{name: bool(params.get(name)) for name in switches}),
+        options=RunOptions(**{name: bool(params.get(name)) for name in _SWITCHES}),
     )
+
+
+def _refuse_unknown_keys(params: Mapping[str, Any]) -> None:
+    from segment_exports.definition.problems import near
+
+    # Where a run has a configuration of its own, Airflow gives its keys beside those of the form.
+    unknown = sorted(key for key in params if key not in _KEYS and not key.startswith(_OF_AIRFLOW))
+    if unknown:
+        told = " ".join(f"{key} isn't known.{near(key, _KEYS)}" for key in unknown)
+        raise DefinitionError(f"the run's configuration: {told} Allowed: {', '.join(_KEYS)}")
 
 
 def _time(text: str | None) -> datetime | None:

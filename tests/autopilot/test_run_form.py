@@ -61,6 +61,31 @@ def test_the_form_refuses_what_it_does_not_offer(
         filled_in(definition, **answers)
 
 
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        (
+            {"dryrun": True},
+            r"dryrun isn't known\. Did you mean dry_run\? Allowed: segments, sample, snapshot,",
+        ),
+        ({"Dry_Run": True, "full_resync": True}, r"Dry_Run isn't known\. Did you mean dry_run\? Allowed"),
+        ({"colour": "red"}, r"configuration: colour isn't known\. Allowed: segments"),
+        ({"forse": True, "Sample": 1}, r"Sample isn't .* mean sample\? forse isn't .* mean force\? Allowed"),
+    ],
+)
+def test_a_mistyped_key_is_refused_and_not_passed_over(
+    definition: ExportDefinition, answers: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(DefinitionError, match=told):
+        read_form(definition, filled_in(definition, **answers))
+
+
+def test_a_key_of_airflows_own_is_none_of_ours(definition: ExportDefinition) -> None:
+    request = read_form(definition, filled_in(definition, **{"airflow/task_span_detail_level": 2}))
+
+    assert request.segments == ("Gold", "Silver")
+
+
 def test_a_segment_that_left_the_definition_since_is_refused(definition: ExportDefinition) -> None:
     with pytest.raises(DefinitionError, match="Bronze not in this export; it has Gold, Silver"):
         read_form(definition, {"segments": ["Bronze"]})

@@ -153,6 +153,17 @@ def test_a_wrong_key_stops_before_anything_is_read(scene: ExportScene) -> None:
     assert identities_hold(run.report)
 
 
+@pytest.mark.parametrize("conf", [{"dryrun": True}, {"Dry_Run": True, "full_resync": True}])
+def test_a_mistyped_key_of_the_form_stops_before_anything_is_read(
+    scene: ExportScene, emulator: AutopilotEmulator, conf: dict[str, Any]
+) -> None:
+    run = scene.run(**conf)
+
+    assert run.state == "failed"
+    assert run.tasks["wait_for_refresh"] == "upstream_failed"
+    assert not emulator.log.entries
+
+
 @pytest.mark.parametrize(
     ("extra", "told"),
     [

@@ -65,6 +65,7 @@ class CheckDestinationOperator(ExportOperator):
     def perform(self, context: Context) -> dict[str, Any]:
         """Check and answer what was found; the agreement is kept for the report.
 
+        :raises DefinitionError: the run was asked for something that its form does not offer.
         :raises AgreementMissingError: nobody agreed to the transfer, or its text has changed since.
         :raises ConnectionDisabledError: the connection is switched off.
         :raises CredentialsRefusedError: the key is wrong.
@@ -72,6 +73,7 @@ class CheckDestinationOperator(ExportOperator):
         """
         from autopilot.accounts import AGREEMENT_FILE, account_of
 
+        self.request(context)
         account = account_of(self.definition.destination.connection)
         account.require_usable()
         ledger_hasher()
