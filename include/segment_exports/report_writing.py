@@ -24,7 +24,7 @@ from segment_exports.report import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from segment_exports.definition import ExportDefinition
     from segment_exports.plan import Plan
@@ -202,11 +202,9 @@ def _red_reasons(
     state: RunState,
 ) -> Iterator[str]:
     plan = facts.plan
-    yield from (f"{step}: {message}" for step, message in facts.problems.items())
-    untold = [step for step in facts.failed_steps if step not in facts.problems]
-    if untold:
-        yield f"failed without a word to the report: {', '.join(untold)}; see the log of that task"
-    if plan is None and not facts.problems and not untold:
+    stopped = list(what_stopped(facts.problems, facts.failed_steps))
+    yield from stopped
+    if plan is None and not stopped:
         yield "nothing was planned; clear the task plan_changes"
     if plan is not None:
         yield from plan.red_reasons
@@ -226,6 +224,14 @@ def _red_reasons(
             f"run tries again; history/operations tells the reasons"
         )
     yield from _too_many_rejected(facts, contacts, rejected)
+
+
+def what_stopped(problems: Mapping[str, str], failed_steps: Iterable[str]) -> Iterator[str]:
+    """Return the reason of each step that was stopped, and the names of those that gave none."""
+    yield from (f"{step}: {message}" for step, message in problems.items())
+    untold = [step for step in failed_steps if step not in problems]
+    if untold:
+        yield f"failed without a word to the report: {', '.join(untold)}; see the log of that task"
 
 
 def _too_many_rejected(facts: RunFacts, contacts: ContactCounts, rejected: RejectedCounts) -> Iterator[str]:

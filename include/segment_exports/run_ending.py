@@ -17,7 +17,8 @@ from segment_exports.ledger import LedgerFolder
 from segment_exports.plan import Plan
 from segment_exports.refresh_wait import kept_wait
 from segment_exports.refused_file import write_refused
-from segment_exports.report_writing import RunFacts, make_report
+from segment_exports.report import LimitUse, RunReport, RunState
+from segment_exports.report_writing import RunFacts, make_report, what_stopped
 from segment_exports.retention import purge_runs
 from segment_exports.run_counts import RunCounts
 from segment_exports.run_problems import recorded_problems
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from segment_exports.definition import ExportDefinition
-    from segment_exports.report import RunReport
     from segment_exports.staging import Store
 
 
@@ -75,6 +75,7 @@ def settle_run(ending: Ending) -> RunReport:
             "plan_changes", "the contacts are newer than the plan; clear the task plan_changes"
         )
         plan, settlement = None, Settlement()
+    problems = _write_refused(ending, plan, settlement) | problems
     report = make_report(
         RunFacts(
             definition=ending.definition,
@@ -95,10 +96,62 @@ def settle_run(ending: Ending) -> RunReport:
         )
     )
     store.write_bytes(RunFiles.REPORT, report.text().encode())
-    write_refused(store, _rejected(ending, plan, settlement))
     write_run(ending.files.export, report, ending.now)
     _release(ending, plan)
     return report
+
+
+def report_unsettled(
+    files: RunFiles,
+    export: str,
+    definition: ExportDefinition | None,
+    error: Exception,
+    *,
+    failed_steps: tuple[str, ...],
+    now: datetime,
+) -> RunReport:
+    """Write the report of a run that could not be settled: why, and none of its figures.
+
+    Its receipts stay, so that the next run or a second settling folds them into the ledger.
+
+    :param definition: None where it is gone or broken.
+    :param error: what stopped the settling.
+    """
+    problems = _problems_known(files.store)
+    if (told := _told(error)) not in problems.values():
+        problems["settle_run"] = told
+    reasons = [*what_stopped(problems, failed_steps)]
+    has_sent = bool(files.store.names("receipts"))
+    if has_sent:
+        reasons.append(
+            "what was sent is not counted here; the next run counts it, and so does settle_run when it is "
+            "cleared after this was mended"
+        )
+    report = RunReport(
+        export=export,
+        run_id=files.run,
+        settled_at=now.isoformat(),
+        snapshot=None,
+        state=RunState.FAILED if has_sent else RunState.STOPPED,
+        red=True,
+        red_reasons=tuple(reasons),
+        account=definition.destination.connection if definition else "unknown",
+        limit=LimitUse(allowed=definition.limit.profiles if definition else 0, used=0),
+    )
+    files.store.write_bytes(RunFiles.REPORT, report.text().encode())
+    write_run(files.export, report, now)
+    return report
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, SegmentExportError) else f"{type(error).__name__}; see its log"
+
+
+def _problems_known(store: Store) -> dict[str, str]:
+    try:
+        return recorded_problems(store)
+    except (StagingError, ValueError):  # they can't be read: then they may be what stopped the settling
+        return {}
 
 
 def _settle(ending: Ending, plan: Plan) -> tuple[Settlement, str | None, str | None]:
@@ -135,6 +188,16 @@ def _purge(ending: Ending) -> list[str]:
         return [f"old runs could not be purged, the next run tries again: {told}"]
     log.info("Purged %s runs older than %s days", len(purged), ending.definition.retention_days)
     return []
+
+
+def _write_refused(ending: Ending, plan: Plan | None, settlement: Settlement) -> dict[str, str]:
+    """Write the refused file; where that fails, return it as a problem: the report has its figures still."""
+    try:
+        write_refused(ending.files.store, _rejected(ending, plan, settlement))
+    except (SegmentExportError, pa.ArrowException, OSError) as error:
+        log.exception("The refused file could not be written")
+        return {"settle_run": f"{RunFiles.REFUSED} could not be written: {_told(error)}"}
+    return {}
 
 
 def _counts(store: Store) -> RunCounts | None:

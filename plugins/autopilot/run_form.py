@@ -141,6 +141,11 @@ def read_form(definition: ExportDefinition, params: Mapping[str, Any]) -> RunReq
     )
 
 
+def asks_for_dry_run(params: Mapping[str, Any]) -> bool:
+    """Tell whether a run is a dry one, also where the rest of what it was asked for can't be read."""
+    return bool(params.get("dry_run"))
+
+
 def _refuse_unknown_keys(params: Mapping[str, Any]) -> None:
     from segment_exports.definition.problems import near
 

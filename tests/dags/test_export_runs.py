@@ -162,6 +162,20 @@ def test_a_mistyped_key_of_the_form_stops_before_anything_is_read(
     assert run.state == "failed"
     assert run.tasks["wait_for_refresh"] == "upstream_failed"
     assert not emulator.log.entries
+    assert "Did you mean dry_run?" in run.report["red_reasons"][0]
+
+
+def test_a_snapshot_that_is_no_time_stops_before_anything_is_read_and_is_reported(
+    scene: ExportScene, emulator: AutopilotEmulator
+) -> None:
+    run = scene.run(snapshot="garbage")
+
+    assert run.state == "failed"
+    assert run.tasks["wait_for_refresh"] == "upstream_failed"
+    assert not emulator.log.entries
+    assert (run.report["state"], run.report["red"]) == ("stopped", True)
+    assert "snapshot: can't be read as a time" in run.report["red_reasons"][0]
+    assert identities_hold(run.report)
 
 
 @pytest.mark.parametrize(

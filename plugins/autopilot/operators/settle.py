@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from autopilot.run_form import asks_for_dry_run
 from autopilot.steps import ExportStep
+from segment_exports.errors import DefinitionError, SegmentExportError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from segment_exports.staging import Store
+    from segment_exports.report import RunReport
+    from segment_exports.staging import RunFiles, Store
 
 _MAPPED = re.compile(r"(.+)_(\d+)")
 
@@ -37,24 +40,11 @@ class SettleRunOperator(ExportStep, BaseOperator):
 
         :raises AirflowFailException: the run is red; the text gives the reasons and where its report lies.
         """
-        from autopilot.accounts import known_lists, recorded_agreement
-        from segment_exports.run_ending import Ending, settle_run
-
-        files, connection = self.files(context), self.definition.destination.connection
-        report = settle_run(
-            Ending(
-                files=files,
-                definition=self.definition,
-                account=connection,
-                agreement=recorded_agreement(files.store),
-                list_ids=known_lists(connection),
-                failed_steps=_failed_steps(context),
-                approved=_approval(files.store),
-                dry_run=self.request(context).options.dry_run,
-                started_at=context["dag_run"].start_date or datetime.now(UTC),
-                now=datetime.now(UTC),
-            )
-        )
+        files, failed_steps = self.files(context), _failed_steps(context)
+        try:
+            report = self._settle(context, files, failed_steps)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run has to leave a report
+            report = self._report_unsettled(files, failed_steps, error)
         self.log.info("Report: %s", files.store.path(files.REPORT))
         self.log.info("%s: %s, %s", report.state, report.profiles, report.contacts)
         for text in report.warnings:
@@ -66,6 +56,41 @@ class SettleRunOperator(ExportStep, BaseOperator):
             )
         counts = {"state", "profiles", "contacts", "operations", "requests"}
         return report.model_dump(mode="json", include=counts)
+
+    def _settle(self, context: Context, files: RunFiles, failed_steps: tuple[str, ...]) -> RunReport:
+        from autopilot.accounts import known_lists, recorded_agreement
+        from segment_exports.run_ending import Ending, settle_run
+
+        connection = self.definition.destination.connection
+        return settle_run(
+            Ending(
+                files=files,
+                definition=self.definition,
+                account=connection,
+                agreement=recorded_agreement(files.store),
+                list_ids=known_lists(connection),
+                failed_steps=failed_steps,
+                approved=_approval(files.store),
+                dry_run=asks_for_dry_run(context["params"]),
+                started_at=context["dag_run"].start_date or datetime.now(UTC),
+                now=datetime.now(UTC),
+            )
+        )
+
+    def _report_unsettled(
+        self, files: RunFiles, failed_steps: tuple[str, ...], error: Exception
+    ) -> RunReport:
+        from segment_exports.run_ending import report_unsettled
+
+        if not isinstance(error, SegmentExportError):
+            self.log.error("Settling failed", exc_info=error)
+        try:
+            definition = self.definition
+        except DefinitionError:
+            definition = None
+        return report_unsettled(
+            files, self.export, definition, error, failed_steps=failed_steps, now=datetime.now(UTC)
+        )
 
 
 def _failed_steps(context: Context) -> tuple[str, ...]:
