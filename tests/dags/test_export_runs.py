@@ -153,6 +153,36 @@ def test_a_wrong_key_stops_before_anything_is_read(scene: ExportScene) -> None:
     assert identities_hold(run.report)
 
 
+def test_the_key_of_another_account_is_told_as_that_and_not_as_lists_that_vanished(
+    scene: ExportScene,
+) -> None:
+    scene.run()
+    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as another:
+        scene.emulator = another
+        scene.connect()
+
+        run = scene.run()
+
+        assert run.tasks["wait_for_refresh"] == "upstream_failed"
+        (reason,) = run.report["red_reasons"]
+        assert "contacts that this export delivered exists" in reason
+        assert "Is the key of another account on the connection?" in reason
+        assert scene.writes == 0
+
+
+def test_a_list_that_vanished_from_our_own_account_is_told_as_that(
+    scene: ExportScene, emulator: AutopilotEmulator
+) -> None:
+    scene.run()
+    ours = next(one.list_id for one in emulator.account.lists.values() if one.title == "Win-back")
+    emulator.staff.delete_list(ours)
+
+    run = scene.run()
+
+    (reason,) = run.report["red_reasons"]
+    assert f"list 'Win-back', made by us as {ours}, has vanished" in reason
+
+
 @pytest.mark.parametrize("conf", [{"dryrun": True}, {"Dry_Run": True, "full_resync": True}])
 def test_a_mistyped_key_of_the_form_stops_before_anything_is_read(
     scene: ExportScene, emulator: AutopilotEmulator, conf: dict[str, Any]

@@ -29,6 +29,8 @@ _LOOK_AGAIN = (0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
 the 30.5 s that ``POST /list`` was recorded to take."""
 _STILL_BEING_MADE = timedelta(seconds=120)
 _TRIES = 3
+_OTHER_ACCOUNT = "Is the key of another account on the connection?"
+"""Asked before anything is advised: following the advice there would send everything to that account."""
 
 
 class ListProblemError(DestinationError):
@@ -199,16 +201,17 @@ def _status(there: Sequence[ContactList], target: ListTarget, registry: ListRegi
     if target.list_id is not None:
         if target.list_id not in ids:
             raise ListVanishedError(
-                f"list {title!r}: the account has no list with the list_id {target.list_id} of the definition"
+                f"list {title!r}: the account has no list with the list_id {target.list_id} of the "
+                f"definition. {_OTHER_ACCOUNT}"
             )
         return ListStatus(title, target.list_id, ListState.ADOPTED)
     known = registry.find(title)
     if known is not None and known.list_id is not None:
         if known.list_id not in ids:
             raise ListVanishedError(
-                f"list {title!r}, made by us as {known.list_id}, has vanished from the account. Its members "
-                f"went with it: name another list in the definition, or adopt one with list_id and run a "
-                f"full resync"
+                f"list {title!r}, made by us as {known.list_id}, has vanished from the account. "
+                f"{_OTHER_ACCOUNT} If not, its members went with it: name another list in the definition, or "
+                f"adopt one with list_id and run a full resync"
             )
         return ListStatus(title, known.list_id, ListState.OURS)
     same = _with_title(there, title)

@@ -69,17 +69,25 @@ class CheckDestinationOperator(ExportOperator):
         :raises AgreementMissingError: nobody agreed to the transfer, or its text has changed since.
         :raises ConnectionDisabledError: the connection is switched off.
         :raises CredentialsRefusedError: the key is wrong.
+        :raises LedgerError: lists have vanished because it is another account, or one that was emptied.
         :raises ListProblemError: a list has vanished, stands twice, is not ours, or has two titles here.
         """
         from autopilot.accounts import AGREEMENT_FILE, account_of
+        from segment_exports.autopilot.lists import ListProblemError
 
-        self.request(context)
+        options = self.request(context).options
         account = account_of(self.definition.destination.connection)
         account.require_usable()
         ledger_hasher()
         if account.agreement is not None:
             self.files(context).store.write_json(AGREEMENT_FILE, account.agreement.to_json())
-        found = asyncio.run(self._ask(account))
+        try:
+            found = asyncio.run(self._ask(account))
+        except ListProblemError:
+            # In another account than ours no list is: its key is the problem, and none of the lists.
+            if not options.full_resync:
+                self._require_own_account(context, account)
+            raise
         self.log.info("%s", found.message)
         return {"lists": found.lists, "seconds": round(found.seconds, 3)}
 
@@ -94,6 +102,15 @@ class CheckDestinationOperator(ExportOperator):
                 registry = ListRegistry(account_folder(account.connection_id))
                 await check_lists(client, self.definition.lists, registry)
         return found
+
+    def _require_own_account(self, context: Context, account: AccountConnection) -> None:
+        from autopilot.accounts import client_of
+        from autopilot.destination_reader import AccountReader
+        from segment_exports.ledger import LedgerFolder
+        from segment_exports.reconciling import require_contacts_exist
+
+        folder = LedgerFolder(self.files(context).export, self.export, account.connection_id)
+        require_contacts_exist(folder.latest(), AccountReader(lambda: client_of(account)))
 
 
 class ExtractOperator(ExportOperator):
