@@ -35,7 +35,9 @@ from segment_exports.ledger import newest_ledgers
 from segment_exports.staging import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from segment_exports.ledger import Ledger
 
 _FOLDER = "_erased"
 _KEY_VARIABLES = ("AUTOPILOT_LEDGER_KEY", "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY")
@@ -63,14 +65,17 @@ def erase(
 ) -> Erasure:
     """Write the tombstones of people; doing it again changes nothing.
 
+    :raises LedgerError: ledgers or tombstones were written under another key; nothing was written.
     :raises StagingError: an address can't be one; the text names its place, and nothing was written.
     """
+    ledgers = dict(_ledgers(staging))
+    _require_their_key(staging, hasher, ledgers)
     texts = [*_normalised(emails), *(one.strip() for one in customer_ids if one.strip())]
     hashes = sorted({hasher.text(text) for text in texts})
     note = json.dumps({"erased_at": now.isoformat()}).encode()
     folder = staging.sub(f"{_FOLDER}/{hasher.fingerprint}")
     made = [folder.create(one.hex(), note) for one in hashes]
-    return Erasure(sum(made), len(made) - sum(made), dict(_known_to(staging, hashes)))
+    return Erasure(sum(made), len(made) - sum(made), dict(_known_to(ledgers, hashes)))
 
 
 def erased_hashes(staging: Store, hasher: KeyedHasher) -> frozenset[bytes]:
@@ -78,12 +83,11 @@ def erased_hashes(staging: Store, hasher: KeyedHasher) -> frozenset[bytes]:
 
     :raises LedgerError: tombstones were written under another key: nobody would be held back by them.
     """
-    others = [name for name in staging.names(_FOLDER) if name != hasher.fingerprint]
-    if others:
-        folders = ", ".join(staging.path(f"{_FOLDER}/{name}") for name in others)
+    if others := _other_tombstones(staging, hasher):
         raise LedgerError(
             f"people were erased under another AUTOPILOT_LEDGER_KEY, so they can't be told any more. Restore "
-            f"that key, or erase them again under this one and delete {folders}"
+            f"that key; if it is lost, delete {', '.join(others)} and erase them again under this one before "
+            f"the next run"
         )
     return frozenset(bytes.fromhex(name) for name in staging.names(f"{_FOLDER}/{hasher.fingerprint}"))
 
@@ -127,13 +131,39 @@ def _normalised(emails: Sequence[str]) -> Iterator[str]:
         yield judged
 
 
-def _known_to(staging: Store, hashes: Sequence[bytes]) -> Iterator[tuple[str, int]]:
-    wanted = pa.array(hashes, HASH_TYPE)
+def _require_their_key(staging: Store, hasher: KeyedHasher, ledgers: Mapping[str, list[Ledger]]) -> None:
+    """Refuse a key that is not the one of the ledgers: its tombstones would hold nobody back."""
+    others = [f"the tombstones {folder}" for folder in _other_tombstones(staging, hasher)] + [
+        f"the ledger {ledger.store.path(ledger.name or '')} of export {export}"
+        for export, newest in ledgers.items()
+        for ledger in newest
+        if ledger.info is not None and ledger.info.secret_fingerprint != hasher.fingerprint
+    ]
+    if others:
+        raise LedgerError(
+            f"nobody was erased: {', '.join(others)} were written under another key than this. Set "
+            f"{_KEY_VARIABLES[0]} to the key that Airflow has. If that one is lost, move what is named here "
+            f"away, erase everybody again, and only then run the exports with full_resync"
+        )
+
+
+def _other_tombstones(staging: Store, hasher: KeyedHasher) -> list[str]:
+    names = (name for name in staging.names(_FOLDER) if name != hasher.fingerprint)
+    return [staging.path(f"{_FOLDER}/{name}") for name in names]
+
+
+def _ledgers(staging: Store) -> Iterator[tuple[str, list[Ledger]]]:
+    """Give each export's ledgers that count."""
     for name in staging.names():
-        if name.startswith("_"):
-            continue
+        if not name.startswith("_"):
+            yield name, newest_ledgers(staging.sub(name), name)
+
+
+def _known_to(ledgers: Mapping[str, list[Ledger]], hashes: Sequence[bytes]) -> Iterator[tuple[str, int]]:
+    wanted = pa.array(hashes, HASH_TYPE)
+    for name, newest in ledgers.items():
         count = 0
-        for ledger in newest_ledgers(staging.sub(name), name):
+        for ledger in newest:
             with ledger.opened() as file:
                 for batch in file.iter_batches(columns=["email_hash", "customer_hash"]) if file else ():
                     found = (pc.is_in(batch[column], value_set=wanted) for column in (0, 1))

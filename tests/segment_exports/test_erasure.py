@@ -76,12 +76,46 @@ def test_tombstones_under_another_key_are_told_since_they_hold_nobody_back(stagi
     erase(staging, HASHER, emails=[ANN], now=START)
     other = KeyedHasher("the secret after it was rotated")
     with pytest.raises(
-        LedgerError, match=f"erase them again under this one and delete .*{HASHER.fingerprint}"
+        LedgerError, match=f"delete .*{HASHER.fingerprint} and erase them again under this one"
     ):
         erased_hashes(staging, other)
-    erase(staging, other, emails=[ANN], now=START)
     staging.remove(f"_erased/{HASHER.fingerprint}")
+    erase(staging, other, emails=[ANN], now=START)
     assert erased_hashes(staging, other) == {other.text(ANN)}
+
+
+def test_nobody_is_erased_under_another_key_than_that_of_earlier_tombstones(staging: Store) -> None:
+    erase(staging, HASHER, emails=[ANN], now=START)
+    with pytest.raises(LedgerError, match=f"nobody was erased: the tombstones .*{HASHER.fingerprint} were"):
+        erase(staging, KeyedHasher("another secret of the tests"), emails=[BOB], now=START)
+    assert erased_hashes(staging, HASHER) == {HASHER.text(ANN)}
+
+
+def test_nobody_is_erased_under_another_key_than_that_of_the_ledgers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("first", "second"):
+        Stage(tmp_path, definition_of(name=name)).run(1).whole([Person(ANN, "1")])
+    monkeypatch.setenv("AUTOPILOT_LEDGER_KEY", "another secret of the tests")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{ANN}\n"))
+
+    assert main([str(tmp_path), "--emails", "-"]) == 1
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    for name in ("first", "second"):
+        ledger = next((tmp_path / name / "ledger").rglob("*.parquet"))
+        assert f"the ledger {ledger} of export {name}" in told.err
+    assert "Set AUTOPILOT_LEDGER_KEY to the key that Airflow has" in told.err
+    assert not (tmp_path / "_erased").exists()
+
+
+def test_under_a_new_key_people_can_be_erased_before_the_first_run(tmp_path: Path) -> None:
+    Stage(tmp_path, definition_of(name="first")).run(1).whole([Person(ANN, "1")])
+    Store.local(tmp_path).remove("first/ledger")
+    other = KeyedHasher("another secret of the tests")
+
+    assert erase(Store.local(tmp_path), other, emails=[ANN], now=START).new == 1
 
 
 def test_the_exports_that_delivered_to_the_person_are_named(tmp_path: Path) -> None:
