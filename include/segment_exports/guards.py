@@ -31,11 +31,16 @@ def tripped_guards(
     )
 
 
+def percent(share: float) -> str:
+    """Return a share in percent, in so many places that none but zero looks like zero."""
+    return f"{100 * share:.4}%" if share < 9.995 else f"{share:.0%}"
+
+
 def _invalid(guards: Guards, invalid: int, read: int) -> Iterator[str]:
     if read and invalid / read > guards.stop_above_invalid:
         yield (
-            f"{invalid} of {read} profiles are invalid ({invalid / read:.1%}); "
-            f"guards.stop_above_invalid allows {guards.stop_above_invalid:.1%}. "
+            f"{invalid} of {read} profiles are invalid ({percent(invalid / read)}); "
+            f"guards.stop_above_invalid allows {percent(guards.stop_above_invalid)}. "
             f"refused.csv of this run names each with its reason"
         )
 
@@ -52,6 +57,6 @@ def _list(guards: Guards, planned: PlannedList) -> Iterator[str]:
         share = count / planned.held
         if count > guards.min_count and share > allowed:
             yield (
-                f"list {planned.title}: {count} of {planned.held} members would be {what} ({share:.1%}); "
-                f"guards.{name} allows {allowed:.1%}"
+                f"list {planned.title}: {count} of {planned.held} members would be {what} "
+                f"({percent(share)}); guards.{name} allows {percent(allowed)}"
             )

@@ -27,10 +27,11 @@ _FORMULA = "(^|[;,\t\r\n])(\\s*[=+\\-@＝＋－＠\t\r\n])"  # noqa: RUF001 - fu
 """Where a cell may begin: also after what a spreadsheet of another language takes for the delimiter."""
 
 
-def write_refused(store: Store, rejected: pa.Table) -> int:
+def write_refused(store: Store, rejected: pa.Table | None = None) -> int:
     """Write ``refused.csv`` and return its number of rows.
 
-    :param rejected: ``email_hash``, ``reason`` and ``kind`` of contacts that the destination refused.
+    :param rejected: ``email_hash``, ``reason`` and ``kind`` of contacts that the destination refused; None
+        before anything was sent.
     """
     rows = 0
     with store.writing(RunFiles.REFUSED) as path, pa_csv.CSVWriter(path, COLUMNS) as writer:
@@ -58,8 +59,8 @@ def _invalid(store: Store) -> Iterator[pa.Table]:
             )
 
 
-def _rejected(store: Store, rejected: pa.Table) -> Iterator[pa.Table]:
-    if not len(rejected):
+def _rejected(store: Store, rejected: pa.Table | None) -> Iterator[pa.Table]:
+    if rejected is None or not len(rejected):
         return
     hashes = rejected["email_hash"].combine_chunks()
     with store.parquet_file(RunFiles.CONTACTS) as file:

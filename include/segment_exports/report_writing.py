@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from segment_exports.guards import percent
 from segment_exports.outcomes import Operation, Outcome
 from segment_exports.plan import PlanState
 from segment_exports.report import (
@@ -240,7 +241,7 @@ def _too_many_rejected(facts: RunFacts, contacts: ContactCounts, rejected: Rejec
     if judged and rejected.new / judged > allowed:
         yield (
             f"{rejected.new} of {judged} contacts were rejected by the destination "
-            f"({rejected.new / judged:.2%}); guards.red_above_rejected allows {allowed:.2%}. "
+            f"({percent(rejected.new / judged)}); guards.red_above_rejected allows {percent(allowed)}. "
             f"refused.csv names each with its reason"
         )
 

@@ -61,6 +61,19 @@ def test_the_question_gives_the_figures_and_waits_until_the_next_refresh(
     assert timedelta(0) < operator.response_timeout <= timedelta(days=1)
 
 
+def test_who_is_invalid_can_be_looked_up_before_the_answer(
+    runs: PlannedRuns, asked: list[GuardApprovalOperator]
+) -> None:
+    context = runs.plan(TRIPS)
+    ask(context)
+
+    store = run_files("newsletter", context["run_id"]).store
+    lines = store.read_bytes("refused.csv").decode().splitlines()
+    assert len(lines) > 1
+    assert all(line.endswith('"invalid"') for line in lines[1:])
+    assert f"`{store.path('refused.csv')}`" in str(asked[0].body)
+
+
 @pytest.mark.parametrize(("chosen", "approved"), [("Approve", True), ("Reject", False)])
 def test_the_answer_is_kept_for_the_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str, approved: bool

@@ -76,7 +76,7 @@ def test_a_dry_run_is_green_with_all_that_it_would_send(stage: Stage) -> None:
     [
         (Outcome.FAILED, RunState.FAILED, "of unknown fate"),
         (Outcome.NOT_SENT, RunState.DELIVERED, "were not sent"),
-        (Outcome.REJECTED, RunState.DELIVERED, "1 of 2 contacts were rejected by the destination (50.00%)"),
+        (Outcome.REJECTED, RunState.DELIVERED, "1 of 2 contacts were rejected by the destination (50.0%)"),
     ],
 )
 def test_what_was_not_delivered_turns_the_run_red(

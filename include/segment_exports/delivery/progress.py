@@ -10,6 +10,7 @@ from segment_exports.delivery.chunk import STATE_OF, State
 from segment_exports.delivery.flushing import Block
 from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.work import NO_LIST
+from segment_exports.guards import percent
 from segment_exports.outcomes import Operation, Outcome
 
 if TYPE_CHECKING:
@@ -186,8 +187,8 @@ class Progress:
             self._stopping.stop_for(
                 StopKind.REJECTED_GUARD,
                 f"{rejected} of {judged} contacts judged in this run were rejected "
-                f"({rejected / judged:.1%}); guards.stop_above_rejected allows "
-                f"{self._guard.stop_above:.1%}. refused.csv of this run names each with its reason",
+                f"({percent(rejected / judged)}); guards.stop_above_rejected allows "
+                f"{percent(self._guard.stop_above)}. refused.csv of this run names each with its reason",
             )
 
 

@@ -34,12 +34,16 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Ask, if there is something to ask; answer ``{"approved": …}``, or None if nothing was asked."""
         from segment_exports.plan import Plan, PlanState
+        from segment_exports.refused_file import write_refused
         from segment_exports.staging import RunFiles
 
-        plan = Plan.model_validate(self.files(context).store.read_json(RunFiles.PLAN))
+        run = self.files(context).store
+        plan = Plan.model_validate(run.read_json(RunFiles.PLAN))
         if plan.state is not PlanState.STOPPED or plan.dry_run:
             return None
-        self.body = _question(plan)
+        # The question names this file, which else is written when the run is settled, after the answer.
+        write_refused(run)
+        self.body = _question(plan, run.path(RunFiles.REFUSED))
         self.response_timeout = self._time_to_answer()
         super().execute(context)
         return None
@@ -62,7 +66,7 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
         return next_refresh(refresh, now) - now if refresh else WAITS_WITHOUT_SCHEDULE
 
 
-def _question(plan: Plan) -> str:
+def _question(plan: Plan, refused: str) -> str:
     reasons = "\n".join(f"- {text}" for text in plan.tripped_guards)
     lists = "\n".join(f"| {one.title} | {one.held} | {one.joins} | {one.leaves} |" for one in plan.lists)
     return (
@@ -70,5 +74,6 @@ def _question(plan: Plan) -> str:
         f"It would send {plan.operations.upsert} contacts, with {plan.operations.join} joins and "
         f"{plan.operations.leave} leaves:\n\n"
         f"| list | members now | join | leave |\n|---|---|---|---|\n{lists}\n\n"
+        f"Profiles that are invalid, each with its reason: `{refused}`\n\n"
         "**Approve** sends it. **Reject**, or no answer before the next refresh, sends nothing."
     )
