@@ -20,17 +20,17 @@ from segment_exports.errors import SegmentExportError, SourceError
 from segment_exports.export_check_table import written
 from segment_exports.segment_checks import refuse_invalid
 from segment_exports.snapshot_choice import choose_snapshots
-from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID, SegmentState
+from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID, SegmentState, doubts_of
 from segment_exports.sources.opening import open_without_airflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
     import pyarrow as pa
 
     from segment_exports.definition import ExportDefinition
-    from segment_exports.sources import SegmentInfo, Source
+    from segment_exports.sources import ReadUnit, SegmentInfo, Source
 
 LARGEST_COUNTED_BYTES = 64 * 1024 * 1024
 """Segments of files up to this size are read to count their rows; larger ones only tell their size."""
@@ -88,7 +88,7 @@ def check_export(definition: ExportDefinition, source: Source, *, now: datetime 
             segments.append(_would_read(definition, source, info, count=not missing))
         except SegmentExportError as error:
             problems.append(str(error))
-    notes += _age_notes(definition, segments, now or datetime.now(UTC))
+    notes += doubts_of(source) + _age_notes(definition, segments, now or datetime.now(UTC))
     return CheckResult(definition.name, tuple(dict.fromkeys(problems)), tuple(notes), tuple(segments))
 
 
@@ -182,18 +182,20 @@ def _would_read(
     """
     chosen = choose_snapshots(source, [info.name])
     rows, addresses = info.members, None
-    if count and info.size_bytes is not None and info.size_bytes <= LARGEST_COUNTED_BYTES:
-        rows, addresses = _counted(definition, source, chosen)
+    if info.size_bytes is not None:
+        units = source.read_units(chosen)
+        if count and info.size_bytes <= LARGEST_COUNTED_BYTES:
+            rows, addresses = _counted(definition, source, units)
     return SegmentCheck(
         info.name, definition.list_of(info.name), chosen[info.name], rows, addresses, info.size_bytes
     )
 
 
-def _counted(definition: ExportDefinition, source: Source, chosen: dict[str, datetime]) -> tuple[int, int]:
+def _counted(definition: ExportDefinition, source: Source, units: Iterable[ReadUnit]) -> tuple[int, int]:
     """Read the segment as a run would; return (rows, rows that have an address)."""
     email = definition.mapping.Email
     rows = empty = 0
-    for unit in source.read_units(chosen):
+    for unit in units:
         for _, batch in source.read(unit, definition.attributes):
             column: pa.Array = batch.column(batch.schema.get_field_index(email))
             rows += len(column)

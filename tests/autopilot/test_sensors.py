@@ -125,6 +125,15 @@ class TestRefresh:
         (told,) = recorded_warnings(files("manual").store)
         assert told.startswith("The segment ChurnProne is old; it was last evaluated ")
 
+    def test_an_empty_file_beside_others_is_a_warning(self, lake: LakeExport) -> None:
+        empty = lake.files("ChurnProne", 0)[1]
+        empty.write_bytes(b"")
+
+        self.sensor().poke(context("manual"))
+
+        (told,) = [one for one in recorded_warnings(files("manual").store) if "0 bytes" in one]
+        assert empty.relative_to(lake.folder).as_posix() in told
+
     def test_a_newer_snapshot_that_only_some_segments_have_is_a_warning(
         self, lake: LakeExport, tmp_path: Path
     ) -> None:

@@ -117,6 +117,24 @@ def test_a_missing_file_is_a_problem(lake: LakeExport, tmp_path: Path) -> None:
     assert problem.startswith("Not there yet: HighValueSegment: model.json names HighValueSegment/2026/")
 
 
+@pytest.mark.parametrize("counted", [True, False])
+def test_an_empty_file_beside_others_is_noted_also_where_nothing_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: bool
+) -> None:
+    if not counted:
+        monkeypatch.setattr("segment_exports.export_check.LARGEST_COUNTED_BYTES", 0)
+    cut_off = LakeExport(tmp_path, Tenant(500, seed=3))
+    list(write_lake(cut_off, 1))
+    empty = cut_off.files("HighValueSegment", 0)[1]
+    empty.write_bytes(b"")
+
+    result = check(cut_off)
+
+    assert result.is_good
+    (note,) = result.notes
+    assert empty.relative_to(cut_off.folder).as_posix() in note
+
+
 def test_a_snapshot_older_than_allowed_is_noted(lake: LakeExport) -> None:
     assert check(lake, max_age_hours=24 * 365).notes == ()
     (note,) = check(lake, max_age_hours=36).notes

@@ -36,7 +36,7 @@ from segment_exports.sources.lake_model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from fsspec import AbstractFileSystem
@@ -57,6 +57,7 @@ class LakeExport:
         self._fs = fs
         self._root = root.rstrip("/")
         self._zone = ZoneInfo(snapshot_timezone)
+        self.doubts: list[str] = []
 
     def segments(self) -> list[SegmentInfo]:
         """Return every table of the export, by name: ``model.json`` doesn't tell which are segments.
@@ -125,7 +126,25 @@ class LakeExport:
         if time not in whole:
             raise SourceNotReadyError(f"{segment} has no whole snapshot of {time:%Y-%m-%d %H:%M} UTC")
         files = [file.path for file in whole[time]]
+        self.doubts += self._empty_files(segment, files)
         return ReadUnit(segment, {segment: time.astimezone(UTC).isoformat()}, {"files": files})
+
+    def _empty_files(self, segment: str, files: Sequence[str]) -> list[str]:
+        """Doubt files without a byte beside others: a segment that has no member may be one such file."""
+        empty = [path for path, size in zip(files, self._sizes(segment, files), strict=True) if size == 0]
+        if not empty or len(files) == 1:
+            return []
+        told = f"files of {segment} have 0 bytes ({names_told(empty)})"
+        if len(empty) == len(files):
+            return [f"All {len(files)} {told}: the segment counts as empty"]
+        return [
+            f"{len(empty)} of {len(files)} {told}: if the export was cut off, rows are missing, and the "
+            f"members in them count as having left. Look at the export in Customer Insights, or run it again"
+        ]
+
+    def _sizes(self, segment: str, files: Iterable[str]) -> list[int]:
+        with self._reaching(segment):
+            return [int(self._fs.info(self._path(file))["size"]) for file in files]
 
     def _whole(self, entity: LakeEntity) -> tuple[dict[datetime, list[SnapshotFile]], str | None]:
         """Return the files of every whole snapshot, and what the one in ``model.json`` lacks."""
@@ -162,8 +181,7 @@ class LakeExport:
     def _info(self, entity: LakeEntity) -> SegmentInfo:
         try:
             files = list(self._formats(entity))
-            with self._reaching(entity.name):
-                sizes = [int(self._fs.info(self._path(file.path))["size"]) for file in files]
+            sizes = self._sizes(entity.name, [file.path for file in files])
         except SourceError:
             return SegmentInfo(entity.name, entity.attributes)
         time = files[0].time(self._zone) if files else None

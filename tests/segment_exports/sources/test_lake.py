@@ -15,7 +15,7 @@ from segment_emulators.lake_writer import CsvFormat, Quoting, write_lake
 from segment_emulators.lake_writer import LakeExport as WrittenExport
 from segment_emulators.tenant import ATTRIBUTE_NAMES, Tenant
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.sources import Attribute, ReadUnit
+from segment_exports.sources import Attribute, ReadUnit, doubts_of
 from segment_exports.sources.lake import LakeExport
 
 if TYPE_CHECKING:
@@ -153,6 +153,42 @@ def test_a_unit_names_the_files_and_brings_their_rows(lake: Lake) -> None:
         {"EMail": "a@x.example", "CustomerId": "1"},
         {"EMail": "c@x.example", "CustomerId": "3"},
     ]
+
+
+def doubts_about(lake: Lake, *contents: str) -> list[str]:
+    """Write the newest snapshot of these files, and return what is doubtful about reading it."""
+    lake.put(SECOND, *contents)
+    lake.point(*(f"{SECOND}/T_{number}.csv" for number in range(1, len(contents) + 1)))
+    source = lake.source
+    (unit,) = source.read_units({"T": SECOND_TIME})
+    assert len(unit.detail["files"]) == len(contents)
+    return doubts_of(source)
+
+
+def test_an_empty_file_beside_others_is_doubted_and_named(lake: Lake) -> None:
+    assert doubts_about(lake, "1,a@x.example,TRUE\n", "", "3,c@x.example,\n") == [
+        f"1 of 3 files of T have 0 bytes (T/{SECOND}/T_2.csv): if the export was cut off, rows are missing, "
+        "and the members in them count as having left. Look at the export in Customer Insights, or run it "
+        "again"
+    ]
+
+
+def test_a_table_of_several_files_that_are_all_empty_is_doubted(lake: Lake) -> None:
+    (doubt,) = doubts_about(lake, "", "")
+    assert doubt.startswith("All 2 files of T have 0 bytes (")
+    assert doubt.endswith("the segment counts as empty")
+
+
+@pytest.mark.parametrize("content", ["", "CustomerId,EMail,Subscribed\n", "1,a@x.example,TRUE\n"])
+def test_a_segment_of_one_file_may_be_empty(lake: Lake, content: str) -> None:
+    assert doubts_about(lake, content) == []
+
+
+def test_an_older_snapshot_is_doubted_too(lake: Lake) -> None:
+    lake.put(FIRST, "1,a@x.example,True\n", "")
+    source = lake.source
+    source.read_units({"T": FIRST_TIME})
+    assert f"T/{FIRST}/T_2.csv" in doubts_of(source)[0]
 
 
 def test_booleans_are_true_or_false_in_lower_case(lake: Lake) -> None:
