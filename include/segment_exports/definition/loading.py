@@ -37,9 +37,23 @@ class LoadedDefinition:
 
 
 def definitions_folder() -> Path:
-    """Return the folder that SEGMENT_EXPORTS_DEFINITIONS names, or ``include/exports`` of the repository."""
+    """Return the folder that SEGMENT_EXPORTS_DEFINITIONS names, or ``include/exports`` of the project."""
     named = os.environ.get(DEFINITIONS_VARIABLE)
-    return Path(named) if named else Path(__file__).resolve().parents[2] / "exports"
+    return Path(named) if named else _usual_folder(Path(__file__).resolve().parents[2])
+
+
+def _usual_folder(packages: Path) -> Path:
+    """Return the definitions of the project that this code runs in.
+
+    :param packages: the folder of this package: ``include`` of the project itself, or where ``pip`` installed
+        it. Then the project is where Airflow's ``dags`` are, or else the working directory.
+    """
+    if packages.name == "include":
+        return packages / "exports"
+    home = Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
+    dags = Path(os.environ.get("AIRFLOW__CORE__DAGS_FOLDER") or home / "dags")
+    folders = [project / "include" / "exports" for project in (dags.parent, home, Path.cwd())]
+    return next((folder for folder in folders if folder.is_dir()), folders[0])
 
 
 def load_definition(path: Path | str) -> ExportDefinition:

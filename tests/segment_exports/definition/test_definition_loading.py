@@ -366,6 +366,43 @@ def test_an_environment_variable_names_the_folder(monkeypatch: pytest.MonkeyPatc
     assert definitions_folder() == ROOT / "include/exports"
 
 
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Run the package as ``pip install .`` leaves it, with ``include/exports`` in some folders."""
+    monkeypatch.setattr(
+        "segment_exports.definition.loading.__file__",
+        str(tmp_path / "lib/site-packages/segment_exports/definition/loading.py"),
+    )
+    for name in ("SEGMENT_EXPORTS_DEFINITIONS", "AIRFLOW__CORE__DAGS_FOLDER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "home"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def found(*projects: str) -> Path:
+        for project in projects:
+            (tmp_path / project / "include/exports").mkdir(parents=True)
+        return definitions_folder().relative_to(tmp_path)
+
+    return found
+
+
+def test_an_installed_package_finds_the_definitions_beside_airflows_dags(
+    installed: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(tmp_path / "project/dags"))
+    assert installed("project", "home", "here") == Path("project/include/exports")
+
+
+@pytest.mark.parametrize(
+    ("projects", "taken"), [(("home", "here"), "home"), (("here",), "here"), ((), "home")]
+)
+def test_an_installed_package_looks_in_airflows_home_and_then_in_the_working_directory(
+    installed: Callable[..., Path], projects: tuple[str, ...], taken: str
+) -> None:
+    assert installed(*projects) == Path(taken, "include/exports")
+
+
 def test_fifty_definitions_load_in_the_time_that_a_dag_file_may_take(tmp_path: Path) -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     for number in range(50):
