@@ -7,10 +7,11 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules
 
 BIN := .venv/bin
+IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 # The first Python from 3.11 to 3.13 that runs; `make PYTHON=/path/to/python` takes another.
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
-	if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
-	then echo "$$candidate"; break; fi; done)
+	if "$$candidate" -c '$(IS_SUPPORTED)' 2>/dev/null; then echo "$$candidate"; break; fi; done)
+NO_PYTHON = $(if $(PYTHON),$(PYTHON) isn't one that runs,none was found (python3 is $$(python3 --version 2>&1)))
 # uv because it is fast; where it can't install, plain pip does the same from the same lock.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) \
 	|| { echo "uv could not install; trying pip" >&2; $(BIN)/python -m pip install --quiet $(1); }
@@ -103,9 +104,9 @@ clean: ## Remove the virtual environment and everything that demo and tests leav
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.ready: requirements.txt requirements-tools.txt pyproject.toml
-	@if [ -z "$(PYTHON)" ]; then \
-		echo "Python 3.11, 3.12 or 3.13 is needed, and none was found (python3 is $$(python3 --version 2>&1))." >&2; \
-		echo "Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi
+	@$(or $(PYTHON),false) -c '$(IS_SUPPORTED)' 2>/dev/null || { \
+		echo "Python 3.11, 3.12 or 3.13 is needed, and $(NO_PYTHON)." >&2; \
+		echo "Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "Setting up .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-tools.txt
