@@ -99,9 +99,11 @@ screenshots: .venv/.ready-dev ## Take the pictures in docs/images/ from a real A
 	@$(BIN)/python tools/screenshots.py
 
 .PHONY: clean
-clean: ## Remove the virtual environment and everything that demo and tests leave
-	rm -rf .venv .airflow .demo .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+clean: ## Remove .venv and what demo and tests leave; the state of your own exports in .airflow stays
+	rm -rf .venv .demo .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -path ./.airflow -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@if [ -d .airflow ]; then \
+		echo "Left alone: $(CURDIR)/.airflow, where make up keeps your exports' ledgers, their key and Airflow's connections."; fi
 
 .venv/.ready: requirements.txt requirements-tools.txt pyproject.toml
 	@$(or $(PYTHON),false) -c '$(IS_SUPPORTED)' 2>/dev/null || { \

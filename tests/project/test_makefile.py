@@ -1,4 +1,4 @@
-"""What ``make`` says where it can't begin."""
+"""What ``make`` removes, what it leaves alone, and what it says where it can't begin."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Make = Callable[..., subprocess.CompletedProcess[str]]
+
+LEFT_BY_DEMO_AND_TESTS = (".venv", ".demo", ".bench", ".hypothesis", ".mypy_cache", ".pytest_cache")
 
 
 @pytest.fixture
@@ -33,6 +35,31 @@ def make(repository: Path, tmp_path: Path) -> Make:
         )
 
     return run
+
+
+def test_clean_leaves_the_state_of_ones_own_exports_alone_and_tells_where_it_lies(
+    make: Make, tmp_path: Path
+) -> None:
+    for folder in (*LEFT_BY_DEMO_AND_TESTS, ".airflow"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / ".airflow" / "ledger.key").write_text("a secret that never changes")
+
+    done = make("clean")
+
+    assert done.returncode == 0, done.stderr
+    assert {one.name for one in tmp_path.iterdir() if one.is_dir()} == {".airflow"}
+    assert (tmp_path / ".airflow" / "ledger.key").exists()
+    assert f"Left alone: {tmp_path}/.airflow" in done.stdout
+
+
+def test_clean_says_nothing_of_a_state_that_is_not_there(make: Make) -> None:
+    assert "Left alone" not in make("clean").stdout
+
+
+def test_the_help_says_that_clean_leaves_the_state(make: Make) -> None:
+    (line,) = (line for line in make("help").stdout.splitlines() if "clean" in line)
+
+    assert ".airflow" in line
 
 
 @pytest.mark.parametrize("python", ["/nope/python", "false"])
