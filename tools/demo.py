@@ -16,7 +16,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from demo_report import identities_hold, report_text
 from demo_tenant import ATTRIBUTES_OF_NEWSLETTER, write_lake
+from ending import end_on_signals
 from local_airflow import ROOT, USER, LocalAirflow, LocalAirflowError, free_port
 from plain_reading import differences, read_plainly
 from run_progress import watch
@@ -66,7 +66,7 @@ def main() -> int:
     )
     parser.add_argument("what", choices=("run", "up"))
     chosen = parser.parse_args()
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    end_on_signals()
     try:
         if chosen.what == "up" and os.environ.get(CONNECTION):
             return run_own_exports()
@@ -249,10 +249,6 @@ def _wait_for_interrupt(airflow: LocalAirflow) -> None:
     with suppress(KeyboardInterrupt):
         airflow.wait_for("Ctrl-C", lambda: False, seconds=float("inf"))
     print("\nEnding Airflow.")
-
-
-def _as_interrupt(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of a handler
-    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:

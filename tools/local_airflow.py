@@ -14,9 +14,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +25,10 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
+from ending import uninterrupted
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -162,7 +163,7 @@ class LocalAirflow:
 
     def stop(self) -> None:
         """End every process that this Airflow started, also those that left its process group."""
-        with _uninterrupted():
+        with uninterrupted():
             sessions = {process.pid for process in self._processes.values()}
             for process in self._processes.values():
                 with suppress(ProcessLookupError):
@@ -300,19 +301,6 @@ class LocalAirflow:
                     f"Airflow's {component} ended with {process.returncode}; {log} ends with:\n"
                     f"{log.read_text(errors='replace')[-3000:]}"
                 )
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let a second, impatient Ctrl-C not leave half of the processes behind."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _processes_of(sessions: set[int]) -> list[int]:
