@@ -100,7 +100,7 @@ screenshots: .venv/.ready-dev ## Take the pictures in docs/images/ from a real A
 
 .PHONY: clean
 clean: ## Remove .venv and what demo and tests leave; the state of your own exports in .airflow stays
-	rm -rf .venv .demo .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .demo .demo.lock .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -path ./.airflow -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d .airflow ]; then \
 		echo "Left alone: $(CURDIR)/.airflow, where make up keeps your exports' ledgers, their key and Airflow's connections."; fi

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from demo_report import identities_hold, report_text
 from demo_tenant import ATTRIBUTES_OF_NEWSLETTER, write_lake
 from ending import end_on_signals
+from folder_lock import FolderInUseError, only_one_in
 from local_airflow import ROOT, USER, LocalAirflow, LocalAirflowError, free_port
 from plain_reading import differences, read_plainly
 from run_progress import watch
@@ -74,7 +75,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nEnded.")
         return 130
-    except LocalAirflowError as error:
+    except (LocalAirflowError, FolderInUseError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 
@@ -82,12 +83,9 @@ def main() -> int:
 def run_demo(*, keep_open: bool) -> int:
     """Deliver the generated tenant and print its report; answer 0 if the run is green and adds up."""
     started = time.monotonic()
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
-    _say("Generating a Customer Insights tenant and its lake export")
-    written = write_lake(FOLDER / "lake")
-    print(f"   {written.profiles:,} profiles in {written.segments} segments, {written.snapshots} snapshots")
     with ExitStack() as stack:
+        stack.enter_context(only_one_in(FOLDER))
+        _generate_lake()
         _say(
             f"Starting an emulated Autopilot (rate raised to {RATE} requests/s; a real account takes 5 to 20)"
         )
@@ -118,15 +116,16 @@ def run_demo(*, keep_open: bool) -> int:
 
 def run_own_exports() -> int:
     """Open Airflow with the caller's own account, definitions and lake; answer the exit code."""
-    OWN_FOLDER.mkdir(exist_ok=True)
-    settings = {
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-        "SEGMENT_EXPORTS_STAGING": os.environ.get("SEGMENT_EXPORTS_STAGING", str(OWN_FOLDER / "staging")),
-        "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": _own_ledger_key(),
-    }
     _say("Starting Airflow with your own account and definitions; every DAG is paused")
-    with LocalAirflow(OWN_FOLDER / "airflow", settings=settings, port=_ui_port()) as airflow:
-        _wait_for_interrupt(airflow)
+    with only_one_in(OWN_FOLDER):
+        OWN_FOLDER.mkdir(exist_ok=True)
+        settings = {
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+            "SEGMENT_EXPORTS_STAGING": os.environ.get("SEGMENT_EXPORTS_STAGING", str(OWN_FOLDER / "staging")),
+            "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": _own_ledger_key(),
+        }
+        with LocalAirflow(OWN_FOLDER / "airflow", settings=settings, port=_ui_port()) as airflow:
+            _wait_for_interrupt(airflow)
     return 0
 
 
@@ -181,6 +180,14 @@ def emulated_autopilot(folder: Path) -> Iterator[Emulator]:
             process.wait(10)
         process.kill()
         process.wait()
+
+
+def _generate_lake() -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    _say("Generating a Customer Insights tenant and its lake export")
+    written = write_lake(FOLDER / "lake")
+    print(f"   {written.profiles:,} profiles in {written.segments} segments, {written.snapshots} snapshots")
 
 
 def _report(runs: Path) -> dict[str, Any]:
