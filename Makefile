@@ -29,7 +29,7 @@ demo: .venv/.ready ## Deliver a generated tenant to an emulated Autopilot throug
 	@$(BIN)/python tools/demo.py run
 
 .PHONY: up
-up: .venv/.ready ## The same, and keep Airflow's UI open (Ctrl-C ends it)
+up: .venv/.ready ## Keep Airflow's UI open (Ctrl-C ends it): with your own exports where they are set, else the demo
 	@$(BIN)/python tools/demo.py up
 
 .PHONY: check

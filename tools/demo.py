@@ -4,9 +4,9 @@
 export through the scheduler, prints the run report and leaves nothing running. ``up`` does the same and
 keeps Airflow open until Ctrl-C.
 
-With AIRFLOW_CONN_AUTOPILOT_DEFAULT set, ``up`` generates and emulates nothing: it starts Airflow with
-that account, the definitions of SEGMENT_EXPORTS_DEFINITIONS and the lake of SEGMENT_EXPORTS_LAKE. Every
-DAG is paused then: nothing is sent before you say so.
+With SEGMENT_EXPORTS_DEFINITIONS or a connection to Autopilot set, ``up`` generates and emulates nothing:
+it starts Airflow with the caller's own definitions, connections and lake (SEGMENT_EXPORTS_LAKE). Every DAG
+is paused then: nothing is sent before you say so.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ from demo_tenant import ATTRIBUTES_OF_NEWSLETTER, write_lake
 from ending import end_on_signals
 from folder_lock import FolderInUseError, only_one_in
 from local_airflow import ROOT, USER, LocalAirflow, LocalAirflowError, free_port
+from own_exports import CONNECTION, OWN_FOLDER, own_definitions, own_settings, what_is_opened, why_own
 from plain_reading import differences, read_plainly
 from run_progress import watch
 from segment_emulators.autopilot.control_client import EmulatorControl
 from segment_exports.agreement import signed_agreement
+from segment_exports.definition import DEFINITIONS_VARIABLE
+from segment_exports.errors import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CONNECTION = "AIRFLOW_CONN_AUTOPILOT_DEFAULT"
 FOLDER = ROOT / ".demo"
-OWN_FOLDER = ROOT / ".airflow"
 EXPORT = "newsletter"
 RATE = 400
 """Requests a second of the demo. A real account takes 5 to 20: the demo would take an hour."""
@@ -69,15 +70,24 @@ def main() -> int:
     chosen = parser.parse_args()
     end_on_signals()
     try:
-        if chosen.what == "up" and os.environ.get(CONNECTION):
-            return run_own_exports()
-        return run_demo(keep_open=chosen.what == "up")
+        return open_airflow() if chosen.what == "up" else run_demo(keep_open=False)
     except KeyboardInterrupt:
         print("\nEnded.")
         return 130
-    except (LocalAirflowError, FolderInUseError) as error:
+    except (LocalAirflowError, FolderInUseError, DefinitionError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+
+
+def open_airflow() -> int:
+    """Open the caller's own exports or the demo, and say which and why; answer the exit code."""
+    why = why_own(os.environ, own_definitions())
+    if why is not None:
+        _say(f"Opening your own exports, because {why}; every DAG is paused")
+        return run_own_exports()
+    _say(f"Opening the demo, because neither {DEFINITIONS_VARIABLE} nor a connection to Autopilot is set")
+    print(f"   For your own exports set one of them, such as {CONNECTION}; see README.md.")
+    return run_demo(keep_open=True)
 
 
 def run_demo(*, keep_open: bool) -> int:
@@ -116,14 +126,10 @@ def run_demo(*, keep_open: bool) -> int:
 
 def run_own_exports() -> int:
     """Open Airflow with the caller's own account, definitions and lake; answer the exit code."""
-    _say("Starting Airflow with your own account and definitions; every DAG is paused")
+    print(what_is_opened(os.environ, own_definitions()))
     with only_one_in(OWN_FOLDER):
-        OWN_FOLDER.mkdir(exist_ok=True)
-        settings = {
-            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-            "SEGMENT_EXPORTS_STAGING": os.environ.get("SEGMENT_EXPORTS_STAGING", str(OWN_FOLDER / "staging")),
-            "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": _own_ledger_key(),
-        }
+        settings = own_settings()
+        _say("Starting Airflow")
         with LocalAirflow(OWN_FOLDER / "airflow", settings=settings, port=_ui_port()) as airflow:
             _wait_for_interrupt(airflow)
     return 0
@@ -226,18 +232,6 @@ def _compare_account(emulator: Emulator) -> bool:
     else:
         print("Every contact, field and list member is what a plain reading of the CSV files says.")
     return not found
-
-
-def _own_ledger_key() -> str:
-    """Return the caller's ledger secret, or one that is made once and kept beside the ledger."""
-    if given := os.environ.get("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"):
-        return given
-    file = OWN_FOLDER / "ledger.key"
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_hex(32))
-        print(f"   Made a secret for the ledger: {file.relative_to(ROOT)}. Keep it.")
-    return file.read_text().strip()
 
 
 def _ui_port() -> int:

@@ -1,0 +1,92 @@
+"""What ``make up`` opens: the caller's own exports where the environment speaks of them, else the demo."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from local_airflow import ROOT
+from segment_exports.definition import DEFINITIONS_VARIABLE, definitions_folder, load_definitions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from segment_exports.definition import ExportDefinition, LoadedDefinition
+
+CONNECTION = "AIRFLOW_CONN_AUTOPILOT_DEFAULT"
+OWN_FOLDER = ROOT / ".airflow"
+_TO_AUTOPILOT = "AIRFLOW_CONN_AUTOPILOT"
+_LEDGER_KEY = "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"
+
+
+def why_own(environment: Mapping[str, str], loaded: Iterable[LoadedDefinition]) -> str | None:
+    """Return why the caller's own exports are meant, in the words of a message; None for the demo.
+
+    :param loaded: the definitions; the variable of any connection that they use is a reason.
+    """
+    if environment.get(DEFINITIONS_VARIABLE):
+        return f"{DEFINITIONS_VARIABLE} is set"
+    of_definitions = {_variable(one) for each in _usable(loaded) for one in _connections(each)}
+    for name in sorted(environment):
+        if (name.startswith(_TO_AUTOPILOT) or name in of_definitions) and environment[name]:
+            return f"{name} is set"
+    return None
+
+
+def what_is_opened(environment: Mapping[str, str], loaded: Iterable[LoadedDefinition]) -> str:
+    """Return lines that tell the caller's exports, those that are broken, and where accounts come from."""
+    loaded = list(loaded)
+    good = [one.name for one in _usable(loaded)]
+    broken = [one.stem for one in loaded if one.definition is None]
+    accounts = sorted({one.destination.connection for one in _usable(loaded)})
+    unset = [name for name in accounts if not environment.get(_variable(name))]
+    lines = [f"   {definitions_folder()}: {', '.join(good) or 'no export'}"]
+    lines += [f"   Broken, so that they do nothing (make check says why): {', '.join(broken)}"] * bool(broken)
+    if unset:
+        lines.append(
+            f"   Not in the environment, so taken from Airflow's UI, Admin > Connections: {', '.join(unset)}"
+        )
+    return "\n".join(lines)
+
+
+def own_definitions() -> tuple[LoadedDefinition, ...]:
+    """Return the definitions of the folder that is set.
+
+    :raises DefinitionError: the folder isn't there.
+    """
+    return load_definitions(definitions_folder())
+
+
+def own_settings() -> dict[str, str]:
+    """Return the variables of an Airflow with the caller's exports: all paused, state in ``.airflow``."""
+    OWN_FOLDER.mkdir(exist_ok=True)
+    return {
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+        "SEGMENT_EXPORTS_STAGING": os.environ.get("SEGMENT_EXPORTS_STAGING", str(OWN_FOLDER / "staging")),
+        _LEDGER_KEY: os.environ.get(_LEDGER_KEY) or _kept_ledger_key(),
+    }
+
+
+def _kept_ledger_key() -> str:
+    """Return the secret that is made once and kept beside the ledger."""
+    file = OWN_FOLDER / "ledger.key"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(32))
+        print(f"   Made a secret for the ledger: {file.relative_to(ROOT)}. Keep it.")
+    return file.read_text().strip()
+
+
+def _usable(loaded: Iterable[LoadedDefinition]) -> Iterator[ExportDefinition]:
+    return (one.definition for one in loaded if one.definition is not None)
+
+
+def _connections(definition: ExportDefinition) -> Iterator[str]:
+    yield definition.destination.connection
+    if definition.source.connection is not None:
+        yield definition.source.connection
+
+
+def _variable(connection: str) -> str:
+    return f"AIRFLOW_CONN_{connection.upper()}"
