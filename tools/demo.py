@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 FOLDER = ROOT / ".demo"
 EXPORT = "newsletter"
+DEFINITION = ROOT / "include" / "exports" / f"{EXPORT}.yaml"
 RATE = 400
 """Requests a second of the demo. A real account takes 5 to 20: the demo would take an hour."""
 UI_PORT = 8080
@@ -136,7 +137,14 @@ def run_own_exports() -> int:
 
 
 def demo_settings(folder: Path, url: str, key: str, rate: float = RATE) -> dict[str, str]:
-    """Return the variables that make an Airflow deliver the generated tenant to an emulator."""
+    """Return the variables that make an Airflow deliver the generated tenant to an emulator.
+
+    It sees the shipped definition alone. DAGs of the demo aren't paused, so a caller's own export beside it
+    would send to the account of a connection in the environment.
+    """
+    exports = folder / "exports"
+    exports.mkdir(exist_ok=True)
+    (exports / DEFINITION.name).symlink_to(DEFINITION)
     connection = {
         "conn_type": "autopilot",
         "host": f"{url}/v1",
@@ -146,7 +154,7 @@ def demo_settings(folder: Path, url: str, key: str, rate: float = RATE) -> dict[
     return {
         CONNECTION: json.dumps(connection),
         "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": secrets.token_hex(32),
-        "SEGMENT_EXPORTS_DEFINITIONS": str(ROOT / "include" / "exports"),
+        DEFINITIONS_VARIABLE: str(exports),
         "SEGMENT_EXPORTS_LAKE": str(folder / "lake"),
         "SEGMENT_EXPORTS_STAGING": str(folder / "staging"),
     }
@@ -212,7 +220,7 @@ def _tell_where(runs: Path, emulator: Emulator) -> None:
     for what, path in (
         ("Report", run / "report.json"),
         ("Refused profiles, with reasons", run / "refused.csv"),
-        ("Definition", ROOT / "include" / "exports" / f"{EXPORT}.yaml"),
+        ("Definition", DEFINITION),
         ("Lake export", FOLDER / "lake"),
         ("Airflow's logs", FOLDER / "airflow" / "logs"),
     ):
@@ -221,8 +229,7 @@ def _tell_where(runs: Path, emulator: Emulator) -> None:
 
 def _compare_account(emulator: Emulator) -> bool:
     """Hold the account against a plain reading of the CSV files, address by address."""
-    definition = ROOT / "include" / "exports" / f"{EXPORT}.yaml"
-    expected = read_plainly(definition, FOLDER / "lake")
+    expected = read_plainly(DEFINITION, FOLDER / "lake")
     control = emulator.control
     members = {title: control.members(title) for title in expected.members}
     found = differences(expected, control.contacts(), members)
