@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 import tempfile
@@ -18,13 +19,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segment_exports.definition import ExportDefinition, definitions_folder, load_definition
+from segment_exports.definition import (
+    ExportDefinition,
+    definitions_folder,
+    load_definition,
+    load_definitions,
+)
 from segment_exports.errors import DefinitionError, SegmentExportError, SourceError
 from segment_exports.exportable import exportable, table
 from segment_exports.sources.opening import open_without_airflow
+from segment_exports.taken_names import Taken, taken_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from segment_exports.exportable import Exportable
     from segment_exports.sources import Source
@@ -33,6 +40,8 @@ if TYPE_CHECKING:
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
 _EXPORT_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "export-definition.schema.json"
+"""There in a clone of the repository, and not where the package is installed alone."""
 _NOT_TEXT = {"true", "false", "null"}
 
 
@@ -43,26 +52,32 @@ def draft(
     *,
     segments: Sequence[str] = (),
     email: str | None = None,
+    taken: Taken | None = None,
+    schema: str | None = None,
 ) -> str:
     """Return the text of a first definition: every segment, the mapping as far as it can be guessed.
 
     :param source: the ``source`` block.
     :param segments: those to export; all by default.
     :param email: attribute with the address; guessed by default.
+    :param taken: what other exports write to the same account; nothing by default.
+    :param schema: where the JSON Schema lies, for editors; left out by default.
     :raises SourceError: an unknown segment, no segment at all, no attribute that looks like an address.
     """
     names = _chosen(found, segments)
     address = _address(found, email)
+    taken = taken or Taken()
+    fields = {field: one for field, one in found.fields().items() if one != address}
     lines = [
-        "# yaml-language-server: $schema=../../docs/export-definition.schema.json",
+        *([f"# yaml-language-server: $schema={schema}"] if schema else ()),
         f"name: {_text(name)}",
         "source:",
         *(f"  {key}: {_text(value)}" for key, value in source.items()),
         "segments: # each becomes a list of the same name; {name: A, list: B} gives it another",
-        *(f"  - {_text(one)}" for one in names),
+        *_segment_lines(names, taken.titles_beside(name, names)),
         "mapping:",
         f"  Email: {_text(address)}" + ("" if email else " # guessed: check that it is the address"),
-        *(f"  {field}: {_text(one)}" for field, one in found.fields().items() if one != address),
+        *(_field_line(field, one, taken.fields.get(field), found) for field, one in fields.items()),
         "  # custom: {string--Loyalty--Tier: Loyalty Tier} # <type>--<Name>, made in Autopilot first",
         *_permission_lines(found),
         "# As in Customer Insights, Settings > System > Schedule:",
@@ -99,6 +114,7 @@ def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None
     """List or write; return 1 with a message where that can't be done."""
     chosen = _parser().parse_args(arguments)
     opener = opener or (lambda definition: open_without_airflow(definition.source))
+    folder = definitions_folder()
     try:
         if chosen.command == "write" and not chosen.name:
             raise DefinitionError("Name the export (with make: NAME=…)")
@@ -107,13 +123,39 @@ def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None
         if chosen.command == "list":
             sys.stdout.write(table(found, datetime.now(UTC)))
             return 0
-        text = draft(chosen.name, source, found, segments=chosen.segment or (), email=chosen.email)
-        path = write_definition(definitions_folder(), chosen.name, text)
+        text = draft(
+            chosen.name,
+            source,
+            found,
+            segments=chosen.segment or (),
+            email=chosen.email,
+            taken=taken_by(load_definitions(folder)),
+            schema=schema_beside(folder),
+        )
+        path = write_definition(folder, chosen.name, text)
     except SegmentExportError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{path} written. Read it, complete the mapping, then: make check\n")
+    sys.stdout.write(f"{path} written.\n{_renamed(path)}Read it, complete the mapping, then: make check\n")
     return 0
+
+
+def schema_beside(folder: Path) -> str | None:
+    """Return the way from a folder of definitions to the JSON Schema; None where no comment can name it."""
+    if not _SCHEMA.is_file():
+        return None
+    way = os.path.relpath(_SCHEMA, folder.resolve())
+    return None if re.search(r"\s", way) else way
+
+
+def _renamed(path: Path) -> str:
+    """Tell which lists have titles of their own."""
+    renamed = [f"{one.name} → {one.list}" for one in load_definition(path).segments if one.list != one.name]
+    if not renamed:
+        return ""
+    return (
+        f"Other exports write lists of these names to the account, so they got others: {'; '.join(renamed)}\n"
+    )
 
 
 def _chosen(found: Exportable, wanted: Sequence[str]) -> list[str]:
@@ -136,6 +178,25 @@ def _address(found: Exportable, wanted: str | None) -> str:
             f"No attribute looks like an email address; name it with --email. There are: {', '.join(names)}"
         )
     return address
+
+
+def _segment_lines(names: Sequence[str], titles: Mapping[str, str]) -> Iterator[str]:
+    if titles:
+        yield "  # Other exports write lists of these names already, and two exports never write one list:"
+    for name in names:
+        if name in titles:
+            yield f"  - {{name: {_text(name)}, list: {_text(titles[name])}}}"
+        else:
+            yield f"  - {_text(name)}"
+
+
+def _field_line(field: str, attribute: str, elsewhere: str | None, found: Exportable) -> str:
+    """Return the line of a field, filled from the attribute that another export fills it from."""
+    if elsewhere is None or elsewhere == attribute:
+        return f"  {field}: {_text(attribute)}"
+    if any(one.name == elsewhere for one in found.attributes):
+        return f"  {field}: {_text(elsewhere)} # as in another export: one field has one attribute"
+    return f"  # {field}: {_text(attribute)} # another export fills it from {elsewhere}; choose one for both"
 
 
 def _permission_lines(found: Exportable) -> list[str]:

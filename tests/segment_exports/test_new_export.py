@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from segment_exports import new_export
-from segment_exports.definition import load_definition
+from segment_exports.definition import load_definition, load_definitions
 from segment_exports.errors import SourceError
 from segment_exports.exportable import Exportable, exportable, table
 from segment_exports.sources import Attribute, SegmentInfo, SegmentState
@@ -143,6 +143,100 @@ def test_names_that_yaml_would_misread_are_quoted(folder: Path) -> None:
 
     assert run("write", "odd", "--source", "lake", "--path", "x", source=Tables(*map(segment, odd))) == 0
     assert load_definition(folder / "odd.yaml").segment_names == odd
+
+
+class TestBesideOtherExports:
+    """Two exports never write one list of an account, nor fill one field from two attributes."""
+
+    LAKE = ("--source", "lake", "--path", "x")
+
+    def test_lists_that_are_taken_get_other_titles_in_words(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run("write", "newsletter", *self.LAKE, "--segment", "Churn")
+
+        assert run("write", "win_back", "--like", "newsletter") == 0
+
+        lists = {one.name: one.list for one in load_definition(folder / "win_back.yaml").segments}
+        assert lists == {"Churn": "Win back - Churn", "Big": "Big"}
+        assert "so they got others: Churn → Win back - Churn\n" in capsys.readouterr().out
+        assert "# Other exports write lists of these names" in (folder / "win_back.yaml").read_text()
+
+    def test_however_many_are_written_all_of_them_are_good(self, folder: Path) -> None:
+        for name in ("newsletter", "winback", "third"):
+            assert run("write", name, *self.LAKE) == 0
+
+        assert [one.error for one in load_definitions(folder)] == [None, None, None]
+
+    def test_a_title_that_is_taken_too_gets_a_number(self, folder: Path) -> None:
+        odd = Tables(segment("Churn"), segment("Winback - Churn"))
+        run("write", "newsletter", *self.LAKE, "--segment", "Churn")
+
+        assert run("write", "winback", *self.LAKE, source=odd) == 0
+
+        lists = [one.list for one in load_definition(folder / "winback.yaml").segments]
+        assert lists == ["Winback - Churn 2", "Winback - Churn"]
+
+    def test_exports_that_are_refused_for_each_other_are_heeded_too(self, folder: Path) -> None:
+        run("write", "newsletter", *self.LAKE)
+        text = (folder / "newsletter.yaml").read_text()
+        (folder / "copy.yaml").write_text(text.replace("name: newsletter", "name: copy"))
+
+        assert run("write", "winback", *self.LAKE) == 0
+
+        assert [one.stem for one in load_definitions(folder) if one.error is None] == ["winback"]
+
+    def test_lists_of_another_account_are_free(self, folder: Path) -> None:
+        run("write", "newsletter", *self.LAKE)
+        path = folder / "newsletter.yaml"
+        path.write_text(path.read_text() + "destination: {connection: autopilot_brazil}\n")
+
+        run("write", "winback", *self.LAKE)
+
+        assert [one.list for one in load_definition(folder / "winback.yaml").segments] == ["Churn", "Big"]
+
+    def test_fields_are_filled_as_in_the_other_export(self, folder: Path) -> None:
+        run("write", "newsletter", *self.LAKE)
+        path = folder / "newsletter.yaml"
+        path.write_text(path.read_text().replace("FirstName: FirstName", "FirstName: Surname"))
+
+        assert run("write", "winback", *self.LAKE) == 0
+
+        assert load_definition(folder / "winback.yaml").mapping.FirstName == "Surname"
+        assert [one.error for one in load_definitions(folder)] == [None, None]
+
+    def test_a_field_that_can_not_be_filled_alike_is_left_to_a_person(self, folder: Path) -> None:
+        run("write", "newsletter", *self.LAKE)
+        other = Tables(segment("Else", (*ATTRIBUTES[:4], Attribute("firstname", "string"))))
+
+        assert run("write", "winback", *self.LAKE, source=other) == 0
+
+        assert load_definition(folder / "winback.yaml").mapping.FirstName is None
+        text = (folder / "winback.yaml").read_text()
+        assert "  # FirstName: firstname # another export fills it from FirstName; choose one" in text
+        assert [one.error for one in load_definitions(folder)] == [None, None]
+
+
+def test_editors_find_the_schema_from_wherever_the_definition_is(folder: Path) -> None:
+    run("write", "winback", "--source", "lake", "--path", "x")
+
+    first = (folder / "winback.yaml").read_text().splitlines()[0]
+
+    way = first.removeprefix("# yaml-language-server: $schema=")
+    assert (folder / way).resolve().name == "export-definition.schema.json"
+    assert (folder / way).is_file()
+
+
+def test_no_schema_is_named_where_there_is_none_or_editors_could_not_read_its_path(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blank = folder / "a clone" / "schema.json"
+    for name, schema in (("first", folder / "nowhere.json"), ("second", blank)):
+        monkeypatch.setattr(new_export, "_SCHEMA", schema)
+        assert run("write", name, "--source", "lake", "--path", "x") == 0
+        assert (folder / f"{name}.yaml").read_text().startswith(f"name: {name}")
+        blank.parent.mkdir(exist_ok=True)
+        blank.touch()
 
 
 @pytest.mark.parametrize(
