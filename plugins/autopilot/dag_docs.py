@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from autopilot.refresh_schedule import refreshed
+
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
 
@@ -62,11 +64,12 @@ def printable(text: str) -> str:
 
 
 def _schedule(definition: ExportDefinition) -> str:
+    told = f"whenever Airflow is told of the asset `{refreshed(definition.name).name}`"
     refresh = definition.refresh
     if refresh is None:
-        return "Runs on demand only: the definition has no `refresh`."
+        return f"Runs by hand and {told}; at no set times, since the definition has no `refresh`."
     days = ", ".join(day.value for day in refresh.days)
-    return f"Runs with the refresh at {', '.join(refresh.times)} ({refresh.timezone}) on {days}."
+    return f"Runs with the refresh at {', '.join(refresh.times)} ({refresh.timezone}) on {days}, and {told}."
 
 
 def _permission(definition: ExportDefinition) -> str:

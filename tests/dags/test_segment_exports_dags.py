@@ -134,6 +134,18 @@ def test_the_page_of_a_dag_tells_segments_lists_and_fields(dag: DAG) -> None:
     assert dag.tags == {"segment-export", "lake", "autopilot_default"}
 
 
+def test_the_page_of_a_dag_tells_all_that_makes_it_run(
+    dag: DAG, definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    told = "whenever Airflow is told of the asset `newsletter_refreshed`"
+    assert f"Runs by hand and {told}; at no set times, since" in (dag.doc_md or "")
+
+    definitions(newsletter=newsletter + SCHEDULE)
+
+    text = load_dags().dags["export_newsletter"].doc_md or ""
+    assert f"Runs with the refresh at 05:00, 17:00 (America/Sao_Paulo) on mon, fri, and {told}." in text
+
+
 def test_a_broken_definition_says_so_and_leaves_the_others_alone(
     definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
 ) -> None:
