@@ -68,7 +68,7 @@ def error_of(
     if message and is_quotable:
         text += f": {redact(message, key)}"
     if status == 401 or (status == 400 and _NO_KEY in message):
-        text += ". The API key is wrong or was revoked"
+        text = f"{text.removesuffix('.')}. The API key is wrong or was revoked"
         return CredentialsRefusedError(text, status=status, answer=answer)
     if status == 404 and message == _NO_JSON:
         # What is missing stands in the part that was cut off.
@@ -76,7 +76,7 @@ def error_of(
     if status == 404:
         return _not_found(text, message, answer)
     if status == 405 or status < 400:
-        text += ". The base URL is not that of Autopilot's API"
+        text = f"{text.removesuffix('.')}. The base URL is not that of Autopilot's API"
     return _class_of(status)(text, status=status, answer=answer)
 
 

@@ -56,6 +56,12 @@ def test_errors_are_told_apart_by_what_a_caller_can_do(status, body, kind) -> No
     assert error(status, body).status == status
 
 
+def test_what_is_said_on_top_of_the_destinations_own_sentence_follows_one_full_stop() -> None:
+    refused = error(401, b'{"message":"Provided autopilotapikey not valid."}')
+
+    assert str(refused).endswith("autopilotapikey not valid. The API key is wrong or was revoked")
+
+
 def test_an_empty_404_is_not_any_other_404() -> None:
     assert error(404).empty_body
     other = error(404, b"<html>nginx</html>")
