@@ -279,6 +279,7 @@ class LocalAirflow:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                close_fds=False,  # it holds the lock of its folder too, where there is one
             )
 
     def _is_well(self) -> bool:

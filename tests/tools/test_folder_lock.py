@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +17,15 @@ from folder_lock import FolderInUseError, only_one_in
 if TYPE_CHECKING:
     from pathlib import Path
 
+LEAVES_ONE_BEHIND = """
+import subprocess, sys, time
+from pathlib import Path
+from folder_lock import only_one_in
+with only_one_in(Path(sys.argv[1])):
+    left = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL, close_fds=False)
+    print(left.pid, flush=True)
+    time.sleep(60)
+"""
 STAYS = """
 import sys, time
 from pathlib import Path
@@ -54,6 +66,34 @@ def test_the_folder_itself_may_be_made_anew_meanwhile(tmp_path: Path) -> None:
         folder.rmdir()
         with pytest.raises(FolderInUseError), only_one_in(folder):
             pass
+
+
+def test_what_a_killed_process_left_behind_keeps_others_out_and_is_named(
+    tmp_path: Path, repository: Path
+) -> None:
+    folder = tmp_path / ".demo"
+    with subprocess.Popen(
+        [sys.executable, "-c", LEAVES_ONE_BEHIND, str(folder)],
+        env=os.environ | {"PYTHONPATH": str(repository / "tools")},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        left = int(process.stdout.readline())
+        process.kill()
+        process.wait()
+        try:
+            refused = pytest.raises(FolderInUseError, match=f"left behind; end it first: kill {left}$")
+            with refused, only_one_in(folder):
+                pass
+        finally:
+            os.kill(left, signal.SIGKILL)
+
+    until = time.monotonic() + 30
+    while True:
+        with suppress(FolderInUseError), only_one_in(folder):
+            break
+        assert time.monotonic() < until
 
 
 def test_a_process_that_was_killed_keeps_nobody_out(tmp_path: Path, repository: Path) -> None:
