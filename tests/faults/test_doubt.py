@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from tests.faults.lake_folder import Profile
 
 from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
 from segment_exports.autopilot.transport import Transport
+from segment_exports.delivery import engine
+from segment_exports.keyed_hash import KeyedHasher
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario
@@ -98,3 +101,32 @@ def test_a_second_attempt_that_reaches_nobody_does_not_forget_the_first(
     monkeypatch.setattr(Transport, "_request", real)
 
     withdraw_all(scenario)
+
+
+def test_joins_that_an_upload_could_not_check_any_more_are_made_good_by_the_next_run(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only new contacts are put on the list; the sample misses one that is not, and the total isn't told."""
+    monkeypatch.setitem(engine.deliver_chunk.__kwdefaults__, "uniform", lambda: 0.0)
+    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    people = [Profile(f"n{number}", f"n{number}@example.com") for number in range(20)]
+    people.sort(key=lambda one: hasher.text(one.EMail))
+    last = people[-1].EMail
+    scenario.begin(membership="bulk", when_member_leaves="remove")
+    scenario.emulator.switch(list_in_bulk=ListOnUpsert.ON_CREATION)
+    scenario.write_segments(1, refresh())
+    assert not scenario.export.run().red
+    scenario.emulator.staff.add_contact(last)
+    scenario.write_segments(2, {**refresh(), "Churn": people})
+    scenario.emulator.inject(
+        Fault(kind=FaultKind.ERROR, status=503, method="GET", path="^/list/[^/]+/contacts", times=None)
+    )
+
+    unchecked = scenario.export.run(retries=0)
+
+    assert unchecked.red
+    assert unchecked.report.operations["join"].failed == len(people)
+    assert last not in scenario.emulator.account.members("Win-back")
+    scenario.emulator.inject()
+    assert not scenario.export.run().red
+    assert scenario.emulator.account.members("Win-back") == {one.EMail for one in people}

@@ -73,7 +73,8 @@ class Chunk:
     ``upsert`` has one state per row; ``join`` and ``leave`` one per row and column of ``titles``, whose
     last column, :attr:`unsubscribe`, stands for the unsubscribe that may be among the leaves. ``sizes``
     are about the bytes that each row takes in a body. ``contact_ids`` grow as the destination tells
-    them; they and ``emails`` are strings or None. ``restored`` are payloads that were fetched for
+    them; they and ``emails`` are strings or None. ``was_known`` tells whose id was known from the start.
+    ``restored`` are payloads that were fetched for
     contacts that turned out to be gone. ``recreated`` marks contacts that were deleted or merged there.
     """
 
@@ -86,6 +87,7 @@ class Chunk:
         self.titles: list[str] = [*sorted(named - {UNSUBSCRIBE}), UNSUBSCRIBE]
         self.emails: Texts = table["email"].to_numpy()
         self.contact_ids: Texts = table["contact_id"].to_numpy()
+        self.was_known = is_there(self.contact_ids)
         self.is_contact: npt.NDArray[np.bool_] = table["is_contact"].to_numpy()
         self.has_previous_ids = pc.greater(pc.list_value_length(table["previous_contact_ids"]), 0).to_numpy()
         self.moved_ids: Texts = table["moved_contact_id"].to_numpy()

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    import numpy.typing as npt
+
     from segment_exports.delivery.chunk_delivery import ChunkDelivery
 
 WORTH_A_PROBE = 20
@@ -72,13 +74,13 @@ async def send_canary(delivery: ChunkDelivery) -> None:
         return
     rows, columns = content.rows[content.joins.places], content.joins.columns
     held = delivery.chunk.join[rows, columns] == State.IN_DOUBT
-    taken = list(zip(rows[held].tolist(), columns[held].tolist(), strict=True))
-    if await _misses(delivery, taken):
+    rows, columns = rows[held], columns[held]
+    if await _misses(delivery, rows, columns):
         await fall_back(delivery)
         return
     delivery.joins_unchecked = True
-    await _settle_joins(delivery, batch, taken)
-    delivery.go_on(np.unique(rows[held]))
+    await _settle_joins(delivery, batch, list(zip(rows.tolist(), columns.tolist(), strict=True)))
+    delivery.go_on(np.unique(rows))
 
 
 async def check_joins(delivery: ChunkDelivery) -> None:
@@ -88,8 +90,7 @@ async def check_joins(delivery: ChunkDelivery) -> None:
     """
     chunk = delivery.chunk
     rows, columns = np.nonzero(chunk.join == State.DELIVERED)
-    joined = list(zip(rows.tolist(), columns.tolist(), strict=True))
-    stand = not await _misses(delivery, joined)
+    stand = not await _misses(delivery, rows, columns)
     for column in np.unique(columns).tolist() if stand else ():
         total = await delivery.client.count_members(delivery.list_id(column))
         stand = stand and (total is None or total >= int((columns == column).sum()))
@@ -183,16 +184,28 @@ def _only_joins(joins: Sequence[tuple[int, int]]) -> Content:
     return Content(rows, [], np.zeros(len(rows), np.bool_), Memberships(np.arange(len(rows)), columns))
 
 
-async def _misses(delivery: ChunkDelivery, joins: Sequence[tuple[int, int]]) -> bool:
-    """Tell whether one of a few of these joins, taken at random, does not stand at the destination."""
-    left = list(joins)
-    chosen = [left.pop(int(delivery.uniform() * len(left))) for _ in range(min(SAMPLE, len(left)))]
+async def _misses(
+    delivery: ChunkDelivery, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]
+) -> bool:
+    """Tell whether one of a few of these joins does not stand at the destination."""
+    chunk = delivery.chunk
     memberships = [
-        (delivery.list_id(column), contact)
-        for row, column in chosen
-        if (contact := delivery.chunk.contact_ids[row]) is not None
+        (delivery.list_id(int(columns[place])), contact)
+        for place in _sample(chunk.was_known[rows], delivery.uniform)
+        if (contact := chunk.contact_ids[rows[place]]) is not None
     ]
     return await missing_members(delivery.client, memberships, delivery.sleep) > 0
+
+
+def _sample(was_known: npt.NDArray[np.bool_], uniform: Callable[[], float]) -> list[int]:
+    """Return places at random, half of contacts known before: lists may be honoured for new ones only."""
+    known, new = np.flatnonzero(was_known).tolist(), np.flatnonzero(~was_known).tolist()
+    of_known = min(len(known), max(SAMPLE // 2 + 1, SAMPLE - len(new)))
+    return [
+        left.pop(int(uniform() * len(left)))
+        for left, count in ((known, of_known), (new, min(len(new), SAMPLE - of_known)))
+        for _ in range(count)
+    ]
 
 
 def _candidates(delivery: ChunkDelivery) -> list[int]:

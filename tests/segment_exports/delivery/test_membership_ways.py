@@ -156,11 +156,23 @@ async def test_a_way_that_ceases_to_hold_midway_is_noticed_at_the_end(scene, peo
 
 
 def new_contacts_and_one_that_exists(scene, people, count=30) -> set[str]:
-    """Make the chunk; where only new contacts are put on a list, a sample may well miss the last row."""
-    known = scene.emulator.staff.add_contact(f"p{count - 1}@example.com")
-    rows = first_export(people, count - 1)
-    scene.chunk([*rows, people(count - 1, payload=None, contact_id=known, joins=["News"])])
+    """Make the chunk. The last contact exists, which we don't know: lists kept for new ones only miss it."""
+    scene.emulator.staff.add_contact(f"p{count - 1}@example.com")
+    scene.chunk(first_export(people, count))
     return everybody(count)
+
+
+async def test_the_sample_holds_contacts_that_were_known_before(scene, people) -> None:
+    """One of 300 is: it is looked at, whatever chance says of the others."""
+    scene.emulator.switch(list_in_bulk=ListOnUpsert.ON_CREATION)
+    known = scene.emulator.staff.add_contact("p250@example.com")
+    rows = first_export(people)
+    rows[250] |= {"contact_id": known, "payload": None}
+    scene.chunk(rows)
+    result = await scene.deliver(membership="bulk", uniform=lambda: 0.0)
+
+    assert "single calls" in result.membership_note
+    assert scene.members("News") == everybody()
 
 
 async def test_joins_that_nobody_could_check_are_in_doubt_until_the_next_attempt_checks_them(
