@@ -25,6 +25,7 @@ from segment_exports.definition import (
     load_definition,
     load_definitions,
 )
+from segment_exports.definition.model import EXPORT_NAME
 from segment_exports.errors import DefinitionError, SegmentExportError, SourceError
 from segment_exports.exportable import exportable, table
 from segment_exports.sources.opening import open_without_airflow
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     Opener = Callable[[ExportDefinition], Source]
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
-_EXPORT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "export-definition.schema.json"
 """There in a clone of the repository, and not where the package is installed alone."""
 _NOT_TEXT = {"true", "false", "null"}
@@ -91,7 +91,7 @@ def write_definition(folder: Path, name: str, text: str) -> Path:
 
     :raises DefinitionError: it is not good, or a file of this name is there.
     """
-    if not _EXPORT_NAME.fullmatch(name):
+    if not EXPORT_NAME.fullmatch(name):
         raise DefinitionError(
             f"{name!r} can't name an export: lower-case letters, digits and _, a letter first"
         )

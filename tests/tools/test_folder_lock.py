@@ -36,6 +36,16 @@ with only_one_in(Path(sys.argv[1])):
 """
 
 
+def working(script: str, folder: Path, repository: Path) -> subprocess.Popen[str]:
+    """Start a process that works in the folder."""
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)],
+        env=os.environ | {"PYTHONPATH": str(repository / "tools")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
 def test_a_second_one_is_refused_in_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     folder = tmp_path / ".demo"
 
@@ -72,12 +82,7 @@ def test_what_a_killed_process_left_behind_keeps_others_out_and_is_named(
     tmp_path: Path, repository: Path
 ) -> None:
     folder = tmp_path / ".demo"
-    with subprocess.Popen(
-        [sys.executable, "-c", LEAVES_ONE_BEHIND, str(folder)],
-        env=os.environ | {"PYTHONPATH": str(repository / "tools")},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with working(LEAVES_ONE_BEHIND, folder, repository) as process:
         assert process.stdout is not None
         left = int(process.stdout.readline())
         process.kill()
@@ -98,12 +103,7 @@ def test_what_a_killed_process_left_behind_keeps_others_out_and_is_named(
 
 def test_a_process_that_was_killed_keeps_nobody_out(tmp_path: Path, repository: Path) -> None:
     folder = tmp_path / ".demo"
-    with subprocess.Popen(
-        [sys.executable, "-c", STAYS, str(folder)],
-        env=os.environ | {"PYTHONPATH": str(repository / "tools")},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with working(STAYS, folder, repository) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "in\n"
         with pytest.raises(FolderInUseError, match=f"process {process.pid}"), only_one_in(folder):

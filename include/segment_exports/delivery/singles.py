@@ -130,8 +130,6 @@ def _names(delivery: ChunkDelivery, single: Single) -> list[str]:
 async def _call_unless_missing(delivery: ChunkDelivery, single: Single, contact: str) -> NotFoundError | None:
     try:
         await _call(delivery, single, contact)
-    except ListNotFoundError:
-        raise
     except NotFoundError as error:
         if _is_missing(error):
             return error
