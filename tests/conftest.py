@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = Path(tempfile.mkdtemp(prefix="segment-exports-tests-"))
@@ -39,9 +40,15 @@ os.environ |= {
 
 # Time is the machine's, not the code's: a busy one must not fail a property. The same examples every
 # time, so that a commit is judged by what it changes; HYPOTHESIS_PROFILE=search looks for new ones.
-settings.register_profile("same everywhere", deadline=None, derandomize=True)
-settings.register_profile("search", deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same everywhere"))
+SLOW = [HealthCheck.too_slow]
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "same everywhere")
+settings.register_profile("same everywhere", deadline=None, derandomize=True, suppress_health_check=SLOW)
+settings.register_profile("search", deadline=None, suppress_health_check=SLOW)
+settings.load_profile(PROFILE)
+if PROFILE == "same everywhere":
+    # Some values are taken from constants of our modules, of those that are loaded by then: other ones on
+    # each worker, and after any other test. Hypothesis has no setting for it.
+    providers.is_local_module_file = lambda _path: False
 
 
 LONG_AND_SHARED = ("tests/scheduler/", "tests/dags/")

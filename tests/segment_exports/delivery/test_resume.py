@@ -79,7 +79,11 @@ def rows_of(scene, people, count: int, lists: list[list[str]]) -> list[dict]:
     return rows
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_any_kills_and_faults_end_in_the_state_that_was_planned(scene_in, people, data) -> None:
     way = data.draw(st.sampled_from(["list", "bulk", "auto", "field"]), label="way")
