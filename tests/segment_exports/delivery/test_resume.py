@@ -169,8 +169,8 @@ async def test_kill_9_loses_nothing_and_sends_again_only_what_was_in_flight(
 ) -> None:
     ids = scene.adopt("News")
     scene.titles = ("News",)
-    scene.emulator.switch(latency=0.02)
-    scene.chunk([people(number, joins=["News"] if number < 150 else []) for number in range(2000)])
+    scene.emulator.switch(latency=0.05)  # so that it isn't done before it is killed
+    scene.chunk([people(number, joins=["News"] if number < 500 else []) for number in range(2000)])
     folder = str(Path(scene.run.root).parent)
     arguments = [scene.emulator.base_url, scene.emulator.api_key, folder, str(in_flight), ids["News"]]
     child = subprocess.Popen([sys.executable, "-c", _CHILD, *arguments], start_new_session=True)
@@ -193,6 +193,7 @@ async def test_kill_9_loses_nothing_and_sends_again_only_what_was_in_flight(
     }
     assert uncertain >= set(before) - known
 
+    scene.emulator.switch(latency=0)
     result = await scene.deliver(requests_in_flight=in_flight)
     after = sent(scene, killed_at)
     again = [one for one in after if one in set(before)]
@@ -204,7 +205,7 @@ async def test_kill_9_loses_nothing_and_sends_again_only_what_was_in_flight(
     assert len(again) <= 100 * in_flight
     assert requests_again <= in_flight
     assert len(scene.emulator.account.contacts) == 2000
-    assert scene.members("News") == {f"p{number}@example.com" for number in range(150)}
+    assert scene.members("News") == {f"p{number}@example.com" for number in range(500)}
 
 
 async def test_a_receipt_that_cannot_be_written_ends_the_attempt_as_if_killed(
