@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -75,6 +76,7 @@ class Scene:
     titles: tuple[str, ...] = ("News", "Win back")
     last_client: AutopilotClient | None = None
     list_ids: dict[str, str] = field(default_factory=dict)
+    chance: random.Random = field(default_factory=lambda: random.Random(11))
 
     def adopt(self, *titles: str) -> dict[str, str]:
         """Make lists as staff, which the export adopts by their ids."""
@@ -110,7 +112,7 @@ class Scene:
         return ChunkJob(**(defaults | changes))
 
     def client(self, pacer: Pacer | None = None, **options: Any) -> AutopilotClient:
-        options = {"sleep": soon, "timeout_seconds": 5.0} | options
+        options = {"sleep": soon, "timeout_seconds": 30.0} | options
         pacer = pacer or Pacer(None, clock=fast_clock, sleep=soon)
         self.last_client = AutopilotClient(
             self.emulator.base_url, self.emulator.config.api_key, pacer=pacer, **options
@@ -121,11 +123,13 @@ class Scene:
         self,
         client: AutopilotClient | None = None,
         number: int = 1,
-        uniform: Callable[[], float] = random.random,
+        uniform: Callable[[], float] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         **changes: Any,
     ) -> ChunkResult:
+        job, uniform = self.job(number, **changes), uniform or self.chance.random
         async with client or self.client() as opened:
-            return await deliver_chunk(self.job(number, **changes), opened, sleep=soon, uniform=uniform)
+            return await deliver_chunk(job, opened, now=now, sleep=soon, uniform=uniform)
 
     def outcomes(self, number: int = 1) -> dict[tuple[int, str, str | None], str]:
         """What the receipts make of every planned operation."""
