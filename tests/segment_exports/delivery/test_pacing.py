@@ -184,16 +184,25 @@ async def test_starts_are_given_in_the_order_of_asking() -> None:
 
 
 async def test_who_stops_waiting_takes_nobodys_start() -> None:
-    pacer = Pacer(2)
+    world = World(random.Random(1), lateness=0, connecting=0)
+    asleep = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        if tired is asyncio.current_task():
+            asleep.set()
+            await asyncio.Event().wait()
+        await world.sleep(seconds)
+
+    tired = None
+    pacer = Pacer(2, clock=world.clock, sleep=sleep)
     await pacer.start()
     tired = asyncio.create_task(pacer.start())
-    await asyncio.sleep(0.005)
+    await asleep.wait()
     tired.cancel()
-    loop = asyncio.get_running_loop()
-    before = loop.time()
+    before = world.now
     await pacer.start()
 
-    assert loop.time() - before < 0.9  # the next start; the one after it is 1.03 s away
+    assert 0 < world.now - before < 0.9  # the next start; the one after it is 1.03 s away
 
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf")])
