@@ -36,7 +36,7 @@ def emulator(served: AutopilotEmulator) -> AutopilotEmulator:
 @pytest.fixture
 async def client(emulator: AutopilotEmulator) -> AsyncIterator[AutopilotClient]:
     async with AutopilotClient(
-        emulator.base_url, emulator.api_key, pacer=Pacer(None), sleep=soon, timeout_seconds=5
+        emulator.base_url, emulator.api_key, pacer=Pacer(None), sleep=soon, timeout_seconds=30
     ) as opened:
         yield opened
 
@@ -80,5 +80,5 @@ async def odd() -> AsyncIterator[OddServer]:
 
 @pytest.fixture
 async def odd_client(odd: OddServer) -> AsyncIterator[AutopilotClient]:
-    async with AutopilotClient(odd.url, KEY, pacer=Pacer(None), sleep=soon, timeout_seconds=1) as opened:
+    async with AutopilotClient(odd.url, KEY, pacer=Pacer(None), sleep=soon, timeout_seconds=30) as opened:
         yield opened
