@@ -62,4 +62,4 @@ def test_readers_stop_when_nobody_reads_on() -> None:
     next(reading)
     reading.close()
 
-    assert ended.wait(5)
+    assert ended.wait(60)
