@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
-from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
+from segment_emulators.autopilot import EmulatorConfig, Switches, gate, serve_autopilot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from segment_emulators.autopilot import AutopilotEmulator
 
@@ -45,6 +47,21 @@ class Api:
 
     def new_list(self, name: str) -> str:
         return self.post("/list", {"name": name}).json()["list_id"]
+
+
+def wait_until(reached: Callable[[], object], *, seconds: float = 30) -> None:
+    """Wait until something holds, such as what the server's thread does after it has answered."""
+    until = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < until
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all requests arrive within one second, however slow the machine is."""
+    now = time.monotonic()
+    monkeypatch.setattr(gate, "time", SimpleNamespace(monotonic=lambda: now, time=time.time))
 
 
 @pytest.fixture(scope="session")

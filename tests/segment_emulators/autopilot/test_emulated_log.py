@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from segment_emulators.autopilot import AccessLog, Fault, FaultKind
 
+from .conftest import wait_until
+
 if TYPE_CHECKING:
     from .conftest import Api
 
@@ -27,7 +29,7 @@ def test_an_entry_tells_what_was_sent(api: Api) -> None:
     assert entry.lists == (list_id,)
     assert entry.body_keys == ("Email", "FirstName", "_autopilot_list", "custom", "custom/string--Tier")
     assert entry.worked
-    assert entry.finished is not None
+    wait_until(lambda: entry.finished is not None)
     assert before <= entry.arrived <= entry.finished <= time.monotonic()
     assert wall - 0.1 <= entry.wall_time <= time.time() + 0.1
 
@@ -69,6 +71,7 @@ def test_selecting(api: Api) -> None:
     api.get("/lists")
     api.get("/contact/x@example.com")
     log = api.emulator.log
+    wait_until(lambda: sum(log.totals.values()) == 3)
     assert [entry.endpoint for entry in log.writes()] == ["create_list"]
     assert [entry.endpoint for entry in log.select(status=404)] == ["get_contact"]
     assert [entry.endpoint for entry in log.select(method="GET", since=2)] == ["get_contact"]
