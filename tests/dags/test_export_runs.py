@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from datetime import UTC, datetime
-from threading import Timer
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -111,7 +111,7 @@ def test_an_erased_person_leaves_our_lists_and_is_not_sent_again(
     from autopilot.staging_root import ledger_hasher, staging_root
 
     scene.run()
-    erased = next(iter(emulator.account.contacts_by_email()))
+    erased = min(emulator.account.contacts_by_email())
     erase(staging_root(), ledger_hasher(), emails=[erased], now=datetime.now(UTC))
     emulator.log.clear()
 
@@ -342,11 +342,20 @@ def test_removing_the_connection_stops_a_running_upload_cleanly(
 ) -> None:
     emulator.switch(latency=0.2)
     scene.define("destination: {requests_in_flight: 1}")
-    timer = Timer(8.0, scene.connect, kwargs={"enabled": False})
-    timer.start()
+    ended = Event()
 
-    run = scene.run()
-    timer.join()
+    def disable_midway() -> None:
+        while not emulator.log.select("join_list") and not ended.wait(0.02):
+            pass
+        scene.connect(enabled=False)
+
+    disabling = Thread(target=disable_midway)
+    disabling.start()
+    try:
+        run = scene.run()
+    finally:
+        ended.set()
+        disabling.join()
 
     assert run.state == "failed"
     assert "is disabled" in " ".join(run.report["red_reasons"])

@@ -21,7 +21,15 @@ JOINING = 100
 KILLS = 5
 
 
-@pytest.mark.timeout(120)
+def let_arrive(emulator: AutopilotEmulator) -> None:
+    """Wait until what was on the wire has arrived and is done: the process that sent it is gone."""
+    arrived = -1
+    while emulator.log.under_way or arrived < len(emulator.log):
+        arrived = len(emulator.log)
+        time.sleep(0.05)
+
+
+@pytest.mark.timeout(240)
 def test_killed_again_and_again(tmp_path: Path, emulator: AutopilotEmulator) -> None:
     """1,500 upserts in 15 batches, then 100 joins; five kills somewhere in between."""
     emulator.switch(latency=0.03)
@@ -41,7 +49,7 @@ def test_killed_again_and_again(tmp_path: Path, emulator: AutopilotEmulator) -> 
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        time.sleep(0.05)  # what is on the wire arrives
+        let_arrive(emulator)
         arrived = set(chunk.sent(before))
         assert not known & arrived
         sent_again.append(arrived - chunk.acknowledged(1))
