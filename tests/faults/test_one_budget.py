@@ -6,6 +6,7 @@ the slot.
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from segment_emulators.autopilot import Arrival, AutopilotEmulator
 
 RATE = 20
-STARTS_LATER = 2.0
+LONGEST_MEASURING = 240.0
+"""Seconds in which a measurement on a busy machine is made again."""
+
 LONGEST_CHUNK = 600.0
 """Seconds of the account's rate that a chunk takes at most; those of this test take a few."""
 
@@ -56,7 +59,7 @@ def share(entries: list[Arrival]) -> Share:
 def deliver_both(
     tmp_path: Path, emulator: AutopilotEmulator, joins: int, *, slot: str | None
 ) -> list[Arrival]:
-    """Let the second export begin two seconds after the first; return the account's log.
+    """Let the second export begin as soon as the first has sent something; return the account's log.
 
     Each has one chunk, and joins a list of its own by single calls.
     """
@@ -69,7 +72,9 @@ def deliver_both(
     emulator.reset()
     emulator.switch(rate=RATE)
     go(processes[0])
-    time.sleep(STARTS_LATER)
+    while not emulator.log.entries:
+        assert processes[0].poll() is None
+        time.sleep(0.01)
     go(processes[1])
     assert [process.wait() for process in processes] == [0, 0]
     for name in ("first", "second"):
@@ -92,16 +97,16 @@ def use_through_one_slot(tmp_path: Path, emulator: AutopilotEmulator) -> tuple[f
     return at_full_size, overall.throttled / overall.requests
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_through_one_slot_the_budget_is_used_and_kept(tmp_path: Path, emulator: AutopilotEmulator) -> None:
-    """Measured up to three times: a machine that is busy with something else uses less."""
-    measured = []
-    for attempt in range(3):
-        measured.append(use_through_one_slot(tmp_path / str(attempt), emulator))
-        if measured[-1][0] >= 0.95 and measured[-1][1] <= 0.001:
+    """Measured again and again: a machine that is busy with something else uses less."""
+    until = time.monotonic() + LONGEST_MEASURING
+    used, throttled = 0.0, 1.0
+    for attempt in itertools.count():
+        used, throttled = use_through_one_slot(tmp_path / str(attempt), emulator)
+        if (used >= 0.95 and throttled <= 0.001) or time.monotonic() > until:
             break
 
-    used, throttled = measured[-1]
     assert used >= 0.95
     assert throttled <= 0.001
 
