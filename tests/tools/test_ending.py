@@ -18,6 +18,8 @@ HEAD = """
 import os, signal, time
 from ending import end_on_signals, uninterrupted
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+for one in SIGNALS:
+    signal.signal(one, signal.SIG_DFL)  # whoever runs the tests may ignore some, as nohup does
 def all_signals():
     for one in SIGNALS:
         os.kill(os.getpid(), one)
