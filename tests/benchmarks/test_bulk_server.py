@@ -105,7 +105,7 @@ def test_a_running_server_answers_after_its_latency_and_counts_what_came():
     with bulk_server(latency=0.1) as server:
         start = time.perf_counter()
         value = call(server.url + "/v1/contacts", body)
-        assert time.perf_counter() - start >= 0.1
+        assert time.perf_counter() - start >= 0.099  # the server's timers count whole milliseconds
         assert list(value["email_contact_map"]) == ["a@example.com"]
         with pytest.raises(urllib.error.HTTPError, match="401"):
             call(server.url + "/v1/contacts", body, key="")

@@ -33,8 +33,10 @@ def script(folder: Path, text: str) -> str:
 
 
 def is_alive(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/status")
-    return status.exists() and "State:\tZ" not in status.read_text()
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it may end while this is read
+        return False
 
 
 def test_tells_what_the_tool_measured_of_itself(tmp_path):
@@ -58,8 +60,8 @@ def test_kills_the_tool_and_its_children(tmp_path):
     )  # fmt: skip
     assert done.code == -9
     assert not done.facts
-    assert time.monotonic() - start < 20
-    deadline = time.monotonic() + 5
+    assert time.monotonic() - start < 50, "its child ends by itself after 60 seconds"
+    deadline = time.monotonic() + 30
     while is_alive(int(told.read_text())) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(int(told.read_text()))
