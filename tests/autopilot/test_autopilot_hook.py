@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,17 +21,19 @@ from segment_exports.agreement import AGREEMENT_VERSION, signed_agreement
 from segment_exports.errors import AgreementMissingError, ConnectionDisabledError, DestinationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from segment_emulators.autopilot import AutopilotEmulator
 
 SIGNED = signed_agreement("the tests")
 
 
-def nobody_listens() -> str:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+@contextmanager
+def nobody_listens() -> Iterator[str]:
+    """Give the URL of a port that is held meanwhile, so that no other process listens there."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}/v1"
 
 
 class TestConnectionTest:
@@ -60,7 +63,8 @@ class TestConnectionTest:
         assert AutopilotHook(connect(emulator.base_url, None)).test_connection()[1].startswith("Wrong key")
 
     def test_an_unreachable_host(self, connect: Callable[..., str]) -> None:
-        good, message = AutopilotHook(connect(nobody_listens(), "f" * 32)).test_connection()
+        with nobody_listens() as url:
+            good, message = AutopilotHook(connect(url, "f" * 32)).test_connection()
 
         assert not good
         assert message.startswith("Unreachable")
