@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.scheduler
 
 ENDED = ("success", "failed")
-SLOWEST_LOOK = 3.0
-"""Seconds."""
 
 
 def connect(stage: Stage, export: str, *, rate: float) -> str:
@@ -30,6 +28,12 @@ def connect(stage: Stage, export: str, *, rate: float) -> str:
 
 def states(stage: Stage, dag_id: str, run_id: str) -> dict[str, str]:
     return {one["task_id"]: str(one["state"]) for one in stage.airflow.task_instances(dag_id, run_id)}
+
+
+def scheduler_let_go(stage: Stage, dag_id: str, task_id: str, run_id: str) -> bool:
+    """Tell whether the scheduler has noticed that the process of a task has ended."""
+    log = (stage.airflow.home / "logs" / "scheduler.log").read_text(errors="replace")
+    return f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}, run_id={run_id}," in log
 
 
 def wait_for_end(stage: Stage, dag_id: str, run_id: str) -> str:
@@ -55,7 +59,11 @@ def test_a_tripped_guard_asks_a_person(stage: Stage) -> None:
         stage.airflow.wait_for("the question", asked, seconds=180)
         # An answer that comes before the scheduler has noticed that the task waits makes Airflow 3.3 take the
         # task for failed, and ask again. Nobody is that fast.
-        time.sleep(SLOWEST_LOOK)
+        stage.airflow.wait_for(
+            "the scheduler to notice",
+            lambda: scheduler_let_go(stage, dag_id, "ask_a_person", run_id),
+            seconds=120,
+        )
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/ask_a_person/-1/hitlDetails"
         assert "guards.stop_above_added allows 0.0%" in stage.airflow.get(path)["body"]
         stage.airflow.patch(path, {"chosen_options": [option], "params_input": {}})
@@ -78,7 +86,7 @@ def test_a_tripped_guard_asks_a_person(stage: Stage) -> None:
     assert report["contacts"]["delivered"] > 0
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_removing_the_connection_stops_a_running_export_within_seconds(stage: Stage) -> None:
     dag_id = connect(stage, "removed", rate=5)
     before = len(stage.emulator.log)
@@ -90,13 +98,12 @@ def test_removing_the_connection_stops_a_running_export_within_seconds(stage: St
     stage.airflow.wait_for(
         "the upload to end",
         lambda: states(stage, dag_id, run_id)["upload"] == "failed",
-        seconds=60,
+        seconds=120,
     )
-    seconds = time.monotonic() - removed
 
     assert wait_for_end(stage, dag_id, run_id) == "failed"
     report: dict[str, Any] = stage.report("removed", run_id)
-    assert seconds < 20
+    assert stage.emulator.log.writes()[-1].arrived - removed < 20, "seconds until nothing was sent any more"
     assert "there is no connection autopilot_removed" in " ".join(report["red_reasons"])
     assert report["operations"]["join"]["failed"] == 0, "what was in flight was answered and written down"
     assert report["operations"]["join"]["not_sent"] > 0
