@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from local_airflow import LocalAirflow
     from segment_emulators.lake_writer import LakeExport
 
-pytestmark = [pytest.mark.scheduler, pytest.mark.timeout(540)]
+pytestmark = [pytest.mark.scheduler, pytest.mark.timeout(1500)]
 
 IN_FLIGHT = 4
 BATCH = 100
@@ -37,7 +37,11 @@ def test_an_upload_killed_with_9_is_resumed_by_the_retry(stage: Stage) -> None:
     airflow, emulator = stage.airflow, stage.emulator
     airflow.wait_for_dag("export_killed")
     emulator.log.clear()
-    emulator.inject(Fault(kind=FaultKind.LATENCY, path="contacts$", times=None, seconds=0.4))
+    emulator.inject(
+        # From here on so slowly that the upload is under way for long after a third of it was seen.
+        Fault(kind=FaultKind.LATENCY, path="contacts$", skip=40, times=None, seconds=5),
+        Fault(kind=FaultKind.LATENCY, path="contacts$", times=None, seconds=0.4),
+    )
     run_id = airflow.trigger("export_killed")
 
     def writes() -> list:

@@ -24,7 +24,7 @@ def tell_of_refresh(airflow: LocalAirflow) -> str:
     known = event_runs(airflow)
     (asset,) = airflow.get(f"/assets?uri_pattern=segment-exports://{EXPORT}/refreshed")["assets"]
     airflow.post("/assets/events", {"asset_id": asset["id"]})
-    airflow.wait_for("the event's run", lambda: len(event_runs(airflow)) > len(known), seconds=60)
+    airflow.wait_for("the event's run", lambda: len(event_runs(airflow)) > len(known), seconds=180)
     (started,) = event_runs(airflow) - known
     return started
 
@@ -54,7 +54,7 @@ def test_two_events_for_one_refresh_send_once(stage: Stage) -> None:
     stage.airflow.wait_for(
         "the run to wait for the refresh",
         lambda: state_of(stage.airflow, first, "wait_for_refresh") == "up_for_reschedule",
-        seconds=60,
+        seconds=180,
     )
     assert state_of(stage.airflow, first, "extract") is None
 
