@@ -6,6 +6,7 @@ one folder, listens on 127.0.0.1 at free ports, and ends with :meth:`LocalAirflo
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import secrets
@@ -36,6 +37,11 @@ COMPONENTS = ("api-server", "scheduler", "dag-processor")
 USER = "admin"
 _SECONDS_TO_START = 180
 _SECONDS_TO_END = 20
+_SECONDS_TO_ANSWER = 90
+"""More than the minute that Airflow itself waits for the SQLite file."""
+_PORTS = range(20_000, 32_000)
+"""Below those that the system gives to connections and to whoever asks for any."""
+_ports = itertools.cycle(secrets.SystemRandom().sample(_PORTS, len(_PORTS)))
 _WHILE_LOCKED = Retry(
     total=None,
     connect=0,
@@ -54,10 +60,17 @@ class LocalAirflowError(Exception):
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on."""
+    """Return a TCP port of 127.0.0.1 that nobody listens on, nor is given by chance before it is used."""
+    return next(port for port in _ports if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def airflow_environment(home: Path) -> dict[str, str]:
@@ -250,7 +263,7 @@ class LocalAirflow:
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         if self._token is None:
             login = {"username": USER, "password": self.password}
-            answer = requests.post(f"{self.url}/auth/token", json=login, timeout=30)
+            answer = requests.post(f"{self.url}/auth/token", json=login, timeout=_SECONDS_TO_ANSWER)
             answer.raise_for_status()
             self._token = str(answer.json()["access_token"])
         with requests.Session() as session:
@@ -260,7 +273,7 @@ class LocalAirflow:
                 f"{self.url}/api/v2{path}",
                 json=body,
                 headers={"Authorization": f"Bearer {self._token}"},
-                timeout=30,
+                timeout=_SECONDS_TO_ANSWER,
             )
         if method == "GET" and answer.status_code == requests.codes.not_found:
             return None
