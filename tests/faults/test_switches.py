@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,9 @@ from segment_emulators.autopilot import (
     UnknownCustomField,
     UnknownList,
 )
+from segment_emulators.autopilot.access_log import most_in_a_second
+from segment_exports.autopilot.transport import Transport
+from segment_exports.delivery.pacing import MARGIN
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario
@@ -199,9 +203,26 @@ def test_a_list_of_others_is_adopted_by_its_id_and_keeps_whom_they_put_there(sce
     assert scenario.emulator.account.list_ids("Gold") == [list_id]
 
 
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """When requests went out, in monotonic seconds."""
+    moments: list[float] = []
+    note = Transport._on_sent
+
+    async def noting(client: Transport, *arguments: Any) -> None:
+        moments.append(time.monotonic())
+        await note(client, *arguments)
+
+    monkeypatch.setattr(Transport, "_on_sent", noting)
+    return moments
+
+
 @pytest.mark.parametrize("rate", [5, 20])
-def test_the_account_s_rate_is_kept(scenario: Scenario, rate: int) -> None:
-    """At the rate that stands on the connection, hardly a request is answered 429."""
+def test_the_account_s_rate_is_kept(scenario: Scenario, sent: list[float], rate: int) -> None:
+    """At the rate that stands on the connection, hardly a request is answered 429.
+
+    On a busy machine some are: those that come too soon after one that was long on its way.
+    """
     scenario.emulator.switch(rate=rate)
     scenario.begin(people=0)
     scenario.export.connect(rate=rate)
@@ -210,8 +231,12 @@ def test_the_account_s_rate_is_kept(scenario: Scenario, rate: int) -> None:
 
     assert not result.red, result.report.red_reasons
     scenario.check()
-    assert len(scenario.emulator.log) > 2 * rate
-    assert len(scenario.emulator.log.select(status=429)) <= 1
+    arrived = [entry.arrived for entry in scenario.emulator.log.entries]
+    assert len(arrived) > 2 * rate
+    assert most_in_a_second(sent) <= rate
+    on_the_way = [there - gone for there, gone in zip(arrived, sent, strict=True)]
+    excused = sum(1 + seconds * rate for seconds in on_the_way if seconds > MARGIN)
+    assert len(scenario.emulator.log.select(status=429)) <= 1 + excused
 
 
 @pytest.mark.parametrize(
