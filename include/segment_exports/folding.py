@@ -176,7 +176,9 @@ class Fold:
 
     @staticmethod
     def _payload_hash(old: pa.Table, new: pa.Table) -> pa.ChunkedArray:
-        kept = pc.if_else(pa.array(_mask(new["unsure_upsert"])), None, old["payload_hash"])
+        # A contact that was made anew has no fields but those it was given since.
+        lost = _mask(new["unsure_upsert"]) | _mask(new["recreated"])
+        kept = pc.if_else(pa.array(lost), None, old["payload_hash"])
         return pc.if_else(pa.array(_mask(new["upserted"])), new["payload_hash"], kept)
 
     def _uncertain_run(

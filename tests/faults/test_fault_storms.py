@@ -118,6 +118,24 @@ def test_a_retry_restores_a_deleted_contact_whose_restoring_failed(scenario: Sce
     scenario.check()
 
 
+@pytest.mark.parametrize("taken", range(1, 6))
+@pytest.mark.parametrize("way", ["list", "bulk"])
+def test_the_next_run_restores_a_deleted_contact_that_a_join_made_anew(
+    scenario: Scenario, way: str, taken: int
+) -> None:
+    """The run is given up after so many bulk upserts: one of them made somebody anew, without fields."""
+    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.begin(people=PEOPLE, membership="auto" if way == "bulk" else way)
+    scenario.refresh(1)
+    gone = Fault(kind=FaultKind.RESET, method="POST", path="^/contacts$", skip=taken, times=None)
+    scenario.refresh(2, retries=0, before_upload=lambda: scenario.emulator.inject(gone))
+    scenario.emulator.inject()
+
+    assert not scenario.refresh(3).red
+
+    scenario.check()
+
+
 def test_a_page_that_answers_404_says_nothing_of_a_contact(scenario: Scenario) -> None:
     """Some proxies say 404 for the whole host: nobody has left a list because of that."""
     scenario.begin(people=PEOPLE)

@@ -166,6 +166,18 @@ def test_a_contact_that_was_made_anew_has_only_what_it_was_given_since() -> None
     assert (rows["a"]["contact_id"], rows["a"]["member_of"]) == ("person_2", ["B"])
 
 
+@pytest.mark.parametrize("upsert", [None, Outcome.NOT_SENT, Outcome.REJECTED, Outcome.FAILED])
+def test_a_contact_that_a_join_made_anew_has_no_fields_until_it_is_sent_whole(upsert: Outcome | None) -> None:
+    before = ledger_row("a", contact_id="person_1", payload_hash=key("payload 1"))
+    answers = [answer(0, "join", Outcome.DELIVERED, list="B", contact_id="person_2", recreated=True)]
+    answers += [answer(0, "upsert", upsert, recreated=True)] if upsert else []
+
+    rows = folded([before], [change("a", joins=["B"])], answers)
+
+    assert (rows["a"]["contact_id"], rows["a"]["member_of"]) == ("person_2", ["B"])
+    assert rows["a"]["payload_hash"] is None
+
+
 def test_a_rejection_is_kept_with_its_time_and_reason_until_the_contact_is_taken() -> None:
     changes = [change("a", payload="{}")]
     rows = folded([], changes, [answer(0, "upsert", Outcome.REJECTED, reason="bad phone")])
