@@ -38,8 +38,10 @@ from segment_exports.definition import DEFINITIONS_VARIABLE
 from segment_exports.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from segment_exports.definition import LoadedDefinition
 
 FOLDER = ROOT / ".demo"
 EXPORT = "newsletter"
@@ -82,10 +84,11 @@ def main() -> int:
 
 def open_airflow() -> int:
     """Open the caller's own exports or the demo, and say which and why; answer the exit code."""
-    why = why_own(os.environ, own_definitions())
+    definitions = own_definitions()
+    why = why_own(os.environ, definitions)
     if why is not None:
         _say(f"Opening your own exports, because {why}; every DAG is paused")
-        return run_own_exports()
+        return run_own_exports(definitions)
     _say(f"Opening the demo, because neither {DEFINITIONS_VARIABLE} nor a connection to Autopilot is set")
     print(f"   For your own exports set one of them, such as {CONNECTION}; see README.md.")
     return run_demo(keep_open=True)
@@ -125,9 +128,9 @@ def run_demo(*, keep_open: bool) -> int:
     return 0 if good else 1
 
 
-def run_own_exports() -> int:
+def run_own_exports(definitions: Iterable[LoadedDefinition]) -> int:
     """Open Airflow with the caller's own account, definitions and lake; answer the exit code."""
-    print(what_is_opened(os.environ, own_definitions()))
+    print(what_is_opened(os.environ, definitions))
     with only_one_in(OWN_FOLDER):
         settings = own_settings()
         _say("Starting Airflow")

@@ -43,7 +43,7 @@ def loaded(folder: Path) -> tuple[LoadedDefinition, ...]:
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What ``make up`` would open, without opening it."""
     what: list[str] = []
-    monkeypatch.setattr(demo, "run_own_exports", lambda: what.append("own") or 0)
+    monkeypatch.setattr(demo, "run_own_exports", lambda _definitions: what.append("own") or 0)
     monkeypatch.setattr(demo, "run_demo", lambda *, keep_open: what.append("demo") or 0)
     return what
 
