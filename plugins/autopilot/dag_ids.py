@@ -6,19 +6,22 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
+from segment_exports.definition.loading import LONGEST_EXPORT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from segment_exports.definition import LoadedDefinition
 
-LONGEST = 250
+_PREFIX = "export_"
+LONGEST = len(_PREFIX) + LONGEST_EXPORT
 """Airflow refuses a longer id, and with it every DAG of the file that makes it."""
 _OTHERS = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 def dag_id_of(export: str) -> str:
     """Return the id of an export's DAG."""
-    return f"export_{export}"
+    return f"{_PREFIX}{export}"
 
 
 def dag_ids(loaded: Sequence[LoadedDefinition]) -> list[str]:

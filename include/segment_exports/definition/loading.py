@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from segment_exports.definition.yaml_text import KeyPath
 
 DEFINITIONS_VARIABLE = "SEGMENT_EXPORTS_DEFINITIONS"
-LONGEST_NAME = 243
+LONGEST_EXPORT = 243
 """Airflow's 250 characters of a DAG id, without ``export_``."""
 _SUFFIXES = (".yaml", ".yml")
 
@@ -126,8 +126,8 @@ def _name_problems(document: YamlText, path: Path) -> Iterator[tuple[KeyPath, st
     name = document.value.get("name") if isinstance(document.value, dict) else None
     if not EXPORT_NAME.fullmatch(path.stem):
         yield (), "its file name must be lower-case letters, digits and _, starting with a letter; rename it"
-    elif len(path.stem) > LONGEST_NAME:
-        yield (), f"its file name has {len(path.stem)} characters; at most {LONGEST_NAME} can name a DAG"
+    elif len(path.stem) > LONGEST_EXPORT:
+        yield (), f"its file name has {len(path.stem)} characters; at most {LONGEST_EXPORT} can name a DAG"
     elif isinstance(name, str) and name != path.stem:
         yield ("name",), f"must be {path.stem}, the name of the file without {path.suffix}"
 
