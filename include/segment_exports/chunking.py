@@ -2,8 +2,8 @@
 
 A chunk is at most 50,000 contacts, 64 MiB of what they are given and ten minutes of the account's rate, so
 that one task neither outlives its token, nor takes more memory where the mapping has many fields, nor costs
-more in starting than in work. Its upserts fill whole batches of 100, where
-that doesn't halve it: a run that is mostly joins and leaves sends a few batches that aren't full.
+more in starting than in work. Its upserts fill whole batches of 100, where that doesn't halve it: a run that
+is mostly joins and leaves sends a few batches that aren't full.
 """
 
 from __future__ import annotations

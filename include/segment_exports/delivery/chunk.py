@@ -74,8 +74,8 @@ class Chunk:
     last column, :attr:`unsubscribe`, stands for the unsubscribe that may be among the leaves. ``sizes``
     are about the bytes that each row takes in a body. ``contact_ids`` grow as the destination tells
     them; they and ``emails`` are strings or None. ``was_known`` tells whose id was known from the start.
-    ``restored`` are payloads that were fetched for
-    contacts that turned out to be gone. ``recreated`` marks contacts that were deleted or merged there.
+    ``restored`` are payloads that were fetched for contacts that turned out to be gone. ``recreated`` marks
+    contacts that were deleted or merged there.
     """
 
     def __init__(self, table: pa.Table) -> None:
