@@ -40,7 +40,7 @@ import json, time
 import airflow.sdk
 import airflow.providers.http.hooks.http
 start = time.perf_counter()
-import autopilot.hooks.autopilot
+import segment_exports_airflow.hooks.autopilot
 print(json.dumps({"seconds": time.perf_counter() - start}))
 """
 

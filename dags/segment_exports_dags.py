@@ -3,9 +3,9 @@
     check_destination → wait_for_refresh → extract → map_profiles → plan_changes [→ ask_a_person]
         → chunk_changes → upload → settle_run
 
-Wiring only; each step is an operator or sensor of the package ``autopilot``, and what it does is in
-``segment_exports``. SEGMENT_EXPORTS_DEFINITIONS names another folder of definitions. A definition that
-is broken becomes a DAG that says so, and leaves the others alone.
+Wiring only; each step is an operator or sensor of the package ``segment_exports_airflow``, and what it
+does is in ``segment_exports``. SEGMENT_EXPORTS_DEFINITIONS names another folder of definitions. A
+definition that is broken becomes a DAG that says so, and leaves the others alone.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, TriggerRule
 
-from autopilot.dag_docs import broken_doc, doc_of, printable, tags_of
-from autopilot.dag_ids import dag_id_of, dag_ids
-from autopilot.operators.approval import GuardApprovalOperator
-from autopilot.operators.export import (
+from segment_exports.definition import WhenTripped, definitions_folder, load_definitions
+from segment_exports_airflow.dag_docs import broken_doc, doc_of, printable, tags_of
+from segment_exports_airflow.dag_ids import dag_id_of, dag_ids
+from segment_exports_airflow.operators.approval import GuardApprovalOperator
+from segment_exports_airflow.operators.export import (
     BrokenDefinitionOperator,
     CheckDestinationOperator,
     ChunkChangesOperator,
     ExtractOperator,
     MapProfilesOperator,
 )
-from autopilot.operators.settle import SettleRunOperator
-from autopilot.operators.upload import AutopilotUploadOperator
-from autopilot.pools import pool_of
-from autopilot.refresh_schedule import schedule_of
-from autopilot.run_form import form_fields
-from autopilot.sensors.plan import PlanChangesSensor
-from autopilot.sensors.refresh import RefreshSensor
-from autopilot.steps import RETRY_POLICY
-from segment_exports.definition import WhenTripped, definitions_folder, load_definitions
+from segment_exports_airflow.operators.settle import SettleRunOperator
+from segment_exports_airflow.operators.upload import AutopilotUploadOperator
+from segment_exports_airflow.pools import pool_of
+from segment_exports_airflow.refresh_schedule import schedule_of
+from segment_exports_airflow.run_form import form_fields
+from segment_exports_airflow.sensors.plan import PlanChangesSensor
+from segment_exports_airflow.sensors.refresh import RefreshSensor
+from segment_exports_airflow.steps import RETRY_POLICY
 
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition, LoadedDefinition

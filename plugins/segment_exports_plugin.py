@@ -1,7 +1,7 @@
 """What Airflow loads from this folder: a listener that makes the pool of each account.
 
-The package ``autopilot`` beside this file is installed, and kept out of Airflow's plugin loader by
-``.airflowignore``.
+The package ``segment_exports_airflow`` beside this file is installed, and kept out of Airflow's plugin
+loader by ``.airflowignore``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 
-from autopilot import pools
+from segment_exports_airflow import pools
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun

@@ -15,7 +15,7 @@ def main() -> int:
     """Check the exports that the command line names, all by default; answer the exit code."""
     # Airflow's own home is needed for nothing but its connections, which come from the environment.
     os.environ.setdefault("AIRFLOW_HOME", str(ROOT / ".airflow" / "airflow"))
-    from autopilot.source_access import open_source
+    from segment_exports_airflow.source_access import open_source
 
     return export_check.main(opener=open_source)
 

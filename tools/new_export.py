@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> int:
     """Pass the command line on, with sources opened through Airflow's connections; answer the exit code."""
     os.environ.setdefault("AIRFLOW_HOME", str(ROOT / ".airflow" / "airflow"))
-    from autopilot.source_access import open_source
+    from segment_exports_airflow.source_access import open_source
 
     return new_export.main(opener=open_source)
 

@@ -93,7 +93,7 @@ class ExportScene:
 
     def report(self, run_id: str) -> dict[str, Any]:
         """Return the report of a run; empty if it left none."""
-        from autopilot.staging_root import run_files
+        from segment_exports_airflow.staging_root import run_files
 
         store = run_files("newsletter", run_id).store
         return dict(store.read_json("report.json")) if store.exists("report.json") else {}

@@ -43,14 +43,14 @@ def scene(
 
 
 def refused(report: dict[str, Any], scene: ExportScene) -> list[dict[str, str]]:
-    from autopilot.staging_root import run_files
+    from segment_exports_airflow.staging_root import run_files
 
     store = run_files("newsletter", report["run_id"]).store
     return list(csv.DictReader(store.read_bytes("refused.csv").decode("utf-8-sig").splitlines()))
 
 
 def first_contact(run: EndedRun) -> str:
-    from autopilot.staging_root import run_files
+    from segment_exports_airflow.staging_root import run_files
 
     with run_files("newsletter", run.report["run_id"]).store.parquet_file("contacts.parquet") as file:
         return str(file.read()["email"][0])
@@ -108,7 +108,7 @@ def test_a_dry_run_tells_what_would_be_sent_and_sends_nothing(
 def test_an_erased_person_leaves_our_lists_and_is_not_sent_again(
     scene: ExportScene, emulator: AutopilotEmulator
 ) -> None:
-    from autopilot.staging_root import ledger_hasher, staging_root
+    from segment_exports_airflow.staging_root import ledger_hasher, staging_root
 
     scene.run()
     erased = min(emulator.account.contacts_by_email())

@@ -18,20 +18,20 @@ from airflow.sdk import RetryAction
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException
 
-from autopilot.operators.export import (
+from segment_exports.agreement import signed_agreement
+from segment_exports.report import RunReport
+from segment_exports.staging import RunFiles, Store
+from segment_exports_airflow.operators.export import (
     CheckDestinationOperator,
     ChunkChangesOperator,
     ExtractOperator,
     MapProfilesOperator,
 )
-from autopilot.operators.settle import SettleRunOperator
-from autopilot.operators.upload import AutopilotUploadOperator
-from autopilot.sensors import refresh
-from autopilot.sensors.plan import PlanChangesSensor
-from autopilot.steps import RETRY_POLICY, definition_of
-from segment_exports.agreement import signed_agreement
-from segment_exports.report import RunReport
-from segment_exports.staging import RunFiles, Store
+from segment_exports_airflow.operators.settle import SettleRunOperator
+from segment_exports_airflow.operators.upload import AutopilotUploadOperator
+from segment_exports_airflow.sensors import refresh
+from segment_exports_airflow.sensors.plan import PlanChangesSensor
+from segment_exports_airflow.steps import RETRY_POLICY, definition_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

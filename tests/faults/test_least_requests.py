@@ -176,7 +176,7 @@ def _write_ledger(held: Held, ids: list[str], list_ids: dict[str, str]) -> None:
 
 
 def _definition(held: Held) -> object:
-    from autopilot.steps import definition_of
+    from segment_exports_airflow.steps import definition_of
 
     return definition_of(held.export.name)
 

@@ -47,7 +47,7 @@ class Course:
         self.insights.reset()
         self.insights.faults = Faults()
         self.scheduled = self.now = self.insights.tenant.snapshot_time(1)
-        self.monkeypatch.setattr("autopilot.sensors.refresh.utc_now", lambda: self.now)
+        self.monkeypatch.setattr("segment_exports_airflow.sensors.refresh.utc_now", lambda: self.now)
 
     def export_from(self, source: str, **wait: int) -> None:
         self.export = RunningExport(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = ("include/segment_exports", "include/segment_emulators", "plugins/autopilot")
+SCRIPTS = ("include/segment_exports", "include/segment_emulators", "plugins/segment_exports_airflow")
 
 
 def imports(file: Path) -> set[str]:
@@ -43,12 +43,12 @@ def tracked(repository: Path) -> list[Path]:
 
 def test_the_core_imports_no_airflow(repository: Path) -> None:
     for file in modules(repository, "include/segment_exports"):
-        assert not imports(file) & {"airflow", "autopilot", "segment_emulators"}, file
+        assert not imports(file) & {"airflow", "segment_exports_airflow", "segment_emulators"}, file
 
 
 def test_the_emulators_import_neither_airflow_nor_the_provider(repository: Path) -> None:
     for file in modules(repository, "include/segment_emulators"):
-        assert not imports(file) & {"airflow", "autopilot"}, file
+        assert not imports(file) & {"airflow", "segment_exports_airflow"}, file
 
 
 def test_the_provider_knows_no_emulator(repository: Path) -> None:
@@ -64,7 +64,7 @@ def test_dags_are_wiring(repository: Path) -> None:
             "typing",
             "collections",
             "airflow",
-            "autopilot",
+            "segment_exports_airflow",
             "segment_exports",
         }
         assert len(file.read_text().splitlines()) <= 150, file
@@ -87,7 +87,7 @@ def test_no_module_is_named_for_having_no_purpose(repository: Path) -> None:
 
 def test_no_module_of_a_plugin_folder_shadows_a_standard_one(repository: Path) -> None:
     """Airflow would import ``plugins/types.py`` as the module ``types``."""
-    assert (repository / "plugins" / ".airflowignore").read_text().split() == ["autopilot/"]
+    assert (repository / "plugins" / ".airflowignore").read_text().split() == ["segment_exports_airflow/"]
     assert [file.name for file in (repository / "plugins").glob("*.py")] == ["segment_exports_plugin.py"]
 
 

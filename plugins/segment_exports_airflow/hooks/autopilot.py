@@ -1,0 +1,114 @@
+"""Connection to an Autopilot account."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.http.hooks.http import HttpHook
+
+from segment_exports.destination_check import DEFAULT_BASE_URL, DestinationCheck, check_destination
+from segment_exports.errors import (
+    CredentialsRefusedError,
+    DestinationUnreachableError,
+    SegmentExportError,
+)
+from segment_exports_airflow.accounts import account_of, client_of
+
+if TYPE_CHECKING:
+    from requests import Session
+
+    from segment_exports.autopilot.client import AutopilotClient
+    from segment_exports.destination_check import AccountConnection
+
+KEY_HEADER = "autopilotapikey"
+
+
+class AutopilotHook(HttpHook):
+    """Resolves a connection of type ``autopilot`` and hands its key and rate to the client of the core.
+
+    HttpHook's own methods work too, for a single call from a DAG of your own:
+    ``AutopilotHook(method="GET").run("/lists").json()``. They are not paced.
+
+    HttpHook sends what it finds in a connection's ``extra`` as headers; this one sends the key, and nothing
+    of ``extra``.
+
+    :param autopilot_conn_id: Airflow connection of the account.
+    :param method: HTTP method of :meth:`run`.
+    """
+
+    conn_name_attr = "autopilot_conn_id"
+    default_conn_name = "autopilot_default"
+    conn_type = "autopilot"
+    hook_name = "Autopilot"
+    default_host = DEFAULT_BASE_URL
+
+    def __init__(
+        self, autopilot_conn_id: str = default_conn_name, method: str = "POST", **kwargs: Any
+    ) -> None:
+        super().__init__(method=method, http_conn_id=autopilot_conn_id, **kwargs)
+        self.autopilot_conn_id = autopilot_conn_id
+
+    @property
+    def account(self) -> AccountConnection:
+        """What the connection says, as it is now.
+
+        :raises ConnectionDisabledError: there is no such connection, or it is of another type.
+        :raises ConnectionFieldError: a field of it is malformed.
+        """
+        return account_of(self.autopilot_conn_id)
+
+    def client(self) -> AutopilotClient:
+        """Return a client of the account, paced to its rate; use it as an asynchronous context manager.
+
+        :raises AgreementMissingError: nobody agreed to the transfer.
+        :raises ConnectionDisabledError: the connection is switched off.
+        """
+        account = self.account
+        account.require_usable()
+        return client_of(account)
+
+    def check(self) -> DestinationCheck:
+        """Make one cheap authenticated call.
+
+        :raises DestinationError: the connection must not be used, or the account doesn't answer as it should.
+        """
+        return asyncio.run(_check(self.client()))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Tell whether the account can be used, and if not why: key, host, agreement or something else."""
+        try:
+            return True, self.check().message
+        except CredentialsRefusedError as error:
+            return False, f"Wrong key: {error}"
+        except DestinationUnreachableError as error:
+            return False, f"Unreachable: {error}"
+        except SegmentExportError as error:
+            return False, str(error)
+
+    def _set_base_url(self, connection: Any) -> None:  # noqa: ARG002 - HttpHook's signature
+        self.base_url = self.account.base_url
+        self._base_url_initialized = True
+
+    def _configure_session_from_auth(self, session: Session, connection: Any) -> Session:
+        session.headers[KEY_HEADER] = connection.password or ""
+        return session
+
+    def _configure_session_from_extra(
+        self,
+        session: Session,
+        connection: Any,  # noqa: ARG002 - HttpHook's signature
+        extra_options: dict[str, Any],
+    ) -> Session:
+        """Take over the caller's options, and nothing of the connection's ``extra``.
+
+        Redirects are not followed: they would carry the key to wherever they lead.
+        """
+        self.merged_extra = {"allow_redirects": False, **extra_options}
+        session.verify = extra_options.get("verify", True)
+        return session
+
+
+async def _check(client: AutopilotClient) -> DestinationCheck:
+    async with client:
+        return await check_destination(client)

@@ -1,0 +1,61 @@
+"""Connection to a Dataverse environment that Customer Insights writes to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from segment_exports.errors import SegmentExportError, SourceError
+from segment_exports_airflow.connections import connection_of, extra_of
+from segment_exports_airflow.hooks.app_registration import app_registration, named_in_errors
+
+if TYPE_CHECKING:
+    from segment_exports.definition import DataverseSource as DataverseSettingsOfDefinition
+    from segment_exports.sources.dataverse import DataverseSource
+
+
+class DataverseHook(BaseHook):
+    """Resolves a connection of type ``dataverse``; the source itself is part of the core.
+
+    :param connection_id: Airflow connection: host is the environment's URL, login the client id,
+        password the client secret, extra holds tenant, scope and authority.
+    """
+
+    conn_name_attr = "connection_id"
+    default_conn_name = "dataverse_default"
+    conn_type = "dataverse"
+    hook_name = "Dataverse (Customer Insights)"
+
+    def __init__(self, connection_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.connection_id = connection_id
+
+    def source(self, settings: DataverseSettingsOfDefinition | None = None) -> DataverseSource:
+        """Return the source of this environment.
+
+        :raises SourceError: there is no such connection, it is of another type, or a field is missing or
+            malformed.
+        """
+        from segment_exports.sources.connections import DataverseConnection
+        from segment_exports.sources.dataverse import DataverseSource
+        from segment_exports.sources.dataverse_settings import DataverseSettings
+
+        connection = connection_of(
+            self.connection_id, conn_type=self.conn_type, name=self.hook_name, refusal=SourceError
+        )
+        extra = extra_of(connection, SourceError)
+        with named_in_errors(connection):
+            reached = DataverseConnection(
+                app=app_registration(connection, extra),
+                environment_url=connection.host or "",
+                scope=str(extra.get("scope") or ""),
+            )
+        return DataverseSource(reached, DataverseSettings.of(settings) if settings else None)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Tell whether both tables can be read, and if not what to do."""
+        try:
+            return True, self.source().check()
+        except SegmentExportError as error:
+            return False, str(error)

@@ -1,0 +1,79 @@
+"""Asks a person where a guard tripped, instead of stopping the run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+from segment_exports_airflow.refresh_schedule import next_refresh
+from segment_exports_airflow.steps import ExportStep
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from segment_exports.plan import Plan
+
+WAITS_WITHOUT_SCHEDULE = timedelta(hours=24)
+
+
+class GuardApprovalOperator(ExportStep, ApprovalOperator):
+    """Return at once unless a guard of the plan tripped; then wait for a person's answer.
+
+    Nobody's answer before the next refresh means no. A rejected run is red; ``settle_run`` sees to that.
+
+    :param export: name of the definition.
+    """
+
+    def __init__(self, *, export: str, **kwargs: Any) -> None:
+        kwargs.setdefault("subject", f"Guards of the export {export} tripped")
+        super().__init__(defaults=self.REJECT, **kwargs)
+        self.export = export
+
+    def execute(self, context: Context) -> dict[str, Any] | None:
+        """Ask, if there is something to ask; answer ``{"approved": …}``, or None if nothing was asked."""
+        from segment_exports.plan import Plan, PlanState
+        from segment_exports.refused_file import write_refused
+        from segment_exports.staging import RunFiles
+
+        run = self.files(context).store
+        plan = Plan.model_validate(run.read_json(RunFiles.PLAN))
+        if plan.state is not PlanState.STOPPED or plan.dry_run:
+            return None
+        # The question names this file, which else is written when the run is settled, after the answer.
+        write_refused(run)
+        self.body = _question(plan, run.path(RunFiles.REFUSED))
+        self.response_timeout = self._time_to_answer()
+        super().execute(context)
+        return None
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Write the answer down for the report, and skip the rest of the run where it is no."""
+        answer = super().execute_complete(context, event)
+        person = answer.get("responded_by_user") or {}
+        told = {
+            "approved": answer["chosen_options"] == [self.APPROVE],
+            "by": person.get("name"),
+            "at": answer["responded_at"].isoformat(),
+        }
+        self.files(context).store.write_json("approval.json", told)
+        return told
+
+    def _time_to_answer(self) -> timedelta:
+        now = datetime.now(UTC)
+        refresh = self.definition.refresh
+        return next_refresh(refresh, now) - now if refresh else WAITS_WITHOUT_SCHEDULE
+
+
+def _question(plan: Plan, refused: str) -> str:
+    reasons = "\n".join(f"- {text}" for text in plan.tripped_guards)
+    lists = "\n".join(f"| {one.title} | {one.held} | {one.joins} | {one.leaves} |" for one in plan.lists)
+    return (
+        f"The plan of this run trips a guard:\n\n{reasons}\n\n"
+        f"It would send {plan.operations.upsert} contacts, with {plan.operations.join} joins and "
+        f"{plan.operations.leave} leaves:\n\n"
+        f"| list | members now | join | leave |\n|---|---|---|---|\n{lists}\n\n"
+        f"Profiles that are invalid, each with its reason: `{refused}`\n\n"
+        "**Approve** sends it. **Reject**, or no answer before the next refresh, sends nothing."
+    )

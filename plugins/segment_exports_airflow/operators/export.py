@@ -1,0 +1,191 @@
+"""The steps of an export that are plain tasks: check, extract, map, chunk."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from segment_exports.definition import Membership
+from segment_exports_airflow.staging_root import ledger_hasher, staging_root
+from segment_exports_airflow.steps import ExportStep
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from segment_exports.destination_check import AccountConnection, DestinationCheck
+
+
+class BrokenDefinitionOperator(BaseOperator):
+    """The one task of an export whose definition is broken: it fails and says what is wrong.
+
+    :param message: what is wrong with the file.
+    """
+
+    def __init__(self, *, message: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.message = message
+
+    def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
+        """Fail.
+
+        :raises AirflowFailException: always.
+        """
+        raise AirflowFailException(self.message)
+
+
+class ExportOperator(ExportStep, BaseOperator):
+    """A step whose error stands in the run report.
+
+    :param export: name of the definition.
+    """
+
+    def __init__(self, *, export: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.export = export
+
+    def execute(self, context: Context) -> Any:
+        """Do the step; what stops it is kept for the run report."""
+        return self.told_in_report(context, lambda: self.perform(context))
+
+    @abstractmethod
+    def perform(self, context: Context) -> Any:
+        """Do the step and answer what goes to XCom: counts and references, never rows."""
+
+
+class CheckDestinationOperator(ExportOperator):
+    """Make sure that data may be sent, before any is read: agreement, enabled, key, lists.
+
+    :param export: name of the definition.
+    """
+
+    def perform(self, context: Context) -> dict[str, Any]:
+        """Check and answer what was found; the agreement is kept for the report.
+
+        :raises DefinitionError: the run was asked for something that its form does not offer.
+        :raises AgreementMissingError: nobody agreed to the transfer, or its text has changed since.
+        :raises ConnectionDisabledError: the connection is switched off.
+        :raises CredentialsRefusedError: the key is wrong.
+        :raises LedgerError: lists have vanished because it is another account, or one that was emptied.
+        :raises ListProblemError: a list has vanished, stands twice, is not ours, or has two titles here.
+        """
+        from segment_exports.autopilot.lists import ListProblemError
+        from segment_exports_airflow.accounts import AGREEMENT_FILE, account_of
+
+        options = self.request(context).options
+        account = account_of(self.definition.destination.connection)
+        account.require_usable()
+        ledger_hasher()
+        if account.agreement is not None:
+            self.files(context).store.write_json(AGREEMENT_FILE, account.agreement.to_json())
+        try:
+            found = asyncio.run(self._ask(account))
+        except ListProblemError:
+            # In another account than ours no list is: its key is the problem, and none of the lists.
+            if not options.full_resync:
+                self._require_own_account(context, account)
+            raise
+        self.log.info("%s", found.message)
+        return {"lists": found.lists, "seconds": round(found.seconds, 3)}
+
+    async def _ask(self, account: AccountConnection) -> DestinationCheck:
+        from segment_exports.autopilot.lists import ListRegistry, check_lists
+        from segment_exports.destination_check import check_destination
+        from segment_exports_airflow.accounts import account_folder, client_of
+
+        async with client_of(account) as client:
+            found = await check_destination(client)
+            if self.definition.destination.membership is not Membership.FIELD:
+                registry = ListRegistry(account_folder(account.connection_id))
+                await check_lists(client, self.definition.lists, registry)
+        return found
+
+    def _require_own_account(self, context: Context, account: AccountConnection) -> None:
+        from segment_exports.ledger import LedgerFolder
+        from segment_exports.reconciling import require_contacts_exist
+        from segment_exports_airflow.accounts import client_of
+        from segment_exports_airflow.destination_reader import AccountReader
+
+        folder = LedgerFolder(self.files(context).export, self.export, account.connection_id)
+        require_contacts_exist(folder.latest(), AccountReader(lambda: client_of(account)))
+
+
+class ExtractOperator(ExportOperator):
+    """Read one unit of the source into ``profiles/<segment>.parquet``.
+
+    :param export: name of the definition.
+    :param unit: the read unit as JSON, from :class:`~segment_exports_airflow.sensors.refresh.RefreshSensor`.
+    """
+
+    def __init__(self, *, unit: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.unit = unit
+
+    def perform(self, context: Context) -> dict[str, Any]:
+        """Read the unit and answer what was counted.
+
+        :raises SourceError: an attribute, file or table is missing or broken.
+        """
+        from segment_exports.extraction import extract_unit
+        from segment_exports.sources import ReadUnit
+        from segment_exports_airflow.source_access import open_source
+
+        counted = extract_unit(
+            open_source(self.definition),
+            ReadUnit.from_json(self.unit),
+            self.definition,
+            self.files(context),
+            sample=self.request(context).sample,
+        )
+        self.log.info("Read %s", counted["segments"])
+        return counted
+
+
+class MapProfilesOperator(ExportOperator):
+    """Validate, map and merge the profiles into ``contacts.parquet``: one row per address.
+
+    :param export: name of the definition.
+    """
+
+    def perform(self, context: Context) -> dict[str, Any]:
+        """Map the profiles and answer the counts.
+
+        :raises DefinitionError: the mapping names an attribute that was not read.
+        """
+        from segment_exports.erasure import erased_hashes
+        from segment_exports.mapping import map_profiles
+
+        hasher = ledger_hasher()
+        summary = map_profiles(
+            self.definition,
+            self.files(context),
+            hasher,
+            segments=self.request(context).segments,
+            erased=erased_hashes(staging_root(), hasher),
+        )
+        counts: dict[str, Any] = summary.to_json()
+        self.log.info("Mapped %s", counts["profiles"])
+        return counts
+
+
+class ChunkChangesOperator(ExportOperator):
+    """Cut the changes into chunks, each the work of one upload task.
+
+    :param export: name of the definition.
+    :param approval_task: the task that asks a person where a guard tripped, if the export has one.
+    """
+
+    def __init__(self, *, approval_task: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.approval_task = approval_task
+
+    def perform(self, context: Context) -> list[dict[str, Any]]:
+        """Answer a reference to each chunk, with its fingerprint; none where nothing is to be sent."""
+        from segment_exports.chunking import chunk_changes
+
+        answer = context["ti"].xcom_pull(task_ids=self.approval_task) if self.approval_task else None
+        approved = bool(answer and answer.get("approved"))
+        return [one.to_json() for one in chunk_changes(self.files(context), approved=approved)]

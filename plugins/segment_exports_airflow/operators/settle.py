@@ -1,0 +1,115 @@
+"""The last step of every run: ledger, history, report, and the run's colour."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from segment_exports.errors import DefinitionError, SegmentExportError
+from segment_exports_airflow.run_form import asks_for_dry_run
+from segment_exports_airflow.steps import ExportStep
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from segment_exports.report import RunReport
+    from segment_exports.staging import RunFiles, Store
+
+_MAPPED = re.compile(r"(.+)_(\d+)")
+
+
+class SettleRunOperator(ExportStep, BaseOperator):
+    """Fold the receipts into the ledger, write ``report.json`` and ``refused.csv``, and judge the run.
+
+    Runs whatever became of the steps before it (``all_done``), and is the run's only leaf: so it is this
+    task that makes the run red.
+
+    :param export: name of the definition.
+    """
+
+    def __init__(self, *, export: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.export = export
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Settle the run and answer the counts of its report.
+
+        :raises AirflowFailException: the run is red; the text gives the reasons and where its report lies.
+        """
+        files, failed_steps = self.files(context), _failed_steps(context)
+        try:
+            report = self._settle(context, files, failed_steps)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run has to leave a report
+            report = self._report_unsettled(files, failed_steps, error)
+        self.log.info("Report: %s", files.store.path(files.REPORT))
+        self.log.info("%s: %s, %s", report.state, report.profiles, report.contacts)
+        for text in report.warnings:
+            self.log.warning("%s", text)
+        if report.red:
+            reasons = "\n".join(f"- {text}" for text in report.red_reasons)
+            raise AirflowFailException(
+                f"The run is red:\n{reasons}\nReport: {files.store.path(files.REPORT)}"
+            )
+        counts = {"state", "profiles", "contacts", "operations", "requests"}
+        return report.model_dump(mode="json", include=counts)
+
+    def _settle(self, context: Context, files: RunFiles, failed_steps: tuple[str, ...]) -> RunReport:
+        from segment_exports.run_ending import Ending, settle_run
+        from segment_exports_airflow.accounts import known_lists, recorded_agreement
+
+        connection = self.definition.destination.connection
+        return settle_run(
+            Ending(
+                files=files,
+                definition=self.definition,
+                account=connection,
+                agreement=recorded_agreement(files.store),
+                list_ids=known_lists(connection),
+                failed_steps=failed_steps,
+                approved=_approval(files.store),
+                dry_run=asks_for_dry_run(context["params"]),
+                started_at=context["dag_run"].start_date or datetime.now(UTC),
+                now=datetime.now(UTC),
+            )
+        )
+
+    def _report_unsettled(
+        self, files: RunFiles, failed_steps: tuple[str, ...], error: Exception
+    ) -> RunReport:
+        from segment_exports.run_ending import report_unsettled
+
+        if not isinstance(error, SegmentExportError):
+            self.log.error("Settling failed", exc_info=error)
+        try:
+            definition = self.definition
+        except DefinitionError:
+            definition = None
+        return report_unsettled(
+            files, self.export, definition, error, failed_steps=failed_steps, now=datetime.now(UTC)
+        )
+
+
+def _failed_steps(context: Context) -> tuple[str, ...]:
+    """Return the tasks of this run that failed, by the names that their problems are kept under."""
+    ti = context["ti"]
+    states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+    failed = sorted(name for name, state in states.items() if state == "failed" and name != ti.task_id)
+    return tuple(_step(name, context) for name in failed)
+
+
+def _step(name: str, context: Context) -> str:
+    """Return the step of a task's name in Airflow's answer, where a mapped task is ``upload_0``."""
+    mapped = _MAPPED.fullmatch(name)
+    if mapped is None or name in context["dag"].task_dict:
+        return name
+    return f"{mapped[1]} {int(mapped[2]) + 1}"
+
+
+def _approval(store: Store) -> bool | None:
+    if not store.exists("approval.json"):
+        return None
+    return bool(store.read_json("approval.json")["approved"])

@@ -1,0 +1,138 @@
+"""Uploads one chunk."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from segment_exports import errors
+from segment_exports_airflow.operators.export import ExportOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from segment_exports.definition import ListTarget
+    from segment_exports.delivery.job import ChunkJob, ChunkResult
+    from segment_exports.lease import Lease
+    from segment_exports.plan import Plan
+    from segment_exports.staging import RunFiles
+
+LONGEST_UPLOAD = timedelta(minutes=60)
+"""A chunk is ten minutes of the account's rate; a LocalExecutor's token ends after about 100 minutes."""
+
+
+class AutopilotUploadOperator(ExportOperator):
+    """Deliver one chunk: batches of at most 100, several requests in flight, paced to the account's rate.
+
+    Every outcome is written down before the next step relies on it: a task that is retried, cleared or
+    killed sends again at most what was in flight.
+
+    :param export: name of the definition.
+    :param chunk: reference to the chunk, from
+        :class:`~segment_exports_airflow.operators.export.ChunkChangesOperator`.
+    """
+
+    def __init__(self, *, chunk: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.chunk = chunk
+        self.ended_by_airflow = False
+
+    def on_kill(self) -> None:
+        """Let the delivery end cleanly: what is in flight is awaited and written down."""
+        self.ended_by_airflow = True
+
+    def perform(self, context: Context) -> dict[str, Any]:
+        """Deliver what is due in the chunk and was not acknowledged yet; answer the counts.
+
+        :raises RunSupersededError: a newer run has planned since.
+        :raises DestinationError: something of the chunk could not be delivered; its kind says what to do.
+        """
+        from segment_exports import lease
+        from segment_exports.delivery.engine import deliver_chunk_blocking
+        from segment_exports.plan import Plan
+        from segment_exports.staging import RunFiles
+        from segment_exports_airflow.accounts import account_of, client_of
+
+        files = self.files(context)
+        plan = Plan.model_validate(files.store.read_json(RunFiles.PLAN))
+        lease.reopen(files.export, _lease_of(plan))
+        account = account_of(plan.account)
+        account.require_usable()
+        result = deliver_chunk_blocking(self._job(files, plan), client_of(account))
+        self.log.info("Chunk %s: %s; requests %s", result.chunk, result.counts, result.requests)
+        if result.membership_note:
+            self.log.info("Membership: %s", result.membership_note)
+        if not result.complete:
+            raise _error_of(result)
+        return result.to_json()
+
+    def _job(self, files: RunFiles, plan: Plan) -> ChunkJob:
+        from segment_exports.delivery.job import ChunkJob, RejectedGuard
+        from segment_exports_airflow.accounts import account_folder
+
+        definition = self.definition
+        return ChunkJob(
+            run=files.store,
+            number=self.chunk["number"],
+            fingerprint=self.chunk["fingerprint"],
+            account=account_folder(plan.account),
+            lists=self._lists(plan),
+            former_lists=frozenset(one.title for one in plan.lists)
+            - frozenset(target.title for target in definition.lists),
+            membership=plan.membership,
+            requests_in_flight=definition.destination.requests_in_flight,
+            deadline=datetime.now(UTC) + LONGEST_UPLOAD,
+            guard=RejectedGuard(stop_above=definition.guards.stop_above_rejected),
+            should_stop=lambda: self._reason_to_stop(files, plan),
+        )
+
+    def _reason_to_stop(self, files: RunFiles, plan: Plan) -> str | None:
+        from segment_exports import lease
+        from segment_exports_airflow.accounts import reason_to_stop
+
+        if self.ended_by_airflow:
+            return "Airflow ended the task"
+        return lease.reason_to_stop(files.export, _lease_of(plan)) or reason_to_stop(plan.account)
+
+    def _lists(self, plan: Plan) -> tuple[ListTarget, ...]:
+        """Return every list that the chunk may name; an id only where we didn't make the list ourselves."""
+        from segment_exports.autopilot.lists import ListRegistry
+        from segment_exports.definition import ListTarget
+        from segment_exports_airflow.accounts import account_folder
+
+        registry = ListRegistry(account_folder(plan.account))
+        adopted = {target.title: target.list_id for target in self.definition.lists if target.list_id}
+        return tuple(
+            ListTarget(
+                one.title,
+                adopted.get(one.title) or (None if registry.find(one.title) else one.list_id),
+            )
+            for one in plan.lists
+        )
+
+
+def _lease_of(plan: Plan) -> Lease:
+    from segment_exports.lease import Lease
+
+    return Lease(plan.fence or 0, plan.run_id)
+
+
+def _error_of(result: ChunkResult) -> errors.SegmentExportError:
+    """Return the error that says what to do about a chunk that is not all delivered."""
+    from segment_exports.delivery.job import StopKind
+    from segment_exports.outcomes import Outcome
+
+    if result.stopped is None:
+        return errors.OutcomeUnknownError(
+            f"chunk {result.chunk}: {result.count(Outcome.FAILED)} operations have an unknown fate and "
+            f"{result.count(Outcome.NOT_SENT)} were not sent; another attempt goes on from here"
+        )
+    kinds: dict[StopKind, type[errors.SegmentExportError]] = {
+        StopKind.CREDENTIALS: errors.CredentialsRefusedError,
+        StopKind.FORBIDDEN: errors.RequestRefusedError,
+        StopKind.LIST: errors.RequestRefusedError,
+        StopKind.NOT_THE_API: errors.RequestRefusedError,
+        StopKind.REJECTED_GUARD: errors.GuardTrippedError,
+        StopKind.ASKED: errors.ConnectionDisabledError,
+    }
+    return kinds.get(result.stopped.kind, errors.DestinationUnreachableError)(result.stopped.message)

@@ -1,0 +1,103 @@
+"""Plans the run, as soon as no other run of the export delivers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator
+from airflow.sdk.bases.sensor import PokeReturnValue
+
+from segment_exports.errors import LeaseHeldError
+from segment_exports_airflow.staging_root import ledger_hasher, staging_root
+from segment_exports_airflow.steps import ExportStep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.sdk import Context
+
+    from segment_exports.plan import Plan
+
+LOOKS_EVERY = timedelta(seconds=15)
+WAITS_AT_MOST = timedelta(hours=24)
+
+
+class PlanChangesSensor(ExportStep, BaseSensorOperator):
+    """Compare the run's contacts with the ledger and decide all that will be sent; send nothing.
+
+    First takes the export's lease, which the run holds until it is settled. While another run holds it,
+    this one is rescheduled and holds no worker slot. A dry run takes no lease and waits for nobody.
+
+    :param export: name of the definition.
+    """
+
+    def __init__(self, *, export: str, **kwargs: Any) -> None:
+        super().__init__(mode="reschedule", poke_interval=LOOKS_EVERY, timeout=WAITS_AT_MOST, **kwargs)
+        self.export = export
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Try to take the lease and plan; answer the plan's state and counts, or that the run has to wait.
+
+        :raises LedgerError: the ledger can't be trusted, or none of its contacts exists any more.
+        :raises LimitExceededError: more profiles than the limit allows.
+        """
+        plan = self.told_in_report(context, lambda: self._plan_unless_held(context))
+        if plan is None:
+            return PokeReturnValue(is_done=False)
+        for text in (*plan.tripped_guards, *plan.warnings):
+            self.log.warning("%s", text)
+        self.log.info("Plan is %s: %s, %s", plan.state, plan.contacts, plan.operations)
+        return PokeReturnValue(
+            is_done=True,
+            xcom_value={
+                "state": plan.state.value,
+                "contacts": plan.contacts.model_dump(),
+                "operations": plan.operations.model_dump(),
+            },
+        )
+
+    def _plan_unless_held(self, context: Context) -> Plan | None:
+        try:
+            return self._plan(context)
+        except LeaseHeldError as error:
+            self.log.info("Waiting: %s", error)
+            return None
+
+    def _plan(self, context: Context) -> Plan:
+        from segment_exports.plan_basis import PlanRequest
+        from segment_exports.run_beginning import plan_run
+        from segment_exports_airflow.accounts import account_of, client_of, known_lists
+        from segment_exports_airflow.destination_reader import AccountReader
+
+        definition, connection = self.definition, self.definition.destination.connection
+        account = account_of(connection)
+        return plan_run(
+            PlanRequest(
+                staging=staging_root(),
+                files=self.files(context),
+                definition=definition,
+                account=connection,
+                hasher=ledger_hasher(),
+                options=self.request(context).options,
+                lease=None,
+                requests_per_second=account.requests_per_second,
+                now=datetime.now(UTC),
+            ),
+            is_alive=_asks_airflow(context),
+            reader=AccountReader(lambda: client_of(account)),
+            list_ids=known_lists(connection),
+        )
+
+
+def _asks_airflow(context: Context) -> Callable[[str], bool]:
+    """Return what tells of a run of this DAG whether it is running.
+
+    A run that waits to run again after it was cleared is not: it finds its lease taken over, and says so.
+    """
+    ti = context["ti"]
+
+    def is_running(run_id: str) -> bool:
+        return bool(ti.get_dr_count(ti.dag_id, run_ids=[run_id], states=["running"]))
+
+    return is_running

@@ -1,0 +1,122 @@
+"""What every step of an export shares: its definition, its run's request, its files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+
+from segment_exports import errors
+from segment_exports.autopilot.lists import ListProblemError
+from segment_exports.definition import definitions_folder, load_definitions
+from segment_exports_airflow.run_form import read_form
+from segment_exports_airflow.staging_root import run_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.sdk import Context
+
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.staging import RunFiles
+    from segment_exports_airflow.run_form import RunRequest
+
+T = TypeVar("T")
+
+SOURCE_RECOVERS_IN = timedelta(minutes=5)
+
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception=errors.SourceNotReadyError,
+            action=RetryAction.RETRY,
+            retry_delay=SOURCE_RECOVERS_IN,
+            reason="The source may be ready in some minutes",
+        ),
+        RetryRule(
+            exception=[
+                errors.AgreementMissingError,
+                errors.ConnectionDisabledError,
+                errors.ConnectionFieldError,
+                errors.CredentialsRefusedError,
+                errors.DefinitionError,
+                errors.GuardTrippedError,
+                errors.LedgerError,
+                errors.LimitExceededError,
+                errors.RequestRefusedError,
+                errors.RunSupersededError,
+                errors.SourceError,
+                ListProblemError,
+            ],
+            action=RetryAction.FAIL,
+            reason="A person has to act first",
+        ),
+    ]
+)
+"""Everything else is tried again as often as the task's ``retries`` allow."""
+
+
+def definition_of(export: str) -> ExportDefinition:
+    """Return the definition of an export, as its file is now.
+
+    :raises DefinitionError: there is no such file any more, or it is broken.
+    """
+    folder = definitions_folder()
+    for loaded in load_definitions(folder):
+        if loaded.stem == export:
+            if loaded.definition is None:
+                raise errors.DefinitionError(loaded.error or f"{loaded.path.name} is broken")
+            return loaded.definition
+    raise errors.DefinitionError(f"there is no export {export} any more in {folder}")
+
+
+class ExportStep:
+    """Mixed into the operators and sensors of an export.
+
+    :param export: name of the definition. It is read again when the task runs, so that a task that is
+        cleared after its definition was corrected goes on with the correction.
+    """
+
+    export: str
+
+    @cached_property
+    def definition(self) -> ExportDefinition:
+        """The definition as its file is now."""
+        return definition_of(self.export)
+
+    def request(self, context: Context) -> RunRequest:
+        """Return what this run was asked for."""
+        return read_form(self.definition, context["params"])
+
+    def files(self, context: Context) -> RunFiles:
+        """Return the places of this run's files."""
+        return run_files(self.export, context["run_id"])
+
+    def told_in_report(self, context: Context, work: Callable[[], T]) -> T:
+        """Do the work; keep what stops it for the run report, since a failed task leaves no XCom.
+
+        The error goes on without the frames of the core: its text says what to do.
+        """
+        from segment_exports.run_problems import forget_problem, record_problem
+
+        ti = context["ti"]
+        step = ti.task_id if ti.map_index is None or ti.map_index < 0 else f"{ti.task_id} {ti.map_index + 1}"
+        run = self.files(context).store
+        try:
+            done = work()
+        except errors.SegmentExportError as error:
+            record_problem(run, step, str(error))
+            raise error.with_traceback(None) from None
+        forget_problem(run, step)
+        return done
+
+
+def scheduled_time(context: Context) -> datetime | None:
+    """Return the time (UTC) that a scheduled or backfilled run stands for; None for a manual or event run."""
+    run = context["dag_run"]
+    if run.logical_date is None or run.run_type not in ("scheduled", "backfill"):
+        return None
+    time = run.logical_date
+    return datetime.fromtimestamp(time.timestamp(), UTC)

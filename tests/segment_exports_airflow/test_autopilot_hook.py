@@ -1,0 +1,235 @@
+"""The hook against the emulator, over a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.http.hooks.http import HttpHook
+from airflow.sdk import BaseHook
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.routing import Route
+
+from segment_emulators.serving import serve_in_thread
+from segment_exports.agreement import AGREEMENT_VERSION, signed_agreement
+from segment_exports.errors import AgreementMissingError, ConnectionDisabledError, DestinationError
+from segment_exports_airflow.hooks.autopilot import KEY_HEADER, AutopilotHook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from segment_emulators.autopilot import AutopilotEmulator
+
+SIGNED = signed_agreement("the tests")
+
+
+@contextmanager
+def nobody_listens() -> Iterator[str]:
+    """Give the URL of a port that is held meanwhile, so that no other process listens there."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}/v1"
+
+
+class TestConnectionTest:
+    """What the button *Test* says."""
+
+    def test_a_good_connection_answers_with_the_number_of_lists(
+        self, emulator: AutopilotEmulator, account: str
+    ) -> None:
+        emulator.staff.add_list("News")
+
+        good, message = AutopilotHook(account).test_connection()
+
+        assert good
+        assert "1 lists" in message
+
+    def test_it_makes_one_cheap_call(self, emulator: AutopilotEmulator, account: str) -> None:
+        AutopilotHook(account).test_connection()
+
+        assert [(one.method, one.path) for one in emulator.log.entries] == [("GET", "/lists")]
+
+    def test_a_wrong_key(self, emulator: AutopilotEmulator, connect: Callable[..., str]) -> None:
+        assert (
+            AutopilotHook(connect(emulator.base_url, "f" * 32)).test_connection()[1].startswith("Wrong key")
+        )
+
+    def test_an_empty_key(self, emulator: AutopilotEmulator, connect: Callable[..., str]) -> None:
+        assert AutopilotHook(connect(emulator.base_url, None)).test_connection()[1].startswith("Wrong key")
+
+    def test_an_unreachable_host(self, connect: Callable[..., str]) -> None:
+        with nobody_listens() as url:
+            good, message = AutopilotHook(connect(url, "f" * 32)).test_connection()
+
+        assert not good
+        assert message.startswith("Unreachable")
+
+    def test_something_else_at_that_address(self, connect: Callable[..., str]) -> None:
+        page = Starlette(routes=[Route("/v1/lists", lambda _: HTMLResponse("<html>Welcome</html>"))])
+        with serve_in_thread(page) as url:
+            good, message = AutopilotHook(connect(f"{url}/v1", "f" * 32)).test_connection()
+
+        assert not good
+        assert "not Autopilot's API" in message
+
+    @pytest.mark.parametrize("missing", ["agreed_by", "agreed_at", "agreed_text"])
+    def test_an_agreement_that_is_not_complete(
+        self, emulator: AutopilotEmulator, connect: Callable[..., str], missing: str
+    ) -> None:
+        extra = {**SIGNED, missing: None}
+
+        good, message = AutopilotHook(connect(emulator.base_url, emulator.api_key, **extra)).test_connection()
+
+        assert not good
+        assert "nobody has agreed" in message
+        assert not emulator.log.entries, "nothing may be asked of the account before"
+
+    def test_an_agreement_to_an_older_text(
+        self, emulator: AutopilotEmulator, connect: Callable[..., str]
+    ) -> None:
+        extra = {**SIGNED, "agreed_text": "0123456789ab"}
+
+        _, message = AutopilotHook(connect(emulator.base_url, emulator.api_key, **extra)).test_connection()
+
+        assert "has changed since the tests agreed" in message
+        assert AGREEMENT_VERSION in message
+
+    @pytest.mark.parametrize("off", [False, "false", "0", "off", "No"])
+    def test_a_disabled_connection(
+        self, emulator: AutopilotEmulator, connect: Callable[..., str], off: Any
+    ) -> None:
+        hook = AutopilotHook(connect(emulator.base_url, emulator.api_key, enabled=off, **SIGNED))
+
+        assert "is disabled" in hook.test_connection()[1]
+
+
+class TestAccount:
+    """What is read from a connection."""
+
+    def test_defaults_are_the_documented_ones(self, connect: Callable[..., str]) -> None:
+        account = AutopilotHook(connect(None, "f" * 32, **SIGNED)).account
+
+        assert account.base_url == "https://api2.autopilothq.com/v1"
+        assert account.requests_per_second == 5
+        assert account.enabled
+
+    @pytest.mark.parametrize(
+        ("host", "base_url"),
+        [
+            ("https://proxy.example.com/autopilot/v1/", "https://proxy.example.com/autopilot/v1"),
+            ("api2.autopilothq.com/v1", "https://api2.autopilothq.com/v1"),
+            ("", "https://api2.autopilothq.com/v1"),
+        ],
+    )
+    def test_a_host_without_a_scheme_is_https(
+        self, connect: Callable[..., str], host: str, base_url: str
+    ) -> None:
+        assert AutopilotHook(connect(host, "f" * 32, **SIGNED)).account.base_url == base_url
+
+    def test_a_connection_written_as_a_url(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_AUTOPILOT_URL", "autopilot://:secret@proxy.example.com:8443/v1")
+
+        account = AutopilotHook("autopilot_url").account
+
+        assert account.base_url == "https://proxy.example.com:8443/v1"
+        assert account.api_key == "secret"
+
+    @pytest.mark.parametrize("rate", [0, -1, "fast", 0.05, "inf", "nan"])
+    def test_a_rate_that_is_none_is_refused(self, connect: Callable[..., str], rate: Any) -> None:
+        hook = AutopilotHook(connect(None, "f" * 32, requests_per_second=rate, **SIGNED))
+
+        with pytest.raises(DestinationError, match=r"requests_per_second of connection autopilot_default"):
+            _ = hook.account
+
+    def test_a_missing_connection_says_how_to_make_one(self, airflow_database: object) -> None:
+        with pytest.raises(ConnectionDisabledError, match="AIRFLOW_CONN_AUTOPILOT_ELSEWHERE"):
+            _ = AutopilotHook("autopilot_elsewhere").account
+
+    def test_a_connection_of_another_type_is_refused_before_its_secret_is_sent_anywhere(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fields = {"conn_type": "dataverse", "host": "https://contoso.crm4.dynamics.com", "password": "s3cret"}
+        monkeypatch.setenv("AIRFLOW_CONN_AUTOPILOT_DEFAULT", json.dumps(fields))
+
+        good, text = AutopilotHook().test_connection()
+
+        assert not good
+        assert text.startswith(
+            "the connection autopilot_default is of type dataverse; wanted is one of type auto"
+        )
+
+    def test_the_key_shows_nowhere(self, connect: Callable[..., str]) -> None:
+        hook = AutopilotHook(connect(None, "a-very-secret-key", **SIGNED))
+
+        assert "a-very-secret-key" not in f"{hook!r} {hook.account!r} {hook.client()!r}"
+
+    def test_airflow_finds_the_hook_by_the_connections_type(self, account: str) -> None:
+        hook = BaseHook.get_hook(account)
+
+        assert isinstance(hook, AutopilotHook)
+        assert hook.autopilot_conn_id == account
+
+
+class TestClient:
+    """The client that the hook hands out."""
+
+    def test_it_speaks_to_the_account(self, emulator: AutopilotEmulator, account: str) -> None:
+        emulator.staff.add_list("News")
+
+        async def titles() -> list[str]:
+            async with AutopilotHook(account).client() as client:
+                return [one.title for one in await client.lists()]
+
+        assert asyncio.run(titles()) == ["News"]
+
+    def test_there_is_none_without_an_agreement(
+        self, emulator: AutopilotEmulator, connect: Callable[..., str]
+    ) -> None:
+        hook = AutopilotHook(connect(emulator.base_url, emulator.api_key, enabled=True))
+
+        with pytest.raises(AgreementMissingError):
+            hook.client()
+
+
+class TestHttpHook:
+    """HttpHook's own way to make a call."""
+
+    def test_a_single_call(self, emulator: AutopilotEmulator, account: str) -> None:
+        emulator.staff.add_list("News")
+        hook = AutopilotHook(account, method="GET")
+
+        assert isinstance(hook, HttpHook)
+        assert [one["title"] for one in hook.run("/lists").json()["lists"]] == ["News"]
+
+    def test_nothing_of_extra_becomes_a_header(
+        self, emulator: AutopilotEmulator, connect: Callable[..., str]
+    ) -> None:
+        """HttpHook would send these: the strings reach the server, and the boolean raises InvalidHeader."""
+        connection = connect(emulator.base_url, emulator.api_key, enabled=True, secret_note="x", **SIGNED)
+
+        session = AutopilotHook(connection, method="GET").get_conn()
+
+        assert session.headers[KEY_HEADER] == emulator.api_key
+        assert not {"enabled", "secret_note", *SIGNED} & {name.lower() for name in session.headers}
+        assert AutopilotHook(connection, method="GET").run("/lists").ok
+
+    def test_the_key_follows_no_redirect(self, connect: Callable[..., str]) -> None:
+        reached = []
+
+        def elsewhere(request: Any) -> HTMLResponse:
+            reached.append(dict(request.headers))
+            return HTMLResponse("")
+
+        with serve_in_thread(Starlette(routes=[Route("/{path:path}", elsewhere)])) as other:
+            here = Starlette(routes=[Route("/v1/lists", lambda _: RedirectResponse(f"{other}/lists"))])
+            with serve_in_thread(here) as url:
+                AutopilotHook(connect(f"{url}/v1", "f" * 32), method="GET").run(
+                    "/lists", extra_options={"check_response": False}
+                )
+
+        assert reached == []

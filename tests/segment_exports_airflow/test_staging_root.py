@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+from airflow.sdk import BaseHook
+from airflow.sdk.io import attach
+from fsspec.implementations.memory import MemoryFileSystem
+
+from segment_exports.errors import LedgerError, StagingError
+from segment_exports.keyed_hash import KeyedHasher
+from segment_exports_airflow.staging_root import ledger_hasher, object_store, run_files, staging_root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_staging_lies_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", str(tmp_path / "staging"))
+
+    root = staging_root()
+
+    assert root.is_local
+    assert root.path("x") == str(tmp_path / "staging" / "x")
+
+
+def test_staging_lies_below_airflows_home_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEGMENT_EXPORTS_STAGING")
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+
+    assert staging_root().root == str(tmp_path / "staging")
+
+
+def test_a_folder_may_be_written_as_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", f"file://{tmp_path}/staging")
+
+    store = staging_root()
+    store.write_json("x.json", 1)
+
+    assert store.is_local
+    assert (tmp_path / "staging" / "x.json").exists()
+
+
+def test_an_object_store_is_reached_through_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    attach(protocol="memory", fs=MemoryFileSystem())
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", "memory://bucket/staging")
+
+    store = staging_root()
+    store.write_json("newsletter/x.json", {"a": 1})
+
+    assert not store.is_local
+    assert store.read_json("newsletter/x.json") == {"a": 1}
+
+
+def test_an_account_in_a_url_is_refused_since_airflow_takes_it_for_a_connection() -> None:
+    with pytest.raises(StagingError, match=r"container@account.*put the account into the connection"):
+        object_store("abfss://container@account.dfs.core.windows.net/x", None, "source.path")
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("abfss://container/x", r'no file system for abfss://; pip install "\.\[abfs\]"$'),
+        ("abfs://container/x", r'no file system for abfs://; pip install "\.\[abfs\]"$'),
+        ("elsewhere://bucket/x", "no file system for elsewhere://; install the provider that has it$"),
+    ],
+)
+def test_a_protocol_without_a_provider_says_what_to_install(url: str, told: str) -> None:
+    with pytest.raises(StagingError, match=told):
+        object_store(url, None, "source.path")
+
+
+def test_a_connection_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    file_systems = {"abfss": lambda conn_id, _options: BaseHook.get_connection(conn_id)}
+    monkeypatch.setattr("airflow.sdk.io.fs._register_filesystems", lambda: file_systems)
+
+    with pytest.raises(
+        StagingError, match=r"source\.path: there is no connection lake; make one for abfss://"
+    ):
+        object_store("abfss://container/x", "lake", "source.path")
+
+
+def test_run_folders_are_named_by_run_id_and_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", str(tmp_path / "staging"))
+    files = run_files("newsletter", "manual__2026-03-01T05:00:00+00:00")
+
+    files.store.write_json("plan.json", {})
+
+    folder = tmp_path / "staging" / "newsletter" / "runs" / "manual__2026-03-01T05%3A00%3A00%2B00%3A00"
+    assert (folder / "plan.json").exists()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_the_ledgers_secret_comes_from_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", "another secret of the ledger")
+
+    assert ledger_hasher().fingerprint == KeyedHasher("another secret of the ledger").fingerprint
+
+
+def test_a_missing_ledger_secret_says_how_to_make_one(
+    monkeypatch: pytest.MonkeyPatch, airflow_database: Path
+) -> None:
+    monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY")
+
+    with pytest.raises(LedgerError, match=r"AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"):
+        ledger_hasher()

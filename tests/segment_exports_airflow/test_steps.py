@@ -1,0 +1,202 @@
+"""What the steps share: the definition, the problem told in the report, what is tried again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import RetryAction
+
+from segment_exports import errors
+from segment_exports.autopilot.lists import ListProblemError
+from segment_exports.delivery.job import ChunkResult, Stop, StopKind
+from segment_exports.run_problems import recorded_problems
+from segment_exports_airflow.operators.export import ExportOperator
+from segment_exports_airflow.operators.upload import _error_of
+from segment_exports_airflow.staging_root import run_files
+from segment_exports_airflow.steps import RETRY_POLICY, definition_of, scheduled_time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN_ID = "manual__1"
+PASSING = (StopKind.UNREACHABLE, StopKind.DEADLINE)
+
+
+@pytest.fixture(autouse=True)
+def definition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    file = folder / "newsletter.yaml"
+    file.write_text(
+        "name: newsletter\nsource: {type: lake, path: lake}\nsegments: [Gold]\nmapping: {Email: EMail}\n"
+    )
+    monkeypatch.setenv("SEGMENT_EXPORTS_DEFINITIONS", str(folder))
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", str(tmp_path / "staging"))
+    return file
+
+
+def context(map_index: int = -1, **params: Any) -> Any:
+    ti = SimpleNamespace(task_id="extract", map_index=map_index)
+    return {"ti": ti, "run_id": RUN_ID, "params": params}
+
+
+class Step(ExportOperator):
+    def __init__(self, *, error: Exception | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.error = error
+
+    def perform(self, context: Any) -> str:
+        if self.error:
+            raise self.error
+        return "done"
+
+
+def step(error: Exception | None = None) -> Step:
+    return Step(task_id="extract", export="newsletter", error=error)
+
+
+def problems() -> dict[str, str]:
+    return recorded_problems(run_files("newsletter", RUN_ID).store)
+
+
+class TestDefinition:
+    def test_it_is_read_again_when_a_task_runs(self, definition: Path) -> None:
+        assert definition_of("newsletter").segment_names == ("Gold",)
+        definition.write_text(definition.read_text().replace("Gold", "Silver"))
+        assert definition_of("newsletter").segment_names == ("Silver",)
+
+    def test_one_that_was_deleted_meanwhile(self, definition: Path) -> None:
+        definition.unlink()
+        with pytest.raises(errors.DefinitionError, match="no export newsletter any more"):
+            definition_of("newsletter")
+
+    def test_one_that_was_broken_meanwhile(self, definition: Path) -> None:
+        definition.write_text("name: newsletter\n")
+        with pytest.raises(errors.DefinitionError, match=r"newsletter\.yaml"):
+            definition_of("newsletter")
+
+
+class TestProblems:
+    def test_what_stops_a_step_is_kept_for_the_report(self) -> None:
+        with pytest.raises(errors.SourceError):
+            step(errors.SourceError("no such table")).execute(context())
+
+        assert problems() == {"extract": "no such table"}
+
+    def test_mapped_steps_are_told_apart_as_people_count(self) -> None:
+        for index in (0, 1):
+            with pytest.raises(errors.SourceError):
+                step(errors.SourceError(f"unit {index}")).execute(context(map_index=index))
+
+        assert problems() == {"extract 1": "unit 0", "extract 2": "unit 1"}
+
+    def test_it_is_forgotten_when_the_step_succeeds(self) -> None:
+        with pytest.raises(errors.SourceError):
+            step(errors.SourceError("no such table")).execute(context())
+
+        assert step().execute(context()) == "done"
+        assert problems() == {}
+
+    def test_the_error_comes_without_the_frames_of_the_core(self) -> None:
+        with pytest.raises(errors.SourceError) as caught:
+            step(errors.SourceError("no such table")).execute(context())
+
+        assert not any(entry.name == "perform" for entry in caught.traceback)
+
+    def test_an_error_of_our_own_making_is_not_dressed_up(self) -> None:
+        with pytest.raises(ZeroDivisionError):
+            step(ZeroDivisionError()).execute(context())
+
+        assert problems() == {}
+
+
+class TestRetries:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            errors.AgreementMissingError("x"),
+            errors.ConnectionDisabledError("x"),
+            errors.ConnectionFieldError("x"),
+            errors.CredentialsRefusedError("x", status=401),
+            errors.RequestRefusedError("x", status=400),
+            errors.DefinitionError("x"),
+            errors.GuardTrippedError("x"),
+            errors.LedgerError("x"),
+            errors.LimitExceededError("x"),
+            errors.RunSupersededError("x"),
+            errors.SourceError("x"),
+            errors.RefreshMissedError("x"),
+            ListProblemError("x"),
+        ],
+    )
+    def test_what_only_a_person_can_mend_fails_at_once(self, error: Exception) -> None:
+        assert RETRY_POLICY.evaluate(error, 1, 4).action is RetryAction.FAIL
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            errors.DestinationUnreachableError("x"),
+            errors.OutcomeUnknownError("x", status=500),
+            errors.ThrottledError("x", status=429),
+            errors.StagingError("x"),
+            OSError("disk"),
+        ],
+    )
+    def test_what_may_pass_is_tried_again(self, error: Exception) -> None:
+        assert RETRY_POLICY.evaluate(error, 1, 4).action is RetryAction.DEFAULT
+
+    def test_a_source_that_is_not_ready_is_given_minutes(self) -> None:
+        decision = RETRY_POLICY.evaluate(errors.SourceNotReadyError("x"), 1, 2)
+
+        assert decision.action is RetryAction.RETRY
+        assert decision.retry_delay == timedelta(minutes=5)
+
+
+def result(stop: StopKind | None) -> ChunkResult:
+    return ChunkResult(
+        chunk=3,
+        attempt=1,
+        counts={"join": {"failed": 2, "not_sent": 5}},
+        requests={},
+        membership="list",
+        membership_note=None,
+        recreated=0,
+        rejoined=0,
+        delivered_before=0,
+        stopped=Stop(stop, "because") if stop else None,
+        seconds=1.0,
+    )
+
+
+class TestUploadErrors:
+    @pytest.mark.parametrize("kind", list(StopKind))
+    def test_every_early_end_is_an_error_with_its_reason(self, kind: StopKind) -> None:
+        assert str(_error_of(result(kind))) == "because"
+
+    @pytest.mark.parametrize("kind", PASSING)
+    def test_an_account_that_does_not_answer_is_tried_again(self, kind: StopKind) -> None:
+        assert RETRY_POLICY.evaluate(_error_of(result(kind)), 1, 4).action is RetryAction.DEFAULT
+
+    @pytest.mark.parametrize("kind", [one for one in StopKind if one not in PASSING])
+    def test_all_others_need_a_person(self, kind: StopKind) -> None:
+        assert RETRY_POLICY.evaluate(_error_of(result(kind)), 1, 4).action is RetryAction.FAIL
+
+    def test_operations_of_unknown_fate_are_counted_and_tried_again(self) -> None:
+        error = _error_of(result(None))
+
+        assert "2 operations have an unknown fate and 5 were not sent" in str(error)
+        assert RETRY_POLICY.evaluate(error, 1, 4).action is RetryAction.DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_scheduled"), [("scheduled", True), ("backfill", True), ("manual", False)]
+)
+def test_only_scheduled_and_backfilled_runs_stand_for_a_time(kind: str, is_scheduled: bool) -> None:
+    import pendulum
+
+    run = SimpleNamespace(logical_date=pendulum.datetime(2026, 3, 1, 5), run_type=kind)
+
+    assert (scheduled_time({"dag_run": run}) is not None) == is_scheduled  # type: ignore[typeddict-item]

@@ -1,0 +1,148 @@
+"""The upload step by itself: what it asks the delivery to do, and when it stops."""
+
+from __future__ import annotations
+
+import time
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.segment_exports_airflow.planned_run import NAMED, RUN_ID, PlannedRuns, context_of
+
+from segment_exports import lease
+from segment_exports.agreement import signed_agreement
+from segment_exports.errors import ConnectionDisabledError, RunSupersededError, StagingError
+from segment_exports_airflow.accounts import account_folder, reason_to_stop
+from segment_exports_airflow.operators.export import ChunkChangesOperator
+from segment_exports_airflow.operators.upload import AutopilotUploadOperator
+from segment_exports_airflow.staging_root import run_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from segment_emulators.autopilot import AutopilotEmulator
+
+
+@pytest.fixture
+def chunk(tmp_path: Path, account: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The one chunk of a run that is planned: its reference."""
+    context = PlannedRuns(tmp_path, monkeypatch).plan()
+    (reference,) = ChunkChangesOperator(**NAMED).execute(context)
+    return dict(reference)
+
+
+def upload(chunk: dict[str, Any]) -> AutopilotUploadOperator:
+    return AutopilotUploadOperator(task_id="upload", export="newsletter", chunk=chunk)
+
+
+def test_it_delivers_the_chunk_and_answers_counts_only(
+    chunk: dict[str, Any], emulator: AutopilotEmulator
+) -> None:
+    answer = upload(chunk).execute(context_of())
+
+    assert len(emulator.account.contacts) == chunk["contacts"] == answer["counts"]["upsert"]["delivered"]
+    assert "@" not in str(answer)
+
+
+def test_a_task_that_is_cleared_after_its_end_sends_nothing_again(
+    chunk: dict[str, Any], emulator: AutopilotEmulator
+) -> None:
+    upload(chunk).execute(context_of())
+    before = len(emulator.log)
+
+    upload(chunk).execute(context_of())
+
+    assert len(emulator.log) == before
+
+
+def test_a_chunk_that_was_planned_anew_is_not_mistaken_for_the_old_one(chunk: dict[str, Any]) -> None:
+    with pytest.raises(StagingError, match="not the chunk that was planned"):
+        upload(chunk | {"fingerprint": "0" * 64}).execute(context_of())
+
+
+def test_a_run_that_was_overtaken_sends_nothing(chunk: dict[str, Any], emulator: AutopilotEmulator) -> None:
+    before = len(emulator.log)
+    lease.acquire(run_files("newsletter", RUN_ID).export, "newer", is_alive=lambda _: False)
+
+    with pytest.raises(RunSupersededError):
+        upload(chunk).execute(context_of())
+
+    assert len(emulator.log) == before
+
+
+def test_a_task_that_airflow_ends_writes_down_what_was_in_flight(
+    chunk: dict[str, Any], emulator: AutopilotEmulator
+) -> None:
+    """Airflow's SIGTERM calls ``on_kill`` and leaves the task running."""
+    operator = upload(chunk)
+    emulator.switch(latency=0.08)
+
+    def end_midway() -> None:
+        while len(emulator.log) < 25:
+            time.sleep(0.01)
+        operator.on_kill()
+
+    ending = Thread(target=end_midway)
+    ending.start()
+    with pytest.raises(ConnectionDisabledError, match="Airflow ended the task"):
+        operator.execute(context_of())
+    ending.join()
+    emulator.switch(latency=0)
+    done = len(emulator.account.contacts) + len(emulator.account.members("NewsletterReaders"))
+    answer = upload(chunk).execute(context_of())
+
+    assert 0 < done < 2 * chunk["contacts"]
+    assert answer["delivered_before"] == done
+    assert len(emulator.account.members("NewsletterReaders")) == chunk["contacts"]
+
+
+def test_an_upload_that_is_overtaken_midway_stops(chunk: dict[str, Any], emulator: AutopilotEmulator) -> None:
+    emulator.switch(latency=0.08)
+
+    def overtake() -> None:
+        while len(emulator.log) < 10:
+            time.sleep(0.01)
+        lease.acquire(run_files("newsletter", "newer").export, "newer", is_alive=lambda _: False)
+
+    overtaking = Thread(target=overtake)
+    overtaking.start()
+    with pytest.raises(ConnectionDisabledError, match="run newer holds a newer one"):
+        upload(chunk).execute(context_of())
+    overtaking.join()
+
+    assert 0 < len(emulator.account.members("NewsletterReaders")) < chunk["contacts"]
+
+
+def test_lists_that_we_made_are_known_for_the_account(chunk: dict[str, Any]) -> None:
+    upload(chunk).execute(context_of())
+
+    assert account_folder("autopilot_default").names("lists")
+
+
+class TestReasonToStop:
+    """Asked every other second while an upload runs."""
+
+    def test_none_while_the_connection_is_good(self, account: str) -> None:
+        assert reason_to_stop(account) is None
+
+    def test_the_connection_was_disabled(self, connect: Callable[..., str]) -> None:
+        connection = connect(None, "f" * 32, enabled=False, **signed_agreement("the tests"))
+
+        assert "is disabled" in str(reason_to_stop(connection))
+
+    def test_the_connection_was_removed(self, airflow_database: object) -> None:
+        assert "there is no connection" in str(reason_to_stop("autopilot_removed"))
+
+    def test_the_agreement_was_taken_back(self, connect: Callable[..., str]) -> None:
+        assert "nobody has agreed" in str(reason_to_stop(connect(None, "f" * 32, enabled=True)))
+
+    def test_a_secrets_backend_that_is_out_is_no_reason(
+        self, account: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def out(_: str) -> None:
+            raise TimeoutError
+
+        monkeypatch.setattr("segment_exports_airflow.connections.BaseHook.get_connection", out)
+
+        assert reason_to_stop(account) is None
