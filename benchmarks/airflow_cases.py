@@ -22,7 +22,7 @@ from benchmarks.ours.definition import EXPORT, LEDGER_SECRET, write_definition
 from benchmarks.processes import API_KEY, ROOT, bulk_server
 from benchmarks.schedule import LIMIT
 from segment_exports.agreement import signed_agreement
-from segment_exports.staging import RunFiles, Store
+from segment_exports.records.staging import RunFiles, Store
 
 sys.path.insert(0, str(ROOT / "tools"))
 

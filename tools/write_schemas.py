@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from segment_exports import report
 from segment_exports.definition import schema as definition
+from segment_exports.records import report
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SCHEMAS = {

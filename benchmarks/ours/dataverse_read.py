@@ -18,10 +18,10 @@ from benchmarks.ours.one_step import forget_peak
 from benchmarks.peers.measured import measured, memory_mb
 from segment_exports.definition import load_definition
 from segment_exports.extraction import extract_unit
+from segment_exports.records.staging import RunFiles, Store
 from segment_exports.snapshot_choice import choose_snapshots
 from segment_exports.sources.connections import AppRegistration, DataverseConnection
 from segment_exports.sources.dataverse import DataverseSource
-from segment_exports.staging import RunFiles, Store
 
 
 def main() -> None:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.contacts import SNAPSHOTS
 from benchmarks.ours.definition import CONNECTION, EXPORT, LEDGER_SECRET, write_definition
 from segment_exports.definition import load_definition
-from segment_exports.keyed_hash import KeyedHasher
-from segment_exports.staging import RunFiles, Store
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.staging import RunFiles, Store
 
 if TYPE_CHECKING:
     from segment_exports.autopilot.client import AutopilotClient
     from segment_exports.definition import ExportDefinition
     from segment_exports.delivery.job import ChunkJob
-    from segment_exports.lease import Lease
+    from segment_exports.records.lease import Lease
 
 NO_LIMIT = 1e6
 _REFERENCES = "chunks.json"
@@ -85,10 +85,10 @@ class OurRun:
 
     def plan(self) -> dict[str, Any]:
         """Compare with the ledger."""
-        from segment_exports.lease import acquire
-        from segment_exports.plan import RunOptions
         from segment_exports.plan_basis import PlanRequest
         from segment_exports.planning import plan_changes
+        from segment_exports.records.lease import acquire
+        from segment_exports.records.plan import RunOptions
 
         lease: Lease = acquire(self.files.export, self.files.run, is_alive=lambda _: False)
         request = PlanRequest(

@@ -16,14 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.definition import Membership
-from segment_exports.memberships import to_matrix
-from segment_exports.outcomes import UNSUBSCRIBE
-from segment_exports.plan import Plan, PlanState
 from segment_exports.plan_summary import CONTACTS_A_BATCH
-from segment_exports.receipts import chunk_fingerprint
-from segment_exports.schemas import CHUNK, CHUNK_LISTS
-from segment_exports.sorted_tables import ROWS_PER_RANGE
-from segment_exports.staging import RunFiles
+from segment_exports.records.outcomes import UNSUBSCRIBE
+from segment_exports.records.plan import Plan, PlanState
+from segment_exports.records.receipts import chunk_fingerprint
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.memberships import to_matrix
+from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS
+from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,19 +13,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.memberships import to_lists, to_matrix
-from segment_exports.outcomes import UNSUBSCRIBE
-from segment_exports.schemas import CHUNK
-from segment_exports.sorted_tables import key_array, match, prefixes
+from segment_exports.records.outcomes import UNSUBSCRIBE
+from segment_exports.records.tables.memberships import to_lists, to_matrix
+from segment_exports.records.tables.schemas import CHUNK
+from segment_exports.records.tables.sorted_tables import key_array, match, prefixes
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import numpy.typing as npt
 
-    from segment_exports.memberships import Matrix
     from segment_exports.moved_addresses import MovedAddresses
     from segment_exports.plan_tally import Tally
+    from segment_exports.records.tables.memberships import Matrix
 
     Mask = npt.NDArray[np.bool_]
 

@@ -30,14 +30,14 @@ import pyarrow.compute as pc
 
 from segment_exports.email_address import EmailRefusal, judge_email
 from segment_exports.errors import LedgerError, SegmentExportError, StagingError
-from segment_exports.keyed_hash import HASH_TYPE, KeyedHasher
-from segment_exports.ledger import newest_ledgers
-from segment_exports.staging import Store
+from segment_exports.records.keyed_hash import HASH_TYPE, KeyedHasher
+from segment_exports.records.ledger import newest_ledgers
+from segment_exports.records.staging import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from segment_exports.ledger import Ledger
+    from segment_exports.records.ledger import Ledger
 
 _FOLDER = "_erased"
 _KEY_VARIABLES = ("AUTOPILOT_LEDGER_KEY", "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY")

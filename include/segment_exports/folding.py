@@ -13,18 +13,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.keyed_hash import HASH_TYPE
-from segment_exports.memberships import to_lists, to_matrix
-from segment_exports.outcomes import UNSUBSCRIBE, Operation, Outcome
-from segment_exports.schemas import LEDGER, LIST_KEYS, TIMESTAMP
-from segment_exports.sorted_tables import key_array, match
+from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
+from segment_exports.records.tables.memberships import to_lists, to_matrix
+from segment_exports.records.tables.schemas import LEDGER, LIST_KEYS, TIMESTAMP
+from segment_exports.records.tables.sorted_tables import key_array, match
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from segment_exports.memberships import Matrix
+    from segment_exports.records.tables.memberships import Matrix
 
     Mask = npt.NDArray[np.bool_]
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from segment_exports.definition import Guards
-    from segment_exports.plan import PlannedList
+    from segment_exports.records.plan import PlannedList
 
 
 def tripped_guards(

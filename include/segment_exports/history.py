@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from segment_exports.keyed_hash import HASH_TYPE
-from segment_exports.schemas import TIMESTAMP
-from segment_exports.staging import folder_name
+from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.records.staging import folder_name
+from segment_exports.records.tables.schemas import TIMESTAMP
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from segment_exports.report import RunReport
-    from segment_exports.staging import Store
+    from segment_exports.records.report import RunReport
+    from segment_exports.records.staging import Store
 
 OPERATIONS = pa.schema(
     [

@@ -19,8 +19,8 @@ import pyarrow as pa
 from segment_exports.errors import DefinitionError, StagingError
 from segment_exports.merging import ROWS, merge_shard
 from segment_exports.profile_batch import ProfileMapper
-from segment_exports.row_groups import writing_row_groups
-from segment_exports.schemas import CONTACTS, INVALID, WITHHELD
+from segment_exports.records.tables.row_groups import writing_row_groups
+from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
 from segment_exports.shards import ShardedRows, shard_bits
 from segment_exports.sources import PREVIOUS_CUSTOMER_ID
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from segment_exports.definition import ExportDefinition
-    from segment_exports.keyed_hash import KeyedHasher
     from segment_exports.merging import MergedShard
     from segment_exports.profile_batch import MappedBatch
-    from segment_exports.staging import RunFiles
+    from segment_exports.records.keyed_hash import KeyedHasher
+    from segment_exports.records.staging import RunFiles
 
 log = logging.getLogger(__name__)
 

@@ -18,18 +18,18 @@ import pyarrow.compute as pc
 
 from segment_exports.definition import FieldType
 from segment_exports.field_values import convert, date_milliseconds
-from segment_exports.keyed_hash import HASH_TYPE
 from segment_exports.permission import Withholding
 from segment_exports.previous_ids import split_previous_ids
-from segment_exports.schemas import CONTACTS, WITHHELD
-from segment_exports.sorted_tables import key_array
+from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.records.tables.schemas import CONTACTS, WITHHELD
+from segment_exports.records.tables.sorted_tables import key_array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from segment_exports.keyed_hash import KeyedHasher
+    from segment_exports.records.keyed_hash import KeyedHasher
 
 ROWS = pa.schema(
     [

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.sorted_tables import ROWS_PER_RANGE, prefixes
+from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

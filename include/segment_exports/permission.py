@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.keyed_hash import HASH_TYPE
 from segment_exports.previous_ids import split_previous_ids
+from segment_exports.records.keyed_hash import HASH_TYPE
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segment_exports.definition import Permission
-    from segment_exports.keyed_hash import KeyedHasher
+    from segment_exports.records.keyed_hash import KeyedHasher
 
     Verdicts = npt.NDArray[np.int8]
 

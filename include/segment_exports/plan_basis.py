@@ -13,18 +13,18 @@ from segment_exports.comparison import Rules
 from segment_exports.definition import LimitScope, Membership
 from segment_exports.erasure import erased_hashes
 from segment_exports.errors import LedgerError, StagingError
-from segment_exports.keyed_hash import HASH_TYPE
-from segment_exports.ledger import Ledger, LedgerFolder
 from segment_exports.profile_limit import other_ledgers
-from segment_exports.run_counts import RunCounts
-from segment_exports.staging import RunFiles
+from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.records.ledger import Ledger, LedgerFolder
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.step_counts import RunCounts
 
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
-    from segment_exports.keyed_hash import KeyedHasher
-    from segment_exports.lease import Lease
-    from segment_exports.plan import RunOptions
-    from segment_exports.staging import Store
+    from segment_exports.records.keyed_hash import KeyedHasher
+    from segment_exports.records.lease import Lease
+    from segment_exports.records.plan import RunOptions
+    from segment_exports.records.staging import Store
 
 RETRY_REJECTED_AFTER = timedelta(days=7)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from segment_exports.definition import LimitScope, WhenOver
 from segment_exports.guards import tripped_guards
-from segment_exports.plan import (
+from segment_exports.profile_limit import require_within
+from segment_exports.records.plan import (
     Comparison,
     Plan,
     PlannedContacts,
@@ -17,7 +18,6 @@ from segment_exports.plan import (
     PlanState,
     RequestEstimate,
 )
-from segment_exports.profile_limit import require_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

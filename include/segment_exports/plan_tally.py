@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from segment_exports.memberships import to_matrix
-from segment_exports.outcomes import UNSUBSCRIBE
+from segment_exports.records.outcomes import UNSUBSCRIBE
+from segment_exports.records.tables.memberships import to_matrix
 
 if TYPE_CHECKING:
     import pyarrow as pa

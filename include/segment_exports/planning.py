@@ -15,16 +15,16 @@ import pyarrow.compute as pc
 
 from segment_exports.comparison import RangeTables, compare_range
 from segment_exports.errors import StagingError
-from segment_exports.ledger import counts_as_address
 from segment_exports.moved_addresses import NOBODY_MOVED, find_moved
 from segment_exports.plan_basis import PlanBasis, PlanRequest
 from segment_exports.plan_summary import summarise
 from segment_exports.plan_tally import Tally
 from segment_exports.previous_ids import split_previous_ids
 from segment_exports.profile_limit import CountedAddresses, count_distinct, room_for
-from segment_exports.schemas import CHUNK, CHUNK_LISTS, CONTACTS, LEDGER, WITHHELD
-from segment_exports.sorted_tables import SortedReader, hash_ranges, prefixes
-from segment_exports.staging import RunFiles
+from segment_exports.records.ledger import counts_as_address
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS, CONTACTS, LEDGER, WITHHELD
+from segment_exports.records.tables.sorted_tables import SortedReader, hash_ranges, prefixes
 from segment_exports.uncertain_addresses import AddressBook
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
     from segment_exports.comparison import Room
-    from segment_exports.plan import Plan
+    from segment_exports.records.plan import Plan
 
 
 def plan_changes(request: PlanRequest) -> Plan:

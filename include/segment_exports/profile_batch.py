@@ -16,7 +16,7 @@ from segment_exports.field_values import Converted, convert
 from segment_exports.merging import ROWS, recency_key
 from segment_exports.payload import render_payloads
 from segment_exports.permission import ErasedPeople, judge_permission
-from segment_exports.schemas import INVALID
+from segment_exports.records.tables.schemas import INVALID
 from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segment_exports.definition import ExportDefinition
-    from segment_exports.keyed_hash import KeyedHasher
+    from segment_exports.records.keyed_hash import KeyedHasher
 
 
 @dataclass(frozen=True)

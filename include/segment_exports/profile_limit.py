@@ -11,9 +11,9 @@ import numpy as np
 from segment_exports.comparison import Room
 from segment_exports.definition import LimitScope, WhenOver
 from segment_exports.errors import LimitExceededError
-from segment_exports.ledger import LedgerFolder, counts_as_address
-from segment_exports.schemas import CONTACTS, LEDGER
-from segment_exports.sorted_tables import SortedReader, hash_ranges, key_array, match
+from segment_exports.records.ledger import LedgerFolder, counts_as_address
+from segment_exports.records.tables.schemas import CONTACTS, LEDGER
+from segment_exports.records.tables.sorted_tables import SortedReader, hash_ranges, key_array, match
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
     from segment_exports.definition import Limit
-    from segment_exports.ledger import Ledger
-    from segment_exports.staging import Store
+    from segment_exports.records.ledger import Ledger
+    from segment_exports.records.staging import Store
 
 _COLUMNS = ["email_hash", "payload_hash", "contact_id", "uncertain_run"]
 

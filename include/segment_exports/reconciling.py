@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.errors import LedgerError, NotFoundError
-from segment_exports.ledger import LedgerFolder
-from segment_exports.memberships import to_lists, to_matrix
-from segment_exports.schemas import LEDGER
-from segment_exports.sorted_tables import ROWS_PER_RANGE
+from segment_exports.records.ledger import LedgerFolder
+from segment_exports.records.tables.memberships import to_lists, to_matrix
+from segment_exports.records.tables.schemas import LEDGER
+from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
-    from segment_exports.lease import Lease
-    from segment_exports.ledger import Ledger
-    from segment_exports.staging import Store
+    from segment_exports.records.lease import Lease
+    from segment_exports.records.ledger import Ledger
+    from segment_exports.records.staging import Store
 
 _SAMPLE = 5
 _SECOND_SAMPLE = 50

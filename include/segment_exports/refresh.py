@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from segment_exports.records.wait_record import RefreshState, RefreshStatus
 from segment_exports.refresh_evidence import EvaluationStatus, Evidence, JobStatus, ShowsRefresh
-from segment_exports.refresh_wait import RefreshState, RefreshStatus
 from segment_exports.sources import SegmentState
 
 if TYPE_CHECKING:

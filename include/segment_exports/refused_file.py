@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from segment_exports.email_address import mask_email
-from segment_exports.staging import RunFiles
+from segment_exports.records.staging import RunFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 COLUMNS = pa.schema(
     [(name, pa.string()) for name in ("CustomerId", "Segment", "Field", "Reason", "MaskedAddress", "Kind")]

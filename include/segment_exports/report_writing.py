@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from segment_exports.guards import percent
-from segment_exports.outcomes import Operation, Outcome
-from segment_exports.plan import PlanState
-from segment_exports.report import (
+from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.plan import PlanState
+from segment_exports.records.report import (
     ContactCounts,
     LimitUse,
     ListCounts,
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from segment_exports.definition import ExportDefinition
-    from segment_exports.plan import Plan
-    from segment_exports.refresh_wait import WaitRecord
-    from segment_exports.run_counts import RunCounts
+    from segment_exports.records.plan import Plan
+    from segment_exports.records.step_counts import RunCounts
+    from segment_exports.records.wait_record import WaitRecord
     from segment_exports.settling import Settlement
 
 

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from segment_exports.errors import SegmentExportError, StagingError
-from segment_exports.lease import Lease, holder, is_released
-from segment_exports.ledger import LedgerFolder, newest_ledgers
-from segment_exports.plan import Plan
+from segment_exports.records.lease import Lease, holder, is_released
+from segment_exports.records.ledger import LedgerFolder, newest_ledgers
+from segment_exports.records.plan import Plan
+from segment_exports.records.staging import RunFiles, Store, folder_text
 from segment_exports.settling import has_receipts
-from segment_exports.staging import RunFiles, Store, folder_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from segment_exports import lease as leasing
-from segment_exports.ledger import LedgerFolder, newest_sequence
-from segment_exports.plan import Plan
 from segment_exports.planning import plan_changes
 from segment_exports.reconciling import reconcile, require_contacts_exist
-from segment_exports.run_problems import forget_problems
+from segment_exports.records import lease as leasing
+from segment_exports.records.ledger import LedgerFolder, newest_sequence
+from segment_exports.records.plan import Plan
+from segment_exports.records.problems import forget_problems
+from segment_exports.records.staging import RunFiles
 from segment_exports.settling import has_receipts, settle_plan
-from segment_exports.staging import RunFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from segment_exports.lease import Lease
-    from segment_exports.ledger import Ledger
     from segment_exports.plan_basis import PlanRequest
     from segment_exports.reconciling import DestinationReader
-    from segment_exports.staging import Store
+    from segment_exports.records.lease import Lease
+    from segment_exports.records.ledger import Ledger
+    from segment_exports.records.staging import Store
 
 
 def plan_run(

@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports import lease as leasing
 from segment_exports.errors import RunSupersededError, SegmentExportError, StagingError
 from segment_exports.history import write_run
-from segment_exports.lease import Lease
-from segment_exports.ledger import LedgerFolder
-from segment_exports.plan import Plan
-from segment_exports.refresh_wait import kept_wait
+from segment_exports.records import lease as leasing
+from segment_exports.records.lease import Lease
+from segment_exports.records.ledger import LedgerFolder
+from segment_exports.records.plan import Plan
+from segment_exports.records.problems import recorded_problems
+from segment_exports.records.report import LimitUse, RunReport, RunState
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.step_counts import RunCounts
+from segment_exports.records.wait_record import kept_wait
+from segment_exports.records.warnings import recorded_warnings
 from segment_exports.refused_file import write_refused
-from segment_exports.report import LimitUse, RunReport, RunState
 from segment_exports.report_writing import RunFacts, make_report, what_stopped
 from segment_exports.retention import purge_runs
-from segment_exports.run_counts import RunCounts
-from segment_exports.run_problems import recorded_problems
-from segment_exports.run_warnings import recorded_warnings
 from segment_exports.settling import REJECTED, Settlement, count_plan, is_settled, settle_plan
-from segment_exports.staging import RunFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from segment_exports.definition import ExportDefinition
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 
 log = logging.getLogger(__name__)

@@ -18,14 +18,14 @@ import pyarrow.compute as pc
 
 from segment_exports.folding import EARLIER, EFFECT, Fold, effects_of
 from segment_exports.history import OPERATIONS, REPEATING, operation_rows, operations_file
-from segment_exports.ledger import LedgerFolder, LedgerInfo
-from segment_exports.outcomes import Operation, Outcome
-from segment_exports.plan import Plan, PlanState
 from segment_exports.plan_basis import membership_kind
-from segment_exports.receipts import read_receipts, settle
-from segment_exports.schemas import CHUNK, CONTACTS, LEDGER
-from segment_exports.sorted_tables import ROWS_PER_RANGE, SortedReader, hash_ranges
-from segment_exports.staging import RunFiles
+from segment_exports.records.ledger import LedgerFolder, LedgerInfo
+from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.plan import Plan, PlanState
+from segment_exports.records.receipts import read_receipts, settle
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.schemas import CHUNK, CONTACTS, LEDGER
+from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, SortedReader, hash_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow.parquet as pq
 
-    from segment_exports.ledger import Ledger
-    from segment_exports.receipts import ChunkReceipts
-    from segment_exports.staging import Store
+    from segment_exports.records.ledger import Ledger
+    from segment_exports.records.receipts import ChunkReceipts
+    from segment_exports.records.staging import Store
 
 REJECTED = pa.schema([CHUNK.field("email_hash"), ("reason", pa.string()), ("kind", pa.string())])
 _SEVERITIES = list(Outcome)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pyarrow as pa
 
-from segment_exports.sorted_tables import prefixes
+from segment_exports.records.tables.sorted_tables import prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

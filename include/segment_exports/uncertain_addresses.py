@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.errors import StagingError
-from segment_exports.schemas import CHUNK
-from segment_exports.staging import RunFiles
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.schemas import CHUNK
 
 if TYPE_CHECKING:
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 
 class AddressBook:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from segment_exports.autopilot.client import AutopilotClient
     from segment_exports.destination_check import AccountConnection
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def client_of(account: AccountConnection) -> AutopilotClient:
 
 def account_folder(connection_id: str) -> Store:
     """Return where things are kept that hold for all exports of an account."""
-    from segment_exports.staging import folder_name
+    from segment_exports.records.staging import folder_name
 
     return staging_root().sub(f"_accounts/{folder_name(connection_id)}")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from segment_exports.definition import ExportDefinition
-    from segment_exports.plan import RunOptions
+    from segment_exports.records.plan import RunOptions
 
 _WHAT, _REPAIR = "What to send", "Repair"
 _SWITCHES = ("dry_run", "full_resync", "retry_rejected", "force", "reconcile")
@@ -122,7 +122,7 @@ def read_form(definition: ExportDefinition, params: Mapping[str, Any]) -> RunReq
     :raises DefinitionError: an unknown key, a segment that isn't of this export, a sample below 1, or a
         time that can't be read; the text says what is allowed.
     """
-    from segment_exports.plan import RunOptions
+    from segment_exports.records.plan import RunOptions
 
     _refuse_unknown_keys(params)
     chosen = params.get("segments") or []

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from segment_exports.errors import LedgerError, StagingError
 
 if TYPE_CHECKING:
-    from segment_exports.keyed_hash import KeyedHasher
-    from segment_exports.staging import RunFiles, Store
+    from segment_exports.records.keyed_hash import KeyedHasher
+    from segment_exports.records.staging import RunFiles, Store
 
 STAGING_VARIABLE = "SEGMENT_EXPORTS_STAGING"
 CONNECTION_VARIABLE = "SEGMENT_EXPORTS_STAGING_CONNECTION"
@@ -27,7 +27,7 @@ def staging_root() -> Store:
 
     :raises StagingError: it is a URL that holds an account or can't be reached.
     """
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
     named = os.environ.get(STAGING_VARIABLE) or str(_airflow_home() / "staging")
     if "://" not in named:
@@ -46,7 +46,7 @@ def object_store(url: str, connection_id: str | None, setting: str) -> Store:
     from airflow.sdk import ObjectStoragePath
     from airflow.sdk.exceptions import AirflowNotFoundException
 
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
     from segment_exports_airflow.connections import why_not_found
 
     if "@" in url.split("://", 1)[1].split("/", 1)[0]:
@@ -68,7 +68,7 @@ def object_store(url: str, connection_id: str | None, setting: str) -> Store:
 
 def run_files(export: str, run_id: str) -> RunFiles:
     """Return the places of one run's files."""
-    from segment_exports.staging import RunFiles
+    from segment_exports.records.staging import RunFiles
 
     return RunFiles(staging_root().sub(export), run_id)
 
@@ -81,7 +81,7 @@ def ledger_hasher() -> KeyedHasher:
     from airflow.sdk import Variable
     from airflow.sdk.log import mask_secret
 
-    from segment_exports.keyed_hash import KeyedHasher
+    from segment_exports.records.keyed_hash import KeyedHasher
 
     secret = Variable.get(LEDGER_KEY, default=None)
     if not secret:

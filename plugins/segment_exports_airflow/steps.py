@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from segment_exports.definition import ExportDefinition
-    from segment_exports.staging import RunFiles
+    from segment_exports.records.staging import RunFiles
     from segment_exports_airflow.run_form import RunRequest
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class ExportStep:
 
         The error goes on without the frames of the core: its text says what to do.
         """
-        from segment_exports.run_problems import forget_problem, record_problem
+        from segment_exports.records.problems import forget_problem, record_problem
 
         ti = context["ti"]
         step = ti.task_id if ti.map_index is None or ti.map_index < 0 else f"{ti.task_id} {ti.map_index + 1}"

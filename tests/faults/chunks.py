@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from segment_exports.receipts import read_receipts
-from segment_exports.schemas import CHUNK
-from segment_exports.staging import RunFiles, Store
+from segment_exports.records.receipts import read_receipts
+from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.tables.schemas import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,8 +19,8 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException
 
 from segment_exports.agreement import signed_agreement
-from segment_exports.report import RunReport
-from segment_exports.staging import RunFiles, Store
+from segment_exports.records.report import RunReport
+from segment_exports.records.staging import RunFiles, Store
 from segment_exports_airflow.operators.export import (
     CheckDestinationOperator,
     ChunkChangesOperator,

@@ -14,7 +14,7 @@ from tests.faults.export_run import Killed
 
 from segment_exports.autopilot.transport import Transport
 from segment_exports.delivery import engine
-from segment_exports.receipts import ReceiptFolder
+from segment_exports.records.receipts import ReceiptFolder
 
 if TYPE_CHECKING:
     import pytest

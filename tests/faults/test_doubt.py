@@ -12,7 +12,7 @@ from tests.faults.lake_folder import Profile
 from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
 from segment_exports.autopilot.transport import Transport
 from segment_exports.delivery import engine
-from segment_exports.keyed_hash import KeyedHasher
+from segment_exports.records.keyed_hash import KeyedHasher
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario

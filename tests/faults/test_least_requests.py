@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 import pytest
 from tests.faults.export_run import ACCOUNT, RunningExport
 
-from segment_exports.keyed_hash import HASH_TYPE, KeyedHasher
-from segment_exports.ledger import LedgerFolder, LedgerInfo
-from segment_exports.plan import PlanState
-from segment_exports.schemas import CONTACTS, INVALID, LEDGER, WITHHELD
-from segment_exports.staging import RunFiles
+from segment_exports.records.keyed_hash import HASH_TYPE, KeyedHasher
+from segment_exports.records.ledger import LedgerFolder, LedgerInfo
+from segment_exports.records.plan import PlanState
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.schemas import CONTACTS, INVALID, LEDGER, WITHHELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from tests.faults.lake_folder import LakeFolder, Profile
 from tests.faults.people import LISTS
 
 from segment_emulators.autopilot import BadContact, ListOnUpsert
-from segment_exports.keyed_hash import KeyedHasher
+from segment_exports.records.keyed_hash import KeyedHasher
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from tests.faults.scenario import Scenario
 from tests.faults.simulated_kills import Kill, Killer, Moment
 
 from segment_emulators.autopilot import Fault, ListOnUpsert
-from segment_exports.receipts import read_receipts
+from segment_exports.records.receipts import read_receipts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,8 +17,8 @@ from segment_emulators.customer_insights import CustomerInsights
 from segment_emulators.customer_insights.serving import serve
 from segment_emulators.customer_insights.state import Faults
 from segment_emulators.tenant import Tenant
-from segment_exports.refresh_wait import RefreshState, kept_wait
-from segment_exports.report import RunReport, RunState
+from segment_exports.records.report import RunReport, RunState
+from segment_exports.records.wait_record import RefreshState, kept_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ from tests.faults.lake_folder import Profile
 from tests.faults.people import Event
 
 from segment_emulators.autopilot import Fault, FaultKind
-from segment_exports.keyed_hash import KeyedHasher
+from segment_exports.records.keyed_hash import KeyedHasher
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario

@@ -16,7 +16,7 @@ from segment_emulators.customer_insights import CustomerInsights
 from segment_emulators.customer_insights.serving import serve
 from segment_emulators.lake_writer import LakeExport
 from segment_emulators.tenant import Tenant
-from segment_exports.staging import folder_name
+from segment_exports.records.staging import folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

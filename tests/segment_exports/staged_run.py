@@ -11,22 +11,22 @@ import pyarrow as pa
 
 from segment_exports.chunking import chunk_changes
 from segment_exports.definition import ExportDefinition
-from segment_exports.keyed_hash import KeyedHasher
-from segment_exports.ledger import LedgerFolder
-from segment_exports.outcomes import Outcome
-from segment_exports.plan import Plan, RunOptions
 from segment_exports.plan_basis import PlanRequest
-from segment_exports.receipts import ReceiptFolder, Tally, chunk_fingerprint, planned_operations
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.ledger import LedgerFolder
+from segment_exports.records.outcomes import Outcome
+from segment_exports.records.plan import Plan, RunOptions
+from segment_exports.records.receipts import ReceiptFolder, Tally, chunk_fingerprint, planned_operations
+from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.tables.schemas import CHUNK, CONTACTS, INVALID, RECEIPT, WITHHELD
 from segment_exports.run_beginning import plan_run
 from segment_exports.run_ending import Ending, settle_run
-from segment_exports.schemas import CHUNK, CONTACTS, INVALID, RECEIPT, WITHHELD
-from segment_exports.staging import RunFiles, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from segment_exports.report import RunReport
+    from segment_exports.records.report import RunReport
 
 ACCOUNT = "autopilot_default"
 START = datetime(2026, 11, 1, 5, tzinfo=UTC)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from segment_exports import chunking
 from segment_exports.chunking import ChunkReference, chunk_changes
-from segment_exports.outcomes import UNSUBSCRIBE
-from segment_exports.plan import (
+from segment_exports.plan_tally import Tally
+from segment_exports.records.outcomes import UNSUBSCRIBE
+from segment_exports.records.plan import (
     Comparison,
     Plan,
     PlannedContacts,
@@ -22,10 +23,9 @@ from segment_exports.plan import (
     PlanState,
     RequestEstimate,
 )
-from segment_exports.plan_tally import Tally
-from segment_exports.receipts import chunk_fingerprint
-from segment_exports.schemas import CHUNK
-from segment_exports.staging import RunFiles, Store
+from segment_exports.records.receipts import chunk_fingerprint
+from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.tables.schemas import CHUNK
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,14 +10,14 @@ from tests.segment_exports.staged_run import HASHER, START, Person, Stage, defin
 
 from segment_exports.erasure import erase
 from segment_exports.errors import LedgerError, StagingError
-from segment_exports.outcomes import UNSUBSCRIBE, Outcome
-from segment_exports.plan import Comparison, PlanState
+from segment_exports.records.outcomes import UNSUBSCRIBE, Outcome
+from segment_exports.records.plan import Comparison, PlanState
 from segment_exports.retention import purge_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_exports.plan import Plan
+    from segment_exports.records.plan import Plan
 
 ANN = Person("ann@example.com", "1", ("A",))
 BOB = Person("bob@example.com", "2", ("A", "B"))

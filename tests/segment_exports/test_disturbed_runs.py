@@ -15,9 +15,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of, operations
 
 from segment_exports.erasure import erase
-from segment_exports.outcomes import Outcome
-from segment_exports.plan import PlanState
-from segment_exports.staging import Store
+from segment_exports.records.outcomes import Outcome
+from segment_exports.records.plan import PlanState
+from segment_exports.records.staging import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

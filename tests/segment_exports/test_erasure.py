@@ -11,8 +11,8 @@ from tests.segment_exports.staged_run import HASHER, START, Person, Stage, defin
 
 from segment_exports.erasure import Erasure, erase, erased_hashes, main
 from segment_exports.errors import LedgerError, StagingError
-from segment_exports.keyed_hash import KeyedHasher
-from segment_exports.staging import Store
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.staging import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ from segment_exports import extraction
 from segment_exports.definition import ExportDefinition, SegmentChecks
 from segment_exports.errors import SourceError
 from segment_exports.extraction import extract_unit
-from segment_exports.run_warnings import recorded_warnings
+from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.warnings import recorded_warnings
 from segment_exports.sources import ReadUnit
-from segment_exports.staging import RunFiles, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

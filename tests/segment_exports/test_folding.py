@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment_exports.folding import EARLIER, Fold, effects_of
-from segment_exports.outcomes import UNSUBSCRIBE, Operation, Outcome
-from segment_exports.schemas import CHUNK, CONTACTS, LEDGER, RECEIPT
+from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
+from segment_exports.records.tables.schemas import CHUNK, CONTACTS, LEDGER, RECEIPT
 
 AT = datetime(2026, 11, 1, 5, tzinfo=UTC)
 LISTS = ("A", "B")

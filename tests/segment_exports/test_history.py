@@ -8,7 +8,7 @@ import pytest
 from tests.segment_exports.staged_run import HASHER, Person, Stage, definition_of
 
 from segment_exports.history import OPERATIONS, RUNS, operations_file
-from segment_exports.outcomes import Outcome
+from segment_exports.records.outcomes import Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,10 +21,10 @@ from tests.segment_exports.mapping_reference import (
 
 from segment_exports.definition import ExportDefinition
 from segment_exports.errors import DefinitionError, StagingError
-from segment_exports.keyed_hash import KeyedHasher
 from segment_exports.mapping import PieceSizes, map_profiles
-from segment_exports.schemas import CONTACTS, INVALID, WITHHELD
-from segment_exports.staging import RunFiles, Store
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from segment_exports.keyed_hash import KeyedHasher
 from segment_exports.moved_addresses import MovedAddresses, find_moved
-from segment_exports.schemas import CONTACTS, LEDGER, WITHHELD
-from segment_exports.sorted_tables import prefixes
-from segment_exports.staging import Store
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.staging import Store
+from segment_exports.records.tables.schemas import CONTACTS, LEDGER, WITHHELD
+from segment_exports.records.tables.sorted_tables import prefixes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ import pytest
 from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of, operations
 
 from segment_exports.errors import LeaseHeldError, LedgerError, LimitExceededError
-from segment_exports.outcomes import UNSUBSCRIBE, Outcome
-from segment_exports.plan import Comparison, PlanState
-from segment_exports.report import RunState
+from segment_exports.records.outcomes import UNSUBSCRIBE, Outcome
+from segment_exports.records.plan import Comparison, PlanState
+from segment_exports.records.report import RunState
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,6 @@ from tests.segment_exports.staged_run import ACCOUNT, Person, Stage, definition_
 from segment_exports.comparison import Room
 from segment_exports.definition import Limit
 from segment_exports.errors import LimitExceededError
-from segment_exports.outcomes import Outcome
-from segment_exports.plan import PlanState
 from segment_exports.profile_limit import (
     CountedAddresses,
     count_distinct,
@@ -19,12 +17,14 @@ from segment_exports.profile_limit import (
     require_within,
     room_for,
 )
-from segment_exports.sorted_tables import hash_ranges
+from segment_exports.records.outcomes import Outcome
+from segment_exports.records.plan import PlanState
+from segment_exports.records.tables.sorted_tables import hash_ranges
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_exports.ledger import Ledger
+    from segment_exports.records.ledger import Ledger
 
 
 def people(*numbers: int) -> list[Person]:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.segment_exports.staged_run import START, Person, Stage, definition_of, operations
 
-from segment_exports import lease
 from segment_exports.errors import LedgerError
-from segment_exports.ledger import Ledger
-from segment_exports.outcomes import Outcome
-from segment_exports.plan import PlanState
 from segment_exports.reconciling import reconcile, require_contacts_exist
+from segment_exports.records import lease
+from segment_exports.records.ledger import Ledger
+from segment_exports.records.outcomes import Outcome
+from segment_exports.records.plan import PlanState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from segment_exports.definition import Refresh, WaitForRefresh
+from segment_exports.records.wait_record import RefreshState, RefreshStatus, WaitRecord, record
 from segment_exports.refresh import RefreshRules, crons, judge, look
 from segment_exports.refresh_evidence import Evaluation, EvaluationStatus, Evidence, Job, JobStatus
-from segment_exports.refresh_wait import RefreshState, RefreshStatus, WaitRecord, record
 from segment_exports.sources import SegmentState
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_exports.keyed_hash import KeyedHasher
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.tables.schemas import CONTACTS, INVALID
 from segment_exports.refused_file import write_refused
-from segment_exports.schemas import CONTACTS, INVALID
 from segment_exports.settling import REJECTED
-from segment_exports.staging import RunFiles, Store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.segment_exports.staged_run import Person, Stage, definition_of
 
-from segment_exports.outcomes import Operation, Outcome
-from segment_exports.refresh_wait import RefreshState, RefreshStatus, keep_wait, record
-from segment_exports.report import RunState
-from segment_exports.run_problems import forget_problem, record_problem
-from segment_exports.run_warnings import record_warnings
+from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.problems import forget_problem, record_problem
+from segment_exports.records.report import RunState
+from segment_exports.records.wait_record import RefreshState, RefreshStatus, keep_wait, record
+from segment_exports.records.warnings import record_warnings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,11 +9,12 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from tests.segment_exports.staged_run import Person, Stage, definition_of
 
-from segment_exports import lease, run_ending
+from segment_exports import run_ending
 from segment_exports.errors import LedgerError
-from segment_exports.outcomes import Outcome
+from segment_exports.records import lease
+from segment_exports.records.outcomes import Outcome
+from segment_exports.records.staging import RunFiles, Store
 from segment_exports.retention import LONGEST_RUN, main, purge_runs
-from segment_exports.staging import RunFiles, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.segment_exports.staged_run import Person, Stage, definition_of, operations
 
-from segment_exports import lease
 from segment_exports.errors import LedgerError, LimitExceededError, StagingError
-from segment_exports.keyed_hash import KeyedHasher
-from segment_exports.ledger import LedgerFolder
-from segment_exports.outcomes import Outcome
-from segment_exports.plan import PlanState
-from segment_exports.run_problems import record_problem
+from segment_exports.records import lease
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.ledger import LedgerFolder
+from segment_exports.records.outcomes import Outcome
+from segment_exports.records.plan import PlanState
+from segment_exports.records.problems import record_problem
 from segment_exports.settling import has_receipts
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.segment_exports.staged_run import Person, Stage, definition_of, operations
 
-from segment_exports.outcomes import Outcome
-from segment_exports.plan import PlanState
+from segment_exports.records.outcomes import Outcome
+from segment_exports.records.plan import PlanState
 
 if TYPE_CHECKING:
     from collections.abc import Callable

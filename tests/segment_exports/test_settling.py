@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of, operations
 
-from segment_exports import lease, run_ending
-from segment_exports.ledger import LedgerWriter
-from segment_exports.outcomes import Outcome
-from segment_exports.plan import Plan, PlanState
-from segment_exports.report import RunState
+from segment_exports import run_ending
+from segment_exports.records import lease
+from segment_exports.records.ledger import LedgerWriter
+from segment_exports.records.outcomes import Outcome
+from segment_exports.records.plan import Plan, PlanState
+from segment_exports.records.report import RunState
 from segment_exports.settling import count_plan, has_receipts
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_exports.keyed_hash import HASH_TYPE
+from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.shards import ShardedRows, shard_bits
 
 SCHEMA = pa.schema([pa.field("email_hash", HASH_TYPE), pa.field("value", pa.string())])

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from segment_exports.keyed_hash import KeyedHasher
-from segment_exports.schemas import CHUNK, LEDGER
-from segment_exports.staging import RunFiles, Store
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.tables.schemas import CHUNK, LEDGER
 from segment_exports.uncertain_addresses import AddressBook
 
 if TYPE_CHECKING:

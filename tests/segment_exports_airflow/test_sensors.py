@@ -11,12 +11,12 @@ import pytest
 
 from segment_emulators.lake_writer import LakeExport
 from segment_emulators.tenant import Tenant
-from segment_exports import lease
 from segment_exports.definition import WaitForRefresh
 from segment_exports.errors import RefreshMissedError, SourceError, SourceNotReadyError
-from segment_exports.refresh_wait import RefreshState, kept_wait
-from segment_exports.run_problems import recorded_problems
-from segment_exports.run_warnings import record_warnings, recorded_warnings
+from segment_exports.records import lease
+from segment_exports.records.problems import recorded_problems
+from segment_exports.records.wait_record import RefreshState, kept_wait
+from segment_exports.records.warnings import record_warnings, recorded_warnings
 from segment_exports_airflow.operators.export import (
     CheckDestinationOperator,
     ExtractOperator,
@@ -29,8 +29,8 @@ from segment_exports_airflow.staging_root import run_files
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_exports.refresh_wait import WaitRecord
-    from segment_exports.staging import RunFiles
+    from segment_exports.records.staging import RunFiles
+    from segment_exports.records.wait_record import WaitRecord
 
 SCHEDULE = 'refresh: {timezone: UTC, times: ["05:00"]}\n'
 MINUTES = 90

@@ -17,7 +17,7 @@ from segment_exports_airflow.staging_root import run_files
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_exports.staging import RunFiles
+    from segment_exports.records.staging import RunFiles
 
 DEFINITION = "name: newsletter\nsource: {type: lake, path: lake}\nsegments: [Gold]\nmapping: {Email: EMail}\n"
 

@@ -9,7 +9,7 @@ from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
 from segment_exports.errors import LedgerError, StagingError
-from segment_exports.keyed_hash import KeyedHasher
+from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports_airflow.staging_root import ledger_hasher, object_store, run_files, staging_root
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from segment_exports.autopilot.client import AutopilotClient, ContactList
     from segment_exports.definition import ListTarget
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 _LOOK_AGAIN = (0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Waits (seconds) between looks for a list whose making was not answered: 67 s in all, more than twice

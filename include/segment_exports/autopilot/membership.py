@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from segment_exports.autopilot.client import AutopilotClient
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 SETTLING_SECONDS = 2.0
 """How long the destination is given to show a membership before the answer is believed."""

@@ -12,17 +12,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from segment_exports.errors import StagingError
-from segment_exports.memberships import to_matrix
-from segment_exports.outcomes import UNSUBSCRIBE, Operation, Outcome
-from segment_exports.receipts import settle
-from segment_exports.schemas import CHUNK
-from segment_exports.staging import RunFiles
+from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
+from segment_exports.records.receipts import settle
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.memberships import to_matrix
+from segment_exports.records.tables.schemas import CHUNK
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from segment_exports.receipts import ChunkReceipts
-    from segment_exports.staging import Store
+    from segment_exports.records.receipts import ChunkReceipts
+    from segment_exports.records.staging import Store
 
     States = npt.NDArray[np.uint8]
     Texts = npt.NDArray[np.object_]

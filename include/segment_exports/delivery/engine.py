@@ -28,7 +28,7 @@ from segment_exports.delivery.stopping import Stopping
 from segment_exports.delivery.targets import find_list_ids, require_targets
 from segment_exports.delivery.work import Batch, Single
 from segment_exports.errors import DestinationError
-from segment_exports.receipts import ReceiptFolder, Tally, judged_contacts
+from segment_exports.records.receipts import ReceiptFolder, Tally, judged_contacts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

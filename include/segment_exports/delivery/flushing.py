@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from segment_exports.receipts import ROWS_PER_FILE
-from segment_exports.schemas import RECEIPT
+from segment_exports.records.receipts import ROWS_PER_FILE
+from segment_exports.records.tables.schemas import RECEIPT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from segment_exports.outcomes import Operation, Outcome
-    from segment_exports.receipts import ReceiptFolder, Tally
+    from segment_exports.records.outcomes import Operation, Outcome
+    from segment_exports.records.receipts import ReceiptFolder, Tally
 
 _OUTCOMES = 100
 _SECONDS = 1.0

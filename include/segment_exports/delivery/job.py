@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from segment_exports.outcomes import Outcome
+from segment_exports.records.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from segment_exports.definition import ListTarget
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ChunkJob:
 
     :param run: the run's own folder (``RunFiles.store``); chunk and receipts lie there.
     :param number: which chunk.
-    :param fingerprint: :func:`segment_exports.receipts.chunk_fingerprint` of the chunk that was
+    :param fingerprint: :func:`segment_exports.records.receipts.chunk_fingerprint` of the chunk that was
         planned; the delivery refuses a chunk file with another content.
     :param account: folder of what is known of the account (``<staging>/_accounts/<connection>``).
     :param lists: every list that the chunk's keys may name. A key without a target here is an error.

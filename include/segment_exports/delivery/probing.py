@@ -21,7 +21,7 @@ from segment_exports.delivery.batches import send_batch
 from segment_exports.delivery.bodies import Content, Memberships
 from segment_exports.delivery.chunk import State, is_due, is_there
 from segment_exports.delivery.work import NO_LIST, Batch
-from segment_exports.outcomes import Operation, Outcome
+from segment_exports.records.outcomes import Operation, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,7 +11,7 @@ from segment_exports.delivery.flushing import Block
 from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.work import NO_LIST
 from segment_exports.guards import percent
-from segment_exports.outcomes import Operation, Outcome
+from segment_exports.records.outcomes import Operation, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.delivery.singles import CONTACT_GONE
-from segment_exports.staging import RunFiles
+from segment_exports.records.staging import RunFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from segment_exports.delivery.chunk_delivery import ChunkDelivery
     from segment_exports.delivery.work import Restore
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 
 async def restore(delivery: ChunkDelivery, item: Restore) -> None:

@@ -10,7 +10,7 @@ from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.reasons import reason_of
 from segment_exports.delivery.work import Single, SingleKind
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError, RequestRefusedError
-from segment_exports.outcomes import Operation, Outcome
+from segment_exports.records.outcomes import Operation, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

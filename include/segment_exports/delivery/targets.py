@@ -15,7 +15,7 @@ from segment_exports.autopilot.lists import (
 from segment_exports.autopilot.transport import Call
 from segment_exports.delivery.chunk import is_due
 from segment_exports.errors import StagingError
-from segment_exports.outcomes import Operation, Outcome
+from segment_exports.records.outcomes import Operation, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from segment_exports_airflow.steps import ExportStep
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from segment_exports.plan import Plan
+    from segment_exports.records.plan import Plan
 
 WAITS_WITHOUT_SCHEDULE = timedelta(hours=24)
 
@@ -33,9 +33,9 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Ask, if there is something to ask; answer ``{"approved": …}``, or None if nothing was asked."""
-        from segment_exports.plan import Plan, PlanState
+        from segment_exports.records.plan import Plan, PlanState
+        from segment_exports.records.staging import RunFiles
         from segment_exports.refused_file import write_refused
-        from segment_exports.staging import RunFiles
 
         run = self.files(context).store
         plan = Plan.model_validate(run.read_json(RunFiles.PLAN))

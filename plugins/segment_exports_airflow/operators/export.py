@@ -104,8 +104,8 @@ class CheckDestinationOperator(ExportOperator):
         return found
 
     def _require_own_account(self, context: Context, account: AccountConnection) -> None:
-        from segment_exports.ledger import LedgerFolder
         from segment_exports.reconciling import require_contacts_exist
+        from segment_exports.records.ledger import LedgerFolder
         from segment_exports_airflow.accounts import client_of
         from segment_exports_airflow.destination_reader import AccountReader
 

@@ -16,8 +16,8 @@ from segment_exports_airflow.steps import ExportStep
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from segment_exports.report import RunReport
-    from segment_exports.staging import RunFiles, Store
+    from segment_exports.records.report import RunReport
+    from segment_exports.records.staging import RunFiles, Store
 
 _MAPPED = re.compile(r"(.+)_(\d+)")
 

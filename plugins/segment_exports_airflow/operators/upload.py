@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from segment_exports.definition import ListTarget
     from segment_exports.delivery.job import ChunkJob, ChunkResult
-    from segment_exports.lease import Lease
-    from segment_exports.plan import Plan
-    from segment_exports.staging import RunFiles
+    from segment_exports.records.lease import Lease
+    from segment_exports.records.plan import Plan
+    from segment_exports.records.staging import RunFiles
 
 LONGEST_UPLOAD = timedelta(minutes=60)
 """A chunk is ten minutes of the account's rate; a LocalExecutor's token ends after about 100 minutes."""
@@ -47,10 +47,10 @@ class AutopilotUploadOperator(ExportOperator):
         :raises RunSupersededError: a newer run has planned since.
         :raises DestinationError: something of the chunk could not be delivered; its kind says what to do.
         """
-        from segment_exports import lease
         from segment_exports.delivery.engine import deliver_chunk_blocking
-        from segment_exports.plan import Plan
-        from segment_exports.staging import RunFiles
+        from segment_exports.records import lease
+        from segment_exports.records.plan import Plan
+        from segment_exports.records.staging import RunFiles
         from segment_exports_airflow.accounts import account_of, client_of
 
         files = self.files(context)
@@ -87,7 +87,7 @@ class AutopilotUploadOperator(ExportOperator):
         )
 
     def _reason_to_stop(self, files: RunFiles, plan: Plan) -> str | None:
-        from segment_exports import lease
+        from segment_exports.records import lease
         from segment_exports_airflow.accounts import reason_to_stop
 
         if self.ended_by_airflow:
@@ -112,7 +112,7 @@ class AutopilotUploadOperator(ExportOperator):
 
 
 def _lease_of(plan: Plan) -> Lease:
-    from segment_exports.lease import Lease
+    from segment_exports.records.lease import Lease
 
     return Lease(plan.fence or 0, plan.run_id)
 
@@ -120,7 +120,7 @@ def _lease_of(plan: Plan) -> Lease:
 def _error_of(result: ChunkResult) -> errors.SegmentExportError:
     """Return the error that says what to do about a chunk that is not all delivered."""
     from segment_exports.delivery.job import StopKind
-    from segment_exports.outcomes import Outcome
+    from segment_exports.records.outcomes import Outcome
 
     if result.stopped is None:
         return errors.OutcomeUnknownError(

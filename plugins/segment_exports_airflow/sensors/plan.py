@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from segment_exports.plan import Plan
+    from segment_exports.records.plan import Plan
 
 LOOKS_EVERY = timedelta(seconds=15)
 WAITS_AT_MOST = timedelta(hours=24)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from segment_exports.definition import WaitForRefresh
-    from segment_exports.refresh_wait import RefreshStatus, WaitRecord
+    from segment_exports.records.wait_record import RefreshStatus, WaitRecord
     from segment_exports.sources import Source
 
 _MARGIN = timedelta(minutes=30)
@@ -60,7 +60,7 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         return PokeReturnValue(is_done=units is not None, xcom_value=units)
 
     def _units_unless_unready(self, context: Context) -> list[dict[str, Any]] | None:
-        from segment_exports.refresh_wait import RefreshState, RefreshStatus
+        from segment_exports.records.wait_record import RefreshState, RefreshStatus
 
         source, window = self._source(), self._window(context)
         if self.request(context).as_of is not None:
@@ -102,7 +102,7 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
 
     def _keep(self, context: Context, status: RefreshStatus, window: _Window) -> WaitRecord:
         """Keep for the report what was seen, and return it; what is waited for too long is late."""
-        from segment_exports.refresh_wait import keep_wait, record
+        from segment_exports.records.wait_record import keep_wait, record
 
         began: datetime | None = context["ti"].get_first_reschedule_date(context)
         now = utc_now()
@@ -134,7 +134,7 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         return units
 
     def _warn(self, context: Context, warnings: list[str]) -> None:
-        from segment_exports.run_warnings import forget_warnings, record_warnings
+        from segment_exports.records.warnings import forget_warnings, record_warnings
 
         for text in warnings:
             self.log.warning("%s", text)

@@ -18,7 +18,7 @@ from segment_exports.autopilot.lists import (
 from segment_exports.definition import ListTarget
 from segment_exports.delivery.pacing import Pacer
 from segment_exports.errors import OutcomeUnknownError, RequestRefusedError
-from segment_exports.staging import Store
+from segment_exports.records.staging import Store
 
 NEWS = ListTarget("News", None)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

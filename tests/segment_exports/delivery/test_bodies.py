@@ -14,7 +14,7 @@ from segment_exports.definition import field_of
 from segment_exports.delivery.bodies import Bodies, Content, address_only, insert_custom, insert_member
 from segment_exports.delivery.chunk import Chunk, State
 from segment_exports.delivery.work import NO_LIST
-from segment_exports.schemas import CHUNK
+from segment_exports.records.tables.schemas import CHUNK
 
 TRICKY = st.one_of(
     st.text(max_size=20),

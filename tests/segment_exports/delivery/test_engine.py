@@ -7,7 +7,7 @@ import pytest
 from segment_emulators.autopilot import BadContact, MapKeys
 from segment_exports.delivery.job import StopKind
 from segment_exports.errors import StagingError
-from segment_exports.outcomes import UNSUBSCRIBE
+from segment_exports.records.outcomes import UNSUBSCRIBE
 
 WAYS = ["list", "bulk", "field"]
 

@@ -19,7 +19,7 @@ from segment_emulators.autopilot import (
 from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.retrying import RetrySettings
 from segment_exports.errors import OutcomeUnknownError
-from segment_exports.receipts import ReceiptFolder
+from segment_exports.records.receipts import ReceiptFolder
 
 FAULTS = {
     "time-out, done": {"kind": FaultKind.DELAYED_ANSWER, "seconds": 0.8},

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from segment_exports.delivery.flushing import Block, ReceiptFlusher
-from segment_exports.outcomes import Operation, Outcome
-from segment_exports.receipts import ROWS_PER_FILE, ReceiptFolder, Tally
-from segment_exports.staging import Store
+from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.receipts import ROWS_PER_FILE, ReceiptFolder, Tally
+from segment_exports.records.staging import Store
 
 CONTENT = "ab" * 32
 

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segment_emulators.autopilot import Fault, FaultKind
-from segment_exports.receipts import read_receipts
-from segment_exports.staging import Store
+from segment_exports.records.receipts import read_receipts
+from segment_exports.records.staging import Store
 
 KINDS = [
     {"kind": FaultKind.ERROR},
@@ -148,8 +148,8 @@ from segment_exports.definition import ListTarget
 from segment_exports.delivery.engine import deliver_chunk_blocking
 from segment_exports.delivery.job import ChunkJob
 from segment_exports.delivery.pacing import Pacer
-from segment_exports.receipts import chunk_fingerprint
-from segment_exports.staging import Store
+from segment_exports.records.receipts import chunk_fingerprint
+from segment_exports.records.staging import Store
 
 url, key, folder, in_flight, list_id = sys.argv[1:]
 run = Store.local(folder + "/run")

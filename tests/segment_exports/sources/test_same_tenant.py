@@ -14,13 +14,13 @@ from segment_emulators.lake_writer import LakeExport as EmulatedLake
 from segment_exports import new_export
 from segment_exports.definition import ExportDefinition, load_definition
 from segment_exports.extraction import extract_unit
-from segment_exports.keyed_hash import KeyedHasher
 from segment_exports.mapping import map_profiles
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.staging import RunFiles, Store
 from segment_exports.snapshot_choice import choose_snapshots
 from segment_exports.sources import ReadUnit
 from segment_exports.sources.lake import LakeExport
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
-from segment_exports.staging import RunFiles, Store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from segment_exports.run_warnings import forget_warnings, record_warnings, recorded_warnings
-from segment_exports.staging import Store
+from segment_exports.records.staging import Store
+from segment_exports.records.warnings import forget_warnings, record_warnings, recorded_warnings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segment_exports.staging import folder_name
+from segment_exports.records.staging import folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 _FOLDER = "warnings"
 

@@ -8,7 +8,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from segment_exports.errors import LeaseHeldError, RunSupersededError
-from segment_exports.lease import (
+from segment_exports.records.lease import (
     Lease,
     acquire,
     confirm,
@@ -20,7 +20,7 @@ from segment_exports.lease import (
     renew,
     reopen,
 )
-from segment_exports.staging import Store
+from segment_exports.records.staging import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,8 +5,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_exports.memberships import to_lists, to_matrix
-from segment_exports.schemas import LIST_KEYS
+from segment_exports.records.tables.memberships import to_lists, to_matrix
+from segment_exports.records.tables.schemas import LIST_KEYS
 
 STEADY = settings(deadline=None, max_examples=60)
 TITLES = ("News", "Loyalty", "Zürich 🚲", "")

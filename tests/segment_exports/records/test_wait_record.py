@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from segment_exports.refresh_wait import (
+from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.wait_record import (
     RefreshState,
     RefreshStatus,
     WaitRecord,
@@ -13,7 +14,6 @@ from segment_exports.refresh_wait import (
     kept_wait,
     record,
 )
-from segment_exports.staging import RunFiles, Store
 
 if TYPE_CHECKING:
     from pathlib import Path

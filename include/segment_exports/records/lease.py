@@ -18,7 +18,7 @@ from segment_exports.errors import LeaseHeldError, RunSupersededError, StagingEr
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 _FOLDER = "lease"
 _KEPT = 100

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import StagingError
-from segment_exports.staging import RunFiles
+from segment_exports.records.staging import RunFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from segment_exports.keyed_hash import HASH_TYPE
-from segment_exports.sorted_tables import (
+from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.records.staging import Store
+from segment_exports.records.tables.sorted_tables import (
     ROWS_PER_RANGE,
     SortedReader,
     hash_ranges,
@@ -16,7 +17,6 @@ from segment_exports.sorted_tables import (
     match,
     prefixes,
 )
-from segment_exports.staging import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,16 +6,16 @@ import pyarrow as pa
 import pytest
 
 from segment_exports.errors import LedgerError
-from segment_exports.keyed_hash import KeyedHasher
-from segment_exports.ledger import (
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.ledger import (
     LedgerFolder,
     LedgerInfo,
     counts_as_address,
     newest_ledgers,
     newest_sequence,
 )
-from segment_exports.schemas import LEDGER
-from segment_exports.staging import Store
+from segment_exports.records.staging import Store
+from segment_exports.records.tables.schemas import LEDGER
 
 if TYPE_CHECKING:
     from pathlib import Path

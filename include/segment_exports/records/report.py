@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from segment_exports.outcomes import Operation
-from segment_exports.refresh_wait import WaitRecord  # noqa: TC001 - pydantic needs it
+from segment_exports.records.outcomes import Operation
+from segment_exports.records.wait_record import WaitRecord  # noqa: TC001 - pydantic needs it
 
 
 class RunState(StrEnum):

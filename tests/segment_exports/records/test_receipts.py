@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from segment_exports.errors import StagingError
-from segment_exports.receipts import (
+from segment_exports.records.receipts import (
     ReceiptFolder,
     Tally,
     chunk_fingerprint,
@@ -15,8 +15,8 @@ from segment_exports.receipts import (
     read_receipts,
     settle,
 )
-from segment_exports.schemas import CHUNK, RECEIPT
-from segment_exports.staging import RunFiles, Store
+from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.tables.schemas import CHUNK, RECEIPT
 
 CONTENT = "ab" * 32
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment_exports.errors import LedgerError
-from segment_exports.keyed_hash import HASH_BYTES, HASH_TYPE, KeyedHasher
+from segment_exports.records.keyed_hash import HASH_BYTES, HASH_TYPE, KeyedHasher
 
 SECRET = "a secret of the tests alone"
 

@@ -25,16 +25,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.errors import StagingError
-from segment_exports.outcomes import Operation, Outcome
-from segment_exports.schemas import RECEIPT
-from segment_exports.staging import RunFiles
+from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.schemas import RECEIPT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 ROWS_PER_FILE = 2000
 _NAME_DIGITS = 16

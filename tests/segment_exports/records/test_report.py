@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from segment_exports.outcomes import Operation
-from segment_exports.report import (
+from segment_exports.records.outcomes import Operation
+from segment_exports.records.report import (
     ContactCounts,
     LimitUse,
     OperationCounts,

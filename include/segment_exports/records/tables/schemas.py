@@ -1,7 +1,8 @@
 """Arrow schemas of the files that one step leaves for the next.
 
 All are Parquet but receipts (Arrow IPC streams, since one is written per second). Times are UTC.
-``email_hash``, ``customer_hash`` and ``payload_hash`` are keyed hashes (:mod:`segment_exports.keyed_hash`).
+``email_hash``, ``customer_hash`` and ``payload_hash`` are keyed hashes
+(:mod:`segment_exports.records.keyed_hash`).
 A *list key* is the ``list`` of a segment in the definition (the list's title at the destination).
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from segment_exports.keyed_hash import HASH_TYPE
+from segment_exports.records.keyed_hash import HASH_TYPE
 
 TIMESTAMP = pa.timestamp("ms", tz="UTC")
 LIST_KEYS = pa.list_(pa.string())

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from segment_exports.errors import LedgerError
-from segment_exports.schemas import LEDGER
-from segment_exports.staging import Store, folder_name, folder_text
+from segment_exports.records.staging import Store, folder_name, folder_text
+from segment_exports.records.tables.schemas import LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_exports.errors import StagingError
-from segment_exports.staging import RunFiles, Store, folder_name, folder_text
+from segment_exports.records.staging import RunFiles, Store, folder_name, folder_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

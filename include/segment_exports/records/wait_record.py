@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
-from segment_exports.staging import RunFiles
+from segment_exports.records.staging import RunFiles
 
 if TYPE_CHECKING:
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 
 class RefreshState(StrEnum):

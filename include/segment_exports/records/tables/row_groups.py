@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
-    from segment_exports.staging import Store
+    from segment_exports.records.staging import Store
 
 ROW_GROUP = 16_384
 _REPEATING = ["segment", "segments.list.element", "field", "reason"]
