@@ -20,8 +20,8 @@ from segment_exports.definition import load_definition
 from segment_exports.extraction import extract_unit
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.snapshot_choice import choose_snapshots
-from segment_exports.sources.connections import AppRegistration, DataverseConnection
-from segment_exports.sources.dataverse import DataverseSource
+from segment_exports.sources.dataverse.source import DataverseSource
+from segment_exports.sources.web.connections import AppRegistration, DataverseConnection
 
 
 def main() -> None:

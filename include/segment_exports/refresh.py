@@ -12,16 +12,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from segment_exports.records.wait_record import RefreshState, RefreshStatus
-from segment_exports.refresh_evidence import EvaluationStatus, Evidence, JobStatus, ShowsRefresh
 from segment_exports.sources import SegmentState
+from segment_exports.sources.refresh_evidence import EvaluationStatus, Evidence, JobStatus, ShowsRefresh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from segment_exports.definition import Refresh, WaitForRefresh
-    from segment_exports.refresh_evidence import Evaluation, Job
     from segment_exports.sources import Source
+    from segment_exports.sources.refresh_evidence import Evaluation, Job
 
 _CRON_DAYS = {"mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 0}
 

@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from segment_exports.errors import SourceError
-from segment_exports.refresh_evidence import EvaluationStatus
 from segment_exports.sources import SegmentInfo, SegmentState
+from segment_exports.sources.refresh_evidence import EvaluationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.refresh_evidence import ShowsRefresh
+from segment_exports.sources.refresh_evidence import ShowsRefresh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ from segment_exports.errors import SourceError, StagingError
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
     from segment_exports.sources import Source
-    from segment_exports.sources.http_reading import Patience
+    from segment_exports.sources.web.http_reading import Patience
 
 
 def open_source(definition: ExportDefinition, patience: Patience | None = None) -> Source:
@@ -20,7 +20,7 @@ def open_source(definition: ExportDefinition, patience: Patience | None = None) 
     :raises SourceError: its connection is missing, malformed or of another type, or its file system isn't
         installed.
     """
-    from segment_exports.sources.http_reading import AsksService
+    from segment_exports.sources.web.http_reading import AsksService
 
     source = _opened(definition.source)
     if patience is not None and isinstance(source, AsksService):

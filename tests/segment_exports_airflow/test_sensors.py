@@ -108,7 +108,7 @@ class TestRefresh:
         def refreshed_again(*_: Any) -> None:
             raise SourceNotReadyError("refreshed again since the snapshot was chosen")
 
-        monkeypatch.setattr("segment_exports.sources.lake.LakeExport.read_units", refreshed_again)
+        monkeypatch.setattr("segment_exports.sources.lake.source.LakeExport.read_units", refreshed_again)
 
         assert not self.sensor().poke(context("manual")).is_done
         assert waited("manual").state is RefreshState.WAITING

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from segment_exports.refresh_evidence import EvaluationStatus
+    from segment_exports.sources.refresh_evidence import EvaluationStatus
 
 CUSTOMER_ID = "CustomerId"
 PREVIOUS_CUSTOMER_ID = "PreviousCustomerId"

@@ -10,7 +10,7 @@ import fsspec
 
 from segment_exports.definition import LakeSource, definitions_folder
 from segment_exports.errors import SourceError
-from segment_exports.sources.lake import LakeExport
+from segment_exports.sources.lake.source import LakeExport
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

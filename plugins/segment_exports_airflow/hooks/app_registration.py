@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Connection
 
-    from segment_exports.sources.connections import AppRegistration
+    from segment_exports.sources.web.connections import AppRegistration
 
 
 def app_registration(connection: Connection, extra: Mapping[str, Any]) -> AppRegistration:
@@ -20,7 +20,7 @@ def app_registration(connection: Connection, extra: Mapping[str, Any]) -> AppReg
 
     :raises SourceError: a part is missing or malformed.
     """
-    from segment_exports.sources.connections import PUBLIC_AUTHORITY, AppRegistration
+    from segment_exports.sources.web.connections import PUBLIC_AUTHORITY, AppRegistration
 
     return AppRegistration(
         tenant=str(extra.get("tenant") or ""),

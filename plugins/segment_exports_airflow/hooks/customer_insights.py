@@ -13,7 +13,7 @@ from segment_exports_airflow.hooks.app_registration import app_registration, nam
 
 if TYPE_CHECKING:
     from segment_exports.definition import ApiSource as ApiSettingsOfDefinition
-    from segment_exports.sources.ci_api import CiApiSource
+    from segment_exports.sources.ci_api.source import CiApiSource
 
 
 class CustomerInsightsHook(BaseHook):
@@ -39,8 +39,8 @@ class CustomerInsightsHook(BaseHook):
         :raises SourceError: there is no such connection, it is of another type, or a field is missing or
             malformed.
         """
-        from segment_exports.sources.ci_api import CiApiSettings, CiApiSource
-        from segment_exports.sources.connections import CI_API_SCOPE, CI_API_URL, CiApiConnection
+        from segment_exports.sources.ci_api.source import CiApiSettings, CiApiSource
+        from segment_exports.sources.web.connections import CI_API_SCOPE, CI_API_URL, CiApiConnection
 
         connection = connection_of(
             self.connection_id, conn_type=self.conn_type, name=self.hook_name, refusal=SourceError

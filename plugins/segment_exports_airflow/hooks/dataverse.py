@@ -12,7 +12,7 @@ from segment_exports_airflow.hooks.app_registration import app_registration, nam
 
 if TYPE_CHECKING:
     from segment_exports.definition import DataverseSource as DataverseSettingsOfDefinition
-    from segment_exports.sources.dataverse import DataverseSource
+    from segment_exports.sources.dataverse.source import DataverseSource
 
 
 class DataverseHook(BaseHook):
@@ -37,9 +37,9 @@ class DataverseHook(BaseHook):
         :raises SourceError: there is no such connection, it is of another type, or a field is missing or
             malformed.
         """
-        from segment_exports.sources.connections import DataverseConnection
-        from segment_exports.sources.dataverse import DataverseSource
-        from segment_exports.sources.dataverse_settings import DataverseSettings
+        from segment_exports.sources.dataverse.settings import DataverseSettings
+        from segment_exports.sources.dataverse.source import DataverseSource
+        from segment_exports.sources.web.connections import DataverseConnection
 
         connection = connection_of(
             self.connection_id, conn_type=self.conn_type, name=self.hook_name, refusal=SourceError

@@ -8,11 +8,11 @@ import pytest
 from segment_emulators.customer_insights import CustomerInsights, Faults, Switches
 from segment_emulators.customer_insights.serving import serve
 from segment_emulators.tenant import Tenant
-from segment_exports.sources.ci_api import CiApiSettings, CiApiSource
-from segment_exports.sources.connections import AppRegistration, CiApiConnection, DataverseConnection
-from segment_exports.sources.dataverse import DataverseSource
-from segment_exports.sources.dataverse_settings import DataverseSettings
-from segment_exports.sources.http_reading import Patience, Waits
+from segment_exports.sources.ci_api.source import CiApiSettings, CiApiSource
+from segment_exports.sources.dataverse.settings import DataverseSettings
+from segment_exports.sources.dataverse.source import DataverseSource
+from segment_exports.sources.web.connections import AppRegistration, CiApiConnection, DataverseConnection
+from segment_exports.sources.web.http_reading import Patience, Waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ import pytest
 
 from segment_exports.definition import DataverseSource, LakeSource
 from segment_exports.errors import SourceError
-from segment_exports.sources.lake import LakeExport
+from segment_exports.sources.lake.source import LakeExport
 from segment_exports.sources.opening import lake_location, open_without_airflow
 
 if TYPE_CHECKING:

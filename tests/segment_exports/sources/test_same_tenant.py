@@ -19,7 +19,7 @@ from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.snapshot_choice import choose_snapshots
 from segment_exports.sources import ReadUnit
-from segment_exports.sources.lake import LakeExport
+from segment_exports.sources.lake.source import LakeExport
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:

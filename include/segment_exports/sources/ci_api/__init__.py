@@ -1,0 +1,1 @@
+"""Customer Insights' own REST API."""

@@ -1,0 +1,287 @@
+"""Customer Insights' REST API: segments with state and size, members by OData, jobs of the refresh.
+
+Old, still documented, and slow (100 rows a page by default). What is not documented is found out or can
+be set: which of two job URLs works, how paging goes on, how many rows a page may have.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.sources import CUSTOMER_ID, ReadUnit, SegmentInfo
+from segment_exports.sources.attribute_names import AttributeNames
+from segment_exports.sources.ci_api import answers as ci_api_answers
+from segment_exports.sources.refresh_evidence import Evidence
+from segment_exports.sources.snapshot_marks import SnapshotChangedError, ensure_unchanged
+from segment_exports.sources.web.http_reading import JsonReader, NoSuchRouteError, Patience, Waits
+from segment_exports.sources.web.json_columns import text_column
+from segment_exports.sources.web.membership_join import id_hashes
+from segment_exports.sources.web.odata import NEXT_LINK, RepeatGuard, quoted, rows_of
+from segment_exports.sources.web.read_ahead import read_ahead
+from segment_exports.sources.web.tokens import EntraTokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from segment_exports import definition
+    from segment_exports.sources.ci_api.answers import SegmentMetadata
+    from segment_exports.sources.refresh_evidence import Job
+    from segment_exports.sources.web.connections import CiApiConnection
+    from segment_exports.sources.web.odata import Row
+    from segment_exports.sources.web.tokens import TokenSource
+
+log = logging.getLogger(__name__)
+
+SERVICE = "Customer Insights"
+JOB_ROUTES = ("workflows/main/jobs", "manage/workflows/main/jobs")
+"""Microsoft's client library has the first, its page of OData examples the second."""
+JOBS_LOOKED_AT = 50
+HINT = (
+    "give the app registration the application permission api.access with admin consent, add it as a user in "
+    "Customer Insights, and check the subscription key (docs/sources.md)"
+)
+
+
+class Paging(StrEnum):
+    """How the next page is asked for."""
+
+    AUTO = "auto"
+    """By next link or skip token where the answer has one, else by ``$skip``."""
+    SKIP = "skip"
+
+
+@dataclass(frozen=True)
+class CiApiSettings:
+    """What is not documented, with a default.
+
+    :param page_size: ``$top`` of each page; 100 is the documented default of the service.
+    :param count_tolerance: share by which the rows that were read may differ from the announced count.
+    """
+
+    page_size: int = 100
+    paging: Paging = Paging.AUTO
+    count_tolerance: float = 0.01
+
+    @classmethod
+    def of(cls, source: definition.ApiSource) -> CiApiSettings:
+        """Return the settings in a definition."""
+        return cls(source.page_size, Paging(source.paging), source.count_tolerance)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.page_size <= 100_000:
+            raise SourceError(f"page_size of the API source is {self.page_size}; it must be 1 to 100,000")
+
+
+class CiApiSource:
+    """Segments over Customer Insights' REST API, as they are now."""
+
+    has_history = False
+
+    def __init__(
+        self,
+        connection: CiApiConnection,
+        settings: CiApiSettings | None = None,
+        *,
+        tokens: TokenSource | None = None,
+        patience: Patience | None = None,
+        waits: Waits | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._settings = settings or CiApiSettings()
+        self._now = now
+        self.reader = JsonReader(
+            service=SERVICE,
+            root=connection.service_root,
+            tokens=tokens or EntraTokens(connection.app, connection.scope),
+            hint=HINT,
+            headers={"Ocp-Apim-Subscription-Key": connection.subscription_key},
+            verify=connection.app.ca_bundle or True,
+            patience=patience or Patience(),
+            waits=waits or Waits(),
+        )
+
+    def check(self) -> str:
+        """Say that the instance answers and how many segments it has.
+
+        :raises SourceError: it doesn't; the text says what to do.
+        """
+        return f"Customer Insights answers; the instance has {len(self._metadata())} segments"
+
+    def segments(self) -> list[SegmentInfo]:
+        """Return all segments with state, member count and last evaluation.
+
+        :raises SourceError: the API can't be read.
+        """
+        attributes = self._names().announced()
+        return [one.info(attributes) for _, one in sorted(self._metadata().items())]
+
+    def describe(self, segments: Sequence[str]) -> list[SegmentInfo]:
+        """Return what is announced of some segments, without their attributes.
+
+        :raises SourceError: one isn't there; the text names those that are.
+        """
+        return [self._segment(name).info(()) for name in segments]
+
+    def snapshots(self, segment: str) -> list[datetime]:
+        """Return the time of the segment's last evaluation, or the present where there is none.
+
+        :raises SourceError: no such segment; the text names those that are.
+        """
+        return [self._segment(segment).evaluated_at or self._now()]
+
+    def read_units(self, snapshots: Mapping[str, datetime]) -> list[ReadUnit]:
+        """Return one unit per segment, with what marks its present state and the jobs that have ended.
+
+        :raises SourceNotReadyError: a refresh runs, or a segment was evaluated again since its snapshot was
+            chosen.
+        """
+        jobs = self._jobs()
+        if running := [job.id for job in jobs or () if job.status.is_active]:
+            raise SourceNotReadyError(f"A refresh ({', '.join(running)}) runs in Customer Insights")
+        ended = None if jobs is None else [_mark(job) for job in jobs]
+        units = []
+        for segment, chosen in snapshots.items():
+            one = self._segment(segment)
+            if one.evaluated_at not in (None, chosen):
+                raise SourceNotReadyError(
+                    f"The segment {segment} was evaluated again at {one.evaluated_at}, after its snapshot "
+                    "was chosen"
+                )
+            detail = {"mark": one.mark, "members": one.members, "jobs": ended}
+            units.append(ReadUnit(segment, {segment: chosen.isoformat()}, detail))
+        return units
+
+    def refresh_evidence(self, segments: Sequence[str]) -> Evidence:
+        """Return the workflow's last jobs, where a job URL answers, and the segments' evaluations."""
+        evaluations = tuple(self._segment(name).as_evaluation() for name in segments)
+        return Evidence(jobs=self._jobs(), evaluations=evaluations)
+
+    def read(self, unit: ReadUnit, attributes: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Read the unit's segment page by page.
+
+        :raises SourceError: an unknown attribute, a broken page, fewer or more rows than announced.
+        :raises SnapshotChangedError: the segment was evaluated again, or a refresh ran, since the unit was
+            made.
+        """
+        (segment,) = unit.segments
+        columns = self._names().resolve(attributes)
+        keys = {name: one.name for name, one in columns.items()}
+        select = dict.fromkeys([CUSTOMER_ID, *keys.values()])
+        self._ensure_same(unit, segment)
+        ids = _DistinctCount()
+        params = {"$select": ",".join(select), "$filter": f"IsMemberOfSegment({quoted(segment)})"}
+        for rows in read_ahead([self._pages("data/Customer", params)]):
+            ids.add(text_column(rows, CUSTOMER_ID))
+            columns_read = [text_column(rows, key) for key in keys.values()]
+            yield segment, pa.RecordBatch.from_arrays(columns_read, names=list(keys))
+        self._ensure_same(unit, segment)
+        self._check_count(segment, unit.detail["members"], ids)
+
+    def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[list[Row]]:
+        """Yield pages until one is empty: a page may have fewer rows than asked for and not be the last."""
+        repeats = RepeatGuard(SERVICE, path, CUSTOMER_ID)
+        top = {"$top": str(self._settings.page_size)}
+        answer = self.reader.get(path, {**params, **top})
+        read = 0
+        while rows := rows_of(answer, SERVICE, path):
+            repeats.check_rows(rows)
+            read += len(rows)
+            yield rows
+            link = answer.get(NEXT_LINK) if self._settings.paging is Paging.AUTO else None
+            token = answer.get("@odata.skipToken") if self._settings.paging is Paging.AUTO else None
+            if link:
+                repeats.check_link(str(link))
+                answer = self.reader.get(str(link))
+            elif token:
+                answer = self.reader.get(path, {**params, **top, "$skiptoken": str(token)})
+            else:
+                answer = self.reader.get(path, {**params, **top, "$skip": str(read)})
+
+    def _check_count(self, segment: str, announced: int | None, ids: _DistinctCount) -> None:
+        if ids.missing:
+            raise SourceError(f"{ids.missing} rows of the segment {segment} have no {CUSTOMER_ID}")
+        if announced is None:
+            return
+        if abs(ids.distinct - announced) > self._settings.count_tolerance * announced:
+            raise SourceError(
+                f"The segment {segment} was announced with {announced} members, but {ids.distinct} different "
+                f"ones came in {ids.rows} rows (tolerance {self._settings.count_tolerance:.1%}): the paging "
+                "left some out, or the service stops at a largest $skip; a lake export has no such limit"
+            )
+
+    def _ensure_same(self, unit: ReadUnit, segment: str) -> None:
+        ensure_unchanged(f"The segment {segment}", unit.detail["mark"], self._segment(segment).mark)
+        known = unit.detail["jobs"]
+        if known is None:
+            return
+        # A job that ended before the segment was evaluated is no news: it had dropped out of the list.
+        chosen = datetime.fromisoformat(unit.snapshots[segment])
+        later = [job for job in self._jobs() or () if job.ended is None or job.ended >= chosen]
+        if new := [job.id for job in later if job.status.is_active or _mark(job) not in known]:
+            raise SnapshotChangedError(
+                f"A refresh ({', '.join(new)}) began after this run chose what to read. Nothing of it is "
+                "delivered, since it may be half of each; start the run again when it has ended"
+            )
+
+    def _jobs(self) -> tuple[Job, ...] | None:
+        """Return the last jobs from the first job URL that answers, None where neither does."""
+        for route in JOB_ROUTES:
+            try:
+                answer = self.reader.get(route, {"top": str(JOBS_LOOKED_AT), "includeTasks": "true"})
+            except NoSuchRouteError:
+                continue
+            return tuple(map(ci_api_answers.job, ci_api_answers.listed(answer, route)))
+        return None
+
+    def _segment(self, name: str) -> SegmentMetadata:
+        metadata = self._metadata()
+        if name not in metadata:
+            raise SourceError(
+                f"Customer Insights has no segment {name!r}; it has: {', '.join(sorted(metadata)) or 'none'}"
+            )
+        return metadata[name]
+
+    def _metadata(self) -> dict[str, SegmentMetadata]:
+        route = "manage/segments"
+        found = map(ci_api_answers.segment, ci_api_answers.listed(self.reader.get(route), route))
+        return {one.name: one for one in found}
+
+    def _names(self) -> AttributeNames:
+        route = "manage/entities/Customer"
+        answer = self.reader.get(route)
+        attributes = answer.get("attributes") if isinstance(answer, dict) else None
+        found = map(ci_api_answers.attribute, ci_api_answers.listed(attributes, route))
+        return AttributeNames(found, table="Customer Insights' table Customer")
+
+
+def _mark(job: Job) -> str:
+    """Return what changes when a job is tried again."""
+    return f"{job.id} {job.ended.isoformat() if job.ended else ''}"
+
+
+class _DistinctCount:
+    """Counts rows and different ids, eight bytes an id."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.missing = 0
+        self._hashes: list[NDArray[np.uint64]] = []
+
+    def add(self, ids: pa.StringArray) -> None:
+        self.rows += len(ids)
+        self.missing += ids.null_count
+        self._hashes.append(id_hashes(ids.drop_null()))
+
+    @property
+    def distinct(self) -> int:
+        return len(np.unique(np.concatenate(self._hashes))) if self._hashes else 0

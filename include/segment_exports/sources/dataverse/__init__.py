@@ -1,0 +1,1 @@
+"""The Dataverse tables that Customer Insights writes."""

@@ -1,0 +1,310 @@
+"""Dataverse: segments from the tables that Customer Insights keeps there, over the Web API.
+
+Two tables are read and joined here: ``msdynci_segmentmemberships``, one row per customer with all
+their segments (so it is read once for all segments of an export), and ``msdynci_customerprofiles``, of
+which only the wanted columns are asked for. Documented limits: 5,000 rows a page, no ``$skip``,
+``@odata.nextLink`` followed unchanged, 6,000 requests in 5 minutes, 52 at once.
+
+There is no documented table of segments and no documented sign of a finished refresh. A time mark, the
+newest ``modifiedon`` of both tables, stands in for the snapshot's time. A paged read is no snapshot in
+Dataverse: when the mark moved meanwhile, nothing of what was read is used. Virtual tables have no such
+column: then the memberships are read a second time, after the profiles, and must be the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.sources import CUSTOMER_ID, ReadUnit, SegmentInfo
+from segment_exports.sources.attribute_names import AttributeNames
+from segment_exports.sources.dataverse.columns import columns_of_row, table_columns
+from segment_exports.sources.dataverse.memberships import member_batches, segment_list
+from segment_exports.sources.dataverse.settings import DataverseSettings
+from segment_exports.sources.refresh_evidence import Evidence
+from segment_exports.sources.snapshot_marks import ensure_unchanged, parse_time
+from segment_exports.sources.web.http_reading import (
+    JsonReader,
+    NoSuchRouteError,
+    Patience,
+    RefusedError,
+    Waits,
+)
+from segment_exports.sources.web.json_columns import text_column
+from segment_exports.sources.web.membership_fingerprint import UNSEEN, WatchedMemberships
+from segment_exports.sources.web.membership_join import JoinCounts, MembershipJoin
+from segment_exports.sources.web.odata import follow_next_links, quoted, rows_of
+from segment_exports.sources.web.read_ahead import read_ahead
+from segment_exports.sources.web.tokens import EntraTokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from segment_exports.sources.web.connections import DataverseConnection
+    from segment_exports.sources.web.odata import Row
+    from segment_exports.sources.web.tokens import TokenSource
+
+log = logging.getLogger(__name__)
+
+SERVICE = "Dataverse"
+MEMBERSHIPS, MEMBERSHIP = "msdynci_segmentmemberships", "msdynci_segmentmembership"
+PROFILES, PROFILE = "msdynci_customerprofiles", "msdynci_customerprofile"
+ID, LISTS = "msdynci_customerid", "msdynci_segments"
+UNIT = "dataverse"
+HINT = (
+    "make the app registration an application user of the environment, and give it the role Viewer on "
+    "Customer Insights - Data (docs/sources.md)"
+)
+_ID_SPACE = 16**3
+
+
+class DataverseSource:
+    """Segments in Dataverse, as they are now."""
+
+    has_history = False
+
+    def __init__(
+        self,
+        connection: DataverseConnection,
+        settings: DataverseSettings | None = None,
+        *,
+        tokens: TokenSource | None = None,
+        patience: Patience | None = None,
+        waits: Waits | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        spill_folder: Path | None = None,
+    ) -> None:
+        self._settings = settings or DataverseSettings()
+        self._now = now
+        self._spill_folder = spill_folder
+        self._headers = {"Prefer": f"odata.maxpagesize={self._settings.page_size}"}
+        self.reader = JsonReader(
+            service=SERVICE,
+            root=connection.service_root,
+            tokens=tokens or EntraTokens(connection.app, connection.scope),
+            hint=HINT,
+            headers={"OData-Version": "4.0", "OData-MaxVersion": "4.0"},
+            verify=connection.app.ca_bundle or True,
+            patience=patience or Patience(),
+            waits=waits or Waits(),
+        )
+        self.last_join: JoinCounts | None = None
+        self.doubts: list[str] = []
+
+    def check(self) -> str:
+        """Say that both tables can be read.
+
+        :raises SourceError: they can't; the text says what to do.
+        """
+        for table in (PROFILES, MEMBERSHIPS):
+            self._first_row(table, {"$select": ID})
+        return "Dataverse answers, and both tables of Customer Insights can be read"
+
+    def segments(self) -> list[SegmentInfo]:
+        """Return the segments that have members, with their number, by reading all memberships.
+
+        :raises SourceError: a table can't be read.
+        """
+        attributes = self._names(PROFILE, PROFILES).announced()
+        mark = self._mark()
+        numbers: dict[str, int] = {}
+        counts = np.zeros(0, np.int64)
+        batches = self._members(lambda name: numbers.setdefault(name, len(numbers)))
+        for batch in batches:
+            found = np.bincount(np.asarray(batch.column("segment")), minlength=len(numbers))
+            counts = np.pad(counts, (0, len(found) - len(counts))) + found
+        return [
+            SegmentInfo(name, attributes, members=int(counts[numbers[name]]), evaluated_at=mark)
+            for name in sorted(numbers)
+        ]
+
+    def describe(self, segments: Sequence[str]) -> list[SegmentInfo]:
+        """Return the segments by name alone: Dataverse has no documented table of segments."""
+        return [SegmentInfo(name, ()) for name in segments]
+
+    def snapshots(self, segment: str) -> list[datetime]:
+        """Return the time mark of the tables, or the present where there is none.
+
+        :raises SourceError: no customer is in the segment, and the settings don't take that for empty.
+        """
+        literal = quoted(f'"{segment}"')
+        if not self._first_row(MEMBERSHIPS, {"$select": ID, "$filter": f"contains({LISTS},{literal})"}):
+            self._nobody_in(segment)
+        return [self._mark() or self._now()]
+
+    def _nobody_in(self, segment: str) -> None:
+        found = f"Nobody in Dataverse is in a segment {segment!r}"
+        if self._settings.absent_is_empty:
+            self._doubt(f"{found}: it is read as empty (source.checks.when_absent)")
+            return
+        raise SourceError(
+            f"{found}: it is empty, or that is not its output table name. Among the first "
+            f"{self._settings.page_size} customers are the segments: "
+            f"{', '.join(self._some_names()) or 'none'}. If it may be empty, set source.checks.when_absent "
+            "to empty: no members are read then, and the guards judge the removals"
+        )
+
+    def read_units(self, snapshots: Mapping[str, datetime]) -> list[ReadUnit]:
+        """Return the one unit that brings all segments.
+
+        :raises SourceNotReadyError: the tables changed since the snapshots were chosen.
+        """
+        mark = self._mark()
+        if mark is not None and any(chosen != mark for chosen in snapshots.values()):
+            raise SourceNotReadyError(
+                f"Dataverse's tables changed at {mark.isoformat()}, after the snapshot was chosen: "
+                "a refresh runs"
+            )
+        times = {segment: chosen.isoformat() for segment, chosen in snapshots.items()}
+        return [ReadUnit(UNIT, times, {"mark": mark.isoformat() if mark else None})] if times else []
+
+    def refresh_evidence(self, segments: Sequence[str]) -> Evidence:  # noqa: ARG002 - one mark for all
+        """Return the time mark, the only sign that Dataverse gives of a refresh."""
+        return Evidence(mark=self._mark(), by_mark=True)
+
+    def read(self, unit: ReadUnit, attributes: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Read all segments of the unit.
+
+        A member without a profile comes with its ``CustomerId`` alone, up to the share in the settings.
+
+        :raises SourceError: an unknown attribute, a broken page.
+        :raises SourceNotReadyError: more members without a profile than the settings allow.
+        :raises SnapshotChangedError: a refresh began in between; nothing was yielded.
+        """
+        columns = self._names(PROFILE, PROFILES).resolve(attributes)
+        keys = {**{name: one.name for name, one in columns.items()}, CUSTOMER_ID: ID}
+        self._ensure_same(unit)
+        with MembershipJoin(unit.segments, tuple(keys), folder=self._spill_folder) as join:
+            watched = (
+                WatchedMemberships(self._members, unit.segments) if unit.detail["mark"] is None else None
+            )
+            number_of = {name: number for number, name in enumerate(unit.segments)}
+            join.add_members(read_ahead([watched.wanted() if watched else self._members(number_of.get)]))
+            join.add_profiles(self._profiles(keys))
+            if watched:
+                watched.ensure_same()
+                self._doubt(UNSEEN)
+            self._ensure_same(unit)
+            for segment, batch in join.batches():
+                yield segment, batch.select([name for name in attributes if name in keys])
+            self.last_join = join.counts
+        self._check_profiles(join.counts)
+
+    def _doubt(self, text: str) -> None:
+        log.warning("%s", text)
+        self.doubts.append(text)
+
+    def _ensure_same(self, unit: ReadUnit) -> None:
+        mark = self._mark()
+        ensure_unchanged("Dataverse", unit.detail["mark"], mark.isoformat() if mark else None)
+
+    def _check_profiles(self, counts: JoinCounts) -> None:
+        if counts.without_profile > self._settings.missing_profiles * counts.distinct_members:
+            raise SourceNotReadyError(
+                f"{counts.without_profile} of {counts.distinct_members} members have no profile in "
+                "Dataverse. Customer Insights writes profiles later than memberships, so its refresh hasn't "
+                f"ended (allowed: {self._settings.missing_profiles:.1%})"
+            )
+        if counts.without_profile:
+            told = (
+                f"{counts.without_profile} of {counts.distinct_members} members have no profile in Dataverse"
+            )
+            self._doubt(told)
+
+    def _members(self, number_of: Callable[[str], int | None]) -> Iterator[pa.RecordBatch]:
+        only = self._row_filter()
+        pages = follow_next_links(
+            self.reader,
+            MEMBERSHIPS,
+            {"$select": ",".join([ID, LISTS, *only])},
+            key=ID,
+            headers=self._headers,
+        )
+        return member_batches(pages, id_column=ID, list_column=LISTS, only=only, number_of=number_of)
+
+    def _row_filter(self) -> dict[str, str]:
+        """Return column → value of the memberships to read. A column that isn't there can't be asked for."""
+        wanted = {
+            "SegmentMembershipType": self._settings.membership_type,
+            "SegmentProvider": self._settings.segment_provider,
+        }
+        names = self._names(MEMBERSHIP, MEMBERSHIPS)
+        only: dict[str, str] = {}
+        for column, value in wanted.items():
+            found = names.find(column)
+            if value is not None and found is None:
+                self._doubt(f"{MEMBERSHIPS} has no column {column}; its rows are all read")
+            elif value is not None and found is not None:
+                only[found.name] = value
+        return only
+
+    def _profiles(self, keys: Mapping[str, str]) -> Iterable[pa.RecordBatch]:
+        readers = [
+            self._profile_pages(keys, condition) for condition in _id_ranges(self._settings.parallel_reads)
+        ]
+        return read_ahead(readers)
+
+    def _profile_pages(self, keys: Mapping[str, str], condition: str | None) -> Iterator[pa.RecordBatch]:
+        params = {"$select": ",".join(dict.fromkeys(keys.values()))}
+        if condition:
+            params["$filter"] = condition
+        for rows in follow_next_links(self.reader, PROFILES, params, key=ID, headers=self._headers):
+            columns = [text_column(rows, key) for key in keys.values()]
+            batch = pa.RecordBatch.from_arrays(columns, names=list(keys))
+            if batch.column(CUSTOMER_ID).null_count:
+                raise SourceError(f"Dataverse sends profiles without {ID}")
+            yield batch
+
+    def _mark(self) -> datetime | None:
+        """Return the newest change of either table; None where Dataverse doesn't tell."""
+        column = self._settings.time_mark
+        marks = []
+        for table in (MEMBERSHIPS, PROFILES):
+            try:
+                row = self._first_row(table, {"$select": column, "$orderby": f"{column} desc"})
+            except RefusedError as error:
+                log.info("Dataverse gives no time mark of %s: %s", table, error.reason)
+                return None
+            if row and row.get(column):
+                marks.append(parse_time(row[column], f"{column} of {table}"))
+        return max(marks, default=None)
+
+    def _first_row(self, table: str, params: Mapping[str, str]) -> Row | None:
+        try:
+            answer = self.reader.get(table, {**params, "$top": "1"})
+        except NoSuchRouteError as error:
+            raise SourceError(
+                f"This Dataverse environment has no table {table}; is it the one of Customer Insights - Data?"
+            ) from error
+        rows = rows_of(answer, SERVICE, table)
+        return rows[0] if rows else None
+
+    def _some_names(self) -> list[str]:
+        rows = rows_of(self.reader.get(MEMBERSHIPS, {"$select": LISTS}, self._headers), SERVICE, MEMBERSHIPS)
+        texts = set(text_column(rows, LISTS).drop_null().to_pylist())
+        return sorted({name for text in texts for name in segment_list(text)})
+
+    def _names(self, logical_name: str, table: str) -> AttributeNames:
+        """Return a table's columns from its metadata, or from its first row where that is closed to us."""
+        try:
+            found = table_columns(self.reader, logical_name)
+        except SourceNotReadyError:
+            raise
+        except SourceError as error:
+            log.info("The metadata of %s can't be read, its first row is looked at: %s", table, error)
+            found = columns_of_row(self._first_row(table, {}) or {})
+        return AttributeNames(found, table=f"{SERVICE}'s {table}", prefix=self._settings.prefix)
+
+
+def _id_ranges(number: int) -> list[str | None]:
+    """Return conditions that each customer's id meets exactly one of; ids are mostly hexadecimal."""
+    bounds = [f"{_ID_SPACE * index // number:03x}" for index in range(1, number)]
+    lower = [None, *(f"{ID} ge {quoted(bound)}" for bound in bounds)]
+    upper = [*(f"{ID} lt {quoted(bound)}" for bound in bounds), None]
+    return [" and ".join(part for part in pair if part) or None for pair in zip(lower, upper, strict=True)]

@@ -1,0 +1,1 @@
+"""Customer Insights' lake export: CSV files and a ``model.json``."""

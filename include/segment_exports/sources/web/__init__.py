@@ -1,0 +1,1 @@
+"""What the two ways in over HTTP share: tokens, one JSON answer, pages, joining members to profiles."""

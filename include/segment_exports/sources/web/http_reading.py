@@ -1,0 +1,310 @@
+"""One JSON answer over HTTP: token, retries, throttling, and everything that is not JSON.
+
+Reading only: every request is a GET, so a request of unknown fate may be sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import time
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+from requests.auth import AuthBase
+
+from segment_exports.errors import SourceError, SourceNotReadyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from segment_exports.sources.web.tokens import TokenSource
+
+log = logging.getLogger(__name__)
+
+SERVICE_PROTECTION = ("0x80072322", "0x80072321", "0x80072326")
+"""Dataverse's codes for too many requests, too much execution time, too many at once (PowerApps docs,
+"Service protection API limits"; the last one by the same page)."""
+
+_AGAIN = frozenset({408, 500, 502, 503, 504})
+_READ_SIZE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a reader tries. Waiting for a throttled service uses up no try.
+
+    :param tries: of one request that fails; then the error is told.
+    :param first_pause: seconds before the second try, doubled each time up to ``longest_pause``.
+    :param throttled_seconds: longest time spent waiting for one request that is throttled.
+    :param timeout: seconds for connecting, and for each silence while reading.
+    :param largest_answer: bytes; a bigger one is refused rather than held.
+    """
+
+    tries: int = 5
+    first_pause: float = 1.0
+    longest_pause: float = 60.0
+    throttled_seconds: float = 1800.0
+    timeout: float = 120.0
+    largest_answer: int = 256 << 20
+
+
+@dataclass
+class Waits:
+    """The clock of a reader; tests put in their own."""
+
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+    jitter: Callable[[], float] = random.random
+
+
+@dataclass
+class Counts:
+    """What a reader has sent so far."""
+
+    requests: int = 0
+    throttled: int = 0
+    retried: int = 0
+
+
+class NoSuchRouteError(SourceError):
+    """404: the route, table or segment is not there."""
+
+
+class RefusedError(SourceError):
+    """400: the service doesn't take the query as it is; ``reason`` is its own code or first words."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass
+class JsonReader:
+    """GETs below one service root, as JSON objects.
+
+    :param service: name of the service for messages.
+    :param root: every URL that is asked must lie on its scheme, host and port: the token goes along.
+    :param hint: what to look at when the service refuses the token (401, 403).
+    """
+
+    service: str
+    root: str
+    tokens: TokenSource
+    hint: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    verify: str | bool = True
+    patience: Patience = field(default_factory=Patience)
+    waits: Waits = field(default_factory=Waits)
+    counts: Counts = field(default_factory=Counts)
+
+    def __post_init__(self) -> None:
+        self._session = requests.Session()
+
+    def close(self) -> None:
+        """Close the connections to the service."""
+        self._session.close()
+
+    def get(
+        self, url: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """Return the JSON that a URL answers (a path is taken below the root).
+
+        :raises NoSuchRouteError: 404.
+        :raises RefusedError: 400 and other 4xx but those below.
+        :raises SourceError: another host, 401 twice, 403, a redirect, an answer that isn't JSON.
+        :raises SourceNotReadyError: throttled, unreachable or broken for longer than the patience.
+        """
+        target = url if "://" in url else f"{self.root}/{url.lstrip('/')}"
+        self._check_host(target)
+        pause = _Pause(self.patience, self.waits)
+        signed_in_again = False
+        while True:
+            try:
+                status, answer_headers, body = self._send(target, params, headers)
+            except (requests.RequestException, OSError) as error:
+                self._trouble(pause, f"{type(error).__name__} (no whole answer)", error)
+                continue
+            if _is_throttled(status, body):
+                self.counts.throttled += 1
+                pause.throttled(answer_headers, self.service)
+            elif status == 401 and not signed_in_again:
+                signed_in_again = True
+                self.tokens.forget()
+            elif status in _AGAIN:
+                self._trouble(pause, f"status {status}", None)
+            else:
+                self._check_status(status, body, target)
+                try:
+                    return orjson.loads(body)
+                except orjson.JSONDecodeError as error:
+                    self._trouble(pause, _not_json(answer_headers, body), error)
+
+    def _send(
+        self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        token = self.tokens.token()
+        self.counts.requests += 1
+        with self._session.get(
+            url,
+            params=params,
+            headers={"Accept": "application/json", **self.headers, **(headers or {})},
+            auth=_Bearer(token),
+            verify=self.verify,
+            timeout=self.patience.timeout,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            body = bytearray()
+            for piece in response.iter_content(_READ_SIZE):
+                body += piece
+                if len(body) > self.patience.largest_answer:
+                    raise SourceError(
+                        f"{self.service} sent an answer of more than {self.patience.largest_answer >> 20} "
+                        "MB; ask for fewer rows at once or fewer attributes"
+                    )
+            return response.status_code, response.headers, bytes(body)
+
+    def _trouble(self, pause: _Pause, what: str, error: Exception | None) -> None:
+        self.counts.retried += 1
+        log.info("%s: %s; trying again", self.service, what)
+        if not pause.failed():
+            raise SourceNotReadyError(
+                f"{self.service} at {urlsplit(self.root).netloc} gave no usable answer in "
+                f"{self.patience.tries} tries; the last one: {what}"
+            ) from error
+
+    def _check_host(self, url: str) -> None:
+        if _origin(url) != _origin(self.root):
+            raise SourceError(
+                f"{self.service} points to {urlsplit(url).netloc or 'no host'} for more rows, but the "
+                f"connection is to {urlsplit(self.root).netloc}; the token is not sent there"
+            )
+
+    def _check_status(self, status: int, body: bytes, url: str) -> None:
+        if 200 <= status < 300:
+            return
+        path = urlsplit(url).path
+        if status in (401, 403):
+            raise SourceError(
+                f"{self.service} refuses the app registration ({status}) at {path}: {self.hint}"
+            )
+        if 300 <= status < 400:
+            raise SourceError(
+                f"{self.service} redirects ({status}) at {path}; look at the URL of the connection"
+            )
+        reason = _reason(body)
+        if status == 404:
+            raise NoSuchRouteError(f"{self.service} knows no {path} (404): {reason}")
+        raise RefusedError(f"{self.service} refuses the query at {path} ({status}): {reason}", reason=reason)
+
+
+@runtime_checkable
+class AsksService(Protocol):
+    """A source that asks a service over HTTP."""
+
+    reader: JsonReader
+
+
+class _Bearer(AuthBase):
+    """Signs a request; as ``auth``, so that a ``.netrc`` on the worker can't replace it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class _Pause:
+    """The waiting of one request."""
+
+    def __init__(self, patience: Patience, waits: Waits) -> None:
+        self._patience = patience
+        self._waits = waits
+        self._failures = 0
+        self._throttles = 0
+        self._started = waits.monotonic()
+
+    def failed(self) -> bool:
+        """Wait before another try; False when there is none left."""
+        self._failures += 1
+        if self._failures >= self._patience.tries:
+            return False
+        self._waits.sleep(self._backoff(self._failures))
+        return True
+
+    def throttled(self, headers: Mapping[str, str], service: str) -> None:
+        """Wait as long as the service says."""
+        self._throttles += 1
+        seconds = _retry_after(headers, self._waits.now())
+        wait = self._backoff(self._throttles) if seconds is None else seconds
+        waited = self._waits.monotonic() - self._started
+        if waited + wait > self._patience.throttled_seconds:
+            raise SourceNotReadyError(
+                f"{service} throttles for longer than {self._patience.throttled_seconds:.0f} s "
+                f"({self._throttles} answers 429); another program may use the same limits"
+            )
+        log.info("%s throttles; waiting %.1f s", service, wait)
+        self._waits.sleep(wait)
+
+    def _backoff(self, count: int) -> float:
+        pause = min(self._patience.longest_pause, self._patience.first_pause * 2.0 ** (count - 1))
+        return pause * (0.5 + self._waits.jitter() / 2)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def _is_throttled(status: int, body: bytes) -> bool:
+    if status == 429:
+        return True
+    return status >= 400 and any(code.encode() in body[:4096] for code in SERVICE_PROTECTION)
+
+
+def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds of a ``Retry-After`` header (a number or an HTTP date), if it is readable."""
+    text = headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - now
+        except ValueError:
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _not_json(headers: Mapping[str, str], body: bytes) -> str:
+    kind = headers.get("Content-Type", "no content type").split(";")[0]
+    if body.lstrip()[:1] == b"<":
+        return f"a page ({kind}) where JSON was expected: a proxy or a sign-in page stands in between"
+    return f"{len(body)} bytes of {kind} that are not whole JSON"
+
+
+def _reason(body: bytes) -> str:
+    """Return the error code of a refusal and the first words of its message, both without values.
+
+    OData wraps them as ``{"error": {"code", "message"}}``; Customer Insights' ``ApiErrorResult`` has
+    ``errorCode`` and ``message`` at the top.
+    """
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return "no JSON in the answer"
+    if not isinstance(answer, dict):
+        return "an answer of another shape"
+    wrapped = answer.get("error")
+    inner = wrapped if isinstance(wrapped, dict) else answer
+    code = inner.get("code") or inner.get("errorCode") or "no code"
+    message = str(inner.get("message") or "").splitlines()
+    return f"{code}: {message[0][:200] if message else 'no message'}"

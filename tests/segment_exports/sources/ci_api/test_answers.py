@@ -1,0 +1,56 @@
+"""What single answers of the API mean."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from segment_exports.sources import SegmentState
+from segment_exports.sources.ci_api import answers as ci_api_answers
+from segment_exports.sources.refresh_evidence import EvaluationStatus
+
+
+def segment(**answer: Any) -> ci_api_answers.SegmentMetadata:
+    return ci_api_answers.segment({"name": "Churn", **answer})
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ("active", SegmentState.ACTIVE),
+        ("inactive", SegmentState.INACTIVE),
+        ("invalid", SegmentState.INVALID),
+        ("validationError", SegmentState.INVALID),
+        ("validating", SegmentState.UNKNOWN),
+        (None, SegmentState.UNKNOWN),
+    ],
+)
+def test_every_state_of_a_segment_is_known(told: str | None, state: SegmentState) -> None:
+    assert segment(state=told).info(()).state is state
+
+
+def test_how_the_last_evaluation_ended_is_announced() -> None:
+    failed = segment(evaluationStatus={"jobStatus": "CompletedFailure"})
+
+    assert failed.info(()).evaluation is EvaluationStatus.FAILED
+    assert segment().info(()).evaluation is EvaluationStatus.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("told", "whole"),
+    [
+        ({"operationType": "all", "jobType": "full"}, True),
+        ({"operationType": "all"}, True),
+        ({"jobType": "full"}, True),
+        ({"operationType": "segmentation", "jobType": "full"}, False),
+        ({"jobType": "incremental"}, False),
+        ({}, False),
+    ],
+)
+def test_a_job_of_a_part_is_no_whole_refresh_even_if_it_is_full(told: dict[str, str], whole: bool) -> None:
+    job = ci_api_answers.job({"jobStatus": "running", "submittedTimestamp": "2026-03-02T05:00:00Z", **told})
+
+    assert job.whole is whole
+    assert job.submitted == datetime(2026, 3, 2, 5, tzinfo=UTC)

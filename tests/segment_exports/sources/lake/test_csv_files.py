@@ -1,0 +1,187 @@
+"""CSV files: every way they may be written, read as Python's own reader reads them; broken ones are told."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+import fsspec
+import pyarrow as pa
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment_exports.errors import SourceError
+from segment_exports.sources.lake.csv_files import BLOCK_BYTES, LONGEST_FIELD_BYTES, CsvFile
+from segment_exports.sources.lake.model_json import CsvFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+COLUMNS = ("CustomerId", "EMail", "Note")
+DEFAULTS = CsvFormat()
+
+
+def read(
+    raw: bytes,
+    wanted: Sequence[str] = COLUMNS,
+    columns: Sequence[str] = COLUMNS,
+    layout: CsvFormat = DEFAULTS,
+) -> list[dict[str, str | None]]:
+    fs = fsspec.filesystem("memory")
+    fs.pipe_file("/lake_csv/file.csv", raw)
+    batches = list(CsvFile(fs, "/lake_csv/file.csv", columns, layout).read(wanted))
+    for batch in batches:
+        assert batch.schema.names == list(wanted)
+        assert set(batch.schema.types) == {pa.string()}
+    return [row for batch in batches for row in batch.to_pylist()]
+
+
+def refusal(raw: bytes, **options: object) -> str:
+    with pytest.raises(SourceError) as refused:
+        read(raw, **options)  # type: ignore[arg-type]
+    return str(refused.value)
+
+
+def rows(*values: tuple[str | None, str | None, str | None]) -> list[dict[str, str | None]]:
+    return [dict(zip(COLUMNS, row, strict=True)) for row in values]
+
+
+def test_an_empty_value_is_null_in_quotes_or_not() -> None:
+    assert read(b'"1","",\n2,,""\n') == rows(("1", None, None), ("2", None, None))
+
+
+def test_blanks_and_words_for_nothing_are_values() -> None:
+    assert read(b"1, ,NULL\nNA,nan,null\n") == rows(("1", " ", "NULL"), ("NA", "nan", "null"))
+
+
+def test_quotes_commas_and_line_breaks_inside_values() -> None:
+    assert read(b'1,"a ""b""","x,\r\ny"\r\n2,c,\xc3\xbc\xf0\x9f\x8e\x89\r\n') == rows(
+        ("1", 'a "b"', "x,\r\ny"), ("2", "c", "ü🎉")
+    )
+
+
+def test_numbers_and_dates_stay_text() -> None:
+    assert read(b"007,1e3,2026-01-05T05:00:00Z\n") == rows(("007", "1e3", "2026-01-05T05:00:00Z"))
+
+
+def test_only_the_wanted_columns_come_in_the_order_asked_for() -> None:
+    assert read(b"1,a,b\n", ("Note", "CustomerId")) == [{"Note": "b", "CustomerId": "1"}]
+
+
+@pytest.mark.parametrize("declared", [None, False, True])
+def test_a_header_is_noticed_whatever_the_settings_say(declared: bool | None) -> None:
+    assert read(b"CustomerId,EMail,Note\n1,a,b\n", layout=CsvFormat(header=declared)) == rows(("1", "a", "b"))
+
+
+def test_a_header_decides_the_order_of_the_columns() -> None:
+    assert read(b'\xef\xbb\xbf"Note","CustomerId","EMail"\nb,1,a\n') == rows(("1", "a", "b"))
+
+
+def test_a_row_that_only_resembles_the_header_is_a_row() -> None:
+    assert read(b"CustomerId,EMail,other\n") == rows(("CustomerId", "EMail", "other"))
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\xef\xbb\xbf", b"\n", b"CustomerId,EMail,Note", b"CustomerId,EMail,Note\r\n"]
+)
+def test_a_file_without_rows_has_none(raw: bytes) -> None:
+    assert read(raw) == []
+
+
+def test_a_header_that_should_be_there_and_is_not_is_told() -> None:
+    told = refusal(b"1,a,b\n", layout=CsvFormat(header=True))
+    assert "row 1 should be the header" in told
+    assert "CustomerId, EMail, Note" in told
+
+
+def test_without_quoting_a_quote_is_a_character() -> None:
+    assert read(b'1,"a,b"\n', layout=CsvFormat(quoted=False)) == rows(("1", '"a', 'b"'))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16le", "windows-1252", "utf-8-sig"])
+@pytest.mark.parametrize("header", [True, False])
+def test_other_encodings_are_read(encoding: str, header: bool) -> None:
+    text = ("CustomerId;EMail;Note\n" if header else "") + "1;ü;ß\n"
+    assert read(text.encode(encoding), layout=CsvFormat(delimiter=";", encoding=encoding)) == rows(
+        ("1", "ü", "ß")
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (b"1,a,b\n2,c,d,e\n", "file.csv: row 2 has 4 columns; model.json gives the table 3"),
+        (b"1,a,b\n2,c\n", "file.csv: row 2 has 2 columns"),
+        (b"CustomerId,EMail,Note\n1,a,b\n2,c\n", "file.csv: row 3 has 2 columns"),
+        (b"1,a,b\n" * 200_000 + b"1,a\n", "file.csv: row 200001 has 2 columns"),
+        (b"1,a,b\n2,c,d,\xff\n", "file.csv: row 2 has 4 columns; model.json gives the table 3"),
+        (b"1,a,b\n2,c\xff\n3,e,f\n", "file.csv: row 2 has 2 columns; model.json gives the table 3"),
+        (b"1,a,b\n2,\xff,d\n", "file.csv holds bytes that aren't utf-8 in column 2"),
+    ],
+)
+def test_a_broken_row_is_told_without_its_values(
+    raw: bytes, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    message = refusal(raw)
+    assert told in message
+    assert "c,d" not in message
+    assert capfd.readouterr().err == ""
+
+
+def test_bytes_that_are_not_of_a_declared_encoding_are_told() -> None:
+    assert "aren't ascii" in refusal("1,ü,b\n".encode("latin-1"), layout=CsvFormat(encoding="ascii"))
+
+
+def test_a_byte_order_mark_that_is_missing_is_told() -> None:
+    told = refusal("1,ü,b\n".encode("utf-16le"), layout=CsvFormat(encoding="utf-16"))
+    assert told.endswith("file.csv isn't utf-16, or lacks the byte order mark that this needs")
+
+
+def test_a_value_that_is_too_long_is_told() -> None:
+    long = b"x" * (LONGEST_FIELD_BYTES + 1)
+    assert f"a value of EMail has {LONGEST_FIELD_BYTES + 1:,} bytes" in refusal(b"1," + long + b",b\n")
+
+
+def test_a_field_of_200_mb_is_refused_and_not_held_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "file.csv"
+    with path.open("wb") as file:
+        file.write(b'1,a,b\n2,"')
+        for _ in range(200):
+            file.write(b"x\n" * (512 * 1024))
+        file.write(b'",d\n')
+    # Arrow reads up to 32 blocks ahead on a thread of its own, which lets go of them when it comes to it.
+    bound = 48 * BLOCK_BYTES
+    before = pa.total_allocated_bytes()
+    with pytest.raises(SourceError, match="has a row of over 2 MiB"):
+        list(CsvFile(LocalFileSystem(), str(path), COLUMNS, CsvFormat()).read(["CustomerId"]))
+    assert pa.total_allocated_bytes() - before < bound
+
+
+def test_a_missing_file_is_told() -> None:
+    with pytest.raises(SourceError, match=r"nowhere\.csv is missing"):
+        list(CsvFile(LocalFileSystem(), "/nowhere.csv", COLUMNS, CsvFormat()).read(COLUMNS))
+
+
+_VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), max_size=12)
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(st.tuples(_VALUES.filter(bool), _VALUES, _VALUES), max_size=8),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.booleans(),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_pythons_writer_wrote_is_read_back(
+    values: list[tuple[str, str, str]], quoting: int, delimiter: str, header: bool, end: str
+) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator=end)  # type: ignore[arg-type]
+    writer.writerows([COLUMNS, *values] if header else values)
+    found = read(text.getvalue().encode(), layout=CsvFormat(header=header or None, delimiter=delimiter))
+    assert found == [{name: one or None for name, one in zip(COLUMNS, row, strict=True)} for row in values]

@@ -1,0 +1,322 @@
+"""A lake export as a source: its segments, which snapshots are whole, and the rows of one."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import fsspec
+import pyarrow as pa
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+
+from segment_emulators.lake_writer import CsvFormat, Quoting, write_lake
+from segment_emulators.lake_writer import LakeExport as WrittenExport
+from segment_emulators.tenant import ATTRIBUTE_NAMES, Tenant
+from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.sources import Attribute, ReadUnit, doubts_of
+from segment_exports.sources.lake.source import LakeExport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FOLDER = "CustomerInsights_abcd/AutopilotExport"
+FIRST, SECOND, THIRD = "2026/01/05/0500", "2026/01/06/0500", "2026/01/07/0500"
+FIRST_TIME, SECOND_TIME = datetime(2026, 1, 5, 5, tzinfo=UTC), datetime(2026, 1, 6, 5, tzinfo=UTC)
+
+
+class Lake:
+    """A small lake made by hand, one table T of CustomerId, EMail and Subscribed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / FOLDER
+        self.root.mkdir(parents=True)
+
+    def put(self, snapshot: str, *contents: str, first: int = 1) -> None:
+        folder = self.root / "T" / snapshot
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, content in enumerate(contents, start=first):
+            (folder / f"T_{number}.csv").write_text(content, encoding="utf-8")
+
+    def point(self, *files: str, attributes: str = "CustomerId EMail Subscribed", **more: Any) -> None:
+        entity = {
+            "name": "T",
+            "attributes": [
+                {"name": name, "dataType": "boolean" if name == "Subscribed" else "string"}
+                for name in attributes.split()
+            ],
+            "partitions": [
+                {"location": f"https://a.blob.core.windows.net/c/{FOLDER}/T/{file}"} for file in files
+            ],
+        }
+        self.write(json.dumps({"entities": [entity | more]}))
+
+    def write(self, model: str) -> None:
+        (self.root / "model.json").write_text(model, encoding="utf-8")
+
+    @property
+    def source(self) -> LakeExport:
+        return LakeExport(LocalFileSystem(), str(self.root))
+
+    def rows(self, unit: ReadUnit, *attributes: str) -> list[dict[str, str | None]]:
+        return [row for _, batch in self.source.read(unit, attributes) for row in batch.to_pylist()]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake with two snapshots of two files each, the second in model.json."""
+    made = Lake(tmp_path)
+    made.put(FIRST, "1,a@x.example,True\n", "2,,False\n")
+    made.put(SECOND, "1,a@x.example,TRUE\n", "3,c@x.example,\n")
+    made.point(f"{SECOND}/T_1.csv", f"{SECOND}/T_2.csv")
+    return made
+
+
+def test_announces_its_tables_with_size_and_time(lake: Lake) -> None:
+    (info,) = lake.source.segments()
+    assert info.name == "T"
+    assert info.attributes[2] == Attribute("Subscribed", "boolean")
+    assert info.evaluated_at == SECOND_TIME
+    assert info.size_bytes == sum(path.stat().st_size for path in (lake.root / "T" / SECOND).iterdir())
+
+
+def test_has_a_snapshot_per_folder_oldest_first(lake: Lake) -> None:
+    assert lake.source.snapshots("T") == [FIRST_TIME, SECOND_TIME]
+    assert lake.source.unfinished("T") is None
+    assert lake.source.has_history
+
+
+def test_folders_are_named_in_the_time_zone_of_the_definition(lake: Lake) -> None:
+    source = LakeExport(LocalFileSystem(), str(lake.root), snapshot_timezone="America/Sao_Paulo")
+    assert source.snapshots("T")[0] == datetime(2026, 1, 5, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("folder", "zone"), [("0001/01/01/0000", "Asia/Tokyo"), ("9999/12/31/2359", "America/Sao_Paulo")]
+)
+def test_a_folder_whose_time_exists_in_no_calendar_is_passed_over(lake: Lake, folder: str, zone: str) -> None:
+    lake.put(folder, "1,a,true\n")
+    source = LakeExport(LocalFileSystem(), str(lake.root), snapshot_timezone=zone)
+    assert len(source.snapshots("T")) == 2
+    lake.point(f"{folder}/T_1.csv")
+    with pytest.raises(SourceError, match="location of partition 1 of T isn't T/<YYYY>/"):
+        source.snapshots("T")
+
+
+def test_a_folder_newer_than_the_model_is_still_being_written(lake: Lake) -> None:
+    lake.put(THIRD, "1,a@x.example,True\n", "2,b@x.example,True\n")
+    assert lake.source.snapshots("T") == [FIRST_TIME, SECOND_TIME]
+
+
+def test_a_snapshot_that_lacks_a_file_of_the_model_is_not_whole(lake: Lake) -> None:
+    (lake.root / "T" / SECOND / "T_2.csv").unlink()
+    assert lake.source.snapshots("T") == [FIRST_TIME]
+    assert lake.source.unfinished("T") == f"model.json names T/{SECOND}/T_2.csv, which isn't there"
+
+
+def test_an_older_snapshot_with_a_gap_is_not_whole(lake: Lake) -> None:
+    (lake.root / "T" / FIRST / "T_1.csv").unlink()
+    assert lake.source.snapshots("T") == [SECOND_TIME]
+
+
+def test_a_table_whose_folder_is_missing_has_no_snapshot(lake: Lake) -> None:
+    lake.point(f"{SECOND}/U_1.csv", name="U")
+    model = json.loads((lake.root / "model.json").read_text().replace("/T/", "/U/"))
+    lake.write(json.dumps(model))
+    assert lake.source.snapshots("U") == []
+    assert lake.source.segments()[0].size_bytes is None
+
+
+def test_a_table_without_partitions_has_no_snapshot(lake: Lake) -> None:
+    lake.point()
+    assert lake.source.snapshots("T") == []
+    assert lake.source.unfinished("T") == "model.json names no partition of T"
+
+
+def test_a_model_whose_partitions_mix_snapshots_is_refused(lake: Lake) -> None:
+    lake.point(f"{FIRST}/T_1.csv", f"{SECOND}/T_2.csv")
+    with pytest.raises(SourceError, match="more than one snapshot"):
+        lake.source.snapshots("T")
+
+
+def test_a_unit_names_the_files_and_brings_their_rows(lake: Lake) -> None:
+    (unit,) = lake.source.read_units({"T": SECOND_TIME})
+    assert unit == ReadUnit(
+        "T",
+        {"T": "2026-01-06T05:00:00+00:00"},
+        {"files": [f"T/{SECOND}/T_1.csv", f"T/{SECOND}/T_2.csv"]},
+    )
+    unit = ReadUnit.from_json(json.loads(json.dumps(unit.to_json())))
+    assert lake.rows(unit, "EMail", "CustomerId") == [
+        {"EMail": "a@x.example", "CustomerId": "1"},
+        {"EMail": "c@x.example", "CustomerId": "3"},
+    ]
+
+
+def doubts_about(lake: Lake, *contents: str) -> list[str]:
+    """Write the newest snapshot of these files, and return what is doubtful about reading it."""
+    lake.put(SECOND, *contents)
+    lake.point(*(f"{SECOND}/T_{number}.csv" for number in range(1, len(contents) + 1)))
+    source = lake.source
+    (unit,) = source.read_units({"T": SECOND_TIME})
+    assert len(unit.detail["files"]) == len(contents)
+    return doubts_of(source)
+
+
+def test_an_empty_file_beside_others_is_doubted_and_named(lake: Lake) -> None:
+    assert doubts_about(lake, "1,a@x.example,TRUE\n", "", "3,c@x.example,\n") == [
+        f"1 of 3 files of T have 0 bytes (T/{SECOND}/T_2.csv): if the export was cut off, rows are missing, "
+        "and the members in them count as having left. Look at the export in Customer Insights, or run it "
+        "again"
+    ]
+
+
+def test_a_table_of_several_files_that_are_all_empty_is_doubted(lake: Lake) -> None:
+    (doubt,) = doubts_about(lake, "", "")
+    assert doubt.startswith("All 2 files of T have 0 bytes (")
+    assert doubt.endswith("the segment counts as empty")
+
+
+@pytest.mark.parametrize("content", ["", "CustomerId,EMail,Subscribed\n", "1,a@x.example,TRUE\n"])
+def test_a_segment_of_one_file_may_be_empty(lake: Lake, content: str) -> None:
+    assert doubts_about(lake, content) == []
+
+
+def test_an_older_snapshot_is_doubted_too(lake: Lake) -> None:
+    lake.put(FIRST, "1,a@x.example,True\n", "")
+    source = lake.source
+    source.read_units({"T": FIRST_TIME})
+    assert f"T/{FIRST}/T_2.csv" in doubts_of(source)[0]
+
+
+def test_booleans_are_true_or_false_in_lower_case(lake: Lake) -> None:
+    (unit,) = lake.source.read_units({"T": FIRST_TIME})
+    assert [row["Subscribed"] for row in lake.rows(unit, "Subscribed")] == ["true", "false"]
+    (unit,) = lake.source.read_units({"T": SECOND_TIME})
+    assert [row["Subscribed"] for row in lake.rows(unit, "Subscribed")] == ["true", None]
+
+
+def test_an_older_snapshot_is_read_with_all_its_files(lake: Lake) -> None:
+    lake.put(FIRST, "9,z@x.example,True\n", first=3)
+    (unit,) = lake.source.read_units({"T": FIRST_TIME})
+    assert [row["CustomerId"] for row in lake.rows(unit, "CustomerId")] == ["1", "2", "9"]
+
+
+def test_previous_ids_are_left_out_where_there_are_none(lake: Lake) -> None:
+    (unit,) = lake.source.read_units({"T": FIRST_TIME})
+    assert list(lake.rows(unit, "CustomerId", "PreviousCustomerId")[0]) == ["CustomerId"]
+
+
+def test_an_unknown_attribute_is_told_with_those_that_exist(lake: Lake) -> None:
+    (unit,) = lake.source.read_units({"T": FIRST_TIME})
+    with pytest.raises(SourceError) as refused:
+        lake.rows(unit, "Email", "CustomerId")
+    assert str(refused.value) == (
+        "T has no attribute Email. Did you mean EMail? It has: CustomerId, EMail, Subscribed"
+    )
+
+
+def test_an_unknown_segment_is_told_with_those_that_exist(lake: Lake) -> None:
+    with pytest.raises(SourceError, match=r"model\.json has no table U\. It has: T"):
+        lake.source.snapshots("U")
+
+
+def test_a_snapshot_that_is_not_there_can_not_be_read(lake: Lake) -> None:
+    with pytest.raises(SourceNotReadyError, match="T has no whole snapshot of 2026-01-07 05:00 UTC"):
+        lake.source.read_units({"T": datetime(2026, 1, 7, 5, tzinfo=UTC)})
+
+
+def test_a_file_that_vanished_after_the_choice_is_told(lake: Lake) -> None:
+    (unit,) = lake.source.read_units({"T": SECOND_TIME})
+    (lake.root / "T" / SECOND / "T_2.csv").unlink()
+    with pytest.raises(SourceError, match=r"T_2\.csv is missing; wait for the export to end"):
+        lake.rows(unit, "CustomerId")
+
+
+def test_a_unit_can_not_reach_other_files(lake: Lake) -> None:
+    for path in ("../../secret.csv", "model.json", f"U/{FIRST}/U_1.csv"):
+        unit = ReadUnit("T", {"T": FIRST_TIME.isoformat()}, {"files": [path]})
+        with pytest.raises(SourceError, match="isn't a file of T"):
+            lake.rows(unit, "CustomerId")
+
+
+def test_an_older_snapshot_of_other_columns_is_refused_not_mixed_up(lake: Lake) -> None:
+    lake.point(f"{SECOND}/T_1.csv", f"{SECOND}/T_2.csv", attributes="CustomerId FirstName EMail Subscribed")
+    (unit,) = lake.source.read_units({"T": FIRST_TIME})
+    with pytest.raises(SourceError, match=r"row 1 has 3 columns; model\.json gives the table 4"):
+        lake.rows(unit, "CustomerId")
+
+
+def test_without_a_model_the_folder_to_name_is_told(tmp_path: Path, lake: Lake) -> None:
+    source = LakeExport(LocalFileSystem(), str(tmp_path))
+    with pytest.raises(SourceError) as refused:
+        source.segments()
+    assert "source.path must be the export's folder, with model.json" in str(refused.value)
+    assert f"Below it there are: {lake.root}" in str(refused.value)
+
+
+def test_an_empty_model_is_one_that_is_being_written(lake: Lake) -> None:
+    lake.write("")
+    with pytest.raises(SourceNotReadyError, match="is empty; Customer Insights may be writing it"):
+        lake.source.snapshots("T")
+
+
+def test_a_broken_model_is_told(lake: Lake) -> None:
+    lake.write('{"entities": [')
+    with pytest.raises(SourceError, match=r"model\.json can't be used: the file: Invalid JSON"):
+        lake.source.snapshots("T")
+
+
+def test_a_file_system_that_fails_is_told_without_a_traceback(lake: Lake) -> None:
+    class Refusing(LocalFileSystem):
+        cachable = False
+
+        def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
+            raise PermissionError("with a token in it")
+
+    with pytest.raises(SourceError) as refused:
+        LakeExport(Refusing(), str(lake.root)).segments()
+    assert str(refused.value).endswith("model.json can't be read (PermissionError)")
+
+
+def test_an_object_store_is_read_as_a_folder_is(lake: Lake) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.put(str(lake.root) + "/", f"/container/{FOLDER}", recursive=True)
+    source = LakeExport(memory, f"/container/{FOLDER}")
+    assert source.snapshots("T") == lake.source.snapshots("T")
+    (unit,) = source.read_units({"T": SECOND_TIME})
+    batches = [batch for _, batch in source.read(unit, ["CustomerId", "Subscribed"])]
+    assert pa.Table.from_batches(batches).to_pydict() == {
+        "CustomerId": ["1", "3"],
+        "Subscribed": ["true", None],
+    }
+
+
+FORMATS = {
+    "defaults": CsvFormat(declared=False),
+    "declared": CsvFormat(),
+    "header": CsvFormat(header=True, delimiter=";", quoting=Quoting.WHERE_NEEDED),
+    "undeclared header": CsvFormat(header=True, declared=False),
+    "UTF-16": CsvFormat(encoding="UTF-16LE", delimiter="\t"),
+}
+
+
+@pytest.mark.parametrize("layout", FORMATS.values(), ids=FORMATS)
+def test_a_generated_export_is_read_value_by_value(tmp_path: Path, layout: CsvFormat) -> None:
+    tenant = Tenant(3_000, seed=11)
+    written = WrittenExport(tmp_path, tenant, csv=layout, partitions=2)
+    times = list(write_lake(written, 2))
+    source = LakeExport(LocalFileSystem(), str(written.folder))
+    for number, time in enumerate(times):
+        units = source.read_units(dict.fromkeys(tenant.segments, time))
+        found = {segment: batch for unit in units for segment, batch in _whole(source, unit)}
+        for segment in tenant.segments:
+            expected = pa.Table.from_batches(tenant.segment(number, segment)).combine_chunks()
+            assert found[segment].select(list(ATTRIBUTE_NAMES)).equals(expected.select(list(ATTRIBUTE_NAMES)))
+
+
+def _whole(source: LakeExport, unit: ReadUnit) -> Iterator[tuple[str, pa.Table]]:
+    batches = [batch for _, batch in source.read(unit, ATTRIBUTE_NAMES)]
+    yield unit.name, pa.Table.from_batches(batches).combine_chunks()

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from segment_emulators.serving import serve_in_thread
+from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.sources.web.http_reading import (
+    JsonReader,
+    NoSuchRouteError,
+    Patience,
+    RefusedError,
+    Waits,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass
+class Script:
+    """A server that gives prepared answers and remembers what was asked."""
+
+    answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+    asked: list[dict[str, str]] = field(default_factory=list)
+
+    async def __call__(self, scope: dict[str, Any], _receive: Any, send: Any) -> None:
+        self.asked.append({key.decode(): value.decode() for key, value in scope["headers"]})
+        status, headers, body = self.answers.pop(0)
+        raw = [(key.encode(), value.encode()) for key, value in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
+
+
+class OneToken:
+    def token(self) -> str:
+        return "the-token"
+
+    def forget(self) -> None:
+        pass
+
+
+@dataclass
+class Bench:
+    script: Script
+    reader: JsonReader
+    slept: list[float]
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    script, slept = Script(), []
+    with serve_in_thread(script) as url:
+        waits = Waits(
+            sleep=slept.append, monotonic=lambda: sum(slept), now=lambda: 1_000_000.0, jitter=lambda: 1.0
+        )
+        reader = JsonReader(
+            "The service", url, OneToken(), "ask the admin", waits=waits, patience=Patience(tries=2)
+        )
+        yield Bench(script, reader, slept)
+        reader.close()
+
+
+OK = (200, {}, b'{"fine":true}')
+
+
+def test_the_token_goes_along_whatever_a_netrc_says(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    bench.script.answers = [OK]
+
+    assert bench.reader.get("x") == {"fine": True}
+    assert bench.script.asked[0]["authorization"] == "Bearer the-token"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("Mon, 12 Jan 1970 13:47:10 GMT", 30.0),
+        ("soon", 1.0),
+        ("inf", 1.0),
+        ("", 1.0),
+    ],
+)
+def test_retry_after_is_a_number_or_a_date(bench: Bench, header: str, seconds: float) -> None:
+    bench.script.answers = [(429, {"Retry-After": header}, b""), OK]
+
+    bench.reader.get("x")
+
+    assert bench.slept == [seconds]
+
+
+@pytest.mark.parametrize("code", ["0x80072322", "0x80072321"])
+def test_a_service_protection_code_is_throttling_under_any_status(bench: Bench, code: str) -> None:
+    body = f'{{"error":{{"code":"{code}","message":"limit"}}}}'.encode()
+    bench.script.answers = [(503, {"Retry-After": "2"}, body)] * 4 + [OK]
+
+    bench.reader.get("x")
+
+    assert bench.slept == [2.0] * 4
+    assert bench.reader.counts.throttled == 4
+
+
+def test_a_redirect_is_not_followed(bench: Bench) -> None:
+    bench.script.answers = [(302, {"Location": "http://attacker.example/"}, b"")]
+
+    with pytest.raises(SourceError, match=r"redirects \(302\) at /x; look at the URL of the connection"):
+        bench.reader.get("x")
+
+
+@pytest.mark.parametrize("url", ["http://attacker.example/x", "https://127.0.0.1/x", "http://127.0.0.1:1/x"])
+def test_nothing_is_asked_of_another_origin(bench: Bench, url: str) -> None:
+    with pytest.raises(SourceError, match="the token is not sent there"):
+        bench.reader.get(url)
+
+    assert bench.script.asked == []
+
+
+def test_an_answer_without_end_is_not_held(bench: Bench) -> None:
+    bench.reader.patience = Patience(largest_answer=1 << 20)
+    bench.script.answers = [(200, {}, b"[" + b"1," * (1 << 20))]
+
+    with pytest.raises(SourceError, match="an answer of more than 1 MB"):
+        bench.reader.get("x")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "told"),
+    [
+        (404, b'{"error":{"code":"0x1","message":"no"}}', NoSuchRouteError, r"knows no /x \(404\): 0x1: no"),
+        (
+            400,
+            b'{"error":{"code":"c","message":"m\\nn"}}',
+            RefusedError,
+            r"refuses the query at /x \(400\): c: m$",
+        ),
+        (406, b'{"errorCode":"E","message":"m"}', RefusedError, r"\(406\): E: m"),
+        (400, b"<html>", RefusedError, "no JSON in the answer"),
+        (400, b"[]", RefusedError, "an answer of another shape"),
+        (403, b"", SourceError, r"refuses the app registration \(403\) at /x: ask the admin"),
+        (401, b"", SourceError, r"refuses the app registration \(401\) at /x: ask the admin"),
+    ],
+)
+def test_a_refusal_is_told_once_with_its_reason(
+    bench: Bench, status: int, body: bytes, error: type[SourceError], told: str
+) -> None:
+    bench.script.answers = [(status, {}, body)] * 2
+
+    with pytest.raises(error, match=told):
+        bench.reader.get("x", {"$filter": "secret"})
+
+    assert len(bench.script.asked) == (2 if status == 401 else 1)
+    assert bench.slept == []
+
+
+def test_a_service_that_is_away_may_come_back(bench: Bench) -> None:
+    bench.reader.root = "http://127.0.0.1:9"
+
+    with pytest.raises(SourceNotReadyError, match=r"127\.0\.0\.1:9 gave no usable answer in 2 tries"):
+        bench.reader.get("x")
