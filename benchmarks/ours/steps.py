@@ -172,7 +172,7 @@ class OurRun:
 
     def _client(self) -> AutopilotClient:
         from segment_exports.autopilot.client import AutopilotClient
-        from segment_exports.delivery.pacing import Pacer
+        from segment_exports.transport.pacing import Pacer
 
         return AutopilotClient(f"{self.url}/v1", self.key, pacer=Pacer(self.rate))
 

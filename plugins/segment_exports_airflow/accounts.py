@@ -67,7 +67,7 @@ def client_of(account: AccountConnection) -> AutopilotClient:
     :raises CredentialsRefusedError: the key is empty or can't be sent in a header.
     """
     from segment_exports.autopilot.client import AutopilotClient
-    from segment_exports.delivery.pacing import Pacer
+    from segment_exports.transport.pacing import Pacer
 
     return AutopilotClient(account.base_url, account.api_key, pacer=Pacer(account.requests_per_second))
 

@@ -39,9 +39,10 @@ def emulator(served: AutopilotEmulator) -> AutopilotEmulator:
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every wait between two tries short; what is waited for, and how often, stays."""
-    from segment_exports.autopilot.transport import Transport
-    from segment_exports.delivery import engine, pacing
-    from segment_exports.delivery.retrying import RetrySettings
+    from segment_exports.delivery import engine
+    from segment_exports.transport import pacing
+    from segment_exports.transport.retrying import RetrySettings
+    from segment_exports.transport.transport import Transport
 
     retry = RetrySettings(first_wait=0.005, longest_wait=_LONGEST_WAIT)
     for name, value in {"retry": retry, "timeout_seconds": 10.0, "sleep": _soon}.items():

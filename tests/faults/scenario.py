@@ -12,7 +12,7 @@ from tests.faults.fault_kinds import PATIENCE, TOO_LATE
 from tests.faults.lake_folder import LakeFolder
 from tests.faults.people import EVENTS, LISTS, Event, refresh
 
-from segment_exports.autopilot.transport import Transport
+from segment_exports.transport.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from tests.faults.export_run import Killed
 
-from segment_exports.autopilot.transport import Transport
 from segment_exports.delivery import engine
 from segment_exports.records.receipts import ReceiptFolder
+from segment_exports.transport.transport import Transport
 
 if TYPE_CHECKING:
     import pytest

@@ -10,9 +10,9 @@ import pytest
 from tests.faults.lake_folder import Profile
 
 from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
-from segment_exports.autopilot.transport import Transport
 from segment_exports.delivery import engine
 from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.transport.transport import Transport
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario

@@ -23,8 +23,8 @@ from segment_emulators.autopilot import (
     UnknownList,
 )
 from segment_emulators.autopilot.access_log import most_in_a_second
-from segment_exports.autopilot.transport import Transport
-from segment_exports.delivery.pacing import MARGIN
+from segment_exports.transport.pacing import MARGIN
+from segment_exports.transport.transport import Transport
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario

@@ -8,8 +8,6 @@ import pytest
 from segment_emulators.autopilot import EmulatorConfig, Fault, FaultKind, serve_autopilot
 from segment_exports.agreement import AGREEMENT_TEXT, AGREEMENT_VERSION, Agreement, signed_agreement
 from segment_exports.autopilot.client import AutopilotClient
-from segment_exports.delivery.pacing import Pacer
-from segment_exports.delivery.retrying import RetrySettings
 from segment_exports.destination_check import AccountConnection, check_destination
 from segment_exports.errors import (
     AgreementMissingError,
@@ -19,6 +17,8 @@ from segment_exports.errors import (
     DestinationUnreachableError,
     OutcomeUnknownError,
 )
+from segment_exports.transport.pacing import Pacer
+from segment_exports.transport.retrying import RetrySettings
 
 KEY = "0123456789abcdef0123456789abcdef"
 AGREED = Agreement("Eva Muster", "2026-03-01", AGREEMENT_VERSION)

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from segment_exports.autopilot.redaction import redact
-from segment_exports.delivery.retrying import TRANSIENT_STATUSES
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationError,
@@ -17,6 +15,8 @@ from segment_exports.errors import (
     ServerWords,
     ThrottledError,
 )
+from segment_exports.transport.redaction import redact
+from segment_exports.transport.retrying import TRANSIENT_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ def error_of(
 
     :param label: the request without any value, such as ``POST /contacts``.
     :param about_people: the destination may quote somebody's values, so its words stand in ``answer`` only,
-        for :func:`segment_exports.delivery.reasons.reason_of`.
+        for :func:`segment_exports.transport.reasons.reason_of`.
     """
     message = _message(headers, body)
     is_quotable = not about_people or message in _OUR_WORDS

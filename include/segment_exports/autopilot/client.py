@@ -14,8 +14,8 @@ from urllib.parse import quote
 import orjson
 
 from segment_exports.autopilot.answers import ContactNotFoundError, contact_map, mapping, member
-from segment_exports.autopilot.transport import Call, Request, Transport
 from segment_exports.errors import NotFoundError, OutcomeUnknownError
+from segment_exports.transport.transport import Call, Request, Transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence

@@ -10,9 +10,9 @@ import numpy as np
 from segment_exports.autopilot.answers import ForbiddenError
 from segment_exports.autopilot.membership import MembershipWay
 from segment_exports.delivery.chunk import State, is_there
-from segment_exports.delivery.reasons import reason_of
 from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.transport.reasons import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from segment_exports.autopilot.membership import MembershipWay
-from segment_exports.autopilot.transport import Call
 from segment_exports.delivery.batches import send_batch
 from segment_exports.delivery.chunk import load_chunk, planned_counts
 from segment_exports.delivery.chunk_delivery import ChunkDelivery
@@ -29,6 +28,7 @@ from segment_exports.delivery.targets import find_list_ids, require_targets
 from segment_exports.delivery.work import Batch, Single
 from segment_exports.errors import DestinationError
 from segment_exports.records.receipts import ReceiptFolder, Tally, judged_contacts
+from segment_exports.transport.transport import Call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

@@ -16,12 +16,12 @@ from segment_exports.autopilot.membership import (
     is_listed,
     missing_members,
 )
-from segment_exports.autopilot.transport import Call
 from segment_exports.delivery.batches import send_batch
 from segment_exports.delivery.bodies import Content, Memberships
 from segment_exports.delivery.chunk import State, is_due, is_there
 from segment_exports.delivery.work import NO_LIST, Batch
 from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.transport.transport import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

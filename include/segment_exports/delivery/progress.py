@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from segment_exports.autopilot.transport import Call
     from segment_exports.delivery.bodies import Content
     from segment_exports.delivery.chunk import Chunk
     from segment_exports.delivery.job import RejectedGuard
     from segment_exports.delivery.stopping import Stopping
+    from segment_exports.transport.transport import Call
 
     Mask = npt.NDArray[np.bool_]
     Rows = npt.NDArray[np.int64]

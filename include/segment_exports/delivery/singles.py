@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from segment_exports.autopilot.answers import ContactNotFoundError, ForbiddenError, ListNotFoundError
 from segment_exports.delivery.job import StopKind
-from segment_exports.delivery.reasons import reason_of
 from segment_exports.delivery.work import Single, SingleKind
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.transport.reasons import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

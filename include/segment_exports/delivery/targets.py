@@ -12,10 +12,10 @@ from segment_exports.autopilot.lists import (
     ensure_lists,
     refuse_shared_lists,
 )
-from segment_exports.autopilot.transport import Call
 from segment_exports.delivery.chunk import is_due
 from segment_exports.errors import StagingError
 from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.transport.transport import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
 from segment_exports.autopilot.client import AutopilotClient
-from segment_exports.delivery.pacing import Pacer
+from segment_exports.transport.pacing import Pacer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

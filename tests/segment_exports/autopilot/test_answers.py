@@ -11,7 +11,6 @@ from segment_exports.autopilot.answers import (
     error_of,
     json_of,
 )
-from segment_exports.autopilot.redaction import redact
 from segment_exports.errors import (
     CredentialsRefusedError,
     NotFoundError,
@@ -19,6 +18,7 @@ from segment_exports.errors import (
     RequestRefusedError,
     ThrottledError,
 )
+from segment_exports.transport.redaction import redact
 
 KEY = "0123456789abcdef0123456789abcdef"
 

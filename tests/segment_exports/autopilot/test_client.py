@@ -18,8 +18,6 @@ from segment_exports.autopilot.answers import (
     WrongServerError,
 )
 from segment_exports.autopilot.client import AutopilotClient, Call
-from segment_exports.delivery.pacing import Pacer
-from segment_exports.delivery.retrying import RetrySettings
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationError,
@@ -28,6 +26,8 @@ from segment_exports.errors import (
     RequestRefusedError,
     ThrottledError,
 )
+from segment_exports.transport.pacing import Pacer
+from segment_exports.transport.retrying import RetrySettings
 
 KEY = "0123456789abcdef0123456789abcdef"
 

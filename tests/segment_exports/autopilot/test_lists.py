@@ -16,9 +16,9 @@ from segment_exports.autopilot.lists import (
     ensure_lists,
 )
 from segment_exports.definition import ListTarget
-from segment_exports.delivery.pacing import Pacer
 from segment_exports.errors import OutcomeUnknownError, RequestRefusedError
 from segment_exports.records.staging import Store
+from segment_exports.transport.pacing import Pacer
 
 NEWS = ListTarget("News", None)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

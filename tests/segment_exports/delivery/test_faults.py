@@ -17,9 +17,9 @@ from segment_emulators.autopilot import (
     UnknownCustomField,
 )
 from segment_exports.delivery.job import StopKind
-from segment_exports.delivery.retrying import RetrySettings
 from segment_exports.errors import OutcomeUnknownError
 from segment_exports.records.receipts import ReceiptFolder
+from segment_exports.transport.retrying import RetrySettings
 
 FAULTS = {
     "time-out, done": {"kind": FaultKind.DELAYED_ANSWER, "seconds": 0.8},

@@ -147,7 +147,7 @@ from segment_exports.autopilot.client import AutopilotClient
 from segment_exports.definition import ListTarget
 from segment_exports.delivery.engine import deliver_chunk_blocking
 from segment_exports.delivery.job import ChunkJob
-from segment_exports.delivery.pacing import Pacer
+from segment_exports.transport.pacing import Pacer
 from segment_exports.records.receipts import chunk_fingerprint
 from segment_exports.records.staging import Store
 

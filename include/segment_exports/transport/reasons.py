@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from segment_exports.autopilot.redaction import cut
-from segment_exports.delivery.harmless_words import ALSO_NAMES, JOINING, TELLING
+from segment_exports.transport.harmless_words import ALSO_NAMES, JOINING, TELLING
+from segment_exports.transport.redaction import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

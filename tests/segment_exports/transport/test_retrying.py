@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from segment_exports.delivery.retrying import RetrySettings, retry_after
+from segment_exports.transport.retrying import RetrySettings, retry_after
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 

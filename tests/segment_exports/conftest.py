@@ -18,10 +18,10 @@ from segment_exports.autopilot.client import AutopilotClient
 from segment_exports.definition import ListTarget
 from segment_exports.delivery.engine import deliver_chunk
 from segment_exports.delivery.job import ChunkJob, ChunkResult
-from segment_exports.delivery.pacing import Pacer
 from segment_exports.records.receipts import chunk_fingerprint, read_receipts, settle
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.tables.schemas import CHUNK
+from segment_exports.transport.pacing import Pacer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from segment_exports.delivery.pacing import Pacer
+from segment_exports.transport.pacing import Pacer
 
 RATE = 20
 

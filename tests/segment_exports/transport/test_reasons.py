@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_exports.delivery.harmless_words import JOINING, TELLING
-from segment_exports.delivery.reasons import reason_of, sift
 from segment_exports.errors import RequestRefusedError, ServerWords
+from segment_exports.transport.harmless_words import JOINING, TELLING
+from segment_exports.transport.reasons import reason_of, sift
 
 NAME = "Anna  Maria Öz-Fälligkeitsdatum"
 NOTE = "Kunde schuldet seit 2019 Geld. " * 40

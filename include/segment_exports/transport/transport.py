@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from segment_exports.autopilot.answers import error_of, json_of
-from segment_exports.delivery.retrying import RetrySettings, retry_after
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationError,
@@ -20,13 +19,14 @@ from segment_exports.errors import (
     OutcomeUnknownError,
     ThrottledError,
 )
+from segment_exports.transport.retrying import RetrySettings, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     import aiohttp
 
-    from segment_exports.delivery.pacing import Pacer
+    from segment_exports.transport.pacing import Pacer
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_exports.delivery.pacing import LEAST_DISTANCE, LEAST_LATENESS, MARGIN, UTILISATION, Pacer
+from segment_exports.transport.pacing import LEAST_DISTANCE, LEAST_LATENESS, MARGIN, UTILISATION, Pacer
 
 NETWORK_JITTER = MARGIN - 0.001
 """How much slower than another one request may reach the server (seconds)."""

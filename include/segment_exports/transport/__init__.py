@@ -1,0 +1,1 @@
+"""One request to a destination: paced, timed, retried, counted, redacted."""
