@@ -21,7 +21,7 @@ from benchmarks.engine_cases import budget_used
 from benchmarks.ours.definition import EXPORT, LEDGER_SECRET, write_definition
 from benchmarks.processes import API_KEY, ROOT, bulk_server
 from benchmarks.schedule import LIMIT
-from segment_exports.agreement import signed_agreement
+from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.records.staging import RunFiles, Store
 
 sys.path.insert(0, str(ROOT / "tools"))

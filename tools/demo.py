@@ -33,8 +33,8 @@ from own_exports import CONNECTION, OWN_FOLDER, own_definitions, own_settings, w
 from plain_reading import differences, read_plainly
 from run_progress import watch
 from segment_emulators.autopilot.control_client import EmulatorControl
-from segment_exports.agreement import signed_agreement
 from segment_exports.definition import DEFINITIONS_VARIABLE
+from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.errors import DefinitionError
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import RunFiles, Store
 
 if TYPE_CHECKING:
-    from segment_exports.autopilot.client import AutopilotClient
     from segment_exports.definition import ExportDefinition
     from segment_exports.delivery.job import ChunkJob
+    from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.records.lease import Lease
 
 NO_LIMIT = 1e6
@@ -171,7 +171,7 @@ class OurRun:
         )
 
     def _client(self) -> AutopilotClient:
-        from segment_exports.autopilot.client import AutopilotClient
+        from segment_exports.destinations.autopilot.client import AutopilotClient
         from segment_exports.transport.pacing import Pacer
 
         return AutopilotClient(f"{self.url}/v1", self.key, pacer=Pacer(self.rate))

@@ -16,8 +16,8 @@ from segment_exports_airflow.staging_root import staging_root
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from segment_exports.autopilot.client import AutopilotClient
-    from segment_exports.destination_check import AccountConnection
+    from segment_exports.destinations.autopilot.client import AutopilotClient
+    from segment_exports.destinations.check_destination import AccountConnection
     from segment_exports.records.staging import Store
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ def account_connection(connection: Connection) -> AccountConnection:
 
     :raises ConnectionFieldError: a field of it is malformed.
     """
-    from segment_exports.agreement import Agreement
-    from segment_exports.destination_check import DEFAULT_REQUESTS_PER_SECOND, AccountConnection
+    from segment_exports.destinations.agreement import Agreement
+    from segment_exports.destinations.check_destination import DEFAULT_REQUESTS_PER_SECOND, AccountConnection
 
     extra = extra_of(connection, ConnectionFieldError)
     return AccountConnection(
@@ -66,7 +66,7 @@ def client_of(account: AccountConnection) -> AutopilotClient:
     :raises DestinationError: the base URL is none.
     :raises CredentialsRefusedError: the key is empty or can't be sent in a header.
     """
-    from segment_exports.autopilot.client import AutopilotClient
+    from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.transport.pacing import Pacer
 
     return AutopilotClient(account.base_url, account.api_key, pacer=Pacer(account.requests_per_second))
@@ -81,7 +81,7 @@ def account_folder(connection_id: str) -> Store:
 
 def known_lists(connection_id: str) -> dict[str, str]:
     """Return the ids of the lists that we made in an account, by title."""
-    from segment_exports.autopilot.lists import ListRegistry
+    from segment_exports.destinations.autopilot.lists import ListRegistry
 
     return ListRegistry(account_folder(connection_id)).ids()
 
@@ -107,7 +107,7 @@ def recorded_agreement(run: Store) -> dict[str, str] | None:
 
 
 def _base_url(connection: Connection) -> str:
-    from segment_exports.destination_check import DEFAULT_BASE_URL
+    from segment_exports.destinations.check_destination import DEFAULT_BASE_URL
 
     host = (connection.host or "").strip()
     if not host:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from segment_exports.agreement import AGREEMENT_TEXT, AGREEMENT_VERSION
+from segment_exports.destinations.agreement import AGREEMENT_TEXT, AGREEMENT_VERSION
 
 _APP_REGISTRATION: dict[str, Any] = {
     "tenant": {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-    from segment_exports.autopilot.client import AutopilotClient, ContactPage
+    from segment_exports.destinations.autopilot.client import AutopilotClient, ContactPage
 
 
 class AccountReader:

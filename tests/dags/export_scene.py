@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_emulators.lake_writer import LakeExport
 from segment_emulators.tenant import Tenant
-from segment_exports.agreement import signed_agreement
+from segment_exports.destinations.agreement import signed_agreement
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import pytest
 from demo_tenant import write_lake
 from plain_reading import differences, read_plainly
 from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
-from segment_exports.agreement import signed_agreement
+from segment_exports.destinations.agreement import signed_agreement
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from airflow.sdk import RetryAction
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException
 
-from segment_exports.agreement import signed_agreement
+from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.records.report import RunReport
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports_airflow.operators.export import (

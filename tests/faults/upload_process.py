@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segment_exports.autopilot.client import AutopilotClient
 from segment_exports.definition import ListTarget
 from segment_exports.delivery.engine import deliver_chunk_blocking
 from segment_exports.delivery.job import ChunkJob
+from segment_exports.destinations.autopilot.client import AutopilotClient
 from segment_exports.records.receipts import chunk_fingerprint
 from segment_exports.records.staging import Store
 from segment_exports.transport.pacing import Pacer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from segment_exports.agreement import signed_agreement
+from segment_exports.destinations.agreement import signed_agreement
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pytest
 
 from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
-from segment_exports.autopilot.client import AutopilotClient
 from segment_exports.definition import ListTarget
 from segment_exports.delivery.engine import deliver_chunk
 from segment_exports.delivery.job import ChunkJob, ChunkResult
+from segment_exports.destinations.autopilot.client import AutopilotClient
 from segment_exports.records.receipts import chunk_fingerprint, read_receipts, settle
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.tables.schemas import CHUNK

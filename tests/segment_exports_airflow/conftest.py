@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
-from segment_exports.agreement import signed_agreement
+from segment_exports.destinations.agreement import signed_agreement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

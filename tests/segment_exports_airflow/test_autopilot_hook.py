@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import Route
 
 from segment_emulators.serving import serve_in_thread
-from segment_exports.agreement import AGREEMENT_VERSION, signed_agreement
+from segment_exports.destinations.agreement import AGREEMENT_VERSION, signed_agreement
 from segment_exports.errors import AgreementMissingError, ConnectionDisabledError, DestinationError
 from segment_exports_airflow.hooks.autopilot import KEY_HEADER, AutopilotHook
 

@@ -9,7 +9,7 @@ import pytest
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk.module_loading import import_string
 
-from segment_exports.agreement import AGREEMENT_TEXT, AGREEMENT_VERSION
+from segment_exports.destinations.agreement import AGREEMENT_TEXT, AGREEMENT_VERSION
 from segment_exports_airflow.provider_info import get_provider_info
 
 TYPES = {one["connection-type"]: one for one in get_provider_info()["connection-types"]}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.segment_exports_airflow.planned_run import NAMED, RUN_ID, PlannedRuns, context_of
 
-from segment_exports.agreement import signed_agreement
+from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.errors import ConnectionDisabledError, RunSupersededError, StagingError
 from segment_exports.records import lease
 from segment_exports_airflow.accounts import account_folder, reason_to_stop

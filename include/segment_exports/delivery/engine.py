@@ -13,19 +13,19 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from segment_exports.autopilot.membership import MembershipWay
-from segment_exports.delivery.batches import send_batch
 from segment_exports.delivery.chunk import load_chunk, planned_counts
-from segment_exports.delivery.chunk_delivery import ChunkDelivery
 from segment_exports.delivery.flushing import ReceiptFlusher
 from segment_exports.delivery.job import ChunkJob, ChunkResult, StopKind
-from segment_exports.delivery.probing import check_joins, choose_way, send_canary
 from segment_exports.delivery.progress import Progress
-from segment_exports.delivery.restoring import restore
-from segment_exports.delivery.singles import send_single
+from segment_exports.delivery.queue import Batch, Single
 from segment_exports.delivery.stopping import Stopping
-from segment_exports.delivery.targets import find_list_ids, require_targets
-from segment_exports.delivery.work import Batch, Single
+from segment_exports.destinations.autopilot.batches import send_batch
+from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
+from segment_exports.destinations.autopilot.membership import MembershipWay
+from segment_exports.destinations.autopilot.probing import check_joins, choose_way, send_canary
+from segment_exports.destinations.autopilot.restoring import restore
+from segment_exports.destinations.autopilot.singles import send_single
+from segment_exports.destinations.autopilot.targets import find_list_ids, require_targets
 from segment_exports.errors import DestinationError
 from segment_exports.records.receipts import ReceiptFolder, Tally, judged_contacts
 from segment_exports.transport.transport import Call
@@ -33,9 +33,9 @@ from segment_exports.transport.transport import Call
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from segment_exports.autopilot.client import AutopilotClient
     from segment_exports.delivery.chunk import Chunk
-    from segment_exports.delivery.work import Item
+    from segment_exports.delivery.queue import Item
+    from segment_exports.destinations.autopilot.client import AutopilotClient
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import numpy as np
 from segment_exports.delivery.chunk import STATE_OF, State
 from segment_exports.delivery.flushing import Block
 from segment_exports.delivery.job import StopKind
-from segment_exports.delivery.work import NO_LIST
+from segment_exports.delivery.queue import NO_LIST
 from segment_exports.guards import percent
 from segment_exports.records.outcomes import Operation, Outcome
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from segment_exports.delivery.bodies import Content
     from segment_exports.delivery.chunk import Chunk
     from segment_exports.delivery.job import RejectedGuard
     from segment_exports.delivery.stopping import Stopping
+    from segment_exports.destinations.autopilot.bodies import Content
     from segment_exports.transport.transport import Call
 
     Mask = npt.NDArray[np.bool_]

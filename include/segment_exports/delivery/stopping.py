@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from segment_exports.autopilot.answers import ForbiddenError, WrongServerError
-from segment_exports.autopilot.lists import ListProblemError
 from segment_exports.delivery.job import Stop, StopKind
+from segment_exports.destinations.autopilot.answers import ForbiddenError, WrongServerError
+from segment_exports.destinations.autopilot.lists import ListProblemError
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationError,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from segment_exports.autopilot.answers import error_of, json_of
+from segment_exports.destinations.autopilot.answers import error_of, json_of
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationError,

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.http.hooks.http import HttpHook
 
-from segment_exports.destination_check import DEFAULT_BASE_URL, DestinationCheck, check_destination
+from segment_exports.destinations.check_destination import (
+    DEFAULT_BASE_URL,
+    DestinationCheck,
+    check_destination,
+)
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationUnreachableError,
@@ -18,8 +22,8 @@ from segment_exports_airflow.accounts import account_of, client_of
 if TYPE_CHECKING:
     from requests import Session
 
-    from segment_exports.autopilot.client import AutopilotClient
-    from segment_exports.destination_check import AccountConnection
+    from segment_exports.destinations.autopilot.client import AutopilotClient
+    from segment_exports.destinations.check_destination import AccountConnection
 
 KEY_HEADER = "autopilotapikey"
 

@@ -16,7 +16,7 @@ from segment_exports_airflow.steps import ExportStep
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from segment_exports.destination_check import AccountConnection, DestinationCheck
+    from segment_exports.destinations.check_destination import AccountConnection, DestinationCheck
 
 
 class BrokenDefinitionOperator(BaseOperator):
@@ -72,7 +72,7 @@ class CheckDestinationOperator(ExportOperator):
         :raises LedgerError: lists have vanished because it is another account, or one that was emptied.
         :raises ListProblemError: a list has vanished, stands twice, is not ours, or has two titles here.
         """
-        from segment_exports.autopilot.lists import ListProblemError
+        from segment_exports.destinations.autopilot.lists import ListProblemError
         from segment_exports_airflow.accounts import AGREEMENT_FILE, account_of
 
         options = self.request(context).options
@@ -92,8 +92,8 @@ class CheckDestinationOperator(ExportOperator):
         return {"lists": found.lists, "seconds": round(found.seconds, 3)}
 
     async def _ask(self, account: AccountConnection) -> DestinationCheck:
-        from segment_exports.autopilot.lists import ListRegistry, check_lists
-        from segment_exports.destination_check import check_destination
+        from segment_exports.destinations.autopilot.lists import ListRegistry, check_lists
+        from segment_exports.destinations.check_destination import check_destination
         from segment_exports_airflow.accounts import account_folder, client_of
 
         async with client_of(account) as client:

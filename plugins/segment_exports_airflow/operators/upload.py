@@ -96,8 +96,8 @@ class AutopilotUploadOperator(ExportOperator):
 
     def _lists(self, plan: Plan) -> tuple[ListTarget, ...]:
         """Return every list that the chunk may name; an id only where we didn't make the list ourselves."""
-        from segment_exports.autopilot.lists import ListRegistry
         from segment_exports.definition import ListTarget
+        from segment_exports.destinations.autopilot.lists import ListRegistry
         from segment_exports_airflow.accounts import account_folder
 
         registry = ListRegistry(account_folder(plan.account))

@@ -143,7 +143,7 @@ def _contacts(scene) -> list[dict]:
 
 _CHILD = """
 import asyncio, sys
-from segment_exports.autopilot.client import AutopilotClient
+from segment_exports.destinations.autopilot.client import AutopilotClient
 from segment_exports.definition import ListTarget
 from segment_exports.delivery.engine import deliver_chunk_blocking
 from segment_exports.delivery.job import ChunkJob

@@ -9,11 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_exports.autopilot.membership import MembershipWay
 from segment_exports.definition import field_of
-from segment_exports.delivery.bodies import Bodies, Content, address_only, insert_custom, insert_member
 from segment_exports.delivery.chunk import Chunk, State
-from segment_exports.delivery.work import NO_LIST
+from segment_exports.delivery.queue import NO_LIST
+from segment_exports.destinations.autopilot.bodies import (
+    Bodies,
+    Content,
+    address_only,
+    insert_custom,
+    insert_member,
+)
+from segment_exports.destinations.autopilot.membership import MembershipWay
 from segment_exports.records.tables.schemas import CHUNK
 
 TRICKY = st.one_of(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segment_exports.autopilot.answers import ForbiddenError
-from segment_exports.autopilot.membership import MembershipWay
 from segment_exports.delivery.chunk import State, is_there
+from segment_exports.destinations.autopilot.answers import ForbiddenError
+from segment_exports.destinations.autopilot.membership import MembershipWay
 from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.reasons import reason_of
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from segment_exports.delivery.bodies import Content
     from segment_exports.delivery.chunk import Texts
-    from segment_exports.delivery.chunk_delivery import ChunkDelivery
     from segment_exports.delivery.flushing import Block
-    from segment_exports.delivery.work import Batch
+    from segment_exports.delivery.queue import Batch
+    from segment_exports.destinations.autopilot.bodies import Content
+    from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
 
 LEFT_OUT = "the destination left the contact out of its answer"
 UPSERT_REFUSED = "the contact itself was refused"

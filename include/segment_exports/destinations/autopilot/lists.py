@@ -20,8 +20,8 @@ from segment_exports.errors import DestinationError, OutcomeUnknownError, Reques
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
-    from segment_exports.autopilot.client import AutopilotClient, ContactList
     from segment_exports.definition import ListTarget
+    from segment_exports.destinations.autopilot.client import AutopilotClient, ContactList
     from segment_exports.records.staging import Store
 
 _LOOK_AGAIN = (0.5, 2.0, 5.0, 10.0, 20.0, 30.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from segment_exports.agreement import AGREEMENT_VERSION, Agreement
+from segment_exports.destinations.agreement import AGREEMENT_VERSION, Agreement
 from segment_exports.errors import (
     AgreementMissingError,
     ConnectionDisabledError,
@@ -15,7 +15,7 @@ from segment_exports.errors import (
 )
 
 if TYPE_CHECKING:
-    from segment_exports.autopilot.client import AutopilotClient
+    from segment_exports.destinations.autopilot.client import AutopilotClient
 
 DEFAULT_BASE_URL = "https://api2.autopilothq.com/v1"
 DEFAULT_REQUESTS_PER_SECOND = 5.0

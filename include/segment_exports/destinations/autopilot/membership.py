@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from segment_exports.autopilot.answers import ContactNotFoundError
+from segment_exports.destinations.autopilot.answers import ContactNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
-    from segment_exports.autopilot.client import AutopilotClient
+    from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.records.staging import Store
 
 SETTLING_SECONDS = 2.0

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
-from segment_exports.autopilot.membership import BulkAnswer, MembershipMemory
 from segment_exports.delivery.job import StopKind
+from segment_exports.destinations.autopilot.membership import BulkAnswer, MembershipMemory
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 UNANSWERED_LOOK_AT_A_LIST = Fault(

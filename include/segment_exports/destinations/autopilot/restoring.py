@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.delivery.singles import CONTACT_GONE
+from segment_exports.destinations.autopilot.singles import CONTACT_GONE
 from segment_exports.records.staging import RunFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from segment_exports.delivery.chunk_delivery import ChunkDelivery
-    from segment_exports.delivery.work import Restore
+    from segment_exports.delivery.queue import Restore
+    from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
     from segment_exports.records.staging import Store
 
 

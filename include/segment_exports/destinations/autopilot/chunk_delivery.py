@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segment_exports.autopilot.membership import MembershipWay
-from segment_exports.delivery.bodies import Bodies
 from segment_exports.delivery.chunk import is_due, is_there
-from segment_exports.delivery.work import NO_LIST, Single, SingleKind, WorkQueue
+from segment_exports.delivery.queue import NO_LIST, Single, SingleKind, WorkQueue
+from segment_exports.destinations.autopilot.bodies import Bodies
+from segment_exports.destinations.autopilot.membership import MembershipWay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
-    from segment_exports.autopilot.client import AutopilotClient
     from segment_exports.delivery.chunk import Chunk
     from segment_exports.delivery.flushing import ReceiptFlusher
     from segment_exports.delivery.job import ChunkJob
     from segment_exports.delivery.progress import Progress
     from segment_exports.delivery.stopping import Stopping
+    from segment_exports.destinations.autopilot.client import AutopilotClient
 
     Mask = npt.NDArray[np.bool_]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import orjson
 
-from segment_exports.autopilot.membership import MembershipWay
 from segment_exports.definition import field_of
 from segment_exports.delivery.chunk import is_due
-from segment_exports.delivery.work import NO_LIST
+from segment_exports.delivery.queue import NO_LIST
+from segment_exports.destinations.autopilot.membership import MembershipWay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,13 +11,13 @@ import orjson
 import pytest
 
 from segment_emulators.autopilot import Fault, FaultKind, MapKeys, SameTitle
-from segment_exports.autopilot.answers import (
+from segment_exports.destinations.autopilot.answers import (
     ContactNotFoundError,
     ForbiddenError,
     ListNotFoundError,
     WrongServerError,
 )
-from segment_exports.autopilot.client import AutopilotClient, Call
+from segment_exports.destinations.autopilot.client import AutopilotClient, Call
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationError,
@@ -445,7 +445,8 @@ async def test_outside_of_its_block_a_client_says_so(emulator) -> None:
 
 def test_importing_the_client_loads_no_http_library_and_no_arrow() -> None:
     code = (
-        "import sys; import segment_exports.autopilot.client, segment_exports.destination_check; "
+        "import sys; import segment_exports.destinations.autopilot.client; "
+        "import segment_exports.destinations.check_destination; "
         "heavy = ('aiohttp', 'pyarrow', 'pandas', 'pydantic', 'numpy'); "
         "print([name for name in heavy if name in sys.modules])"
     )

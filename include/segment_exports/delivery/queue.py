@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segment_exports.autopilot.client import BATCH_LIMIT
+from segment_exports.destinations.autopilot.client import BATCH_LIMIT
 from segment_exports.transport.transport import Call
 
 if TYPE_CHECKING:

@@ -6,9 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from segment_emulators.autopilot import EmulatorConfig, Fault, FaultKind, serve_autopilot
-from segment_exports.agreement import AGREEMENT_TEXT, AGREEMENT_VERSION, Agreement, signed_agreement
-from segment_exports.autopilot.client import AutopilotClient
-from segment_exports.destination_check import AccountConnection, check_destination
+from segment_exports.destinations.agreement import (
+    AGREEMENT_TEXT,
+    AGREEMENT_VERSION,
+    Agreement,
+    signed_agreement,
+)
+from segment_exports.destinations.autopilot.client import AutopilotClient
+from segment_exports.destinations.check_destination import AccountConnection, check_destination
 from segment_exports.errors import (
     AgreementMissingError,
     ConnectionDisabledError,

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from segment_exports.autopilot.answers import ContactNotFoundError, ForbiddenError, ListNotFoundError
 from segment_exports.delivery.job import StopKind
-from segment_exports.delivery.work import Single, SingleKind
+from segment_exports.delivery.queue import Single, SingleKind
+from segment_exports.destinations.autopilot.answers import (
+    ContactNotFoundError,
+    ForbiddenError,
+    ListNotFoundError,
+)
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.reasons import reason_of
@@ -15,7 +19,7 @@ from segment_exports.transport.reasons import reason_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from segment_exports.delivery.chunk_delivery import ChunkDelivery
+    from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
 
 CONTACT_GONE = "the contact is not there any more"
 NO_ADDRESS = "the contact has no address, so it can't be changed by address"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_exports.autopilot.answers import (
+from segment_exports.destinations.autopilot.answers import (
     ContactNotFoundError,
     ForbiddenError,
     ListNotFoundError,

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import orjson
 
-from segment_exports.autopilot.answers import ContactNotFoundError, contact_map, mapping, member
+from segment_exports.destinations.autopilot.answers import ContactNotFoundError, contact_map, mapping, member
 from segment_exports.errors import NotFoundError, OutcomeUnknownError
 from segment_exports.transport.transport import Call, Request, Transport
 

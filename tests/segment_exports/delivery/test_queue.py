@@ -4,7 +4,7 @@ import asyncio
 
 import numpy as np
 
-from segment_exports.delivery.work import NO_LIST, Batch, Restore, Single, SingleKind, WorkQueue
+from segment_exports.delivery.queue import NO_LIST, Batch, Restore, Single, SingleKind, WorkQueue
 
 
 def queue(feeds: bool = False, size: int = 100) -> WorkQueue:

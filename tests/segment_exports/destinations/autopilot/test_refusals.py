@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from segment_emulators.autopilot import BadContact, Fault, FaultKind, UnknownList
-from segment_exports.delivery.batches import LEFT_OUT
 from segment_exports.delivery.job import RejectedGuard, StopKind
+from segment_exports.destinations.autopilot.batches import LEFT_OUT
 
 
 @pytest.mark.parametrize(

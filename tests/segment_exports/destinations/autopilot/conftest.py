@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
-from segment_exports.autopilot.client import AutopilotClient
+from segment_exports.destinations.autopilot.client import AutopilotClient
 from segment_exports.transport.pacing import Pacer
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segment_exports.autopilot.lists import (
+from segment_exports.delivery.chunk import is_due
+from segment_exports.destinations.autopilot.lists import (
     ListProblemError,
     ListRegistry,
     ensure_lists,
     refuse_shared_lists,
 )
-from segment_exports.delivery.chunk import is_due
 from segment_exports.errors import StagingError
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.transport import Call
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segment_exports.delivery.chunk import Chunk
-    from segment_exports.delivery.chunk_delivery import ChunkDelivery
     from segment_exports.delivery.job import ChunkJob
+    from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
 
 LIST_GONE = "the list is not there any more"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from segment_emulators.autopilot import AddressTaken, Fault, FaultKind
-from segment_exports.autopilot.answers import ContactNotFoundError
-from segment_exports.delivery.singles import CONTACT_GONE
+from segment_exports.destinations.autopilot.answers import ContactNotFoundError
+from segment_exports.destinations.autopilot.singles import CONTACT_GONE
 
 
 @pytest.mark.parametrize("way", ["list", "bulk", "field"])

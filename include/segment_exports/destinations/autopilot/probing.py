@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segment_exports.autopilot.membership import (
+from segment_exports.delivery.chunk import State, is_due, is_there
+from segment_exports.delivery.queue import NO_LIST, Batch
+from segment_exports.destinations.autopilot.batches import send_batch
+from segment_exports.destinations.autopilot.bodies import Content, Memberships
+from segment_exports.destinations.autopilot.membership import (
     BulkAnswer,
     MembershipMemory,
     MembershipWay,
     is_listed,
     missing_members,
 )
-from segment_exports.delivery.batches import send_batch
-from segment_exports.delivery.bodies import Content, Memberships
-from segment_exports.delivery.chunk import State, is_due, is_there
-from segment_exports.delivery.work import NO_LIST, Batch
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.transport import Call
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from segment_exports.delivery.chunk_delivery import ChunkDelivery
+    from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
 
 WORTH_A_PROBE = 20
 """Joins in a chunk below which single calls are cheaper than finding out."""
