@@ -17,9 +17,9 @@ from benchmarks.ours.definition import write_dataverse_definition
 from benchmarks.ours.one_step import forget_peak
 from benchmarks.peers.measured import measured, memory_mb
 from segment_exports.definition import load_definition
-from segment_exports.extraction import extract_unit
+from segment_exports.extracting.extract_unit import extract_unit
 from segment_exports.records.staging import RunFiles, Store
-from segment_exports.snapshot_choice import choose_snapshots
+from segment_exports.refresh.snapshot_choice import choose_snapshots
 from segment_exports.sources.dataverse.source import DataverseSource
 from segment_exports.sources.web.connections import AppRegistration, DataverseConnection
 

@@ -67,8 +67,8 @@ class OurRun:
 
     def extract(self) -> dict[str, Any]:
         """Read the segment's snapshot."""
-        from segment_exports.extraction import extract_unit
-        from segment_exports.snapshot_choice import choose_snapshots
+        from segment_exports.extracting.extract_unit import extract_unit
+        from segment_exports.refresh.snapshot_choice import choose_snapshots
         from segment_exports.sources.opening import open_without_airflow
 
         definition = self.definition
@@ -79,7 +79,7 @@ class OurRun:
 
     def map(self) -> dict[str, Any]:
         """Validate, map and merge."""
-        from segment_exports.mapping import map_profiles
+        from segment_exports.mapping.map_profiles import map_profiles
 
         return map_profiles(self.definition, self.files, self.hasher).to_json()
 

@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.email_address import EmailRefusal, judge_email
 from segment_exports.errors import LedgerError, SegmentExportError, StagingError
+from segment_exports.mapping.email_address import EmailRefusal, judge_email
 from segment_exports.records.keyed_hash import HASH_TYPE, KeyedHasher
 from segment_exports.records.ledger import newest_ledgers
 from segment_exports.records.staging import Store

@@ -18,8 +18,8 @@ from segment_exports.definition import LakeSource, definitions_folder, load_defi
 from segment_exports.definition.problems import near
 from segment_exports.errors import SegmentExportError, SourceError
 from segment_exports.export_check_table import written
-from segment_exports.segment_checks import refuse_invalid
-from segment_exports.snapshot_choice import choose_snapshots
+from segment_exports.extracting.segment_checks import refuse_invalid
+from segment_exports.refresh.snapshot_choice import choose_snapshots
 from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID, SegmentState, doubts_of
 from segment_exports.sources.opening import open_without_airflow
 

@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 
 from segment_exports.comparison import RangeTables, compare_range
 from segment_exports.errors import StagingError
+from segment_exports.mapping.previous_ids import split_previous_ids
 from segment_exports.moved_addresses import NOBODY_MOVED, find_moved
 from segment_exports.plan_basis import PlanBasis, PlanRequest
 from segment_exports.plan_summary import summarise
 from segment_exports.plan_tally import Tally
-from segment_exports.previous_ids import split_previous_ids
 from segment_exports.profile_limit import CountedAddresses, count_distinct, room_for
 from segment_exports.records.ledger import counts_as_address
 from segment_exports.records.staging import RunFiles

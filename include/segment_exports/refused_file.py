@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from segment_exports.email_address import mask_email
+from segment_exports.mapping.email_address import mask_email
 from segment_exports.records.staging import RunFiles
 
 if TYPE_CHECKING:

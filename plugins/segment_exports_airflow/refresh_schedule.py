@@ -39,7 +39,7 @@ def refreshed(export: str) -> Asset:
 
 def timetable(refresh: Refresh) -> MultipleCronTriggerTimetable:
     """Return the periodic timetable of a schedule: only periodic ones can be backfilled."""
-    from segment_exports.refresh import crons
+    from segment_exports.refresh.wait_for_refresh import crons
 
     return MultipleCronTriggerTimetable(*crons(refresh), timezone=refresh.timezone)
 

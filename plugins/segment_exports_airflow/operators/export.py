@@ -129,7 +129,7 @@ class ExtractOperator(ExportOperator):
 
         :raises SourceError: an attribute, file or table is missing or broken.
         """
-        from segment_exports.extraction import extract_unit
+        from segment_exports.extracting.extract_unit import extract_unit
         from segment_exports.sources import ReadUnit
         from segment_exports_airflow.source_access import open_source
 
@@ -156,7 +156,7 @@ class MapProfilesOperator(ExportOperator):
         :raises DefinitionError: the mapping names an attribute that was not read.
         """
         from segment_exports.erasure import erased_hashes
-        from segment_exports.mapping import map_profiles
+        from segment_exports.mapping.map_profiles import map_profiles
 
         hasher = ledger_hasher()
         summary = map_profiles(

@@ -89,7 +89,7 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         return _Window(scheduled, next_refresh(refresh, scheduled) if scheduled and refresh else None)
 
     def _look(self, context: Context, source: Source, window: _Window) -> RefreshStatus:
-        from segment_exports.refresh import RefreshRules, look
+        from segment_exports.refresh.wait_for_refresh import RefreshRules, look
 
         return look(
             source,
@@ -118,8 +118,8 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         return wait
 
     def _units(self, context: Context, source: Source, window: _Window) -> list[dict[str, Any]]:
-        from segment_exports.segment_checks import check_segments, history_warnings
-        from segment_exports.snapshot_choice import choose_snapshots, snapshot_warnings
+        from segment_exports.extracting.segment_checks import check_segments, history_warnings
+        from segment_exports.refresh.snapshot_choice import choose_snapshots, snapshot_warnings
         from segment_exports.sources import doubts_of
 
         request, checks, now = self.request(context), self.definition.source.checks, utc_now()

@@ -13,11 +13,11 @@ from segment_emulators.customer_insights import ListShape, NextPage
 from segment_emulators.lake_writer import LakeExport as EmulatedLake
 from segment_exports import new_export
 from segment_exports.definition import ExportDefinition, load_definition
-from segment_exports.extraction import extract_unit
-from segment_exports.mapping import map_profiles
+from segment_exports.extracting.extract_unit import extract_unit
+from segment_exports.mapping.map_profiles import map_profiles
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import RunFiles, Store
-from segment_exports.snapshot_choice import choose_snapshots
+from segment_exports.refresh.snapshot_choice import choose_snapshots
 from segment_exports.sources import ReadUnit
 from segment_exports.sources.lake.source import LakeExport
 from segment_exports.sources.snapshot_marks import SnapshotChangedError

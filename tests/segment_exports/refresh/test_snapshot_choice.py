@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.snapshot_choice import choose_snapshots, snapshot_warnings
+from segment_exports.refresh.snapshot_choice import choose_snapshots, snapshot_warnings
 
 if TYPE_CHECKING:
     from segment_exports.sources import Source

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from segment_exports.extracting.segment_checks import check_rows
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.warnings import record_warnings
-from segment_exports.segment_checks import check_rows
 from segment_exports.sources import PREVIOUS_CUSTOMER_ID, doubts_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment_exports.definition import FieldType
-from segment_exports.field_values import LONGEST_VALUE, ValueRefusal, convert, date_milliseconds
+from segment_exports.mapping.field_values import LONGEST_VALUE, ValueRefusal, convert, date_milliseconds
 
 EMPTY = None
 DIGITS = st.text("0123456789", min_size=1, max_size=25)

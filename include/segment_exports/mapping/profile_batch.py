@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_exports.contact_fields.autopilot import render_payloads
 from segment_exports.definition import FieldType
-from segment_exports.email_address import judge_emails, mask_email
-from segment_exports.field_values import Converted, convert
-from segment_exports.merging import ROWS, recency_key
-from segment_exports.payload import render_payloads
-from segment_exports.permission import ErasedPeople, judge_permission
+from segment_exports.mapping.email_address import judge_emails, mask_email
+from segment_exports.mapping.field_values import Converted, convert
+from segment_exports.mapping.merging import ROWS, recency_key
+from segment_exports.mapping.permission import ErasedPeople, judge_permission
 from segment_exports.records.tables.schemas import INVALID
 from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MappedBatch:
-    """What became of a batch; ``rows`` follow :data:`segment_exports.merging.ROWS`.
+    """What became of a batch; ``rows`` follow :data:`segment_exports.mapping.merging.ROWS`.
 
     ``empty_values`` counts per contact field the profiles that have nothing to send,
     ``recency_unreadable`` those whose recency attribute is neither a date nor a number.

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.definition import FieldType
-from segment_exports.field_values import convert, date_milliseconds
-from segment_exports.permission import Withholding
-from segment_exports.previous_ids import split_previous_ids
+from segment_exports.mapping.field_values import convert, date_milliseconds
+from segment_exports.mapping.permission import Withholding
+from segment_exports.mapping.previous_ids import split_previous_ids
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.tables.schemas import CONTACTS, WITHHELD
 from segment_exports.records.tables.sorted_tables import key_array
@@ -44,7 +44,7 @@ ROWS = pa.schema(
     ]
 )
 """Rows between scattering and merging. ``segment`` is the place in the run's segments, ``verdict`` is
-of :mod:`segment_exports.permission`. A row without payload is invalid: it is there only because its
+of :mod:`segment_exports.mapping.permission`. A row without payload is invalid: it is there only because its
 verdict speaks against its address."""
 
 _PRECEDENCE = [

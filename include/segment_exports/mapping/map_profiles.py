@@ -17,19 +17,19 @@ import numpy as np
 import pyarrow as pa
 
 from segment_exports.errors import DefinitionError, StagingError
-from segment_exports.merging import ROWS, merge_shard
-from segment_exports.profile_batch import ProfileMapper
+from segment_exports.mapping.merging import ROWS, merge_shard
+from segment_exports.mapping.profile_batch import ProfileMapper
+from segment_exports.mapping.shards import ShardedRows, shard_bits
 from segment_exports.records.tables.row_groups import writing_row_groups
 from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
-from segment_exports.shards import ShardedRows, shard_bits
 from segment_exports.sources import PREVIOUS_CUSTOMER_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from segment_exports.definition import ExportDefinition
-    from segment_exports.merging import MergedShard
-    from segment_exports.profile_batch import MappedBatch
+    from segment_exports.mapping.merging import MergedShard
+    from segment_exports.mapping.profile_batch import MappedBatch
     from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.staging import RunFiles
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segment_exports.contact_fields.autopilot import escape_json, render_payloads
 from segment_exports.definition import FieldType, MappedField
-from segment_exports.payload import escape_json, render_payloads
 
 EMAIL = MappedField("Email", "EMail", FieldType.STRING, custom=False)
 NAME = MappedField("FirstName", "FirstName", FieldType.STRING, custom=False)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segment_exports.mapping.shards import ShardedRows, shard_bits
 from segment_exports.records.keyed_hash import HASH_TYPE
-from segment_exports.shards import ShardedRows, shard_bits
 
 SCHEMA = pa.schema([pa.field("email_hash", HASH_TYPE), pa.field("value", pa.string())])
 HASHES = st.binary(min_size=16, max_size=16) | st.sampled_from([b"\0" * 16, b"\xff" * 16])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_exports.email_address import EmailRefusal, judge_email, judge_emails, mask_email
+from segment_exports.mapping.email_address import EmailRefusal, judge_email, judge_emails, mask_email
 
 ATOM = st.text("abz019!#$%&'*+/=?^_`{|}~-", min_size=1, max_size=8)
 LOCAL_PARTS = st.lists(ATOM, min_size=1, max_size=3).map(".".join) | st.text("ab.@\"' (", max_size=6)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.segment_exports.mapping_reference import (
+from tests.segment_exports.mapping.mapping_reference import (
     COLUMNS,
     DEFINITION,
     SEGMENTS,
@@ -21,7 +21,7 @@ from tests.segment_exports.mapping_reference import (
 
 from segment_exports.definition import ExportDefinition
 from segment_exports.errors import DefinitionError, StagingError
-from segment_exports.mapping import PieceSizes, map_profiles
+from segment_exports.mapping.map_profiles import PieceSizes, map_profiles
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
@@ -313,7 +313,7 @@ def test_a_segment_that_the_definition_does_not_have_is_refused():
 
 
 def test_the_summary_refuses_counts_that_do_not_add_up(monkeypatch):
-    monkeypatch.setattr("segment_exports.mapping._Counts.add_shard", lambda *_: None)
+    monkeypatch.setattr("segment_exports.mapping.map_profiles._Counts.add_shard", lambda *_: None)
     with (
         a_run({name: [profile("a@x.de")] for name in SEGMENTS}) as files,
         pytest.raises(StagingError, match="3 profiles were read, but the fate of 0 is known"),

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from segment_exports import extraction
 from segment_exports.definition import ExportDefinition, SegmentChecks
 from segment_exports.errors import SourceError
-from segment_exports.extraction import extract_unit
+from segment_exports.extracting import extract_unit as extraction
+from segment_exports.extracting.extract_unit import extract_unit
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.warnings import recorded_warnings
 from segment_exports.sources import ReadUnit

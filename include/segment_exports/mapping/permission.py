@@ -1,6 +1,6 @@
 """Who may not be exported: no permission, or erased.
 
-Rows are judged one by one here; :mod:`segment_exports.merging` lets the strictest row of an address
+Rows are judged one by one here; :mod:`segment_exports.mapping.merging` lets the strictest row of an address
 decide for all of them.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.previous_ids import split_previous_ids
+from segment_exports.mapping.previous_ids import split_previous_ids
 from segment_exports.records.keyed_hash import HASH_TYPE
 
 if TYPE_CHECKING:

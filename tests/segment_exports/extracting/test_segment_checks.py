@@ -6,7 +6,12 @@ import pytest
 
 from segment_exports.definition import SegmentChecks
 from segment_exports.errors import SourceError
-from segment_exports.segment_checks import check_rows, check_segments, history_warnings, judge_segments
+from segment_exports.extracting.segment_checks import (
+    check_rows,
+    check_segments,
+    history_warnings,
+    judge_segments,
+)
 from segment_exports.sources import SegmentInfo, SegmentState
 from segment_exports.sources.refresh_evidence import EvaluationStatus
 

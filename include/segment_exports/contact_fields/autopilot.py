@@ -31,7 +31,7 @@ _IS_ESCAPED = np.isin(np.arange(256), list(_ESCAPES))
 def render_payloads(fields: Sequence[MappedField], columns: Sequence[pa.StringArray]) -> pa.StringArray:
     """Return one JSON object per row.
 
-    ``columns`` holds the text of each field's values as :mod:`segment_exports.field_values` gives it,
+    ``columns`` holds the text of each field's values as :mod:`segment_exports.mapping.field_values` gives it,
     null where nothing is to be sent. The first field is the address, which every contact has; a row
     without it gives text that is no JSON.
     """

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from segment_exports.definition import Permission
-from segment_exports.permission import ErasedPeople, Withholding, judge_permission
+from segment_exports.mapping.permission import ErasedPeople, Withholding, judge_permission
 from segment_exports.records.keyed_hash import KeyedHasher
 
 HASHER = KeyedHasher("a secret of sixteen characters")

@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_exports.previous_ids import split_previous_ids
+from segment_exports.mapping.previous_ids import split_previous_ids
 
 
 def test_ids_are_split_at_semicolons_and_keep_their_rows():

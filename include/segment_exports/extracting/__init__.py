@@ -1,0 +1,1 @@
+"""From a read unit of the source to ``profiles/``."""

@@ -1,0 +1,1 @@
+"""From profiles to contacts: judged, converted, rendered, merged."""

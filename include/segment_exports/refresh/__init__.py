@@ -1,0 +1,1 @@
+"""The course of Customer Insights' refresh, and which snapshot is read."""
