@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from segment_exports import export_check
+from segment_exports.commands import export_check
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from segment_exports import new_export
+from segment_exports.commands import new_export
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -17,14 +17,14 @@ from benchmarks.peers.measured import measured
 
 STEPS = ("extract", "map", "plan", "chunk")
 MODULES = (
-    "extraction",
-    "snapshot_choice",
+    "extracting.extract_unit",
+    "refresh.snapshot_choice",
     "sources.opening",
-    "mapping",
-    "lease",
-    "plan",
-    "planning",
-    "chunking",
+    "mapping.map_profiles",
+    "records.lease",
+    "records.plan",
+    "planning.plan_changes",
+    "planning.chunk_changes",
 )
 
 

@@ -85,8 +85,8 @@ class OurRun:
 
     def plan(self) -> dict[str, Any]:
         """Compare with the ledger."""
-        from segment_exports.plan_basis import PlanRequest
-        from segment_exports.planning import plan_changes
+        from segment_exports.planning.basis import PlanRequest
+        from segment_exports.planning.plan_changes import plan_changes
         from segment_exports.records.lease import acquire
         from segment_exports.records.plan import RunOptions
 
@@ -106,7 +106,7 @@ class OurRun:
 
     def chunk(self) -> list[dict[str, Any]]:
         """Cut the changes into chunks; the references lie beside the run, as XCom would keep them."""
-        from segment_exports.chunking import chunk_changes
+        from segment_exports.planning.chunk_changes import chunk_changes
 
         references = [one.to_json() for one in chunk_changes(self.files)]
         self.files.store.write_json(_REFERENCES, references)
@@ -136,7 +136,7 @@ class OurRun:
 
         :raises RuntimeError: the run is red.
         """
-        from segment_exports.run_ending import Ending, settle_run
+        from segment_exports.settling.settle_run import Ending, settle_run
 
         now = datetime.now(UTC)
         report = settle_run(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from segment_exports.chunking import chunk_changes
 from segment_exports.definition import ExportDefinition
-from segment_exports.plan_basis import PlanRequest
+from segment_exports.planning.basis import PlanRequest
+from segment_exports.planning.chunk_changes import chunk_changes
+from segment_exports.planning.plan_run import plan_run
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.ledger import LedgerFolder
 from segment_exports.records.outcomes import Outcome
@@ -19,8 +20,7 @@ from segment_exports.records.plan import Plan, RunOptions
 from segment_exports.records.receipts import ReceiptFolder, Tally, chunk_fingerprint, planned_operations
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.tables.schemas import CHUNK, CONTACTS, INVALID, RECEIPT, WITHHELD
-from segment_exports.run_beginning import plan_run
-from segment_exports.run_ending import Ending, settle_run
+from segment_exports.settling.settle_run import Ending, settle_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -121,7 +121,7 @@ def test_whatever_stops_the_settling_is_told_and_what_was_sent_is_not_passed_ove
     def fails(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr("segment_exports.run_ending.settle_run", fails)
+    monkeypatch.setattr("segment_exports.settling.settle_run.settle_run", fails)
     context = ended(context_of())
     files(context).store.write_bytes("receipts/0001/1.parquet", b"")
 

@@ -35,7 +35,7 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
         """Ask, if there is something to ask; answer ``{"approved": …}``, or None if nothing was asked."""
         from segment_exports.records.plan import Plan, PlanState
         from segment_exports.records.staging import RunFiles
-        from segment_exports.refused_file import write_refused
+        from segment_exports.settling.refused_file import write_refused
 
         run = self.files(context).store
         plan = Plan.model_validate(run.read_json(RunFiles.PLAN))

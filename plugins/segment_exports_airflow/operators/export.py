@@ -104,7 +104,7 @@ class CheckDestinationOperator(ExportOperator):
         return found
 
     def _require_own_account(self, context: Context, account: AccountConnection) -> None:
-        from segment_exports.reconciling import require_contacts_exist
+        from segment_exports.planning.reconciling import require_contacts_exist
         from segment_exports.records.ledger import LedgerFolder
         from segment_exports_airflow.accounts import client_of
         from segment_exports_airflow.destination_reader import AccountReader
@@ -155,7 +155,7 @@ class MapProfilesOperator(ExportOperator):
 
         :raises DefinitionError: the mapping names an attribute that was not read.
         """
-        from segment_exports.erasure import erased_hashes
+        from segment_exports.commands.erasure import erased_hashes
         from segment_exports.mapping.map_profiles import map_profiles
 
         hasher = ledger_hasher()
@@ -184,7 +184,7 @@ class ChunkChangesOperator(ExportOperator):
 
     def perform(self, context: Context) -> list[dict[str, Any]]:
         """Answer a reference to each chunk, with its fingerprint; none where nothing is to be sent."""
-        from segment_exports.chunking import chunk_changes
+        from segment_exports.planning.chunk_changes import chunk_changes
 
         answer = context["ti"].xcom_pull(task_ids=self.approval_task) if self.approval_task else None
         approved = bool(answer and answer.get("approved"))

@@ -58,7 +58,7 @@ class SettleRunOperator(ExportStep, BaseOperator):
         return report.model_dump(mode="json", include=counts)
 
     def _settle(self, context: Context, files: RunFiles, failed_steps: tuple[str, ...]) -> RunReport:
-        from segment_exports.run_ending import Ending, settle_run
+        from segment_exports.settling.settle_run import Ending, settle_run
         from segment_exports_airflow.accounts import known_lists, recorded_agreement
 
         connection = self.definition.destination.connection
@@ -80,7 +80,7 @@ class SettleRunOperator(ExportStep, BaseOperator):
     def _report_unsettled(
         self, files: RunFiles, failed_steps: tuple[str, ...], error: Exception
     ) -> RunReport:
-        from segment_exports.run_ending import report_unsettled
+        from segment_exports.settling.settle_run import report_unsettled
 
         if not isinstance(error, SegmentExportError):
             self.log.error("Settling failed", exc_info=error)

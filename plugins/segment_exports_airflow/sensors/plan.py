@@ -65,8 +65,8 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
             return None
 
     def _plan(self, context: Context) -> Plan:
-        from segment_exports.plan_basis import PlanRequest
-        from segment_exports.run_beginning import plan_run
+        from segment_exports.planning.basis import PlanRequest
+        from segment_exports.planning.plan_run import plan_run
         from segment_exports_airflow.accounts import account_of, client_of, known_lists
         from segment_exports_airflow.destination_reader import AccountReader
 

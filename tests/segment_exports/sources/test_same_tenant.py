@@ -11,7 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from segment_emulators.customer_insights import ListShape, NextPage
 from segment_emulators.lake_writer import LakeExport as EmulatedLake
-from segment_exports import new_export
+from segment_exports.commands import new_export
 from segment_exports.definition import ExportDefinition, load_definition
 from segment_exports.extracting.extract_unit import extract_unit
 from segment_exports.mapping.map_profiles import map_profiles

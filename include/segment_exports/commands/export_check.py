@@ -1,0 +1,228 @@
+"""Hold every definition against its source: would it run, and what would it read.
+
+On a command line: ``python -m segment_exports.commands.export_check [NAME …]``.
+Nothing is sent and nothing is written. Sources that need an Airflow connection are checked by whoever
+can open them: :func:`check_folder` takes the opener.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from segment_exports.commands.export_check_table import written
+from segment_exports.definition import LakeSource, definitions_folder, load_definitions
+from segment_exports.definition.problems import near
+from segment_exports.errors import SegmentExportError, SourceError
+from segment_exports.extracting.segment_checks import refuse_invalid
+from segment_exports.refresh.snapshot_choice import choose_snapshots
+from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID, SegmentState, doubts_of
+from segment_exports.sources.opening import open_without_airflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.sources import ReadUnit, SegmentInfo, Source
+
+LARGEST_COUNTED_BYTES = 64 * 1024 * 1024
+"""Segments of files up to this size are read to count their rows; larger ones only tell their size."""
+
+_NOT_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True)
+class SegmentCheck:
+    """What a run would read of one segment now; None where that is not known without reading it all."""
+
+    name: str
+    list: str
+    snapshot: datetime | None = None
+    rows: int | None = None
+    rows_with_address: int | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One definition held against its source: ``problems`` would stop a run, ``notes`` would not."""
+
+    export: str
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    segments: tuple[SegmentCheck, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing would stop a run."""
+        return not self.problems
+
+
+def check_export(definition: ExportDefinition, source: Source, *, now: datetime | None = None) -> CheckResult:
+    """Hold one definition against its source; whatever the source refuses becomes a problem."""
+    try:
+        announced = {info.name: info for info in source.segments()}
+    except SegmentExportError as error:
+        return CheckResult(definition.name, (str(error),))
+    problems: list[str] = []
+    notes: list[str] = []
+    segments: list[SegmentCheck] = []
+    for target in definition.segments:
+        info = announced.get(target.name)
+        if info is None:
+            known = ", ".join(sorted(announced)) or "none"
+            problems.append(f"no segment {target.name}.{near(target.name, announced)} There are: {known}")
+            continue
+        missing = list(_attribute_problems(definition, info))
+        problems += missing
+        notes += _state_notes(info)
+        try:
+            refuse_invalid([info])
+            segments.append(_would_read(definition, source, info, count=not missing))
+        except SegmentExportError as error:
+            problems.append(str(error))
+    notes += doubts_of(source) + _age_notes(definition, segments, now or datetime.now(UTC))
+    return CheckResult(definition.name, tuple(dict.fromkeys(problems)), tuple(notes), tuple(segments))
+
+
+def check_folder(
+    folder: Path, names: Collection[str] = (), *, opener: Callable[[ExportDefinition], Source]
+) -> list[CheckResult]:
+    """Check the definitions of a folder, or only those named.
+
+    :param opener: gives the source of a definition; a ``SourceError`` of it becomes a problem.
+    :raises DefinitionError: the folder isn't there.
+    """
+    loaded = [one for one in load_definitions(folder) if not names or one.stem in names]
+    results = [
+        CheckResult(one.stem, (one.error or "",))
+        if one.definition is None
+        else _opened_and_checked(one.definition, opener)
+        for one in loaded
+    ]
+    unknown = sorted(set(names) - {one.stem for one in loaded})
+    return results + [CheckResult(name, (f"no definition of this name in {folder}",)) for name in unknown]
+
+
+def _opened_and_checked(
+    definition: ExportDefinition, opener: Callable[[ExportDefinition], Source]
+) -> CheckResult:
+    try:
+        source = opener(definition)
+    except SourceError as error:
+        return CheckResult(definition.name, (str(error),))
+    return check_export(definition, source)
+
+
+def _attribute_problems(definition: ExportDefinition, info: SegmentInfo) -> list[str]:
+    """Say which attributes the segment lacks, and what they are wanted for."""
+    known = [attribute.name for attribute in info.attributes]
+    if not isinstance(definition.source, LakeSource):
+        # Dataverse and the API write the tenant's names in their own ways; the source finds them.
+        present = {_plain(name) for name in known}
+        missing = [name for name in definition.attributes if _plain(name) not in present]
+    else:
+        missing = [name for name in definition.attributes if name not in known]
+    return [
+        f"{info.name} has no attribute {name}, wanted for {_wanted_for(definition, name)}."
+        f"{near(name, known)} It has: {', '.join(sorted(known))}"
+        for name in missing
+        if name != PREVIOUS_CUSTOMER_ID
+    ]
+
+
+def _plain(name: str) -> str:
+    return _NOT_LETTER_OR_DIGIT.sub("", name).casefold()
+
+
+def _wanted_for(definition: ExportDefinition, attribute: str) -> str:
+    keys = [
+        f"mapping.{'custom.' if field.custom else ''}{field.target}"
+        for field in definition.mapping.fields
+        if field.attribute == attribute
+    ]
+    if definition.permission and definition.permission.attribute == attribute:
+        keys.append("permission.attribute")
+    if definition.recency == attribute:
+        keys.append("recency")
+    return " and ".join(keys) or f"every export ({CUSTOMER_ID} names the customer)"
+
+
+def _state_notes(info: SegmentInfo) -> list[str]:
+    if info.state is SegmentState.INACTIVE:
+        return [f"{info.name} is inactive: Customer Insights doesn't refresh it"]
+    return []
+
+
+def _age_notes(definition: ExportDefinition, segments: Sequence[SegmentCheck], now: datetime) -> list[str]:
+    if definition.max_age_hours is None:
+        return []
+    hours = definition.max_age_hours
+    oldest = now - timedelta(hours=hours)
+    return [
+        f"{one.name}: the snapshot is older than max_age_hours ({hours:g}); a run would be red"
+        for one in segments
+        if one.snapshot is not None and one.snapshot < oldest
+    ]
+
+
+def _would_read(
+    definition: ExportDefinition, source: Source, info: SegmentInfo, *, count: bool
+) -> SegmentCheck:
+    """Return what a run would read of a segment now.
+
+    :raises SourceError: there is no whole snapshot, or a file can't be read.
+    """
+    chosen = choose_snapshots(source, [info.name])
+    rows, addresses = info.members, None
+    if info.size_bytes is not None:
+        units = source.read_units(chosen)
+        if count and info.size_bytes <= LARGEST_COUNTED_BYTES:
+            rows, addresses = _counted(definition, source, units)
+    return SegmentCheck(
+        info.name, definition.list_of(info.name), chosen[info.name], rows, addresses, info.size_bytes
+    )
+
+
+def _counted(definition: ExportDefinition, source: Source, units: Iterable[ReadUnit]) -> tuple[int, int]:
+    """Read the segment as a run would; return (rows, rows that have an address)."""
+    email = definition.mapping.Email
+    rows = empty = 0
+    for unit in units:
+        for _, batch in source.read(unit, definition.attributes):
+            column: pa.Array = batch.column(batch.schema.get_field_index(email))
+            rows += len(column)
+            empty += column.null_count
+    return rows, rows - empty
+
+
+def main(
+    arguments: Sequence[str] | None = None, *, opener: Callable[[ExportDefinition], Source] | None = None
+) -> int:
+    """Check and print; return 1 if anything would stop a run."""
+    parser = argparse.ArgumentParser(
+        prog="python -m segment_exports.commands.export_check",
+        description="Hold export definitions against their sources; nothing is sent.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="exports to check; all by default")
+    chosen = parser.parse_args(arguments)
+    folder = definitions_folder()
+    opener = opener or (lambda definition: open_without_airflow(definition.source))
+    try:
+        results = check_folder(folder, chosen.names, opener=opener)
+    except SegmentExportError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(written(results, folder))
+    return 0 if results and all(result.is_good for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,268 @@
+"""List what a source has to export, and write a first definition from it.
+
+On a command line (``make segments``, ``make new-export``):
+
+    python -m segment_exports.commands.new_export list --like newsletter
+    python -m segment_exports.commands.new_export list --source api --connection customer_insights_default
+    python -m segment_exports.commands.new_export write winback --source lake --path CustomerInsights_…/Export
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segment_exports.commands.exportable import exportable, table
+from segment_exports.commands.taken_names import Taken, taken_by
+from segment_exports.definition import (
+    ExportDefinition,
+    definitions_folder,
+    load_definition,
+    load_definitions,
+)
+from segment_exports.definition.model import EXPORT_NAME
+from segment_exports.errors import DefinitionError, SegmentExportError, SourceError
+from segment_exports.sources.opening import open_without_airflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from segment_exports.commands.exportable import Exportable
+    from segment_exports.sources import Source
+
+    Opener = Callable[[ExportDefinition], Source]
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
+_SCHEMA = Path(__file__).resolve().parents[3] / "docs" / "export-definition.schema.json"
+"""There in a clone of the repository, and not where the package is installed alone."""
+_NOT_TEXT = {"true", "false", "null"}
+
+
+def draft(
+    name: str,
+    source: dict[str, Any],
+    found: Exportable,
+    *,
+    segments: Sequence[str] = (),
+    email: str | None = None,
+    taken: Taken | None = None,
+    schema: str | None = None,
+) -> str:
+    """Return the text of a first definition: every segment, the mapping as far as it can be guessed.
+
+    :param source: the ``source`` block.
+    :param segments: those to export; all by default.
+    :param email: attribute with the address; guessed by default.
+    :param taken: what other exports write to the same account; nothing by default.
+    :param schema: where the JSON Schema lies, for editors; left out by default.
+    :raises SourceError: an unknown segment, no segment at all, no attribute that looks like an address.
+    """
+    names = _chosen(found, segments)
+    address = _address(found, email)
+    taken = taken or Taken()
+    fields = {field: one for field, one in found.fields().items() if one != address}
+    lines = [
+        *([f"# yaml-language-server: $schema={schema}"] if schema else ()),
+        f"name: {_text(name)}",
+        "source:",
+        *(f"  {key}: {_text(value)}" for key, value in source.items()),
+        "segments: # each becomes a list of the same name; {name: A, list: B} gives it another",
+        *_segment_lines(names, taken.titles_beside(name, names)),
+        "mapping:",
+        f"  Email: {_text(address)}" + ("" if email else " # guessed: check that it is the address"),
+        *(_field_line(field, one, taken.fields.get(field), found) for field, one in fields.items()),
+        "  # custom: {string--Loyalty--Tier: Loyalty Tier} # <type>--<Name>, made in Autopilot first",
+        *_permission_lines(found),
+        "# As in Customer Insights, Settings > System > Schedule:",
+        '# refresh: {timezone: Europe/Berlin, times: ["05:00"]}',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write_definition(folder: Path, name: str, text: str) -> Path:
+    """Write a definition that is good and new.
+
+    :raises DefinitionError: it is not good, or a file of this name is there.
+    """
+    if not EXPORT_NAME.fullmatch(name):
+        raise DefinitionError(
+            f"{name!r} can't name an export: lower-case letters, digits and _, a letter first"
+        )
+    path = folder / f"{name}.yaml"
+    with tempfile.TemporaryDirectory() as scratch:
+        tried = Path(scratch) / path.name
+        tried.write_text(text, encoding="utf-8")
+        load_definition(tried)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise DefinitionError(f"{path} is there already; choose another name, or take it away") from None
+    except OSError as error:
+        raise DefinitionError(f"{path} can't be written: {error.strerror}") from None
+    return path
+
+
+def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None) -> int:
+    """List or write; return 1 with a message where that can't be done."""
+    chosen = _parser().parse_args(arguments)
+    opener = opener or (lambda definition: open_without_airflow(definition.source))
+    folder = definitions_folder()
+    try:
+        if chosen.command == "write" and not chosen.name:
+            raise DefinitionError("Name the export (with make: NAME=…)")
+        source = _source_block(chosen)
+        found = exportable(opener(_probe(source)))
+        if chosen.command == "list":
+            sys.stdout.write(table(found, datetime.now(UTC)))
+            return 0
+        text = draft(
+            chosen.name,
+            source,
+            found,
+            segments=chosen.segment or (),
+            email=chosen.email,
+            taken=taken_by(load_definitions(folder)),
+            schema=schema_beside(folder),
+        )
+        path = write_definition(folder, chosen.name, text)
+    except SegmentExportError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{path} written.\n{_renamed(path)}Read it, complete the mapping, then: make check\n")
+    return 0
+
+
+def schema_beside(folder: Path) -> str | None:
+    """Return the way from a folder of definitions to the JSON Schema; None where no comment can name it."""
+    if not _SCHEMA.is_file():
+        return None
+    way = os.path.relpath(_SCHEMA, folder.resolve())
+    return None if re.search(r"\s", way) else way
+
+
+def _renamed(path: Path) -> str:
+    """Tell which lists have titles of their own."""
+    renamed = [f"{one.name} → {one.list}" for one in load_definition(path).segments if one.list != one.name]
+    if not renamed:
+        return ""
+    return (
+        f"Other exports write lists of these names to the account, so they got others: {'; '.join(renamed)}\n"
+    )
+
+
+def _chosen(found: Exportable, wanted: Sequence[str]) -> list[str]:
+    known = [info.name for info in found.segments]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise SourceError(f"The source has no segment {', '.join(unknown)}; it has: {', '.join(known)}")
+    if not known:
+        raise SourceError("The source has no segment to export")
+    return [name for name in known if not wanted or name in wanted]
+
+
+def _address(found: Exportable, wanted: str | None) -> str:
+    names = [one.name for one in found.attributes]
+    if wanted is not None and wanted not in names:
+        raise SourceError(f"The segments have no attribute {wanted}; they have: {', '.join(names)}")
+    address = wanted or next(iter(found.addresses), None)
+    if address is None:
+        raise SourceError(
+            f"No attribute looks like an email address; name it with --email. There are: {', '.join(names)}"
+        )
+    return address
+
+
+def _segment_lines(names: Sequence[str], titles: Mapping[str, str]) -> Iterator[str]:
+    if titles:
+        yield "  # Other exports write lists of these names already, and two exports never write one list:"
+    for name in names:
+        if name in titles:
+            yield f"  - {{name: {_text(name)}, list: {_text(titles[name])}}}"
+        else:
+            yield f"  - {_text(name)}"
+
+
+def _field_line(field: str, attribute: str, elsewhere: str | None, found: Exportable) -> str:
+    """Return the line of a field, filled from the attribute that another export fills it from."""
+    if elsewhere is None or elsewhere == attribute:
+        return f"  {field}: {_text(attribute)}"
+    if any(one.name == elsewhere for one in found.attributes):
+        return f"  {field}: {_text(elsewhere)} # as in another export: one field has one attribute"
+    return f"  # {field}: {_text(attribute)} # another export fills it from {elsewhere}; choose one for both"
+
+
+def _permission_lines(found: Exportable) -> list[str]:
+    lines = ["# Without a permission everybody in the segments is exported:"]
+    names = found.consents or ("<attribute>",)
+    return lines + [f'# permission: {{attribute: {_text(name)}, equals: "Yes"}}' for name in names]
+
+
+def _text(value: object) -> str:
+    """Return a value as YAML writes it, quoted where it would be taken for something else."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    plain = _PLAIN.fullmatch(value) and value.casefold() not in _NOT_TEXT
+    return value if plain else json.dumps(value, ensure_ascii=False)
+
+
+def _source_block(chosen: argparse.Namespace) -> dict[str, Any]:
+    if chosen.like:
+        definition = load_definition(definitions_folder() / f"{chosen.like}.yaml")
+        return definition.source.model_dump(exclude_defaults=True, mode="json")
+    if not chosen.source:
+        raise DefinitionError(
+            "Say which source: --like <export>, or --source lake, dataverse or api (with make: EXPORT=… or "
+            "SOURCE=…)"
+        )
+    if chosen.source == "lake" and not chosen.path:
+        raise DefinitionError(
+            "Say where the lake's export lies: --path <folder or URL> (with make: SOURCE_PATH=…)"
+        )
+    if chosen.source != "lake" and not chosen.connection:
+        raise DefinitionError("Say which Airflow connection: --connection <id> (with make: CONNECTION=…)")
+    block = {"type": chosen.source, "path": chosen.path, "connection": chosen.connection}
+    return {key: value for key, value in block.items() if value is not None}
+
+
+def _probe(source: dict[str, Any]) -> ExportDefinition:
+    """Return a definition of nothing but the source, which is what an opener looks at."""
+    probe = {"name": "source", "source": source, "segments": ["any"], "mapping": {"Email": "any"}}
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "source.yaml"
+        path.write_text(json.dumps(probe), encoding="utf-8")
+        try:
+            return load_definition(path)
+        except DefinitionError as error:
+            raise DefinitionError(str(error).replace(f"{path.name}, line 1, ", "")) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m segment_exports.commands.new_export")
+    commands = parser.add_subparsers(dest="command", required=True)
+    listing = commands.add_parser("list", help="show segments and attributes of a source")
+    writing = commands.add_parser("write", help="write a first definition")
+    writing.add_argument("name", help="name of the export: lower-case letters, digits and _")
+    writing.add_argument(
+        "--segment", action="append", metavar="NAME", help="a segment to export; all by default"
+    )
+    writing.add_argument(
+        "--email", metavar="ATTRIBUTE", help="attribute with the address; guessed by default"
+    )
+    for one in (listing, writing):
+        one.add_argument("--like", metavar="EXPORT", help="take the source of this export")
+        one.add_argument("--source", choices=["lake", "dataverse", "api"])
+        one.add_argument("--path", help="folder or URL of a lake export")
+        one.add_argument("--connection", help="Airflow connection of the source")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

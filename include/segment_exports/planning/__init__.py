@@ -1,0 +1,1 @@
+"""From contacts and ledger to what will be sent, cut into chunks."""

@@ -1,0 +1,202 @@
+"""What a plan starts from: the ledger that counts, the counts of the run, and the rules that follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from segment_exports.commands.erasure import erased_hashes
+from segment_exports.definition import LimitScope, Membership
+from segment_exports.errors import LedgerError, StagingError
+from segment_exports.planning.comparison import Rules
+from segment_exports.planning.profile_limit import other_ledgers
+from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.records.ledger import Ledger, LedgerFolder
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.step_counts import RunCounts
+
+if TYPE_CHECKING:
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.records.keyed_hash import KeyedHasher
+    from segment_exports.records.lease import Lease
+    from segment_exports.records.plan import RunOptions
+    from segment_exports.records.staging import Store
+
+RETRY_REJECTED_AFTER = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """All that a plan depends on.
+
+    :param staging: the staging root, which holds the ledgers of the account's other exports.
+    :param account: id of the destination's connection.
+    :param lease: None in a dry run.
+    :param now: the present (UTC).
+    """
+
+    staging: Store
+    files: RunFiles
+    definition: ExportDefinition
+    account: str
+    hasher: KeyedHasher
+    options: RunOptions
+    lease: Lease | None
+    requests_per_second: float
+    now: datetime
+
+
+@dataclass(frozen=True)
+class PlanBasis:
+    """All that is known before contacts are compared.
+
+    :param others: ledgers of the account's other exports, where the limit counts them.
+    :param erased: sorted keyed hashes of addresses and customer ids of erased people.
+    :param superseded: segments whose snapshot is older than the ledger's.
+    :param membership_kind: ``list`` or ``field``: memberships of one say nothing of the other.
+    """
+
+    request: PlanRequest
+    counts: RunCounts
+    ledger: Ledger
+    others: tuple[Ledger, ...]
+    erased: pa.FixedSizeBinaryArray
+    superseded: tuple[str, ...]
+    membership_kind: str
+    rules: Rules
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, request: PlanRequest) -> PlanBasis:
+        """Read ledger and counts of a run.
+
+        :raises LedgerError: the ledger is lost or was written with another secret, or tombstones were.
+        :raises StagingError: the contacts were hashed with another secret than the ledger is.
+        """
+        counts = RunCounts.of(request.files.store)
+        ledger = _usable_ledger(request)
+        _require_own_secret(request)
+        others, warnings = _ledgers_that_count(request)
+        superseded = _superseded_segments(request, counts, ledger)
+        kind = membership_kind(request.definition.destination.membership)
+        rules = _rules(request, counts, ledger, superseded, kind)
+        return cls(
+            request=request,
+            counts=counts,
+            ledger=ledger,
+            others=others,
+            erased=pa.array(sorted(erased_hashes(request.staging, request.hasher)), HASH_TYPE),
+            superseded=superseded,
+            membership_kind=kind,
+            rules=rules,
+            warnings=(*warnings, *_of_membership(ledger, kind)),
+        )
+
+    @property
+    def all_superseded(self) -> bool:
+        """Whether no segment of the run is at least as new as the ledger."""
+        return set(self.counts.snapshots) <= set(self.superseded)
+
+
+def membership_kind(membership: str) -> str:
+    """Return ``field`` or ``list``: the kinds of membership that say nothing of each other."""
+    return "field" if membership == Membership.FIELD else "list"
+
+
+def _usable_ledger(request: PlanRequest) -> Ledger:
+    export = request.definition.name
+    folder = LedgerFolder(request.files.export, export, request.account)
+    if folder.is_lost() and not request.options.full_resync:
+        raise LedgerError(
+            f"the ledger of export {export} for {request.account} is lost: an earlier run wrote one below "
+            f"{request.files.export.root}/ledger and none is there. Restore it, or trigger a run with "
+            f"full_resync, which sends every contact again and removes nobody"
+        )
+    ledger = folder.latest()
+    if ledger.info is None or ledger.info.secret_fingerprint == request.hasher.fingerprint:
+        return ledger
+    if not request.options.full_resync:
+        raise LedgerError(
+            f"the ledger of export {export} was written with another AUTOPILOT_LEDGER_KEY. Restore that key, "
+            f"or trigger a run with full_resync, which starts a new ledger, sends every contact again and "
+            f"removes nobody"
+        )
+    return Ledger(ledger.store, None, None)
+
+
+def _require_own_secret(request: PlanRequest) -> None:
+    with request.files.store.parquet_file(RunFiles.CONTACTS) as file:
+        first = next(file.iter_batches(1, columns=["email_hash", "email"], use_threads=False), None)
+    if first is not None and len(first):
+        row = first.to_pylist()[0]
+        if row["email_hash"] != request.hasher.text(row["email"]):
+            raise StagingError(
+                f"{request.files.store.path(RunFiles.CONTACTS)} was hashed with another AUTOPILOT_LEDGER_KEY "
+                f"than is set now; clear the task map_profiles"
+            )
+
+
+def _of_membership(ledger: Ledger, kind: str) -> tuple[str, ...]:
+    if ledger.info is None or ledger.info.membership == kind:
+        return ()
+    return (
+        f"membership was kept as {ledger.info.membership} and is kept as {kind} from now on: everybody joins "
+        f"anew, and the memberships kept as {ledger.info.membership} stay as they are, also those of people "
+        f"who leave or withdraw their permission after this run",
+    )
+
+
+def _ledgers_that_count(request: PlanRequest) -> tuple[tuple[Ledger, ...], tuple[str, ...]]:
+    if request.definition.limit.scope is not LimitScope.DESTINATION:
+        return (), ()
+    ledgers, warnings = [], []
+    for name, ledger in other_ledgers(request.staging, request.account, request.definition.name):
+        if ledger.info is not None and ledger.info.secret_fingerprint == request.hasher.fingerprint:
+            ledgers.append(ledger)
+        else:
+            warnings.append(
+                f"the ledger of export {name} was written with another AUTOPILOT_LEDGER_KEY; its addresses "
+                f"are not counted to the limit"
+            )
+    return tuple(ledgers), tuple(warnings)
+
+
+def _superseded_segments(request: PlanRequest, counts: RunCounts, ledger: Ledger) -> tuple[str, ...]:
+    if ledger.info is None or request.options.force:
+        return ()
+    newest = {name: datetime.fromisoformat(time) for name, time in ledger.info.snapshots.items()}
+    return tuple(
+        name
+        for name, time in counts.snapshots.items()
+        if name in newest and datetime.fromisoformat(time) < newest[name]
+    )
+
+
+def _rules(
+    request: PlanRequest, counts: RunCounts, ledger: Ledger, superseded: tuple[str, ...], kind: str
+) -> Rules:
+    definition, options, info = request.definition, request.options, ledger.info
+    segments = [one for one in definition.segment_names if one in counts.snapshots]
+    titles = tuple(dict.fromkeys([*(target.title for target in definition.lists), *ledger.titles]))
+    read_whole = {one for one in segments if counts.whole[one] and one not in superseded}
+    own = {title: {one.name for one in definition.segments if one.list == title} for title in titles}
+    changed = info is not None and info.mapping_fingerprint != definition.mapping_fingerprint
+    retrying = options.retry_rejected or options.full_resync or changed
+    return Rules(
+        titles=titles,
+        lists_of_segments={one: definition.list_of(one) for one in segments},
+        superseded=superseded,
+        whole=np.array([bool(own[title]) and own[title] <= read_whole for title in titles], np.bool_),
+        remove_leavers=definition.when_member_leaves == "remove",
+        all_whole=read_whole == set(definition.segment_names),
+        unsubscribe_withdrawn=definition.when_permission_withdrawn == "unsubscribe",
+        move_addresses=definition.when_email_changes == "move",
+        send_all=options.full_resync,
+        memberships_known=info is None or info.membership == kind,
+        retry_before=None if retrying else request.now - RETRY_REJECTED_AFTER,
+        retry_suppressed=options.retry_rejected,
+    )

@@ -1,0 +1,157 @@
+"""``chunk_changes``: cut the changes into chunks, each the work of one upload task.
+
+A chunk is at most 50,000 contacts, 64 MiB of what they are given and ten minutes of the account's rate, so
+that one task neither outlives its token, nor takes more memory where the mapping has many fields, nor costs
+more in starting than in work. Its upserts fill whole batches of 100, where that doesn't halve it: a run that
+is mostly joins and leaves sends a few batches that aren't full.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.definition import Membership
+from segment_exports.planning.summary import CONTACTS_A_BATCH
+from segment_exports.records.outcomes import UNSUBSCRIBE
+from segment_exports.records.plan import Plan, PlanState
+from segment_exports.records.receipts import chunk_fingerprint
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.memberships import to_matrix
+from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS
+from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy.typing as npt
+    import pyarrow.parquet as pq
+
+MOST_CONTACTS = 50_000
+MOST_SECONDS = 600.0
+MOST_BYTES = 64 * 1024 * 1024
+MOST_CHUNKS = 1_000
+"""Airflow maps a task over at most 1,024 items."""
+
+
+@dataclass(frozen=True)
+class ChunkReference:
+    """What an upload task is given: which chunk file, its fingerprint, and how much is in it."""
+
+    number: int
+    fingerprint: str
+    contacts: int
+    requests: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the reference as JSON values, for XCom."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ChunkReference:
+        """Return the reference that :meth:`to_json` wrote."""
+        return cls(**value)
+
+
+def chunk_changes(
+    files: RunFiles, *, approved: bool = False, most_contacts: int = MOST_CONTACTS
+) -> list[ChunkReference]:
+    """Write ``chunks/NNNN.parquet`` and return a reference to each; none where nothing is to be sent.
+
+    :param approved: a person let the run pass although a guard tripped.
+    """
+    store = files.store
+    plan = Plan.model_validate(store.read_json(RunFiles.PLAN))
+    store.remove("chunks")
+    if plan.dry_run or not (plan.state is PlanState.READY or (plan.state is PlanState.STOPPED and approved)):
+        return []
+    with store.parquet_file(RunFiles.CHANGES) as changes:
+        cutter = _Cutter(plan, changes.metadata.num_rows, most_contacts)
+        return list(_write_chunks(files, _chunks(changes, cutter), cutter))
+
+
+def _write_chunks(files: RunFiles, chunks: Iterator[pa.Table], cutter: _Cutter) -> Iterator[ChunkReference]:
+    for number, rows in enumerate(chunks, start=1):
+        with files.store.parquet_writer(files.chunk(number), CHUNK, repeating=CHUNK_LISTS) as writer:
+            writer.write_table(rows)
+        pa.default_memory_pool().release_unused()
+        requests = int(np.ceil(cutter.cost(rows).sum()))
+        yield ChunkReference(number, chunk_fingerprint(files.store, number), len(rows), requests)
+
+
+class _Cutter:
+    """Decides where one chunk ends."""
+
+    def __init__(self, plan: Plan, rows: int, most_contacts: int) -> None:
+        self._membership = Membership(plan.membership)
+        least = _least_requests(plan, self._membership)
+        # A chunk is filled to half of one bound at least, so these four times keep their number. (Bytes are
+        # left out: a thousand chunks hold more of them than any account.)
+        self._most_requests = max(MOST_SECONDS * plan.requests_per_second, 4 * least / MOST_CHUNKS, 1.0)
+        self._most_contacts = max(most_contacts, -(-4 * rows // MOST_CHUNKS))
+
+    def cost(self, rows: pa.Table) -> npt.NDArray[np.float64]:
+        """Return the requests that each row takes at the worst."""
+        upsert = pc.is_valid(rows["payload"]).to_numpy().astype(np.float64)
+        earlier = _lengths(rows["previous_contact_ids"])
+        joins, leaves = _lengths(rows["joins"]), _lengths(rows["leaves"])
+        match self._membership:
+            case Membership.FIELD:
+                looked_up = pc.is_null(rows["email"]).to_numpy().astype(np.float64)
+                unsubscribes = to_matrix(rows["leaves"], (UNSUBSCRIBE,))[:, 0]
+                own = 1.0 / CONTACTS_A_BATCH + looked_up + unsubscribes
+            case Membership.BULK:
+                own = np.maximum(upsert, joins) / CONTACTS_A_BATCH + leaves
+            case _:
+                own = upsert / CONTACTS_A_BATCH + joins + leaves
+        cost: npt.NDArray[np.float64] = own + earlier
+        return cost
+
+    def end(self, rows: pa.Table) -> int | None:
+        """Return how many rows the next chunk takes, or None while more rows may still fit."""
+        cost, size = np.cumsum(self.cost(rows)), np.cumsum(_sizes(rows["payload"]))
+        fits = (cost <= self._most_requests) & (size <= MOST_BYTES)
+        most = max(1, min(int(fits.sum()), self._most_contacts))
+        if most >= len(rows):
+            return None
+        upserts = np.cumsum(pc.is_valid(rows["payload"]).to_numpy()[:most])
+        filled = cost / self._most_requests + size / MOST_BYTES
+        filled = filled[:most] + np.arange(1, most + 1) / self._most_contacts
+        full = np.flatnonzero((upserts % CONTACTS_A_BATCH == 0) & (filled >= filled[-1] / 2))
+        return int(full[-1]) + 1 if len(full) else most
+
+
+def _chunks(changes: pq.ParquetFile, cutter: _Cutter) -> Iterator[pa.Table]:
+    pending = CHUNK.empty_table()
+    for batch in changes.iter_batches(ROWS_PER_RANGE, use_threads=False):
+        pending = pa.concat_tables([pending, pa.Table.from_batches([batch]).cast(CHUNK)])
+        while (end := cutter.end(pending)) is not None:
+            yield pending.slice(0, end)
+            pending = pending.slice(end)
+    if len(pending):
+        yield pending
+
+
+def _least_requests(plan: Plan, membership: Membership) -> int:
+    estimate = plan.least_requests
+    match membership:
+        case Membership.FIELD:
+            return estimate.field
+        case Membership.BULK:
+            return estimate.bulk
+        case _:
+            return estimate.list
+
+
+def _sizes(payloads: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    sizes: npt.NDArray[np.int64] = pc.fill_null(pc.binary_length(payloads), 0).to_numpy().astype(np.int64)
+    return sizes
+
+
+def _lengths(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    lengths: npt.NDArray[np.float64] = pc.list_value_length(column).to_numpy().astype(np.float64)
+    return lengths

@@ -1,0 +1,298 @@
+"""Compare the contacts of one hash range with the ledger: who is due what.
+
+Everything here works on three tables that are sorted by ``email_hash`` (contacts, withheld addresses,
+ledger) and on boolean matrices of membership; nothing loops over contacts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.records.outcomes import UNSUBSCRIBE
+from segment_exports.records.tables.memberships import to_lists, to_matrix
+from segment_exports.records.tables.schemas import CHUNK
+from segment_exports.records.tables.sorted_tables import key_array, match, prefixes
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import numpy.typing as npt
+
+    from segment_exports.planning.moved_addresses import MovedAddresses
+    from segment_exports.planning.tally import Tally
+    from segment_exports.records.tables.memberships import Matrix
+
+    Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What decides over all ranges alike.
+
+    :param titles: all list titles, those of the definition first; matrices have their columns.
+    :param lists_of_segments: segment → title, for the segments that this run delivers.
+    :param superseded: segments whose snapshot is older than the ledger's; their contacts wait.
+    :param whole: per title: every segment of the list was read whole and is not superseded.
+    :param remove_leavers: ``when_member_leaves: remove``.
+    :param all_whole: every segment of the definition was read whole, so an address that isn't among
+        the contacts is nobody's.
+    :param unsubscribe_withdrawn: ``when_permission_withdrawn: unsubscribe``.
+    :param move_addresses: ``when_email_changes: move``: the old contact is given the new address.
+    :param send_all: treat nothing as delivered.
+    :param memberships_known: False when the ledger's memberships were kept in another way (list, field):
+        they say nothing of those that this run keeps.
+    :param retry_before: a payload refused at or after this time is not sent again unchanged.
+    :param retry_suppressed: ask again whether someone who unsubscribed under an earlier address still
+        is; whose old contact is gone by now would come back on our lists.
+    """
+
+    titles: tuple[str, ...]
+    lists_of_segments: dict[str, str]
+    superseded: tuple[str, ...]
+    whole: Mask
+    remove_leavers: bool
+    all_whole: bool
+    unsubscribe_withdrawn: bool
+    move_addresses: bool
+    send_all: bool
+    memberships_known: bool
+    retry_before: datetime | None
+    retry_suppressed: bool
+
+    @property
+    def moves(self) -> bool:
+        """Whether contacts are given new addresses: not where somebody unread may still have the old one."""
+        return self.move_addresses and self.all_whole
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many contacts the profile limit lets through: those a ledger counts already, and new ones."""
+
+    known: int
+    new: int
+
+
+@dataclass(frozen=True)
+class RangeTables:
+    """The rows of one hash range: contacts, withheld addresses, ledger, and addresses of other exports.
+
+    ``first_ledger_row`` is the ordinal of the ledger's first row here. ``exempt`` marks ledger rows
+    whose customer has an invalid profile in this run: refused is not left. ``erased`` marks ledger rows
+    of people who were erased, whether or not the source still has them.
+    """
+
+    contacts: pa.Table
+    withheld: pa.Table
+    ledger: pa.Table
+    first_ledger_row: int
+    exempt: Mask
+    erased: Mask
+    counted: Mask
+    counted_elsewhere: npt.NDArray[np.bytes_]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Memberships by ledger row."""
+
+    sure: Matrix
+    uncertain: Matrix
+
+    @classmethod
+    def of(cls, ledger: pa.Table, titles: tuple[str, ...]) -> _Held:
+        return cls(to_matrix(ledger["member_of"], titles), to_matrix(ledger["uncertain_of"], titles))
+
+    def at(self, position: npt.NDArray[np.int64]) -> _Held:
+        found = position >= 0
+        sure, uncertain = (
+            np.zeros((len(position), held.shape[1]), np.bool_) for held in (self.sure, self.uncertain)
+        )
+        sure[found], uncertain[found] = self.sure[position[found]], self.uncertain[position[found]]
+        return _Held(sure, uncertain)
+
+    def nothing(self) -> _Held:
+        return _Held(np.zeros_like(self.sure), np.zeros_like(self.uncertain))
+
+
+def compare_range(
+    tables: RangeTables, rules: Rules, moved: MovedAddresses, tally: Tally, room: Room
+) -> pa.Table:
+    """Return the rows of ``changes.parquet`` (schema CHUNK) for one range and tally its contacts."""
+    held = _Held.of(tables.ledger, rules.titles)
+    position = match(key_array(tables.contacts["email_hash"]), key_array(tables.ledger["email_hash"]))
+    waits = _waits(tables.contacts, rules)
+    within = _within_limit(tables, position, waits, tally, room)
+    due = _due_of_contacts(tables, rules, held, moved, tally, position, waits, within)
+    gone = _due_of_others(tables, rules, held, moved, position)
+    changes = pa.concat_tables([due, gone])
+    return changes.take(pc.sort_indices(changes["email_hash"])) if len(gone) else changes
+
+
+def _within_limit(
+    tables: RangeTables, position: npt.NDArray[np.int64], waits: Mask, tally: Tally, room: Room
+) -> Mask:
+    """Tell which contacts the limit lets through; those that wait aren't sent, so it isn't asked."""
+    keys = key_array(tables.contacts["email_hash"])
+    counted = np.zeros(len(keys), np.bool_)
+    counted[position >= 0] = tables.counted[position[position >= 0]]
+    counted |= match(keys, tables.counted_elsewhere) >= 0
+    known, new = counted & ~waits, ~counted & ~waits
+    within: Mask = np.where(
+        known,
+        np.cumsum(known) <= room.known - tally.known_addresses,
+        np.cumsum(new) <= room.new - tally.new_addresses,
+    )
+    within |= waits
+    tally.known_addresses += int(known.sum())
+    tally.new_addresses += int(new.sum())
+    tally.over_limit += int((~within).sum())
+    return within
+
+
+def _due_of_contacts(
+    tables: RangeTables,
+    rules: Rules,
+    held: _Held,
+    moved: MovedAddresses,
+    tally: Tally,
+    position: npt.NDArray[np.int64],
+    waits: Mask,
+    within: Mask,
+) -> pa.Table:
+    contacts, ledger = tables.contacts, tables.ledger
+    known = _ledger_at(ledger, position)
+    before = held.at(position)
+    mine = before if rules.memberships_known else before.nothing()
+    wanted = _wanted(contacts, rules)
+    upsert: Mask = ~_same_hash(contacts["payload_hash"], known["payload_hash"])
+    upsert |= np.full(len(upsert), rules.send_all)
+    joins = wanted.copy() if rules.send_all else wanted & ~mine.sure
+    leaves = ~wanted & ((mine.sure & rules.remove_leavers) | mine.uncertain) & rules.whole
+
+    refused = _refused_before(contacts, known, rules)
+    suppressed = _mask(known["suppressed"]) & joins.any(axis=1) & np.bool_(not rules.retry_suppressed)
+    blocked = refused | waits | ~within
+    upsert &= ~blocked
+    joins &= ~(blocked | suppressed)[:, None]
+    leaves[waits | ~within] = False
+    any_due = upsert | joins.any(axis=1) | leaves.any(axis=1)
+
+    tally.total += int(within.sum())
+    tally.superseded += int(waits.sum())
+    tally.due += int(any_due.sum())
+    idle = within & ~waits & ~any_due
+    tally.refused_before += int((refused & idle).sum())
+    tally.suppressed_before += int((suppressed & ~refused & idle).sum())
+    tally.added += (joins & ~before.sure).sum(axis=0)
+
+    rows = pa.array(np.flatnonzero(any_due))
+    asked: Mask = np.any(joins[any_due], axis=1)
+    own = prefixes(contacts["email_hash"])[any_due]
+    return pa.table(
+        {
+            "email_hash": contacts["email_hash"].take(rows),
+            "is_contact": pa.array(np.ones(len(rows), np.bool_)),
+            "email": contacts["email"].take(rows),
+            "contact_id": known["contact_id"].take(rows),
+            "payload": pc.if_else(pa.array(upsert[any_due]), contacts["payload"].take(rows), None),
+            "payload_hash": contacts["payload_hash"].take(rows),
+            "joins": to_lists(joins[any_due], rules.titles),
+            "leaves": to_lists(leaves[any_due], rules.titles),
+            "member_of": to_lists((mine.sure & wanted)[any_due], rules.titles),
+            "previous_contact_ids": moved.previous_contact_ids(own, asked),
+            "moved_contact_id": moved.movable_contact_ids(own, asked & rules.moves),
+        },
+        schema=CHUNK,
+    )
+
+
+def _due_of_others(
+    tables: RangeTables,
+    rules: Rules,
+    held: _Held,
+    moved: MovedAddresses,
+    position: npt.NDArray[np.int64],
+) -> pa.Table:
+    """Leaves of ledger rows that are no contacts of this run."""
+    ledger = tables.ledger
+    held = held if rules.memberships_known else held.nothing()
+    keys = key_array(ledger["email_hash"])
+    absent = np.ones(len(ledger), np.bool_)
+    absent[position[position >= 0]] = False
+    ordinals = np.arange(len(ledger)) + tables.first_ledger_row
+    withdrawn = match(keys, key_array(tables.withheld["email_hash"])) >= 0
+    withdrawn |= np.isin(ordinals, moved.withdrawn) | tables.erased
+    away = np.isin(ordinals, moved.away) & rules.all_whole
+    absent &= ~(np.isin(ordinals, moved.movable) & rules.moves)  # what is to be moved keeps its lists
+    left = ((held.sure & rules.remove_leavers) | held.uncertain) & rules.whole
+    left[tables.exempt] = False
+    leaves = np.where((withdrawn | away)[:, None], held.sure | held.uncertain, left)
+    leaves[~absent] = False
+    chosen = leaves.any(axis=1)
+    unsubscribe = withdrawn & chosen & rules.unsubscribe_withdrawn
+    rows = pa.array(np.flatnonzero(chosen))
+    every_leave = np.concatenate([leaves, unsubscribe[:, None]], axis=1)[chosen]
+    nothing = pa.nulls(len(rows), pa.string())
+    return pa.table(
+        {
+            "email_hash": ledger["email_hash"].take(rows),
+            "is_contact": pa.array(np.zeros(len(rows), np.bool_)),
+            "email": nothing,
+            "contact_id": ledger["contact_id"].take(rows),
+            "payload": nothing,
+            "payload_hash": pa.nulls(len(rows), CHUNK.field("payload_hash").type),
+            "joins": to_lists(np.zeros_like(leaves[chosen]), rules.titles),
+            "leaves": to_lists(every_leave, (*rules.titles, UNSUBSCRIBE)),
+            "member_of": to_lists(np.zeros_like(leaves[chosen]), rules.titles),
+            "previous_contact_ids": pa.array([[]] * len(rows), pa.list_(pa.string())),
+            "moved_contact_id": nothing,
+        },
+        schema=CHUNK,
+    )
+
+
+def _wanted(contacts: pa.Table, rules: Rules) -> Matrix:
+    """Return which lists each contact belongs on, by the segments that this run delivers."""
+    segments = tuple(rules.lists_of_segments)
+    member = to_matrix(contacts["segments"], segments)
+    wanted = np.zeros((len(contacts), len(rules.titles)), np.bool_)
+    for column, segment in enumerate(segments):
+        wanted[:, rules.titles.index(rules.lists_of_segments[segment])] |= member[:, column]
+    return wanted
+
+
+def _waits(contacts: pa.Table, rules: Rules) -> Mask:
+    waits: Mask = np.any(to_matrix(contacts["segments"], rules.superseded), axis=1)
+    return waits
+
+
+def _refused_before(contacts: pa.Table, known: pa.Table, rules: Rules) -> Mask:
+    if _retrying(rules):
+        return np.zeros(len(contacts), np.bool_)
+    recent = pc.greater_equal(known["rejected_at"], pa.scalar(rules.retry_before, known["rejected_at"].type))
+    return _same_hash(contacts["payload_hash"], known["rejected_hash"]) & _mask(recent)
+
+
+def _retrying(rules: Rules) -> bool:
+    return rules.retry_before is None
+
+
+def _ledger_at(ledger: pa.Table, position: npt.NDArray[np.int64]) -> pa.Table:
+    """Return the ledger's rows beside the contacts; all null where a contact isn't in it."""
+    columns = ["contact_id", "payload_hash", "rejected_hash", "rejected_at", "suppressed"]
+    return ledger.select(columns).take(pa.array(position, mask=position < 0))
+
+
+def _same_hash(left: pa.ChunkedArray, right: pa.ChunkedArray) -> Mask:
+    return _mask(pc.equal(left, right))
+
+
+def _mask(values: pa.ChunkedArray) -> Mask:
+    mask: Mask = pc.fill_null(values, False).to_numpy()
+    return mask.astype(np.bool_)

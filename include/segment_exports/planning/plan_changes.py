@@ -1,0 +1,162 @@
+"""``plan_changes``: compare the run's contacts with the ledger and decide all that will be sent.
+
+Reads ``contacts.parquet``, ``withheld.parquet``, ``invalid.parquet`` and the counts of the steps
+before; writes ``changes.parquet`` (schema CHUNK, sorted) and ``plan.json``. Sends nothing.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.errors import StagingError
+from segment_exports.mapping.previous_ids import split_previous_ids
+from segment_exports.planning.basis import PlanBasis, PlanRequest
+from segment_exports.planning.comparison import RangeTables, compare_range
+from segment_exports.planning.moved_addresses import NOBODY_MOVED, find_moved
+from segment_exports.planning.profile_limit import CountedAddresses, count_distinct, room_for
+from segment_exports.planning.summary import summarise
+from segment_exports.planning.tally import Tally
+from segment_exports.planning.uncertain_addresses import AddressBook
+from segment_exports.records.ledger import counts_as_address
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS, CONTACTS, LEDGER, WITHHELD
+from segment_exports.records.tables.sorted_tables import SortedReader, hash_ranges, prefixes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+    import pyarrow.parquet as pq
+
+    from segment_exports.planning.comparison import Room
+    from segment_exports.records.plan import Plan
+
+
+def plan_changes(request: PlanRequest) -> Plan:
+    """Plan the run and write ``changes.parquet`` and ``plan.json``.
+
+    :raises LedgerError: the ledger is lost or was written with another secret, and no full resync
+        confirms that a new one is to be made.
+    :raises LimitExceededError: more profiles than the limit allows.
+    :raises StagingError: the contacts were hashed with another secret, or hold people erased since.
+    """
+    basis = PlanBasis.of(request)
+    store = request.files.store
+    at_destination = count_distinct([basis.ledger, *basis.others])
+    tally = Tally(basis.rules.titles)
+    if basis.all_superseded:
+        warnings = _write_nothing(basis, tally)
+    else:
+        with store.parquet_file(RunFiles.CONTACTS) as contacts:
+            limit = request.definition.limit
+            room = room_for(limit, at_destination=at_destination, contacts=contacts, own=basis.ledger)
+        warnings = _write_changes(basis, tally, room)
+    plan = summarise(basis, tally, at_destination=at_destination, warnings=warnings)
+    store.write_json(RunFiles.PLAN, plan.model_dump(mode="json"))
+    return plan
+
+
+def _write_nothing(basis: PlanBasis, tally: Tally) -> tuple[str, ...]:
+    with basis.request.files.store.parquet_writer(RunFiles.CHANGES, CHUNK):
+        pass
+    tally.total = tally.superseded = basis.counts.contacts
+    return ()
+
+
+def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...]:
+    """Write ``changes.parquet`` and return warnings."""
+    store = basis.request.files.store
+    book = AddressBook(basis.request.files.export)
+    with ExitStack() as stack:
+        ledger = stack.enter_context(basis.ledger.opened())
+        contacts, withheld = (
+            stack.enter_context(store.parquet_file(name)) for name in (RunFiles.CONTACTS, RunFiles.WITHHELD)
+        )
+        moved = NOBODY_MOVED
+        if ledger is not None:
+            withdrawn = _customers_with_invalid_profiles(basis, withdrawn=True)
+            moved = find_moved(ledger, contacts, withheld, erased=prefixes(basis.erased), withdrawn=withdrawn)
+        writer = stack.enter_context(store.parquet_writer(RunFiles.CHANGES, CHUNK, repeating=CHUNK_LISTS))
+        for tables in _ranges(basis, stack, contacts, withheld, ledger):
+            changes = compare_range(tables, basis.rules, moved, tally, room)
+            changes = book.fill_in(changes, tables.ledger)
+            tally.count_operations(changes)
+            if len(changes):
+                writer.write_table(changes)
+            pa.default_memory_pool().release_unused()
+    if not book.lost:
+        return ()
+    return (
+        f"{book.lost} people left while their last delivery was of unknown fate, and the files of that run "
+        f"are purged: they may still be on a list; a run with reconcile finds them",
+    )
+
+
+def _ranges(
+    basis: PlanBasis,
+    stack: ExitStack,
+    contacts: pq.ParquetFile,
+    withheld: pq.ParquetFile,
+    ledger: pq.ParquetFile | None,
+) -> Iterator[RangeTables]:
+    """Give the rows of each hash range, side by side."""
+    contact_rows = SortedReader.of_file(contacts, CONTACTS)
+    withheld_rows = SortedReader.of_file(withheld, WITHHELD)
+    ledger_rows = SortedReader.of_file(ledger, LEDGER)
+    elsewhere = CountedAddresses(basis.others, stack)
+    exempt = _customers_with_invalid_profiles(basis, withdrawn=False)
+    first = 0
+    for bound in hash_ranges(max(contacts.metadata.num_rows, ledger.metadata.num_rows if ledger else 0)):
+        held, present = ledger_rows.below(bound), contact_rows.below(bound)
+        _require_nobody_erased(basis, present)
+        known_customer = pc.is_valid(held["customer_hash"]).to_numpy()
+        yield RangeTables(
+            contacts=present,
+            withheld=withheld_rows.below(bound),
+            ledger=held,
+            first_ledger_row=first,
+            exempt=np.isin(prefixes(held["customer_hash"]), exempt) & known_customer,
+            erased=_of_erased(basis, held),
+            counted=counts_as_address(held).to_numpy().astype(np.bool_),
+            counted_elsewhere=elsewhere.below(bound),
+        )
+        first += len(held)
+
+
+def _of_erased(basis: PlanBasis, rows: pa.Table) -> npt.NDArray[np.bool_]:
+    """Tell which rows are of people who were erased, by their address or their customer."""
+    erased: npt.NDArray[np.bool_] = np.zeros(len(rows), np.bool_)
+    if len(basis.erased):
+        for name in ("email_hash", "customer_hash"):
+            erased |= pc.is_in(rows[name], value_set=basis.erased).to_numpy()
+    return erased
+
+
+def _require_nobody_erased(basis: PlanBasis, contacts: pa.Table) -> None:
+    count = int(_of_erased(basis, contacts).sum())
+    if count:
+        raise StagingError(
+            f"{basis.request.files.store.path(RunFiles.CONTACTS)} holds {count} people who were erased after "
+            f"it was made; clear the task map_profiles, which leaves them out"
+        )
+
+
+def _customers_with_invalid_profiles(basis: PlanBasis, *, withdrawn: bool) -> npt.NDArray[np.uint64]:
+    """Return the customers whose profile is invalid, and who give no permission, or give it.
+
+    Customers that merged into one of them are among them: the ledger may know the person by their ids.
+    """
+    found = [np.empty(0, np.uint64)]
+    with basis.request.files.store.parquet_file(RunFiles.INVALID) as file:
+        columns = ["customer_id", "previous_ids", "withdrawn"]
+        for batch in file.iter_batches(columns=columns, use_threads=False):
+            chosen = batch.filter(pc.equal(batch["withdrawn"], withdrawn))
+            previous = split_previous_ids(chosen["previous_ids"]).ids
+            ids = pa.concat_arrays([chosen["customer_id"].drop_null(), previous])
+            found.append(prefixes(basis.request.hasher.column(ids)))
+    return np.unique(np.concatenate(found))

@@ -1,0 +1,96 @@
+"""``plan_run``: take the lease, settle what earlier runs left, reconcile if asked, then plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from segment_exports.planning.plan_changes import plan_changes
+from segment_exports.planning.reconciling import reconcile, require_contacts_exist
+from segment_exports.records import lease as leasing
+from segment_exports.records.ledger import LedgerFolder, newest_sequence
+from segment_exports.records.plan import Plan
+from segment_exports.records.problems import forget_problems
+from segment_exports.records.staging import RunFiles
+from segment_exports.settling.settle_plan import has_receipts, settle_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from segment_exports.planning.basis import PlanRequest
+    from segment_exports.planning.reconciling import DestinationReader
+    from segment_exports.records.lease import Lease
+    from segment_exports.records.ledger import Ledger
+    from segment_exports.records.staging import Store
+
+
+def plan_run(
+    request: PlanRequest,
+    *,
+    is_alive: Callable[[str], bool],
+    reader: DestinationReader,
+    list_ids: Mapping[str, str],
+) -> Plan:
+    """Plan a run; safe to do again for the same run. A dry run takes no lease and writes no ledger.
+
+    :param request: its ``lease`` is ignored.
+    :param is_alive: tells of a run_id whether that run may still be working.
+    :param list_ids: ids of the account's lists by title, as far as they are known.
+    :raises LeaseHeldError: another living run delivers; try again later.
+    :raises LedgerError: the ledger can't be trusted, or none of its contacts exists any more.
+    :raises LimitExceededError: more profiles than the limit allows.
+    """
+    export, store = request.files.export, request.files.store
+    if request.options.dry_run:
+        forget_problems(store)
+        _forget_earlier_plan(store)
+        return plan_changes(replace(request, lease=None))
+    sequence = newest_sequence(export)
+    lease = leasing.acquire(export, request.files.run, is_alive=is_alive, above=sequence)
+    forget_problems(store)
+    folder = LedgerFolder(export, request.definition.name, request.account)
+    if not folder.is_lost():
+        _settle_earlier(request, lease, list_ids, above=sequence)
+        if has_receipts(store):
+            lease = leasing.renew(export, lease)
+        _forget_earlier_plan(store)
+    ledger = folder.latest()
+    if not request.options.full_resync:
+        require_contacts_exist(ledger, reader)
+    if request.options.reconcile:
+        ids = _known_ids(request, ledger, list_ids)
+        former = set(ids) - {target.title for target in request.definition.lists}
+        reconcile(export, ledger, lease, reader, ids, request.now, former=former)
+        lease = leasing.renew(export, lease)
+    return plan_changes(replace(request, lease=lease))
+
+
+def _settle_earlier(request: PlanRequest, lease: Lease, list_ids: Mapping[str, str], *, above: int) -> None:
+    """Settle runs that were cut off before their settling, an earlier plan of this run included.
+
+    A ledger that is lost is not made anew from receipts that are still there: it would pass for whole.
+
+    :param above: sequence of the newest ledger: who planned before it was settled before it was written,
+        and so was its own run, unless an upload of it was cleared since.
+    """
+    export = request.files.export
+    for held in leasing.leases(export, above=above - 1):
+        files = RunFiles(export, held.run_id)
+        is_settled = held.fence == above and leasing.is_released(export, held)
+        if is_settled or held.fence > lease.fence or not has_receipts(files.store):
+            continue
+        plan = Plan.model_validate(files.store.read_json(RunFiles.PLAN))
+        is_lost = LedgerFolder(export, plan.export, plan.account).is_lost()
+        if plan.fence == held.fence and not is_lost:
+            settle_plan(files, plan, list_ids=list_ids, now=request.now)
+
+
+def _forget_earlier_plan(store: Store) -> None:
+    """Remove what an earlier plan of this run left and is settled: it would pass for the new plan's."""
+    for name in ("receipts", "chunks", RunFiles.PLAN):
+        store.remove(name)
+
+
+def _known_ids(request: PlanRequest, ledger: Ledger, list_ids: Mapping[str, str]) -> dict[str, str]:
+    chosen = {target.title: target.list_id for target in request.definition.lists if target.list_id}
+    return {**(ledger.info.lists if ledger.info else {}), **list_ids, **chosen}

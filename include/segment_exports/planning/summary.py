@@ -1,0 +1,194 @@
+"""Put a plan into words and figures: guards, limit, requests, lists."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from segment_exports.definition import LimitScope, WhenOver
+from segment_exports.planning.guards import tripped_guards
+from segment_exports.planning.profile_limit import require_within
+from segment_exports.records.plan import (
+    Comparison,
+    Plan,
+    PlannedContacts,
+    PlannedLimit,
+    PlannedList,
+    PlannedOperations,
+    PlanState,
+    RequestEstimate,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from segment_exports.planning.basis import PlanBasis
+    from segment_exports.planning.tally import Tally
+
+CONTACTS_A_BATCH = 100
+
+
+def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: tuple[str, ...]) -> Plan:
+    """Return the plan.
+
+    :param at_destination: distinct addresses that the account's ledgers count.
+    :raises LimitExceededError: more profiles than the limit allows.
+    """
+    request, definition, counts = basis.request, basis.request.definition, basis.counts
+    used = _used(basis, tally, at_destination)
+    if not basis.all_superseded:
+        require_within(
+            definition.limit, used=used, segments=counts.contacts_by_segment, total=counts.contacts
+        )
+    lists = tuple(_lists(basis, tally))
+    tripped = () if basis.all_superseded else _tripped(basis, lists)
+    comparison, why = _comparison(basis)
+    return Plan(
+        export=definition.name,
+        account=request.account,
+        run_id=request.files.run,
+        state=_state(basis, tally, tripped),
+        planned_at=request.now.isoformat(),
+        fence=request.lease.fence if request.lease else None,
+        base_sequence=basis.ledger.sequence,
+        dry_run=request.options.dry_run,
+        comparison=comparison,
+        comparison_why=why,
+        mapping_fingerprint=definition.mapping_fingerprint,
+        secret_fingerprint=request.hasher.fingerprint,
+        membership=definition.destination.membership.value,
+        requests_per_second=request.requests_per_second,
+        snapshots=dict(counts.snapshots),
+        over_limit=tally.over_limit,
+        contacts=_contacts(tally),
+        operations=_operations(tally),
+        lists=lists,
+        limit=PlannedLimit(scope=definition.limit.scope.value, allowed=definition.limit.profiles, used=used),
+        least_requests=_least_requests(tally),
+        tripped_guards=tripped,
+        red_reasons=tuple(_too_old(basis)),
+        warnings=(*basis.warnings, *warnings, *_older_segments(basis), *_empty_segments(basis)),
+    )
+
+
+def _contacts(tally: Tally) -> PlannedContacts:
+    busy = tally.due + tally.refused_before + tally.suppressed_before + tally.superseded
+    return PlannedContacts(
+        total=tally.total,
+        unchanged=tally.total - busy,
+        due=tally.due,
+        refused_before=tally.refused_before,
+        suppressed_before=tally.suppressed_before,
+        superseded=tally.superseded,
+    )
+
+
+def _operations(tally: Tally) -> PlannedOperations:
+    leaves = int(tally.leaves.sum()) + tally.unsubscribes
+    return PlannedOperations(upsert=tally.upserts, join=int(tally.joins.sum()), leave=leaves)
+
+
+def _lists(basis: PlanBasis, tally: Tally) -> Iterator[PlannedList]:
+    targets = {target.title: target for target in basis.request.definition.lists}
+    info = basis.ledger.info
+    held, known, filled = (info.members, info.lists, info.filled) if info else ({}, {}, ())
+    for column, title in enumerate(basis.rules.titles):
+        target = targets.get(title)
+        yield PlannedList(
+            title=title,
+            list_id=(target.list_id if target else None) or known.get(title) or None,
+            held=held.get(title, 0),
+            joins=int(tally.joins[column]),
+            added=int(tally.added[column]),
+            leaves=int(tally.leaves[column]),
+            whole=bool(basis.rules.whole[column]),
+            filled=title in filled,
+        )
+
+
+def _tripped(basis: PlanBasis, lists: tuple[PlannedList, ...]) -> tuple[str, ...]:
+    brought = {
+        title for segment, title in basis.rules.lists_of_segments.items() if basis.counts.read[segment]
+    }
+    return tripped_guards(
+        basis.request.definition.guards,
+        invalid=basis.counts.invalid,
+        read=basis.counts.profiles_read,
+        lists=lists,
+        # Of a list that wasn't read whole only those who withdrew or moved are taken off.
+        emptied=[
+            one
+            for one in lists
+            if one.whole and one.leaves and one.title not in brought and basis.rules.remove_leavers
+        ],
+    )
+
+
+def _state(basis: PlanBasis, tally: Tally, tripped: tuple[str, ...]) -> PlanState:
+    if basis.all_superseded:
+        return PlanState.SUPERSEDED
+    if tripped:
+        return PlanState.STOPPED
+    due = tally.upserts + int(tally.joins.sum()) + int(tally.leaves.sum())
+    return PlanState.READY if due else PlanState.NOTHING_DUE
+
+
+def _comparison(basis: PlanBasis) -> tuple[Comparison, str | None]:
+    info = basis.ledger.info
+    if basis.request.options.full_resync:
+        return Comparison.FULL, "full_resync was chosen"
+    if info is None:
+        return Comparison.FIRST, None
+    if info.mapping_fingerprint != basis.request.definition.mapping_fingerprint:
+        return Comparison.FULL, "the mapping changed"
+    if not basis.rules.memberships_known:
+        return Comparison.FULL, f"membership is kept as {basis.membership_kind} now"
+    return Comparison.CHANGES, None
+
+
+def _used(basis: PlanBasis, tally: Tally, at_destination: int) -> int:
+    limit = basis.request.definition.limit
+    if limit.scope is LimitScope.EXPORT:
+        return tally.total - tally.superseded
+    cut = tally.over_limit if limit.when_over is WhenOver.TRUNCATE else 0
+    return at_destination + tally.new_addresses - cut
+
+
+def _least_requests(tally: Tally) -> RequestEstimate:
+    joins, leaves = int(tally.joins.sum()), int(tally.leaves.sum())
+    in_any_way = tally.unsubscribes + tally.earlier_contacts
+    return RequestEstimate(
+        list=_batches(tally.upserts) + joins + leaves + in_any_way,
+        bulk=_batches(tally.bulk_places) + leaves + in_any_way,
+        field=_batches(tally.field_rows) + tally.nameless + in_any_way,
+    )
+
+
+def _too_old(basis: PlanBasis) -> Iterator[str]:
+    limit = basis.request.definition.max_age_hours
+    if limit is None:
+        return
+    for segment, time in basis.counts.snapshots.items():
+        age = (basis.request.now - datetime.fromisoformat(time)) / timedelta(hours=1)
+        if age > limit:
+            yield f"snapshot {time} of {segment} is {age:.1f} hours old; max_age_hours allows {limit:g}"
+
+
+def _older_segments(basis: PlanBasis) -> Iterator[str]:
+    if basis.all_superseded:
+        return
+    for segment in basis.superseded:
+        yield (
+            f"snapshot {basis.counts.snapshots[segment]} of {segment} is older than the one delivered last: "
+            f"its members were left as they are; choose force in the trigger form to go back in time"
+        )
+
+
+def _empty_segments(basis: PlanBasis) -> Iterator[str]:
+    for segment, read in basis.counts.read.items():
+        if read == 0:
+            yield f"segment {segment} is empty: it brought no profile"
+
+
+def _batches(count: int) -> int:
+    return -(-count // CONTACTS_A_BATCH)

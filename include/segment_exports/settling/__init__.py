@@ -1,0 +1,1 @@
+"""From receipts to ledger, history, report and refused file."""

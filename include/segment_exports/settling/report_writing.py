@@ -1,0 +1,258 @@
+"""Make the run report from what the steps left, and judge whether the run is red."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from segment_exports.planning.guards import percent
+from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.plan import PlanState
+from segment_exports.records.report import (
+    ContactCounts,
+    LimitUse,
+    ListCounts,
+    MergedCounts,
+    OperationCounts,
+    ProfileCounts,
+    RejectedCounts,
+    RequestCounts,
+    RunReport,
+    RunState,
+    Seconds,
+    SegmentCounts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.records.plan import Plan
+    from segment_exports.records.step_counts import RunCounts
+    from segment_exports.records.wait_record import WaitRecord
+    from segment_exports.settling.settle_plan import Settlement
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """All that a report is made of; ``counts`` and ``plan`` are None where the run didn't get so far."""
+
+    definition: ExportDefinition
+    account: str
+    run_id: str
+    agreement: dict[str, str] | None
+    refresh: WaitRecord | None
+    counts: RunCounts | None
+    plan: Plan | None
+    settlement: Settlement
+    problems: Mapping[str, str]
+    failed_steps: tuple[str, ...]
+    approved: bool | None
+    dry_run: bool
+    settled_at: datetime
+    run_seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+def make_report(facts: RunFacts) -> RunReport:
+    """Return the report; its model refuses figures that don't add up."""
+    contacts = _contacts(facts)
+    operations = {operation: _operations(facts, operation) for operation in Operation}
+    rejected = _rejected(facts)
+    state = _state(facts, contacts)
+    reasons = tuple(_red_reasons(facts, contacts, operations, rejected, state))
+    plan = facts.plan
+    return RunReport(
+        export=facts.definition.name,
+        run_id=facts.run_id,
+        settled_at=facts.settled_at.isoformat(),
+        snapshot=max(plan.snapshots.values(), default=None, key=datetime.fromisoformat) if plan else None,
+        state=state,
+        red=bool(reasons),
+        red_reasons=reasons,
+        warnings=tuple(_warnings(facts)),
+        account=facts.account,
+        agreement=facts.agreement,
+        refresh=facts.refresh,
+        comparison=plan.comparison.value if plan else None,
+        comparison_why=plan.comparison_why if plan else None,
+        membership=facts.settlement.membership or facts.definition.destination.membership.value,
+        segments=_segments(facts),
+        profiles=_profiles(facts),
+        contacts=contacts,
+        rejected=rejected,
+        recreated=facts.settlement.recreated,
+        operations=operations,
+        lists={
+            one.title: ListCounts(
+                list_id=one.list_id, held_before=one.held, joins=one.joins, leaves=one.leaves
+            )
+            for one in (plan.lists if plan else ())
+        },
+        requests=_requests(facts),
+        seconds=Seconds(
+            extract=round(facts.counts.extract_seconds, 3) if facts.counts else 0.0,
+            map=round(facts.counts.map_seconds, 3) if facts.counts else 0.0,
+            upload=round(facts.settlement.upload_seconds, 3),
+            run=round(facts.run_seconds, 3),
+        ),
+        limit=LimitUse(
+            scope=facts.definition.limit.scope.value,
+            allowed=plan.limit.allowed if plan else facts.definition.limit.profiles,
+            used=plan.limit.used if plan else 0,
+        ),
+    )
+
+
+def _segments(facts: RunFacts) -> dict[str, SegmentCounts]:
+    counts = facts.counts
+    if counts is None:
+        return {}
+    return {
+        name: SegmentCounts(read=read, snapshot=counts.snapshots[name], whole=counts.whole[name])
+        for name, read in counts.read.items()
+    }
+
+
+def _profiles(facts: RunFacts) -> ProfileCounts:
+    if facts.counts is None:
+        return ProfileCounts()
+    profiles = facts.counts.profiles
+    return ProfileCounts(
+        read=profiles["read"],
+        invalid=profiles["invalid"],
+        withheld=profiles["withheld"],
+        merged=profiles["merged"],
+        over_limit=facts.plan.over_limit if facts.plan else 0,
+        merged_why=MergedCounts(
+            same_customer=profiles["merged_same_customer"], same_address=profiles["merged_same_address"]
+        ),
+    )
+
+
+def _contacts(facts: RunFacts) -> ContactCounts:
+    if facts.counts is None:
+        return ContactCounts()
+    plan, settled = facts.plan, facts.settlement.contacts
+    if plan is None:
+        return ContactCounts(total=facts.counts.contacts, not_sent=facts.counts.contacts)
+    planned = plan.contacts
+    untouched = planned.due - sum(settled.values())
+    return ContactCounts(
+        total=planned.total,
+        unchanged=planned.unchanged,
+        delivered=settled[Outcome.DELIVERED],
+        rejected=settled[Outcome.REJECTED] + planned.refused_before,
+        suppressed=settled[Outcome.SUPPRESSED] + planned.suppressed_before,
+        failed=settled[Outcome.FAILED],
+        not_sent=settled[Outcome.NOT_SENT] + planned.superseded + untouched,
+    )
+
+
+def _operations(facts: RunFacts, operation: Operation) -> OperationCounts:
+    if facts.plan is None:
+        return OperationCounts()
+    settled = facts.settlement.operations[operation]
+    counts = {outcome.value: count for outcome, count in settled.items() if outcome is not Outcome.UNCHANGED}
+    # Operations that never came into a chunk.
+    left = max(0, int(getattr(facts.plan.operations, operation.value)) - sum(counts.values()))
+    counts[Outcome.NOT_SENT.value] += left
+    return OperationCounts(planned=sum(counts.values()), **counts)
+
+
+def _rejected(facts: RunFacts) -> RejectedCounts:
+    before = facts.plan.contacts.refused_before if facts.plan else 0
+    return RejectedCounts(new=facts.settlement.contacts[Outcome.REJECTED], before=before)
+
+
+def _requests(facts: RunFacts) -> RequestCounts:
+    used = facts.settlement.requests
+    if facts.plan is None:
+        return RequestCounts(**used)
+    way = facts.settlement.membership or facts.plan.membership
+    way = way if way in ("bulk", "field") else "list"
+    return RequestCounts(
+        **used,
+        least=getattr(facts.plan.least_requests, way),
+        least_seconds=getattr(facts.plan.least_seconds(), way),
+    )
+
+
+def _state(facts: RunFacts, contacts: ContactCounts) -> RunState:
+    plan = facts.plan
+    if facts.problems or facts.failed_steps or contacts.failed:
+        clean = facts.problems and not contacts.failed
+        return RunState.STOPPED if clean else RunState.FAILED
+    if plan is None:
+        return RunState.FAILED
+    if plan.state is PlanState.SUPERSEDED:
+        return RunState.SUPERSEDED
+    if plan.state is PlanState.STOPPED and not facts.approved:
+        return RunState.STOPPED
+    if facts.dry_run:
+        return RunState.DRY_RUN
+    return RunState.NOTHING_CHANGED if plan.state is PlanState.NOTHING_DUE else RunState.DELIVERED
+
+
+def _red_reasons(
+    facts: RunFacts,
+    contacts: ContactCounts,
+    operations: Mapping[Operation, OperationCounts],
+    rejected: RejectedCounts,
+    state: RunState,
+) -> Iterator[str]:
+    plan = facts.plan
+    stopped = list(what_stopped(facts.problems, facts.failed_steps))
+    yield from stopped
+    if plan is None and not stopped:
+        yield "nothing was planned; clear the task plan_changes"
+    if plan is not None:
+        yield from plan.red_reasons
+        if plan.tripped_guards and not facts.approved:
+            asked = " A person was asked and did not approve." if facts.approved is False else ""
+            yield from (f"guard: {text}. Nothing was sent.{asked}" for text in plan.tripped_guards)
+    failed = sum(counts.failed for counts in operations.values())
+    if failed:
+        yield f"{failed} operations are of unknown fate; the next run, or a cleared upload task, repeats them"
+    unsent = sum(counts.not_sent for counts in operations.values())
+    if unsent and state in (RunState.DELIVERED, RunState.NOTHING_CHANGED):
+        yield f"{unsent} operations were not sent; the next run, or a cleared upload task, sends them"
+    refused = operations[Operation.LEAVE].rejected
+    if refused:
+        yield (
+            f"{refused} leaves were refused: people who left, moved or withdrew are on lists still. The next "
+            f"run tries again; history/operations tells the reasons"
+        )
+    yield from _too_many_rejected(facts, contacts, rejected)
+
+
+def what_stopped(problems: Mapping[str, str], failed_steps: Iterable[str]) -> Iterator[str]:
+    """Return the reason of each step that was stopped, and the names of those that gave none."""
+    yield from (f"{step}: {message}" for step, message in problems.items())
+    untold = [step for step in failed_steps if step not in problems]
+    if untold:
+        yield f"failed without a word to the report: {', '.join(untold)}; see the log of that task"
+
+
+def _too_many_rejected(facts: RunFacts, contacts: ContactCounts, rejected: RejectedCounts) -> Iterator[str]:
+    allowed = facts.definition.guards.red_above_rejected
+    judged = contacts.delivered + rejected.new + facts.settlement.contacts[Outcome.SUPPRESSED]
+    if judged and rejected.new / judged > allowed:
+        yield (
+            f"{rejected.new} of {judged} contacts were rejected by the destination "
+            f"({percent(rejected.new / judged)}); guards.red_above_rejected allows {percent(allowed)}. "
+            f"refused.csv names each with its reason"
+        )
+
+
+def _warnings(facts: RunFacts) -> Iterator[str]:
+    yield from facts.warnings
+    if facts.plan is None:
+        return
+    yield from facts.plan.warnings
+    if facts.plan.state is PlanState.SUPERSEDED:
+        yield (
+            "the snapshot is older than the one delivered last, so nothing was sent; "
+            "choose force in the trigger form to go back in time"
+        )

@@ -1,0 +1,291 @@
+"""Settle a plan: fold its receipts into the ledger, write its history, and count its outcomes.
+
+Used by ``settle_run`` for its own run, and before planning for earlier runs that were cut off between
+their first request and their settling. Doing it twice gives the same files.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.planning.basis import membership_kind
+from segment_exports.records.ledger import LedgerFolder, LedgerInfo
+from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.plan import Plan, PlanState
+from segment_exports.records.receipts import read_receipts, settle
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.schemas import CHUNK, CONTACTS, LEDGER
+from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, SortedReader, hash_ranges
+from segment_exports.settling.folding import EARLIER, EFFECT, Fold, effects_of
+from segment_exports.settling.history import OPERATIONS, REPEATING, operation_rows, operations_file
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    import numpy.typing as npt
+    import pyarrow.parquet as pq
+
+    from segment_exports.records.ledger import Ledger
+    from segment_exports.records.receipts import ChunkReceipts
+    from segment_exports.records.staging import Store
+
+REJECTED = pa.schema([CHUNK.field("email_hash"), ("reason", pa.string()), ("kind", pa.string())])
+_SEVERITIES = list(Outcome)
+
+
+@dataclass
+class Settlement:
+    """What became of a plan's operations.
+
+    ``contacts`` counts contacts of the run by outcome (those with something due only), ``operations``
+    planned operations by kind and outcome. ``answered`` counts by outcome the operations that an upload
+    wrote down or left in doubt, those added for recreated contacts included. ``unfinished`` are lists that
+    contacts are still to join. ``rejected`` (schema REJECTED) names refused contacts.
+    """
+
+    operations: dict[Operation, dict[Outcome, int]] = field(
+        default_factory=lambda: {operation: dict.fromkeys(Outcome, 0) for operation in Operation}
+    )
+    contacts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    answered: Counter[str] = field(default_factory=Counter)
+    unfinished: set[str] = field(default_factory=set)
+    recreated: int = 0
+    requests: dict[str, int] = field(default_factory=lambda: {"total": 0, "throttled": 0, "retried": 0})
+    upload_seconds: float = 0.0
+    membership: str | None = None
+    chunks: int = 0
+    rejected: list[pa.Table] = field(default_factory=list)
+
+
+def has_receipts(store: Store) -> bool:
+    """Tell whether a run's folder holds a plan and receipts of it."""
+    return store.exists(RunFiles.PLAN) and bool(store.names("receipts"))
+
+
+def settle_plan(files: RunFiles, plan: Plan, *, list_ids: Mapping[str, str], now: datetime) -> Settlement:
+    """Count what became of a plan; unless it was a dry run or sent nothing, write ledger and history.
+
+    :param list_ids: ids of the lists by title, as far as they are known.
+    :raises LedgerError: the ledger that the run planned against is missing.
+    :raises StagingError: a file of the run is missing or unreadable.
+    """
+    if plan.fence is None or plan.state is PlanState.SUPERSEDED or _nothing_was_begun(files, plan):
+        return count_plan(files, plan)
+    settlement = Settlement()
+    _write_ledger(files, plan, settlement, list_ids, now)
+    return settlement
+
+
+def count_plan(files: RunFiles, plan: Plan) -> Settlement:
+    """Count what became of a plan and write nothing."""
+    settlement = Settlement()
+    for _ in _effects(files, plan, settlement, with_history=False):
+        pass
+    return settlement
+
+
+def is_settled(files: RunFiles, plan: Plan, settlement: Settlement) -> bool:
+    """Tell whether the history holds every answer to a plan, because it was settled before."""
+    name = operations_file(plan.run_id, plan.fence or 0)
+    if not files.export.exists(name):
+        return not settlement.answered
+    with files.export.parquet_file(name) as file:
+        outcomes = Counter(file.read(columns=["outcome"])["outcome"].to_pylist())
+    return all(outcomes[outcome] == count for outcome, count in settlement.answered.items())
+
+
+def _nothing_was_begun(files: RunFiles, plan: Plan) -> bool:
+    """Tell whether a plan has something to send of which not even the first request was prepared."""
+    return plan.state is not PlanState.NOTHING_DUE and not files.store.names("receipts")
+
+
+def _effects(
+    files: RunFiles, plan: Plan, settlement: Settlement, *, with_history: bool
+) -> Generator[pa.Table]:
+    """Settle chunk by chunk: count, write history, and give the effects on the ledger in order."""
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        if with_history and files.store.names("chunks"):
+            name = operations_file(plan.run_id, plan.fence or 0)
+            writer = stack.enter_context(
+                files.export.parquet_writer(name, OPERATIONS, repeating=REPEATING, statistics=True)
+            )
+        for name in files.store.names("chunks"):
+            yield _settle_chunk(files, plan, settlement, int(name.removesuffix(".parquet")), writer)
+            pa.default_memory_pool().release_unused()
+
+
+def _settle_chunk(
+    files: RunFiles, plan: Plan, settlement: Settlement, number: int, history: pq.ParquetWriter | None
+) -> pa.Table:
+    """Count what became of one chunk, write its history, and return its effects on the ledger."""
+    with files.store.parquet_file(files.chunk(number)) as file:
+        chunk = _without_payloads(file)
+    receipts = read_receipts(files.store, number)
+    settled = settle(chunk, receipts)
+    extra = settled.extra.select(settled.planned.column_names)
+    every = pa.concat_tables([settled.planned, extra.cast(settled.planned.schema)]).combine_chunks()
+    _count(settlement, chunk, settled.planned)
+    _count_answers(settlement, every)
+    settlement.recreated += len(pc.unique(every.filter(every["recreated"])["row"]))
+    _add_requests(settlement, receipts)
+    if history is not None:
+        identity = {"export": plan.export, "account": plan.account, "run_id": plan.run_id}
+        history.write_table(operation_rows(chunk, every, **identity, number=number))
+    return effects_of(chunk, every, tuple(planned.title for planned in plan.lists))
+
+
+def _without_payloads(file: pq.ParquetFile) -> pa.Table:
+    """Read a chunk with an empty payload where there is one: whether there is one is all that matters."""
+    others = [name for name in CHUNK.names if name != "payload"]
+    pieces = file.iter_batches(ROWS_PER_RANGE, columns=["payload"], use_threads=False)
+    payload = pa.chunked_array([pc.if_else(piece["payload"].is_valid(), "", None) for piece in pieces])
+    chunk = file.read(columns=others, use_threads=False).append_column("payload", payload)
+    return chunk.select(CHUNK.names).cast(CHUNK).combine_chunks()
+
+
+def _count(settlement: Settlement, chunk: pa.Table, planned: pa.Table) -> None:
+    settlement.chunks += 1
+    for entry in planned.group_by(["operation", "outcome"]).aggregate([([], "count_all")]).to_pylist():
+        outcome = Outcome(entry["outcome"])
+        settlement.operations[Operation(entry["operation"])][outcome] += entry["count_all"]
+    worst = _worst_outcomes(planned, len(chunk))
+    contact = chunk["is_contact"].to_numpy()
+    for severity, count in zip(*np.unique(worst[contact], return_counts=True), strict=True):
+        settlement.contacts[_SEVERITIES[severity]] += int(count)
+    refused = planned.filter(pc.equal(planned["outcome"], Outcome.REJECTED.value))
+    rows = pc.unique(refused["row"])
+    if len(rows):
+        first = refused.take(pc.index_in(rows, refused["row"].combine_chunks()))
+        kind = pa.repeat("rejected", len(rows))
+        hashes = chunk["email_hash"].take(rows)
+        settlement.rejected.append(pa.table([hashes, first["reason"], kind], schema=REJECTED))
+
+
+def _count_answers(settlement: Settlement, every: pa.Table) -> None:
+    for entry in pc.value_counts(every["outcome"]).to_pylist():
+        if entry["values"] != Outcome.NOT_SENT:
+            settlement.answered[entry["values"]] += entry["counts"]
+    still_due = pc.is_in(every["outcome"], pa.array([Outcome.FAILED.value, Outcome.NOT_SENT.value]))
+    joins = pc.equal(every["operation"], Operation.JOIN.value)
+    settlement.unfinished.update(pc.unique(every.filter(pc.and_(joins, still_due))["list"]).to_pylist())
+
+
+def _worst_outcomes(planned: pa.Table, rows: int) -> npt.NDArray[np.int8]:
+    worst = np.zeros(rows, np.int8)
+    severity = pc.index_in(planned["outcome"], pa.array([outcome.value for outcome in _SEVERITIES]))
+    np.maximum.at(worst, planned["row"].to_numpy(), severity.to_numpy().astype(np.int8))
+    return worst
+
+
+def _add_requests(settlement: Settlement, receipts: ChunkReceipts) -> None:
+    for name in settlement.requests:
+        settlement.requests[name] += receipts.requests[name]
+    settlement.membership = receipts.membership or settlement.membership
+    if receipts.request_times:
+        first, last = (datetime.fromisoformat(time) for time in receipts.request_times)
+        settlement.upload_seconds += (last - first).total_seconds()
+
+
+def _write_ledger(
+    files: RunFiles, plan: Plan, settlement: Settlement, list_ids: Mapping[str, str], now: datetime
+) -> None:
+    folder = LedgerFolder(files.export, plan.export, plan.account)
+    base = folder.with_sequence(plan.base_sequence)
+    with ExitStack() as stack:
+        old = stack.enter_context(base.opened())
+        contacts = stack.enter_context(files.store.parquet_file(RunFiles.CONTACTS))
+        ledger = stack.enter_context(folder.writing(_next_info(plan, base, list_ids, now)))
+        effects = _effects(files, plan, settlement, with_history=True)
+        stack.callback(effects.close)
+        titles = tuple(dict.fromkeys([*(one.title for one in plan.lists), *base.titles]))
+        known = base.info is None or base.info.membership == membership_kind(plan.membership)
+        earlier, moved_ids = _earlier_contacts(files, old)
+        fold = Fold(plan.run_id, titles, earlier, moved_ids, memberships_known=known)
+        readers = (
+            SortedReader.of_file(old, LEDGER),
+            SortedReader(effects, EFFECT),
+            SortedReader.of_file(contacts, CONTACTS, ["email_hash", "customer_hash"]),
+        )
+        rows = max(contacts.metadata.num_rows, old.metadata.num_rows if old else 0)
+        for bound in hash_ranges(rows):
+            ledger.write(fold.apply(*(reader.below(bound) for reader in readers)))
+            pa.default_memory_pool().release_unused()
+        ledger.info = ledger.info.model_copy(update=_what_was_reached(plan, base, settlement))
+
+
+def _next_info(plan: Plan, base: Ledger, list_ids: Mapping[str, str], now: datetime) -> LedgerInfo:
+    known = dict(base.info.lists) if base.info else {}
+    ids = {
+        one.title: list_ids.get(one.title) or one.list_id or known.get(one.title, "") for one in plan.lists
+    }
+    return LedgerInfo(
+        export=plan.export,
+        account=plan.account,
+        sequence=plan.fence or 0,
+        run_id=plan.run_id,
+        written_at=now.isoformat(),
+        secret_fingerprint=plan.secret_fingerprint,
+        mapping_fingerprint=plan.mapping_fingerprint,
+        membership=membership_kind(plan.membership),
+        snapshots={},
+        lists=known | ids,
+        members={},
+        addresses=0,
+    )
+
+
+def _what_was_reached(plan: Plan, base: Ledger, settlement: Settlement) -> dict[str, Any]:
+    """Return the snapshots that now count as delivered, and the lists that have all their members."""
+    snapshots = dict(base.info.snapshots) if base.info else {}
+    filled = dict.fromkeys(base.info.filled if base.info else ())
+    # Where all was held back (a revoked key, say) an older snapshot takes nobody back in time.
+    if settlement.answered or plan.state is PlanState.NOTHING_DUE:
+        for segment, time in plan.snapshots.items():
+            older = snapshots.get(segment)
+            if older is None or datetime.fromisoformat(older) < datetime.fromisoformat(time):
+                snapshots[segment] = time
+    if plan.over_limit == 0:
+        whole = (one.title for one in plan.lists if one.whole and one.title not in settlement.unfinished)
+        filled.update(dict.fromkeys(whole))
+    return {"snapshots": snapshots, "filled": tuple(filled)}
+
+
+def _earlier_contacts(files: RunFiles, ledger: pq.ParquetFile | None) -> tuple[pa.Table, pa.Array]:
+    """Return the contacts that were to be given another address, and ids of those that were.
+
+    The table has the schema EARLIER.
+    """
+    earlier, moved = pa.array([], pa.string()), pa.array([], pa.string())
+    for name in files.store.names("chunks"):
+        number = int(name.removesuffix(".parquet"))
+        with files.store.parquet_file(files.chunk(number)) as file:
+            moving = file.read(columns=["moved_contact_id"])["moved_contact_id"].combine_chunks()
+        if moving.null_count < len(moving):
+            earlier = pa.concat_arrays([earlier, moving.drop_null()])
+            moved = pa.concat_arrays([moved, _moved_ids(read_receipts(files.store, number).table, moving)])
+    if ledger is None or not len(earlier):
+        return EARLIER.empty_table(), moved
+    batches = ledger.iter_batches(columns=EARLIER.names, use_threads=False)
+    known = (batch.filter(pc.is_in(batch["contact_id"], value_set=earlier)) for batch in batches)
+    return pa.Table.from_batches(known, EARLIER), moved
+
+
+def _moved_ids(receipts: pa.Table, moving: pa.Array) -> pa.Array:
+    """Return the ids of contacts that carry the new address now, by what their upserts were answered."""
+    upserts = receipts.filter(
+        pc.and_(
+            pc.equal(receipts["operation"], Operation.UPSERT.value),
+            pc.equal(receipts["outcome"], Outcome.DELIVERED.value),
+        )
+    )
+    same = pc.equal(upserts["contact_id"], moving.take(upserts["row"].combine_chunks()))
+    return upserts.filter(same)["contact_id"].combine_chunks()

@@ -1,0 +1,232 @@
+"""``settle_run``: the end of a run, whatever became of it: ledger, history, report, refused file, purge."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.errors import RunSupersededError, SegmentExportError, StagingError
+from segment_exports.records import lease as leasing
+from segment_exports.records.lease import Lease
+from segment_exports.records.ledger import LedgerFolder
+from segment_exports.records.plan import Plan
+from segment_exports.records.problems import recorded_problems
+from segment_exports.records.report import LimitUse, RunReport, RunState
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.step_counts import RunCounts
+from segment_exports.records.wait_record import kept_wait
+from segment_exports.records.warnings import recorded_warnings
+from segment_exports.settling.history import write_run
+from segment_exports.settling.refused_file import write_refused
+from segment_exports.settling.report_writing import RunFacts, make_report, what_stopped
+from segment_exports.settling.retention import purge_runs
+from segment_exports.settling.settle_plan import REJECTED, Settlement, count_plan, is_settled, settle_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.records.staging import Store
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What settling needs to know of the run from outside.
+
+    :param failed_steps: tasks that failed, by name.
+    :param approved: a person let the run pass although a guard tripped; None where nobody was asked.
+    :param agreement: who agreed to the transfer, when, and to which text.
+    """
+
+    files: RunFiles
+    definition: ExportDefinition
+    account: str
+    agreement: Mapping[str, str] | None
+    list_ids: Mapping[str, str]
+    failed_steps: tuple[str, ...]
+    approved: bool | None
+    dry_run: bool
+    started_at: datetime
+    now: datetime
+
+
+def settle_run(ending: Ending) -> RunReport:
+    """Settle the run, write its report and its refused file, purge old runs, and release the lease."""
+    store = ending.files.store
+    plan = Plan.model_validate(store.read_json(RunFiles.PLAN)) if store.exists(RunFiles.PLAN) else None
+    counts, problems, warnings = _counts(store), recorded_problems(store), recorded_warnings(store)
+    settlement = Settlement()
+    if plan is not None:
+        settlement, problem, warning = _settle(ending, plan)
+        problems |= {"settle_run": problem} if problem else {}
+        warnings += [warning] if warning else []
+    warnings += _purge(ending)
+    if plan is not None and counts is not None and plan.contacts.total + plan.over_limit != counts.contacts:
+        # Mapped again after that plan, and not planned since: its figures are of other contacts.
+        problems.setdefault(
+            "plan_changes", "the contacts are newer than the plan; clear the task plan_changes"
+        )
+        plan, settlement = None, Settlement()
+    problems = _write_refused(ending, plan, settlement) | problems
+    report = make_report(
+        RunFacts(
+            definition=ending.definition,
+            account=ending.account,
+            run_id=ending.files.run,
+            agreement=dict(ending.agreement) if ending.agreement else None,
+            refresh=kept_wait(store),
+            counts=counts,
+            plan=plan,
+            settlement=settlement,
+            problems=problems,
+            failed_steps=ending.failed_steps,
+            approved=ending.approved,
+            dry_run=ending.dry_run,
+            settled_at=ending.now,
+            run_seconds=(ending.now - ending.started_at).total_seconds(),
+            warnings=tuple(warnings),
+        )
+    )
+    store.write_bytes(RunFiles.REPORT, report.text().encode())
+    write_run(ending.files.export, report, ending.now)
+    _release(ending, plan)
+    return report
+
+
+def report_unsettled(
+    files: RunFiles,
+    export: str,
+    definition: ExportDefinition | None,
+    error: Exception,
+    *,
+    failed_steps: tuple[str, ...],
+    now: datetime,
+) -> RunReport:
+    """Write the report of a run that could not be settled: why, and none of its figures.
+
+    Its receipts stay, so that the next run or a second settling folds them into the ledger.
+
+    :param definition: None where it is gone or broken.
+    :param error: what stopped the settling.
+    """
+    problems = _problems_known(files.store)
+    if (told := _told(error)) not in problems.values():
+        problems["settle_run"] = told
+    reasons = [*what_stopped(problems, failed_steps)]
+    has_sent = bool(files.store.names("receipts"))
+    if has_sent:
+        reasons.append(
+            "what was sent is not counted here; the next run counts it, and so does settle_run when it is "
+            "cleared after this was mended"
+        )
+    report = RunReport(
+        export=export,
+        run_id=files.run,
+        settled_at=now.isoformat(),
+        snapshot=None,
+        state=RunState.FAILED if has_sent else RunState.STOPPED,
+        red=True,
+        red_reasons=tuple(reasons),
+        account=definition.destination.connection if definition else "unknown",
+        limit=LimitUse(allowed=definition.limit.profiles if definition else 0, used=0),
+    )
+    files.store.write_bytes(RunFiles.REPORT, report.text().encode())
+    write_run(files.export, report, now)
+    return report
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, SegmentExportError) else f"{type(error).__name__}; see its log"
+
+
+def _problems_known(store: Store) -> dict[str, str]:
+    try:
+        return recorded_problems(store)
+    except (StagingError, ValueError):  # they can't be read: then they may be what stopped the settling
+        return {}
+
+
+def _settle(ending: Ending, plan: Plan) -> tuple[Settlement, str | None, str | None]:
+    """Settle the plan; return what became of it, and a problem or a warning if it was not written down."""
+    files = ending.files
+    try:
+        if plan.fence is not None:
+            leasing.confirm(files.export, Lease(plan.fence, plan.run_id))
+        return settle_plan(files, plan, list_ids=ending.list_ids, now=ending.now), None, None
+    except RunSupersededError as error:
+        settlement = count_plan(files, plan)
+        if is_settled(files, plan, settlement):
+            return settlement, None, f"settled before, so the ledger was left as it is: {error}"
+        return settlement, str(error), None
+    except SegmentExportError as error:
+        return _counted(files, plan), str(error), None
+
+
+def _counted(files: RunFiles, plan: Plan) -> Settlement:
+    try:
+        return count_plan(files, plan)
+    except SegmentExportError:  # a receipt that can't be read, which the problem tells already
+        return Settlement()
+
+
+def _purge(ending: Ending) -> list[str]:
+    """Purge old runs and return warnings; no trouble with them makes this run red."""
+    if ending.dry_run:
+        return []
+    try:
+        purged = purge_runs(ending.files.export, ending.definition.retention_days, ending.now)
+    except Exception as error:  # noqa: BLE001 - an object store may raise anything
+        told = str(error) if isinstance(error, SegmentExportError) else type(error).__name__
+        return [f"old runs could not be purged, the next run tries again: {told}"]
+    log.info("Purged %s runs older than %s days", len(purged), ending.definition.retention_days)
+    return []
+
+
+def _write_refused(ending: Ending, plan: Plan | None, settlement: Settlement) -> dict[str, str]:
+    """Write the refused file; where that fails, return it as a problem: the report has its figures still."""
+    try:
+        write_refused(ending.files.store, _rejected(ending, plan, settlement))
+    except (SegmentExportError, pa.ArrowException, OSError) as error:
+        log.exception("The refused file could not be written")
+        return {"settle_run": f"{RunFiles.REFUSED} could not be written: {_told(error)}"}
+    return {}
+
+
+def _counts(store: Store) -> RunCounts | None:
+    try:
+        return RunCounts.of(store)
+    except StagingError:
+        return None
+
+
+def _release(ending: Ending, plan: Plan | None) -> None:
+    newest = leasing.current_lease(ending.files.export)
+    if newest is not None and newest.run_id == ending.files.run and not (plan and plan.dry_run):
+        leasing.release(ending.files.export, newest)
+
+
+def _rejected(ending: Ending, plan: Plan | None, settlement: Settlement) -> pa.Table:
+    """Return the contacts that were refused in this run, and those refused before and not asked again."""
+    now = pa.concat_tables([REJECTED.empty_table(), *settlement.rejected])
+    if plan is None or plan.contacts.refused_before == 0:
+        return now
+    ledger = LedgerFolder(ending.files.export, plan.export, plan.account).latest()
+    tables = [now]
+    with ledger.opened() as file:
+        if file is not None:
+            for batch in file.iter_batches(columns=["email_hash", "rejected_reason"], use_threads=False):
+                known = pc.is_in(batch["email_hash"], now["email_hash"].combine_chunks())
+                before = batch.filter(pc.and_(pc.is_valid(batch["rejected_reason"]), pc.invert(known)))
+                kind = pa.repeat("rejected before", len(before))
+                tables.append(
+                    pa.table([before["email_hash"], before["rejected_reason"], kind], schema=REJECTED)
+                )
+    return pa.concat_tables(tables)

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import io
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of
+
+from segment_exports.commands.erasure import Erasure, erase, erased_hashes, main
+from segment_exports.errors import LedgerError, StagingError
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.staging import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SECRET = "a secret of the tests alone"
+ANN, BOB = "ann@example.com", "bob@example.com"
+
+
+@pytest.fixture(params=["disk", "object store"])
+def staging(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "disk":
+        yield Store.local(tmp_path)
+        return
+    memory = Store(MemoryFileSystem(), f"/{tmp_path.name}")
+    yield memory
+    memory.remove("_erased")
+
+
+def test_before_anybody_is_erased_nobody_is(staging: Store) -> None:
+    assert erased_hashes(staging, HASHER) == frozenset()
+
+
+def test_addresses_and_customers_become_tombstones_as_mapping_would_hash_them(staging: Store) -> None:
+    erasure = erase(
+        staging,
+        HASHER,
+        emails=[" Ann@Example.COM ", "", BOB, ANN],
+        customer_ids=["  7f3e ", ""],
+        now=START,
+    )
+    assert erasure == Erasure(new=3, already=0, known_to={})
+    assert erased_hashes(staging, HASHER) == {HASHER.text(one) for one in (ANN, BOB, "7f3e")}
+
+
+def test_erasing_again_changes_nothing(staging: Store) -> None:
+    erase(staging, HASHER, emails=[ANN], now=START)
+    name = f"_erased/{HASHER.fingerprint}/{HASHER.text(ANN).hex()}"
+    before = staging.read_bytes(name)
+    again = erase(staging, HASHER, emails=[ANN, BOB], now=START.replace(year=2030))
+    assert (again.new, again.already) == (1, 1)
+    assert staging.read_bytes(name) == before
+    assert json.loads(before) == {"erased_at": START.isoformat()}
+
+
+def test_no_address_stands_in_names_or_contents(staging: Store) -> None:
+    erase(staging, HASHER, emails=[ANN], customer_ids=["customer-7"], now=START)
+    for name in staging.all_files():
+        told = name.encode() + staging.read_bytes(name)
+        assert b"ann" not in told
+        assert b"customer-7" not in told
+
+
+def test_what_is_no_address_is_told_by_its_place_and_nobody_is_erased(staging: Store) -> None:
+    with pytest.raises(StagingError, match=r"address 2 of 3 is none \(no_at_sign\); nobody was erased"):
+        erase(staging, HASHER, emails=[ANN, "someone", BOB], now=START)
+    assert erased_hashes(staging, HASHER) == frozenset()
+
+
+def test_tombstones_under_another_key_are_told_since_they_hold_nobody_back(staging: Store) -> None:
+    erase(staging, HASHER, emails=[ANN], now=START)
+    other = KeyedHasher("the secret after it was rotated")
+    with pytest.raises(
+        LedgerError, match=f"delete .*{HASHER.fingerprint} and erase them again under this one"
+    ):
+        erased_hashes(staging, other)
+    staging.remove(f"_erased/{HASHER.fingerprint}")
+    erase(staging, other, emails=[ANN], now=START)
+    assert erased_hashes(staging, other) == {other.text(ANN)}
+
+
+def test_nobody_is_erased_under_another_key_than_that_of_earlier_tombstones(staging: Store) -> None:
+    erase(staging, HASHER, emails=[ANN], now=START)
+    with pytest.raises(LedgerError, match=f"nobody was erased: the tombstones .*{HASHER.fingerprint} were"):
+        erase(staging, KeyedHasher("another secret of the tests"), emails=[BOB], now=START)
+    assert erased_hashes(staging, HASHER) == {HASHER.text(ANN)}
+
+
+def test_nobody_is_erased_under_another_key_than_that_of_the_ledgers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("first", "second"):
+        Stage(tmp_path, definition_of(name=name)).run(1).whole([Person(ANN, "1")])
+    monkeypatch.setenv("AUTOPILOT_LEDGER_KEY", "another secret of the tests")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{ANN}\n"))
+
+    assert main([str(tmp_path), "--emails", "-"]) == 1
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    for name in ("first", "second"):
+        ledger = next((tmp_path / name / "ledger").rglob("*.parquet"))
+        assert f"the ledger {ledger} of export {name}" in told.err
+    assert "Set AUTOPILOT_LEDGER_KEY to the key that Airflow has" in told.err
+    assert not (tmp_path / "_erased").exists()
+
+
+def test_under_a_new_key_people_can_be_erased_before_the_first_run(tmp_path: Path) -> None:
+    Stage(tmp_path, definition_of(name="first")).run(1).whole([Person(ANN, "1")])
+    Store.local(tmp_path).remove("first/ledger")
+    other = KeyedHasher("another secret of the tests")
+
+    assert erase(Store.local(tmp_path), other, emails=[ANN], now=START).new == 1
+
+
+def test_the_exports_that_delivered_to_the_person_are_named(tmp_path: Path) -> None:
+    people = [Person(ANN, "1"), Person(BOB, "2")]
+    for name in ("first", "second"):
+        Stage(tmp_path, definition_of(name=name)).run(1).whole(people)
+    Stage(tmp_path, definition_of(name="second"), account="another").run(2).whole(people[:1])
+    Stage(tmp_path, definition_of(name="third")).run(1).whole([Person("cat@example.com", "3")])
+    erasure = erase(Store.local(tmp_path), HASHER, emails=[ANN], customer_ids=["2"], now=START)
+    assert erasure.known_to == {"first": 2, "second": 3}
+
+
+def test_the_command_reads_people_from_files_and_tells_what_is_left_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Stage(tmp_path / "staging").run(1).whole([Person(ANN, "1")])
+    (tmp_path / "people.txt").write_text(f"{ANN}\n\n{BOB}\n")
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", SECRET)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("7f3e\n"))
+    arguments = [str(tmp_path / "staging"), "--emails", str(tmp_path / "people.txt"), "--customer-ids", "-"]
+    assert main(arguments) == 0
+    told = capsys.readouterr().out
+    assert "3 tombstones were written, 0 stood already" in told
+    assert "newsletter (1)" in told
+    assert "delete their contacts at the destination" in told
+    assert ANN not in told
+    assert len(erased_hashes(Store.local(tmp_path / "staging"), KeyedHasher(SECRET))) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "message"),
+    [
+        (["nowhere", "--emails", "-"], SECRET, "nowhere is no folder"),
+        (["nosuchprotocol://bucket", "--emails", "-"], SECRET, "nosuchprotocol://bucket can't be reached"),
+        ([".", "--emails", "-"], None, "set AUTOPILOT_LEDGER_KEY"),
+        ([".", "--emails", "-"], "short", "has 5 characters"),
+        ([".", "--emails", "missing.txt"], SECRET, "missing.txt can't be read"),
+        ([".", "--emails", "latin.txt"], SECRET, "latin.txt can't be read as UTF-8 text"),
+        ([".", "--emails", "-"], SECRET, "address 1 of 1 is none"),
+    ],
+)
+def test_a_command_that_cannot_do_it_says_why_and_erases_nobody(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    key: str | None,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "latin.txt").write_bytes("müller@example.com".encode("latin-1"))
+    monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("AUTOPILOT_LEDGER_KEY", key)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("no address\n"))
+    assert main(arguments) == 1
+    told = capsys.readouterr()
+    assert message in told.err
+    assert "Traceback" not in told.err
+    assert not (tmp_path / "_erased").exists()
+
+
+def test_the_command_needs_somebody_to_erase(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([str(tmp_path)])
+    assert "--emails, of --customer-ids" in capsys.readouterr().err

@@ -1,0 +1,291 @@
+"""Listing a source and writing a first definition that is good as it is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from segment_exports.commands import new_export
+from segment_exports.commands.exportable import Exportable, exportable, table
+from segment_exports.definition import load_definition, load_definitions
+from segment_exports.errors import SourceError
+from segment_exports.sources import Attribute, SegmentInfo, SegmentState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
+ATTRIBUTES = (
+    Attribute("CustomerId", "string"),
+    Attribute("Email Subscriber", "string"),
+    Attribute("EMail_Loyalty", "string"),
+    Attribute("EMail", "string"),
+    Attribute("FirstName", "string"),
+    Attribute("Surname", "string"),
+    Attribute("Where", "string", "Location.City"),
+)
+
+
+class Tables:
+    def __init__(self, *infos: SegmentInfo) -> None:
+        self._infos = list(infos)
+
+    def segments(self) -> list[SegmentInfo]:
+        return self._infos
+
+
+def segment(name: str, attributes: tuple[Attribute, ...] = ATTRIBUTES, **more: Any) -> SegmentInfo:
+    return SegmentInfo(name, attributes, **more)
+
+
+TWO = Tables(
+    segment("Customer"),
+    segment("Churn"),
+    segment("Orders", (Attribute("OrderId", "string"),)),
+    segment("Big"),
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SEGMENT_EXPORTS_DEFINITIONS", str(tmp_path))
+    return tmp_path
+
+
+def run(*arguments: str, source: Any = TWO) -> int:
+    return new_export.main(arguments, opener=lambda _definition: source)
+
+
+def addresses(*attributes: Attribute) -> tuple[str, ...]:
+    return Exportable((), attributes).addresses
+
+
+def test_segments_are_the_tables_of_customers_but_the_whole_one() -> None:
+    assert [info.name for info in exportable(TWO).segments] == ["Churn", "Big"]  # type: ignore[arg-type]
+
+
+def test_only_attributes_that_every_segment_has_can_be_mapped() -> None:
+    found = exportable(Tables(segment("A"), segment("B", ATTRIBUTES[:2])))  # type: ignore[arg-type]
+
+    assert [one.name for one in found.attributes] == ["CustomerId", "Email Subscriber"]
+
+
+def test_the_address_is_guessed_by_its_meaning_and_then_by_its_name() -> None:
+    semantic = Attribute("Contact", "string", "Identity.Service.Email")
+
+    assert addresses(*ATTRIBUTES, semantic) == ("Contact", "EMail", "EMail_Loyalty")
+    assert addresses(*ATTRIBUTES) == ("EMail", "EMail_Loyalty")
+    assert addresses(Attribute("doNotEmail", "boolean"), Attribute("Mailing", "string")) == ()
+
+
+def test_the_list_shows_state_size_age_and_guesses() -> None:
+    seen = Tables(
+        segment("Churn", state=SegmentState.INACTIVE, members=12_345, evaluated_at=NOW - timedelta(days=9)),
+        segment("Big", size_bytes=2_500_000, evaluated_at=NOW - timedelta(hours=5)),
+    )
+
+    lines = table(exportable(seen), NOW).splitlines()  # type: ignore[arg-type]
+
+    assert lines[:3] == [
+        "segment  state     members  size    evaluated (UTC)   age",
+        "Churn    inactive  12,345   -       2026-02-21 06:00  9 days",
+        "Big      -         -        2.5 MB  2026-03-02 01:00  5 h",
+    ]
+    assert "EMail             string                 the email address?" in lines
+    assert "Email Subscriber  string                 a permission?" in lines
+
+
+def test_what_is_written_is_a_good_definition(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("write", "winback", "--source", "lake", "--path", "lake/Export") == 0
+
+    definition = load_definition(folder / "winback.yaml")
+    assert definition.segment_names == ("Churn", "Big")
+    assert {field.target: field.attribute for field in definition.mapping.fields} == {
+        "Email": "EMail", "FirstName": "FirstName", "LastName": "Surname", "MailingCity": "Where",
+    }  # fmt: skip
+    text = (folder / "winback.yaml").read_text()
+    assert "Email: EMail # guessed" in text
+    assert '# permission: {attribute: Email Subscriber, equals: "Yes"}' in text
+    assert "make check" in capsys.readouterr().out
+
+
+def test_what_stands_in_comments_is_good_too(folder: Path) -> None:
+    run("write", "winback", "--source", "lake", "--path", "lake/Export")
+    path = folder / "winback.yaml"
+    lines = path.read_text().splitlines()
+    path.write_text(
+        "\n".join(
+            line.replace("# ", "", 1) if line.startswith(("# perm", "# refr")) else line for line in lines
+        )
+    )
+
+    definition = load_definition(path)
+
+    assert definition.permission is not None
+    assert definition.refresh is not None
+
+
+def test_the_source_of_another_export_is_taken_over(folder: Path) -> None:
+    run("write", "first", "--source", "api", "--connection", "ci")
+
+    assert run("write", "second", "--like", "first", "--segment", "Big", "--email", "EMail_Loyalty") == 0
+
+    second = load_definition(folder / "second.yaml")
+    assert second.source == load_definition(folder / "first.yaml").source
+    assert second.segment_names == ("Big",)
+    assert second.mapping.Email == "EMail_Loyalty"
+
+
+def test_names_that_yaml_would_misread_are_quoted(folder: Path) -> None:
+    odd = ("true", "No: yes", "Müller & Söhne", "#1", "a #b", "-x", "0 1", "Yes")
+
+    assert run("write", "odd", "--source", "lake", "--path", "x", source=Tables(*map(segment, odd))) == 0
+    assert load_definition(folder / "odd.yaml").segment_names == odd
+
+
+class TestBesideOtherExports:
+    """Two exports never write one list of an account, nor fill one field from two attributes."""
+
+    LAKE = ("--source", "lake", "--path", "x")
+
+    def test_lists_that_are_taken_get_other_titles_in_words(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run("write", "newsletter", *self.LAKE, "--segment", "Churn")
+
+        assert run("write", "win_back", "--like", "newsletter") == 0
+
+        lists = {one.name: one.list for one in load_definition(folder / "win_back.yaml").segments}
+        assert lists == {"Churn": "Win back - Churn", "Big": "Big"}
+        assert "so they got others: Churn → Win back - Churn\n" in capsys.readouterr().out
+        assert "# Other exports write lists of these names" in (folder / "win_back.yaml").read_text()
+
+    def test_however_many_are_written_all_of_them_are_good(self, folder: Path) -> None:
+        for name in ("newsletter", "winback", "third"):
+            assert run("write", name, *self.LAKE) == 0
+
+        assert [one.error for one in load_definitions(folder)] == [None, None, None]
+
+    def test_a_title_that_is_taken_too_gets_a_number(self, folder: Path) -> None:
+        odd = Tables(segment("Churn"), segment("Winback - Churn"))
+        run("write", "newsletter", *self.LAKE, "--segment", "Churn")
+
+        assert run("write", "winback", *self.LAKE, source=odd) == 0
+
+        lists = [one.list for one in load_definition(folder / "winback.yaml").segments]
+        assert lists == ["Winback - Churn 2", "Winback - Churn"]
+
+    def test_exports_that_are_refused_for_each_other_are_heeded_too(self, folder: Path) -> None:
+        run("write", "newsletter", *self.LAKE)
+        text = (folder / "newsletter.yaml").read_text()
+        (folder / "copy.yaml").write_text(text.replace("name: newsletter", "name: copy"))
+
+        assert run("write", "winback", *self.LAKE) == 0
+
+        assert [one.stem for one in load_definitions(folder) if one.error is None] == ["winback"]
+
+    def test_lists_of_another_account_are_free(self, folder: Path) -> None:
+        run("write", "newsletter", *self.LAKE)
+        path = folder / "newsletter.yaml"
+        path.write_text(path.read_text() + "destination: {connection: autopilot_brazil}\n")
+
+        run("write", "winback", *self.LAKE)
+
+        assert [one.list for one in load_definition(folder / "winback.yaml").segments] == ["Churn", "Big"]
+
+    def test_fields_are_filled_as_in_the_other_export(self, folder: Path) -> None:
+        run("write", "newsletter", *self.LAKE)
+        path = folder / "newsletter.yaml"
+        path.write_text(path.read_text().replace("FirstName: FirstName", "FirstName: Surname"))
+
+        assert run("write", "winback", *self.LAKE) == 0
+
+        assert load_definition(folder / "winback.yaml").mapping.FirstName == "Surname"
+        assert [one.error for one in load_definitions(folder)] == [None, None]
+
+    def test_a_field_that_can_not_be_filled_alike_is_left_to_a_person(self, folder: Path) -> None:
+        run("write", "newsletter", *self.LAKE)
+        other = Tables(segment("Else", (*ATTRIBUTES[:4], Attribute("firstname", "string"))))
+
+        assert run("write", "winback", *self.LAKE, source=other) == 0
+
+        assert load_definition(folder / "winback.yaml").mapping.FirstName is None
+        text = (folder / "winback.yaml").read_text()
+        assert "  # FirstName: firstname # another export fills it from FirstName; choose one" in text
+        assert [one.error for one in load_definitions(folder)] == [None, None]
+
+
+def test_editors_find_the_schema_from_wherever_the_definition_is(folder: Path) -> None:
+    run("write", "winback", "--source", "lake", "--path", "x")
+
+    first = (folder / "winback.yaml").read_text().splitlines()[0]
+
+    way = first.removeprefix("# yaml-language-server: $schema=")
+    assert (folder / way).resolve().name == "export-definition.schema.json"
+    assert (folder / way).is_file()
+
+
+def test_no_schema_is_named_where_there_is_none_or_editors_could_not_read_its_path(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blank = folder / "a clone" / "schema.json"
+    for name, schema in (("first", folder / "nowhere.json"), ("second", blank)):
+        monkeypatch.setattr(new_export, "_SCHEMA", schema)
+        assert run("write", name, "--source", "lake", "--path", "x") == 0
+        assert (folder / f"{name}.yaml").read_text().startswith(f"name: {name}")
+        blank.parent.mkdir(exist_ok=True)
+        blank.touch()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("write", "../winback", "--source", "lake", "--path", "x"), "can't name an export"),
+        (
+            ("write", "winback", "--source", "lake", "--path", "x", "--segment", "Nope"),
+            "no segment Nope; it has: Churn",
+        ),
+        (
+            ("write", "winback", "--source", "lake", "--path", "x", "--email", "Nope"),
+            "no attribute Nope; they have: ",
+        ),
+        (("write", "", "--source", "lake", "--path", "x"), "Name the export (with make: NAME=…)"),
+        (("write", "winback"), "--like <export>, or --source"),
+        (("write", "winback", "--source", "lake"), "--path <folder or URL> (with make: SOURCE_PATH=…)"),
+        (("list", "--source", "dataverse"), "--connection <id> (with make: CONNECTION=…)"),
+        (("list", "--source", "lake", "--path", "abfss://c/x"), "source: needs a connection"),
+        (("list", "--like", "nobody"), "nobody.yaml can't be read"),
+    ],
+)
+def test_what_can_not_be_done_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str
+) -> None:
+    assert run(*arguments) == 1
+    assert told in capsys.readouterr().err
+    assert list(folder.rglob("*.yaml")) == []
+
+
+def test_a_definition_is_never_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "winback.yaml").write_text("mine")
+
+    assert run("write", "winback", "--source", "lake", "--path", "x") == 1
+    assert "is there already" in capsys.readouterr().err
+    assert (folder / "winback.yaml").read_text() == "mine"
+
+
+def test_a_source_without_address_asks_for_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bare = Tables(segment("A", ATTRIBUTES[:1]))
+
+    assert run("write", "winback", "--source", "lake", "--path", "x", source=bare) == 1
+    assert "name it with --email. There are: CustomerId" in capsys.readouterr().err
+
+
+def test_a_source_that_can_not_be_read_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Broken:
+        def segments(self) -> list[SegmentInfo]:
+            raise SourceError("no model.json there")
+
+    assert run("list", "--source", "lake", "--path", "x", source=Broken()) == 1
+    assert capsys.readouterr().err == "no model.json there\n"

@@ -1,0 +1,164 @@
+"""The beginning of a run's delivery: lease, earlier runs, and what a second plan of a run forgets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.segment_exports.staged_run import Person, Stage, definition_of, operations
+
+from segment_exports.errors import LedgerError, LimitExceededError, StagingError
+from segment_exports.records import lease
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.ledger import LedgerFolder
+from segment_exports.records.outcomes import Outcome
+from segment_exports.records.plan import PlanState
+from segment_exports.records.problems import record_problem
+from segment_exports.settling.settle_plan import has_receipts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ANN = Person("ann@example.com", "1", ("A",))
+BOB = Person("bob@example.com", "2", ("A",))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_a_plan_that_fails_leaves_no_earlier_one_to_pass_for_it(stage: Stage) -> None:
+    run = stage.run(1).read([ANN])
+    run.plan()
+    run.chunks()
+    run.deliver()
+    run.read([ANN, BOB])
+    stage.definition = definition_of(limit={"profiles": 1})
+    with pytest.raises(LimitExceededError):
+        run.plan()
+    record_problem(run.files.store, "plan_changes", "2 profiles would be at the destination")
+    report = run.settle(failed_steps=("plan_changes",))
+    assert (report.contacts.total, report.contacts.not_sent, report.contacts.delivered) == (2, 2, 0)
+    assert report.red_reasons == ("plan_changes: 2 profiles would be at the destination",)
+    # What the first plan sent was settled before the second was tried.
+    assert stage.known(ANN.email)["member_of"] == ["A"]
+    assert lease.holder(stage.export) is None
+
+
+def test_chunks_of_an_earlier_plan_are_gone_even_if_none_was_uploaded(stage: Stage) -> None:
+    run = stage.run(1).read([ANN, BOB])
+    run.plan()
+    run.chunks()
+    run.read([ANN]).plan()
+    assert run.files.store.names("chunks") == []
+    assert run.settle(failed_steps=("chunk_changes",)).contacts.not_sent == 1
+
+
+def test_problems_of_tasks_that_the_new_plan_has_no_more_are_forgotten(stage: Stage) -> None:
+    run = stage.run(1).read([ANN])
+    run.plan()
+    run.chunks()
+    record_problem(run.files.store, "upload 7", "the key was revoked")
+    run.deliver()
+    run.plan()
+    assert run.settle().red_reasons == ()
+
+
+def test_a_dry_run_planned_again_forgets_its_first_plan(stage: Stage) -> None:
+    run = stage.run(1).read([ANN])
+    run.plan(dry_run=True)
+    stage.definition = definition_of(limit={"profiles": 1})
+    run.read([ANN, BOB])
+    with pytest.raises(LimitExceededError):
+        run.plan(dry_run=True)
+    assert not run.files.store.exists("plan.json")
+
+
+def test_a_run_cut_off_while_it_sent_to_another_account_is_settled_for_that_account(tmp_path: Path) -> None:
+    first = Stage(tmp_path, account="first")
+    killed = first.run(1).read([ANN])
+    killed.plan()
+    killed.chunks()
+    killed.deliver(ended=False)
+    second = Stage(tmp_path, account="second")
+    run = second.run(2).read([ANN])
+    plan = run.plan()
+    assert plan.state is PlanState.READY
+    assert first.known(ANN.email)["member_of"] == ["A"]
+    assert second.ledgers.latest().info is None
+    run.chunks()
+    run.deliver().settle()
+    assert (first.ledgers.latest().sequence, second.ledgers.latest().sequence) == (1, 2)
+    assert first.run(3).read([ANN]).plan().state is PlanState.NOTHING_DUE
+
+
+def test_a_lost_ledger_of_another_account_stops_no_run(tmp_path: Path) -> None:
+    first = Stage(tmp_path, account="first")
+    first.run(1).whole([ANN])
+    killed = first.run(2).read([ANN, BOB])
+    killed.plan()
+    killed.chunks()
+    killed.deliver(ended=False)
+    first.export.remove("ledger/first")
+    Stage(tmp_path, account="second").run(3).whole([ANN])
+    with pytest.raises(LedgerError, match="for first is lost"):
+        first.run(4).read([ANN]).plan()
+
+
+def test_a_lost_ledger_is_not_made_anew_from_receipts_that_are_left(stage: Stage) -> None:
+    run = stage.run(1).read([ANN, BOB])
+    run.plan()
+    run.chunks()
+    run.deliver(lambda row, *_: Outcome.DELIVERED if row["email"] == ANN.email else Outcome.NOT_SENT).settle()
+    stage.export.remove("ledger")
+    for number in (1, 2):
+        with pytest.raises(LedgerError, match="is lost"):
+            stage.run(number).read([ANN]).plan()
+    assert stage.ledgers.is_lost()
+    # Whoever restores the ledger still finds what was answered.
+    assert has_receipts(run.files.store)
+
+
+def test_ledgers_count_on_where_the_leases_are_lost(stage: Stage) -> None:
+    for number in (1, 2, 3):
+        stage.run(number).whole([ANN])
+    stage.export.remove("lease")
+    stage.run(4).whole([ANN, BOB])
+    assert stage.ledgers.latest().sequence == 4
+    assert stage.run(5).read([ANN, BOB]).plan().state is PlanState.NOTHING_DUE
+
+
+def test_only_runs_since_the_newest_ledger_are_looked_at(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 9):
+        stage.run(number).whole([ANN])
+    looked_at = []
+    monkeypatch.setattr(
+        "segment_exports.planning.plan_run.has_receipts", lambda store: looked_at.append(store.root[-7:])
+    )
+    stage.run(9).read([ANN]).plan()
+    assert looked_at == ["run_009", "run_009"]
+
+
+def test_contacts_hashed_with_another_key_than_the_ledger_are_refused(stage: Stage) -> None:
+    stage.run(1).whole([ANN])
+    run = stage.run(2).read([ANN])
+    stage.hasher = KeyedHasher("another secret, set since")
+    with pytest.raises(LedgerError, match="another AUTOPILOT_LEDGER_KEY"):
+        run.plan()
+    # Restoring the key alone is not enough where the contacts were mapped in between.
+    with pytest.raises(
+        StagingError, match="another AUTOPILOT_LEDGER_KEY than is set now; clear the task map"
+    ):
+        run.plan(full_resync=True)
+
+
+def test_each_account_has_its_own_folder(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, account="first")
+    stage.run(1).whole([ANN])
+    assert LedgerFolder(stage.export, "newsletter", "second").latest().info is None
+    run = Stage(tmp_path, account="second").run(2).read([ANN])
+    run.plan()
+    assert operations(run.chunks()) == {(ANN.email, "upsert", None): 1, (ANN.email, "join", "A"): 1}
