@@ -17,7 +17,6 @@ another address. Contacts at the destination are deleted there, by hand.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from dataclasses import dataclass
@@ -33,13 +32,13 @@ from segment_exports.mapping.email_address import EmailRefusal, judge_email
 from segment_exports.records.keyed_hash import HASH_TYPE, KeyedHasher
 from segment_exports.records.ledger import newest_ledgers
 from segment_exports.records.staging import Store
+from segment_exports.records.tombstones import other_tombstones, write_tombstones
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from segment_exports.records.ledger import Ledger
 
-_FOLDER = "_erased"
 _KEY_VARIABLES = ("AUTOPILOT_LEDGER_KEY", "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY")
 
 
@@ -72,24 +71,8 @@ def erase(
     _require_their_key(staging, hasher, ledgers)
     texts = [*_normalised(emails), *(one.strip() for one in customer_ids if one.strip())]
     hashes = sorted({hasher.text(text) for text in texts})
-    note = json.dumps({"erased_at": now.isoformat()}).encode()
-    folder = staging.sub(f"{_FOLDER}/{hasher.fingerprint}")
-    made = [folder.create(one.hex(), note) for one in hashes]
-    return Erasure(sum(made), len(made) - sum(made), dict(_known_to(ledgers, hashes)))
-
-
-def erased_hashes(staging: Store, hasher: KeyedHasher) -> frozenset[bytes]:
-    """Return the keyed hashes of addresses and customer ids of all erased people.
-
-    :raises LedgerError: tombstones were written under another key: nobody would be held back by them.
-    """
-    if others := _other_tombstones(staging, hasher):
-        raise LedgerError(
-            f"people were erased under another AUTOPILOT_LEDGER_KEY, so they can't be told any more. Restore "
-            f"that key; if it is lost, delete {', '.join(others)} and erase them again under this one before "
-            f"the next run"
-        )
-    return frozenset(bytes.fromhex(name) for name in staging.names(f"{_FOLDER}/{hasher.fingerprint}"))
+    made = write_tombstones(staging, hasher, hashes, now)
+    return Erasure(made, len(hashes) - made, dict(_known_to(ledgers, hashes)))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -133,7 +116,7 @@ def _normalised(emails: Sequence[str]) -> Iterator[str]:
 
 def _require_their_key(staging: Store, hasher: KeyedHasher, ledgers: Mapping[str, list[Ledger]]) -> None:
     """Refuse a key that is not the one of the ledgers: its tombstones would hold nobody back."""
-    others = [f"the tombstones {folder}" for folder in _other_tombstones(staging, hasher)] + [
+    others = [f"the tombstones {folder}" for folder in other_tombstones(staging, hasher)] + [
         f"the ledger {ledger.store.path(ledger.name or '')} of export {export}"
         for export, newest in ledgers.items()
         for ledger in newest
@@ -145,11 +128,6 @@ def _require_their_key(staging: Store, hasher: KeyedHasher, ledgers: Mapping[str
             f"{_KEY_VARIABLES[0]} to the key that Airflow has. If that one is lost, move what is named here "
             f"away, erase everybody again, and only then run the exports with full_resync"
         )
-
-
-def _other_tombstones(staging: Store, hasher: KeyedHasher) -> list[str]:
-    names = (name for name in staging.names(_FOLDER) if name != hasher.fingerprint)
-    return [staging.path(f"{_FOLDER}/{name}") for name in names]
 
 
 def _ledgers(staging: Store) -> Iterator[tuple[str, list[Ledger]]]:

@@ -10,8 +10,7 @@ from segment_exports.delivery.chunk import STATE_OF, State
 from segment_exports.delivery.flushing import Block
 from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.queue import NO_LIST
-from segment_exports.planning.guards import percent
-from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.outcomes import Operation, Outcome, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from segment_exports.commands.erasure import erased_hashes
 from segment_exports.definition import LimitScope, Membership
 from segment_exports.errors import LedgerError, StagingError
 from segment_exports.planning.comparison import Rules
@@ -18,6 +17,7 @@ from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.ledger import Ledger, LedgerFolder
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.step_counts import RunCounts
+from segment_exports.records.tombstones import erased_hashes
 
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition

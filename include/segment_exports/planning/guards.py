@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_exports.records.outcomes import percent
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -29,11 +31,6 @@ def tripped_guards(
             for planned in emptied
         ),
     )
-
-
-def percent(share: float) -> str:
-    """Return a share in percent, in so many places that none but zero looks like zero."""
-    return f"{100 * share:.4}%" if share < 9.995 else f"{share:.0%}"
 
 
 def _invalid(guards: Guards, invalid: int, read: int) -> Iterator[str]:

@@ -34,3 +34,8 @@ _SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
 UNSUBSCRIBE = "@unsubscribe"
 """Reserved list key in a chunk's ``leaves``: unsubscribe the contact (permission withdrawn). No title
 of a list may be equal to it."""
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, in so many places that none but zero looks like zero."""
+    return f"{100 * share:.4}%" if share < 9.995 else f"{share:.0%}"

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from segment_exports.planning.guards import percent
-from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.outcomes import Operation, Outcome, percent
 from segment_exports.records.plan import PlanState
 from segment_exports.records.report import (
     ContactCounts,

@@ -155,8 +155,8 @@ class MapProfilesOperator(ExportOperator):
 
         :raises DefinitionError: the mapping names an attribute that was not read.
         """
-        from segment_exports.commands.erasure import erased_hashes
         from segment_exports.mapping.map_profiles import map_profiles
+        from segment_exports.records.tombstones import erased_hashes
 
         hasher = ledger_hasher()
         summary = map_profiles(

@@ -9,10 +9,11 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of
 
-from segment_exports.commands.erasure import Erasure, erase, erased_hashes, main
+from segment_exports.commands.erasure import Erasure, erase, main
 from segment_exports.errors import LedgerError, StagingError
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import Store
+from segment_exports.records.tombstones import erased_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from segment_exports.definition import Guards
-from segment_exports.planning.guards import percent, tripped_guards
+from segment_exports.planning.guards import tripped_guards
+from segment_exports.records.outcomes import percent
 from segment_exports.records.plan import PlannedList
 
 GUARDS = Guards(stop_above_invalid=0.05, stop_above_added=0.5, stop_above_removed=0.2, min_count=50)

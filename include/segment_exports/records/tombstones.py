@@ -1,0 +1,48 @@
+"""Tombstones: keyed hashes by which erased people are told, whatever brings them back.
+
+Each is a file below ``_erased/<fingerprint of the secret>/``, named for the hash of an
+address or CustomerId; it can't be turned back into either. Mapping and planning consult them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from segment_exports.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from segment_exports.records.keyed_hash import KeyedHasher
+    from segment_exports.records.staging import Store
+
+_FOLDER = "_erased"
+
+
+def write_tombstones(staging: Store, hasher: KeyedHasher, hashes: Sequence[bytes], now: datetime) -> int:
+    """Write a tombstone for each of these hashes, and return how many didn't stand already."""
+    note = json.dumps({"erased_at": now.isoformat()}).encode()
+    folder = staging.sub(f"{_FOLDER}/{hasher.fingerprint}")
+    return sum([folder.create(one.hex(), note) for one in hashes])
+
+
+def erased_hashes(staging: Store, hasher: KeyedHasher) -> frozenset[bytes]:
+    """Return the keyed hashes of addresses and customer ids of all erased people.
+
+    :raises LedgerError: tombstones were written under another key: nobody would be held back by them.
+    """
+    if others := other_tombstones(staging, hasher):
+        raise LedgerError(
+            f"people were erased under another AUTOPILOT_LEDGER_KEY, so they can't be told any more. Restore "
+            f"that key; if it is lost, delete {', '.join(others)} and erase them again under this one before "
+            f"the next run"
+        )
+    return frozenset(bytes.fromhex(name) for name in staging.names(f"{_FOLDER}/{hasher.fingerprint}"))
+
+
+def other_tombstones(staging: Store, hasher: KeyedHasher) -> list[str]:
+    """Return the folders of tombstones that were written under another secret."""
+    names = (name for name in staging.names(_FOLDER) if name != hasher.fingerprint)
+    return [staging.path(f"{_FOLDER}/{name}") for name in names]
