@@ -10,18 +10,20 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from segment_exports.commands.check_result import CheckResult, SegmentCheck
 from segment_exports.commands.export_check_table import written
 from segment_exports.definition import LakeSource, definitions_folder, load_definitions
 from segment_exports.definition.problems import near
 from segment_exports.errors import SegmentExportError, SourceError
 from segment_exports.extracting.segment_checks import refuse_invalid
+from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.refresh.snapshot_choice import choose_snapshots
-from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID, SegmentState, doubts_of
+from segment_exports.sources import doubts_of
 from segment_exports.sources.opening import open_without_airflow
+from segment_exports.sources.refresh_evidence import SegmentState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -36,33 +38,6 @@ LARGEST_COUNTED_BYTES = 64 * 1024 * 1024
 """Segments of files up to this size are read to count their rows; larger ones only tell their size."""
 
 _NOT_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
-
-
-@dataclass(frozen=True)
-class SegmentCheck:
-    """What a run would read of one segment now; None where that is not known without reading it all."""
-
-    name: str
-    list: str
-    snapshot: datetime | None = None
-    rows: int | None = None
-    rows_with_address: int | None = None
-    size_bytes: int | None = None
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One definition held against its source: ``problems`` would stop a run, ``notes`` would not."""
-
-    export: str
-    problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    segments: tuple[SegmentCheck, ...] = ()
-
-    @property
-    def is_good(self) -> bool:
-        """Whether nothing would stop a run."""
-        return not self.problems
 
 
 def check_export(definition: ExportDefinition, source: Source, *, now: datetime | None = None) -> CheckResult:

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from segment_exports.sources import CUSTOMER_ID, SegmentState
+from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.sources.refresh_evidence import SegmentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

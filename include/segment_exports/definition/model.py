@@ -15,7 +15,7 @@ from segment_exports.definition.contact_fields import FieldMapping, field_of, na
 from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh
 from segment_exports.definition.source_settings import SourceSettings  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.strict import Name, Number, Share, StrictModel, Text, Whole
-from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
+from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 
 EXPORT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 

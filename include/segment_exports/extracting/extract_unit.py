@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from segment_exports.extracting.segment_checks import check_rows
+from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.warnings import record_warnings
-from segment_exports.sources import PREVIOUS_CUSTOMER_ID, doubts_of
+from segment_exports.sources import doubts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

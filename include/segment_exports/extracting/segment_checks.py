@@ -11,15 +11,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from segment_exports.errors import SourceError
-from segment_exports.sources import SegmentInfo, SegmentState
-from segment_exports.sources.refresh_evidence import EvaluationStatus
+from segment_exports.sources.refresh_evidence import EvaluationStatus, SegmentState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from segment_exports.definition import SegmentChecks
-    from segment_exports.sources import Source
+    from segment_exports.sources import SegmentInfo, Source
 
 DOWNLOADED_ROWS = 100_000
 """Where Customer Insights cuts the download of a table."""

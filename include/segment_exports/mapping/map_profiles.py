@@ -20,9 +20,9 @@ from segment_exports.errors import DefinitionError, StagingError
 from segment_exports.mapping.merging import ROWS, merge_shard
 from segment_exports.mapping.profile_batch import ProfileMapper
 from segment_exports.mapping.shards import ShardedRows, shard_bits
+from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
 from segment_exports.records.tables.row_groups import writing_row_groups
 from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
-from segment_exports.sources import PREVIOUS_CUSTOMER_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

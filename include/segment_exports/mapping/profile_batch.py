@@ -16,8 +16,8 @@ from segment_exports.mapping.email_address import judge_emails, mask_email
 from segment_exports.mapping.field_values import Converted, convert
 from segment_exports.mapping.merging import ROWS, recency_key
 from segment_exports.mapping.permission import ErasedPeople, judge_permission
+from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.records.tables.schemas import INVALID
-from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

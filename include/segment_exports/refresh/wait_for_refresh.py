@@ -12,8 +12,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from segment_exports.records.wait_record import RefreshState, RefreshStatus
-from segment_exports.sources import SegmentState
-from segment_exports.sources.refresh_evidence import EvaluationStatus, Evidence, JobStatus, ShowsRefresh
+from segment_exports.sources.refresh_evidence import (
+    EvaluationStatus,
+    Evidence,
+    JobStatus,
+    SegmentState,
+    ShowsRefresh,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

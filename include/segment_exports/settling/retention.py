@@ -1,9 +1,7 @@
 """Purge runs: profiles, contacts and refused files don't stay longer than they are needed.
 
-    python -m segment_exports.settling.retention STAGING --keep-days 30
-
-``settle_run`` purges the runs of its own export. The command purges every export of a staging root,
-also those whose definition is gone. Ledger and history stay: they hold keyed hashes only.
+``settle_run`` purges the runs of its own export, the command ``segment_exports.commands.purge`` those of all.
+Ledger and history stay: they hold keyed hashes only.
 
 Kept, however old: a run that holds the lease or may be under way, a run with receipts that no ledger has
 yet, and of a run in whose changes a ledger has to look an address up again, those with plan and report.
@@ -11,15 +9,13 @@ yet, and of a run in whose changes a ledger has to look an address up again, tho
 
 from __future__ import annotations
 
-import argparse
 import logging
-import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from segment_exports.errors import SegmentExportError, StagingError
+from segment_exports.errors import StagingError
 from segment_exports.records.lease import Lease, holder, is_released
 from segment_exports.records.ledger import LedgerFolder, newest_ledgers
 from segment_exports.records.plan import Plan
@@ -55,29 +51,6 @@ def purge_runs(export: Store, keep_days: int, now: datetime) -> list[str]:
         elif _delete(export, name, keep=_FOR_ADDRESSES if files.run in needed else frozenset()):
             purged.append(files.run)
     return purged
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Purge every export of a staging root, and tell what was purged."""
-    parser = argparse.ArgumentParser(
-        prog="python -m segment_exports.settling.retention",
-        description="Purge the files of old runs of all exports.",
-    )
-    parser.add_argument("staging", help="folder or URL of the staging root (SEGMENT_EXPORTS_STAGING)")
-    parser.add_argument("--keep-days", type=int, default=30, help="days that runs stay (default: 30)")
-    chosen = parser.parse_args(arguments)
-    if chosen.keep_days < 0:
-        parser.error("--keep-days must be 0 or more")
-    try:
-        staging = Store.at(chosen.staging)
-        for name in staging.names():
-            if not name.startswith("_"):
-                purged = purge_runs(staging.sub(name), chosen.keep_days, datetime.now(UTC))
-                sys.stdout.write(f"{name}: {len(purged)} runs purged\n")
-    except SegmentExportError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
 
 
 def _is_old(files: RunFiles, keep: timedelta, now: datetime) -> bool:
@@ -152,7 +125,3 @@ def _delete(export: Store, name: str, *, keep: frozenset[str]) -> bool:
     for one in sorted(spare):
         folder.remove(one)
     return bool(spare)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,29 +9,15 @@ booleans as ``true``/``false``, the customer's id in a column ``CustomerId``.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from segment_exports.sources.refresh_evidence import EvaluationStatus, SegmentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
-
-    from segment_exports.sources.refresh_evidence import EvaluationStatus
-
-CUSTOMER_ID = "CustomerId"
-PREVIOUS_CUSTOMER_ID = "PreviousCustomerId"
-"""Ids that merged into this customer, separated by semicolons; read where the source has it."""
-
-
-class SegmentState(StrEnum):
-    """State of a segment in Customer Insights, as far as the source tells."""
-
-    ACTIVE = "active"
-    INACTIVE = "inactive"
-    INVALID = "invalid"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import SourceError
-from segment_exports.sources import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID, Attribute
+from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
+from segment_exports.sources import Attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from segment_exports.sources import SegmentState
+
+class SegmentState(StrEnum):
+    """State of a segment in Customer Insights, as far as the source tells."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    INVALID = "invalid"
+    UNKNOWN = "unknown"
 
 
 class JobStatus(StrEnum):

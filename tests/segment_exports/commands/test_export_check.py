@@ -10,16 +10,17 @@ import pytest
 
 from segment_emulators.lake_writer import LakeExport, write_lake
 from segment_emulators.tenant import Tenant
-from segment_exports.commands.export_check import SegmentCheck, check_export, check_folder, main
+from segment_exports.commands.check_result import SegmentCheck
+from segment_exports.commands.export_check import check_export, check_folder, main
 from segment_exports.definition import ExportDefinition
 from segment_exports.errors import SourceError
-from segment_exports.sources import SegmentState
 from segment_exports.sources.opening import open_without_airflow
+from segment_exports.sources.refresh_evidence import SegmentState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_exports.commands.export_check import CheckResult
+    from segment_exports.commands.check_result import CheckResult
 
 TEXT = """\
 name: {name}

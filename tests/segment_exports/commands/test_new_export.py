@@ -11,7 +11,8 @@ from segment_exports.commands import new_export
 from segment_exports.commands.exportable import Exportable, exportable, table
 from segment_exports.definition import load_definition, load_definitions
 from segment_exports.errors import SourceError
-from segment_exports.sources import Attribute, SegmentInfo, SegmentState
+from segment_exports.sources import Attribute, SegmentInfo
+from segment_exports.sources.refresh_evidence import SegmentState
 
 if TYPE_CHECKING:
     from pathlib import Path

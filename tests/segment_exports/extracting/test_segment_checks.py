@@ -12,8 +12,8 @@ from segment_exports.extracting.segment_checks import (
     history_warnings,
     judge_segments,
 )
-from segment_exports.sources import SegmentInfo, SegmentState
-from segment_exports.sources.refresh_evidence import EvaluationStatus
+from segment_exports.sources import SegmentInfo
+from segment_exports.sources.refresh_evidence import EvaluationStatus, SegmentState
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 REFRESH = NOW - timedelta(hours=1)

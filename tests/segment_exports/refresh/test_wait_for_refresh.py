@@ -10,8 +10,14 @@ import pytest
 from segment_exports.definition import Refresh, WaitForRefresh
 from segment_exports.records.wait_record import RefreshState, RefreshStatus, WaitRecord, record
 from segment_exports.refresh.wait_for_refresh import RefreshRules, crons, judge, look
-from segment_exports.sources import SegmentState
-from segment_exports.sources.refresh_evidence import Evaluation, EvaluationStatus, Evidence, Job, JobStatus
+from segment_exports.sources.refresh_evidence import (
+    Evaluation,
+    EvaluationStatus,
+    Evidence,
+    Job,
+    JobStatus,
+    SegmentState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from segment_exports.records import lease
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.settling import settle_run as run_ending
-from segment_exports.settling.retention import LONGEST_RUN, main, purge_runs
+from segment_exports.settling.retention import LONGEST_RUN, purge_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,30 +187,3 @@ def test_trouble_with_purging_is_a_warning(
     report = Stage(tmp_path).run(1).whole([ANN, BOB])
     assert not report.red
     assert report.warnings == (f"old runs could not be purged, the next run tries again: {told}",)
-
-
-def test_the_command_purges_all_exports_also_those_without_a_definition(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("first", "second"):
-        stage = Stage(tmp_path, definition_of(name=name, retention_days=3650))
-        stage.run(-300).whole([ANN])
-        stage.run(-200).whole([ANN])
-    Store.local(tmp_path).write_json("_accounts/x/lists.json", {})
-    assert main([str(tmp_path), "--keep-days", "1"]) == 0
-    assert capsys.readouterr().out == "first: 2 runs purged\nsecond: 2 runs purged\n"
-    assert main([str(tmp_path / "nowhere")]) == 1
-    assert "is no folder" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main([str(tmp_path), "--keep-days", "-1"])
-
-
-def test_everything_that_is_settled_can_go_at_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stage = Stage(tmp_path)
-    stage.run(-1).whole([ANN])
-    begun(stage, 0, [ANN, BOB])
-    assert main([str(tmp_path), "--keep-days", "0"]) == 0
-    assert capsys.readouterr().out == "newsletter: 1 runs purged\n"
-    assert runs(stage) == ["run_000"]

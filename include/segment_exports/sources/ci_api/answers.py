@@ -6,9 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from segment_exports.errors import SourceError
-from segment_exports.sources import SegmentInfo, SegmentState
+from segment_exports.sources import SegmentInfo
 from segment_exports.sources.attribute_names import ServiceAttribute
-from segment_exports.sources.refresh_evidence import Evaluation, EvaluationStatus, Job, JobStatus
+from segment_exports.sources.refresh_evidence import (
+    Evaluation,
+    EvaluationStatus,
+    Job,
+    JobStatus,
+    SegmentState,
+)
 from segment_exports.sources.snapshot_marks import parse_time
 
 if TYPE_CHECKING:

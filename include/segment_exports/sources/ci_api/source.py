@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.sources import CUSTOMER_ID, ReadUnit, SegmentInfo
+from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import AttributeNames
 from segment_exports.sources.ci_api import answers as ci_api_answers
 from segment_exports.sources.refresh_evidence import Evidence

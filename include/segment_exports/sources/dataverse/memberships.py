@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.errors import SourceError
-from segment_exports.sources import CUSTOMER_ID
+from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources.web.json_columns import text_column
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ import numpy as np
 import pyarrow as pa
 
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.sources import CUSTOMER_ID, ReadUnit, SegmentInfo
+from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import AttributeNames
 from segment_exports.sources.dataverse.columns import columns_of_row, table_columns
 from segment_exports.sources.dataverse.memberships import member_batches, segment_list

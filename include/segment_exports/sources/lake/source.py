@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from segment_exports.definition.problems import near
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.sources import PREVIOUS_CUSTOMER_ID, ReadUnit, SegmentInfo
+from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
+from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.lake.csv_files import CsvFile
 from segment_exports.sources.lake.locations import (
     SnapshotFile,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from segment_exports.sources import CUSTOMER_ID
+from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 from segment_exports.sources.web.membership_join import id_hashes
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from segment_exports.sources import SegmentState
 from segment_exports.sources.ci_api import answers as ci_api_answers
-from segment_exports.sources.refresh_evidence import EvaluationStatus
+from segment_exports.sources.refresh_evidence import EvaluationStatus, SegmentState
 
 
 def segment(**answer: Any) -> ci_api_answers.SegmentMetadata:

@@ -8,9 +8,9 @@ import pytest
 
 from segment_emulators.customer_insights import NextPage
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.sources import ReadUnit, SegmentState
+from segment_exports.sources import ReadUnit
 from segment_exports.sources.ci_api.source import CiApiSettings
-from segment_exports.sources.refresh_evidence import EvaluationStatus, JobStatus
+from segment_exports.sources.refresh_evidence import EvaluationStatus, JobStatus, SegmentState
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
