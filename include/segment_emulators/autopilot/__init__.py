@@ -28,8 +28,9 @@ from segment_emulators.autopilot.config import (
     UnknownList,
 )
 from segment_emulators.autopilot.control_client import EmulatorControl
-from segment_emulators.autopilot.emulator import AutopilotEmulator, serve_autopilot
+from segment_emulators.autopilot.emulator import AutopilotEmulator
 from segment_emulators.autopilot.faults import Fault, FaultKind
+from segment_emulators.autopilot.served import serve_autopilot
 
 __all__ = [
     "AccessLog",

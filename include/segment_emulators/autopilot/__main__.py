@@ -12,8 +12,8 @@ import orjson
 from pydantic import ValidationError
 
 from segment_emulators.autopilot.config import EmulatorConfig, Switches
-from segment_emulators.autopilot.emulator import AutopilotEmulator
-from segment_emulators.autopilot.gate import PREFIX
+from segment_emulators.autopilot.emulator import PREFIX, AutopilotEmulator
+from segment_emulators.autopilot.served import application_of
 from segment_emulators.serving import listen, run
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"Autopilot emulator: {emulator.url}{PREFIX}, looked into at {emulator.url}/_emulator/docs\n"
     )
     sys.stdout.flush()
-    run(emulator.app(), opened)
+    run(application_of(emulator), opened)
     return 0
 
 

@@ -1,24 +1,18 @@
-"""The emulator as one object: account, switches, faults, log, and the application that serves them."""
+"""The emulator as one object: account, switches, faults and log."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from segment_emulators.autopilot.access_log import AccessLog
 from segment_emulators.autopilot.account import Account
 from segment_emulators.autopilot.config import EmulatorConfig, Switches
-from segment_emulators.autopilot.control_plane import control_plane
 from segment_emulators.autopilot.faults import Fault, FaultPlan
-from segment_emulators.autopilot.gate import PREFIX, Gate
 from segment_emulators.autopilot.rate_limit import RollingSecond
 from segment_emulators.autopilot.staff import Staff
-from segment_emulators.serving import serve_in_thread
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from fastapi import FastAPI
+PREFIX = "/v1"
+"""Of the API's paths."""
 
 
 class AutopilotEmulator:
@@ -81,19 +75,3 @@ class AutopilotEmulator:
             self.faults.replace(self.config.faults)
             self.log.clear()
             self.rate_limit.reset()
-
-    def app(self) -> FastAPI:
-        """Return the application: the API below ``/v1``, the control plane below ``/_emulator``."""
-        application = control_plane(self)
-        application.mount(PREFIX, Gate(self))
-        return application
-
-
-@contextmanager
-def serve_autopilot(config: EmulatorConfig | None = None, *, port: int = 0) -> Iterator[AutopilotEmulator]:
-    """Serve an emulator on 127.0.0.1 in a thread of this process while the block runs."""
-    emulator = AutopilotEmulator(config)
-    with serve_in_thread(emulator.app(), port=port) as url:
-        emulator.url = url
-        yield emulator
-        emulator.url = ""

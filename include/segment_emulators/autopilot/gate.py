@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from segment_emulators.autopilot import api as _operations  # noqa: F401 registers the routes
 from segment_emulators.autopilot import routing
+from segment_emulators.autopilot.emulator import PREFIX
 from segment_emulators.autopilot.faults import Fault, FaultKind
 from segment_emulators.serving import reset_connection
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEY_HEADER = b"autopilotapikey"
-PREFIX = "/v1"
 _PROXY_PAGE = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
     b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
