@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segment_exports.definition.contact_fields import (
+from segment_exports.definition.field_mapping import (
     STANDARD_FIELDS,
     FieldMapping,
     FieldType,

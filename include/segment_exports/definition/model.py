@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from segment_exports.definition.contact_fields import FieldMapping, field_of, name_of
+from segment_exports.definition.field_mapping import FieldMapping, field_of, name_of
 from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh
 from segment_exports.definition.source_settings import SourceSettings  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.strict import Name, Number, Share, StrictModel, Text, Whole

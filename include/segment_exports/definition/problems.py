@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from segment_exports.definition.contact_fields import REFUSED_FIELDS, FieldMapping
+from segment_exports.definition.field_mapping import REFUSED_FIELDS, FieldMapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sized

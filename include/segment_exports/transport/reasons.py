@@ -117,6 +117,6 @@ def _names_of(contact: dict[str, Any]) -> Iterator[str]:
 
 @lru_cache(maxsize=1)
 def _autopilots_fields() -> frozenset[str]:
-    from segment_exports.definition.contact_fields import STANDARD_FIELDS  # slow, and seldom needed
+    from segment_exports.definition.field_mapping import STANDARD_FIELDS  # slow, and seldom needed
 
     return frozenset(name.lower() for name in STANDARD_FIELDS)
