@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from segment_exports.definition.field_mapping import (
-    STANDARD_FIELDS,
-    FieldMapping,
-    FieldType,
-    MappedField,
-    field_of,
-)
+from segment_exports.definition.destination_settings import Destination, Membership
+from segment_exports.definition.field_mapping import FieldMapping
 from segment_exports.definition.loading import (
     DEFINITIONS_VARIABLE,
     LoadedDefinition,
@@ -17,13 +12,11 @@ from segment_exports.definition.loading import (
     load_definitions,
 )
 from segment_exports.definition.model import (
-    Destination,
     ExportDefinition,
     Guards,
     Limit,
     LimitScope,
     ListTarget,
-    Membership,
     Permission,
     SegmentTarget,
     WhenOver,
@@ -35,20 +28,17 @@ from segment_exports.definition.source_settings import ApiSource, DataverseSourc
 
 __all__ = [
     "DEFINITIONS_VARIABLE",
-    "STANDARD_FIELDS",
     "ApiSource",
     "DataverseSource",
     "Destination",
     "ExportDefinition",
     "FieldMapping",
-    "FieldType",
     "Guards",
     "LakeSource",
     "Limit",
     "LimitScope",
     "ListTarget",
     "LoadedDefinition",
-    "MappedField",
     "Membership",
     "Permission",
     "Refresh",
@@ -59,7 +49,6 @@ __all__ = [
     "WhenOver",
     "WhenTripped",
     "definitions_folder",
-    "field_of",
     "json_schema",
     "load_definition",
     "load_definitions",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from segment_exports.definition.field_mapping import name_of
+from segment_exports.contact_fields.fields import name_of
 from segment_exports.definition.model import EXPORT_NAME, ExportDefinition
 from segment_exports.definition.problems import explained, place_in_words, shape
 from segment_exports.definition.yaml_text import LARGEST_FILE, YamlText, YamlTextError, read_yaml

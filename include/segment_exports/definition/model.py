@@ -11,33 +11,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from segment_exports.definition.field_mapping import FieldMapping, field_of, name_of
+from segment_exports.contact_fields.fields import field_of, name_of
+from segment_exports.definition.destination_settings import Destination, Membership
+from segment_exports.definition.field_mapping import FieldMapping  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh
 from segment_exports.definition.source_settings import SourceSettings  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.strict import Name, Number, Share, StrictModel, Text, Whole
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 
 EXPORT_NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-class Membership(StrEnum):
-    """How contacts are put on lists."""
-
-    AUTO = "auto"
-    BULK = "bulk"
-    LIST = "list"
-    FIELD = "field"
-
-
-class Destination(StrictModel):
-    """Which account receives the contacts, and how."""
-
-    connection: Name = Field(default="autopilot_default", description="Airflow connection of the account.")
-    membership: Membership = Field(
-        default=Membership.AUTO,
-        description="auto finds out what the account can do; bulk, list and field force a way.",
-    )
-    requests_in_flight: Whole = Field(default=8, ge=1, le=64, description="Requests under way at once.")
 
 
 class SegmentTarget(StrictModel):

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from segment_exports.definition.field_mapping import REFUSED_FIELDS, FieldMapping
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sized
 
@@ -128,8 +126,9 @@ def _size_or_rule(kind: str, context: Mapping[str, Any], value: Any, message: st
 def _unknown_key(key: str, parent: type[BaseModel] | None) -> str:
     if parent is None:
         return "isn't known"
-    if parent is FieldMapping and key in REFUSED_FIELDS:
-        return f"can't be mapped: {REFUSED_FIELDS[key]}"
+    refused: Mapping[str, str] = getattr(parent, "refused_keys", {})
+    if key in refused:
+        return f"can't be mapped: {refused[key]}"
     allowed = list(parent.model_fields)
     return f"isn't known.{near(key, allowed)} Allowed: {', '.join(allowed)}"
 

@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.definition import FieldType
+from segment_exports.contact_fields.fields import FieldType
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.definition import FieldType
+from segment_exports.contact_fields.fields import FieldType
 from segment_exports.mapping.field_values import convert, date_milliseconds
 from segment_exports.mapping.permission import Withholding
 from segment_exports.mapping.previous_ids import split_previous_ids

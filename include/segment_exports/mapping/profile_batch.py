@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.contact_fields.autopilot import render_payloads
-from segment_exports.definition import FieldType
+from segment_exports.contact_fields.fields import FieldType
+from segment_exports.contact_fields.opening import fields_of
 from segment_exports.mapping.email_address import judge_emails, mask_email
 from segment_exports.mapping.field_values import Converted, convert
 from segment_exports.mapping.merging import ROWS, recency_key
@@ -51,6 +51,7 @@ class ProfileMapper:
 
     def __init__(self, definition: ExportDefinition, hasher: KeyedHasher, erased: frozenset[bytes]) -> None:
         self._fields = definition.mapping.fields
+        self._destination = fields_of(definition.destination.type)
         self._permission = definition.permission
         self._recency = definition.recency
         self._hasher = hasher
@@ -72,7 +73,8 @@ class ProfileMapper:
         hashes = self._hasher.column(emails)
         verdicts = self._judge(columns, hashes, customers.values, previous.values)
         recency = self._recency_keys(columns, len(profiles))
-        payloads = render_payloads(self._fields, [values[field.target].values for field in self._fields])
+        texts = [values[field.target].values for field in self._fields]
+        payloads = self._destination.render(self._fields, texts)
         is_refused = refused.reasons.is_valid()
         rows = pa.RecordBatch.from_arrays(
             [

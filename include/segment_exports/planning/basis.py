@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from segment_exports.definition import LimitScope, Membership
+from segment_exports.definition import LimitScope
 from segment_exports.errors import LedgerError, StagingError
 from segment_exports.planning.comparison import Rules
 from segment_exports.planning.profile_limit import other_ledgers
@@ -82,7 +82,7 @@ class PlanBasis:
         _require_own_secret(request)
         others, warnings = _ledgers_that_count(request)
         superseded = _superseded_segments(request, counts, ledger)
-        kind = membership_kind(request.definition.destination.membership)
+        kind = request.definition.destination.membership.kind
         rules = _rules(request, counts, ledger, superseded, kind)
         return cls(
             request=request,
@@ -100,11 +100,6 @@ class PlanBasis:
     def all_superseded(self) -> bool:
         """Whether no segment of the run is at least as new as the ledger."""
         return set(self.counts.snapshots) <= set(self.superseded)
-
-
-def membership_kind(membership: str) -> str:
-    """Return ``field`` or ``list``: the kinds of membership that say nothing of each other."""
-    return "field" if membership == Membership.FIELD else "list"
 
 
 def _usable_ledger(request: PlanRequest) -> Ledger:

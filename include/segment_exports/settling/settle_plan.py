@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.planning.basis import membership_kind
+from segment_exports.definition import Membership
 from segment_exports.records.ledger import LedgerFolder, LedgerInfo
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.records.plan import Plan, PlanState
@@ -207,7 +207,7 @@ def _write_ledger(
         effects = _effects(files, plan, settlement, with_history=True)
         stack.callback(effects.close)
         titles = tuple(dict.fromkeys([*(one.title for one in plan.lists), *base.titles]))
-        known = base.info is None or base.info.membership == membership_kind(plan.membership)
+        known = base.info is None or base.info.membership == Membership(plan.membership).kind
         earlier, moved_ids = _earlier_contacts(files, old)
         fold = Fold(plan.run_id, titles, earlier, moved_ids, memberships_known=known)
         readers = (
@@ -235,7 +235,7 @@ def _next_info(plan: Plan, base: Ledger, list_ids: Mapping[str, str], now: datet
         written_at=now.isoformat(),
         secret_fingerprint=plan.secret_fingerprint,
         mapping_fingerprint=plan.mapping_fingerprint,
-        membership=membership_kind(plan.membership),
+        membership=Membership(plan.membership).kind,
         snapshots={},
         lists=known | ids,
         members={},

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from segment_exports.contact_fields.fields import STANDARD_FIELDS
 from segment_exports.transport.harmless_words import ALSO_NAMES, JOINING, TELLING
 from segment_exports.transport.redaction import cut
 
@@ -31,6 +31,7 @@ _TOKEN = re.compile(
     rf"(?P<quoted>{_QUOTED})|(?P<word>{_WORD}|{_GAP})|(?P<mark>[.,;:!?()])|(?P<between>.)", re.DOTALL
 )
 _ENDS = (".", "!", "?")
+_STANDARD_FIELDS = frozenset(name.lower() for name in STANDARD_FIELDS)
 _GAPS = re.compile(rf"{_GAP}(?:[\s,;:]*{_GAP})+")
 
 
@@ -52,7 +53,7 @@ def sift(text: str, contacts: Sequence[bytes] = ()) -> str:
         return ""
     known = [orjson.loads(contact) for contact in contacts]
     text = _without(_plain(text), {form for value in _values(known) for form in _forms(value)})
-    fields = _autopilots_fields().union(*map(_names_of, known))
+    fields = _STANDARD_FIELDS.union(*map(_names_of, known))
     kept, is_telling, begins = [], False, True
     for token in _TOKEN.finditer(text):
         part, kind = token[0], token.lastgroup
@@ -113,10 +114,3 @@ def _names_of(contact: dict[str, Any]) -> Iterator[str]:
     for name in (*contact, *contact.get("custom", ())):
         label = name.partition("--")[2].replace("--", " ")
         yield from (one.lower() for one in (name, label, *label.split()) if one)
-
-
-@lru_cache(maxsize=1)
-def _autopilots_fields() -> frozenset[str]:
-    from segment_exports.definition.field_mapping import STANDARD_FIELDS  # slow, and seldom needed
-
-    return frozenset(name.lower() for name in STANDARD_FIELDS)

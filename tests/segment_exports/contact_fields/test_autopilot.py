@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_exports.contact_fields.autopilot import escape_json, render_payloads
-from segment_exports.definition import FieldType, MappedField
+from segment_exports.contact_fields.autopilot import AutopilotFields
+from segment_exports.contact_fields.fields import FieldType, MappedField
+from segment_exports.contact_fields.json_columns import escape_json
 
 EMAIL = MappedField("Email", "EMail", FieldType.STRING, custom=False)
 NAME = MappedField("FirstName", "FirstName", FieldType.STRING, custom=False)
@@ -42,7 +43,7 @@ def rendered(fields: list[MappedField], rows: list[tuple[object, ...]]) -> list[
         pa.array([as_text(value) for value in column], pa.string())
         for column, _ in zip(columns, fields, strict=True)
     ]
-    return render_payloads(fields, texts).to_pylist()
+    return AutopilotFields().render(fields, texts).to_pylist()
 
 
 def as_text(value: object) -> str | None:

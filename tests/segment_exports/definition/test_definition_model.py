@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from segment_exports.contact_fields.fields import STANDARD_FIELDS, FieldType, MappedField
 from segment_exports.definition import (
-    STANDARD_FIELDS,
     ExportDefinition,
-    FieldType,
+    FieldMapping,
     LakeSource,
     LimitScope,
     ListTarget,
-    MappedField,
     Membership,
     Weekday,
 )
@@ -245,3 +244,13 @@ def test_refused(changes: dict[str, Any]) -> None:
 def test_a_definition_can_not_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         definition().name = "other"  # type: ignore[misc]
+
+
+def test_every_standard_field_can_be_mapped_and_no_other_key_but_custom() -> None:
+    assert tuple(FieldMapping.model_fields) == (*STANDARD_FIELDS, "custom")
+
+
+def test_the_destination_is_autopilot_unless_it_says_otherwise() -> None:
+    assert definition().destination.type == "autopilot"
+    with pytest.raises(ValidationError, match=r"destination\.type"):
+        definition(destination={"type": "elsewhere"})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_exports.definition import FieldType
+from segment_exports.contact_fields.fields import FieldType
 from segment_exports.mapping.field_values import LONGEST_VALUE, ValueRefusal, convert, date_milliseconds
 
 EMPTY = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import orjson
 
-from segment_exports.definition import field_of
+from segment_exports.contact_fields.fields import field_of
 from segment_exports.delivery.chunk import is_due
 from segment_exports.delivery.queue import NO_LIST
 from segment_exports.destinations.autopilot.membership import MembershipWay

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_exports.definition import field_of
+from segment_exports.contact_fields.fields import field_of
 from segment_exports.delivery.chunk import Chunk, State
 from segment_exports.delivery.queue import NO_LIST
 from segment_exports.destinations.autopilot.bodies import (
