@@ -57,7 +57,7 @@ class GuardTrippedError(SegmentExportError):
 class ServerWords:
     """What a server said of a request about people, as it was answered.
 
-    It may quote anybody, so it is neither shown nor kept, but for what ``delivery.reasons`` makes of it.
+    It may quote anybody, so it is neither shown nor kept, but for what ``transport.reasons`` makes of it.
     """
 
     text: str = field(repr=False)
@@ -93,6 +93,21 @@ class CredentialsRefusedError(DestinationError):
 
 class RequestRefusedError(DestinationError):
     """The destination refuses this request as it is (400 and other 4xx): never retried."""
+
+
+class ForbiddenError(RequestRefusedError):
+    """403, where no request of ours should be forbidden.
+
+    The account may be blocked, or a firewall before the destination dislikes this one request.
+    """
+
+
+class WrongServerError(RequestRefusedError):
+    """A redirect or 405: this is not the destination's API, or not its base URL."""
+
+
+class ListProblemError(DestinationError):
+    """A list is missing, double or not ours; the text says what to do."""
 
 
 class NotFoundError(DestinationError):

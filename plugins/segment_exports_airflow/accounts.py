@@ -107,7 +107,7 @@ def recorded_agreement(run: Store) -> dict[str, str] | None:
 
 
 def _base_url(connection: Connection) -> str:
-    from segment_exports.destinations.check_destination import DEFAULT_BASE_URL
+    from segment_exports.destinations.autopilot.client import DEFAULT_BASE_URL
 
     host = (connection.host or "").strip()
     if not host:

@@ -10,7 +10,7 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from segment_exports import errors
 from segment_exports.definition import definitions_folder, load_definitions
-from segment_exports.destinations.autopilot.lists import ListProblemError
+from segment_exports.errors import ListProblemError
 from segment_exports_airflow.run_form import read_form
 from segment_exports_airflow.staging_root import run_files
 

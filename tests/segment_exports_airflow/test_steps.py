@@ -11,7 +11,7 @@ from airflow.sdk import RetryAction
 
 from segment_exports import errors
 from segment_exports.delivery.job import ChunkResult, Stop, StopKind
-from segment_exports.destinations.autopilot.lists import ListProblemError
+from segment_exports.errors import ListProblemError
 from segment_exports.records.problems import recorded_problems
 from segment_exports_airflow.operators.export import ExportOperator
 from segment_exports_airflow.operators.upload import _error_of

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from segment_exports.delivery.job import Stop, StopKind
-from segment_exports.destinations.autopilot.answers import ForbiddenError, WrongServerError
-from segment_exports.destinations.autopilot.lists import ListProblemError
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationError,
+    ForbiddenError,
+    ListProblemError,
     NotFoundError,
     RequestRefusedError,
+    WrongServerError,
 )
 
 _LEAST_MISSES = 6

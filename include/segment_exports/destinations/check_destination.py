@@ -17,7 +17,6 @@ from segment_exports.errors import (
 if TYPE_CHECKING:
     from segment_exports.destinations.autopilot.client import AutopilotClient
 
-DEFAULT_BASE_URL = "https://api2.autopilothq.com/v1"
 DEFAULT_REQUESTS_PER_SECOND = 5.0
 """Documented for every account (2015); more on request. Later clients were given 20."""
 

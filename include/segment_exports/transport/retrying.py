@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -38,15 +39,25 @@ class RetrySettings:
 def retry_after(headers: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
     """Return the seconds that a ``Retry-After`` header asks for: a number, or an HTTP date.
 
-    None if there is none or it is unreadable. (Autopilot documents none; a proxy before it may send it.)
+    None if there is none or it is unreadable. (Servers need not send one; a proxy before them may.)
     """
-    value = headers.get("Retry-After")
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(value)
+    seconds = told_wait(headers, now)
+    return seconds if seconds is not None and seconds >= 0 else None
+
+
+def told_wait(headers: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
+    """Return what a ``Retry-After`` header says in seconds, also where it is a number below zero."""
+    value = headers.get("Retry-After", "").strip()
     try:
-        moment = parsedate_to_datetime(value)
+        seconds = float(value)
+    except ValueError:
+        return _seconds_until(value, now)
+    return seconds if math.isfinite(seconds) else None
+
+
+def _seconds_until(date: str, now: Callable[[], datetime]) -> float | None:
+    try:
+        moment = parsedate_to_datetime(date)
     except ValueError:
         return None
     if moment.tzinfo is None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from segment_exports.destinations.autopilot.answers import error_of, json_of
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationError,
@@ -19,6 +19,7 @@ from segment_exports.errors import (
     OutcomeUnknownError,
     ThrottledError,
 )
+from segment_exports.transport.json_answers import json_of
 from segment_exports.transport.retrying import RetrySettings, retry_after
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-KEY_HEADER = "autopilotapikey"
 _CONNECT_SECONDS = 15.0
 
 
@@ -78,21 +78,31 @@ class Request:
     about_people: bool = False
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
+    """What came back for one attempt."""
+
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-class Transport:
+class Transport(ABC):
     """Sends requests to one account; use it as an asynchronous context manager.
 
-    :param base_url: such as ``https://api2.autopilothq.com/v1``.
-    :param timeout_seconds: for one attempt, connecting included. Autopilot was seen to answer after
-        30.5 s, and completes requests that it answers with a time-out.
+    A destination's client is one: it names the header that the key travels in, and says what an answer
+    other than 2xx means.
+
+    :param base_url: such as :attr:`example_url`.
+    :param timeout_seconds: for one attempt, connecting included. Servers were seen to answer after
+        30.5 s, and to complete requests that they answer with a time-out.
     :param now, clock, sleep, uniform: wall time (UTC), seconds that never go back, waiting, and
         randomness in [0, 1).
     """
+
+    key_header: ClassVar[str]
+    """Header that the key travels in, and nothing else of the connection."""
+    example_url: ClassVar[str]
+    """A base URL, for messages."""
 
     def __init__(
         self,
@@ -113,7 +123,7 @@ class Transport:
         :raises DestinationError: the base URL is none.
         :raises CredentialsRefusedError: the key is empty or can't be sent in a header.
         """
-        self.base_url = _checked_url(base_url)
+        self.base_url = _checked_url(base_url, self.example_url)
         self.pacer = pacer
         self.counters = RequestCounters()
         self.deadline: float | None = None
@@ -135,7 +145,11 @@ class Transport:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self._verify_tls),
             timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_SECONDS),
-            headers={KEY_HEADER: self._key, "Accept": "application/json", "User-Agent": "segment-exports"},
+            headers={
+                self.key_header: self._key,
+                "Accept": "application/json",
+                "User-Agent": "segment-exports",
+            },
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=_proxy(self.base_url),
             trace_configs=[trace],
@@ -150,6 +164,13 @@ class Transport:
     def seconds(self) -> float:
         """Return the client's clock: seconds that never go back."""
         return self._clock()
+
+    @abstractmethod
+    def error_of(self, request: Request, answer: Answer, key: str) -> DestinationError:
+        """Return the error that an answer other than 2xx stands for.
+
+        :param key: must not stand in its text.
+        """
 
     async def send(self, request: Request, parse: Callable[[Any], T], call: Call | None = None) -> T:
         """Send a request until it is answered for good; return what ``parse`` makes of the JSON.
@@ -168,7 +189,7 @@ class Transport:
                 if 200 <= answer.status < 300:
                     return parse(json_of(request.label, answer.headers, answer.body))
                 hint = retry_after(answer.headers, self._now)
-                raise error_of(request.label, *answer, self._key, about_people=request.about_people)
+                raise self.error_of(request, answer, self._key)
             except ThrottledError as error:
                 asked_since = self._clock() if asked_since is None else asked_since
                 if self._is_too_long(hint or 0.0, asked_since):
@@ -190,7 +211,7 @@ class Transport:
                 self.counters.retried += 1
                 await self._sleep(wait)
 
-    async def _exchange(self, request: Request, call: Call) -> _Answer:
+    async def _exchange(self, request: Request, call: Call) -> Answer:
         """Make one attempt. :raises DestinationError: no answer came."""
         if self._session is None:
             raise RuntimeError("the client is used outside of its 'async with' block")
@@ -214,7 +235,7 @@ class Transport:
             self.pacer.accepted()
         return answer
 
-    async def _request(self, session: aiohttp.ClientSession, request: Request, context: Any) -> _Answer:
+    async def _request(self, session: aiohttp.ClientSession, request: Request, context: Any) -> Answer:
         import aiohttp
 
         headers = {"Content-Type": "application/json"} if request.body is not None else None
@@ -227,7 +248,7 @@ class Transport:
                 allow_redirects=False,
                 trace_request_ctx=context,
             ) as response:
-                return _Answer(response.status, response.headers, await response.read())
+                return Answer(response.status, response.headers, await response.read())
         except aiohttp.ClientError as error:
             if isinstance(error, OSError):
                 raise
@@ -290,7 +311,7 @@ def _url(text: str) -> Any:
     return URL(text, encoded=True)
 
 
-def _checked_url(text: str) -> str:
+def _checked_url(text: str, example: str) -> str:
     try:
         parts = urlsplit(text.strip())
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
@@ -299,7 +320,7 @@ def _checked_url(text: str) -> str:
     if not usable or parts.username or parts.query or parts.fragment:
         raise DestinationError(
             "the connection's base URL must be http(s)://host[:port][/path] without user, query or "
-            "fragment, such as https://api2.autopilothq.com/v1"
+            f"fragment, such as {example}"
         )
     return text.strip().rstrip("/")
 

@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.http.hooks.http import HttpHook
 
-from segment_exports.destinations.check_destination import (
-    DEFAULT_BASE_URL,
-    DestinationCheck,
-    check_destination,
-)
+from segment_exports.destinations.autopilot.client import DEFAULT_BASE_URL, KEY_HEADER
+from segment_exports.destinations.check_destination import DestinationCheck, check_destination
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationUnreachableError,
@@ -24,8 +21,6 @@ if TYPE_CHECKING:
 
     from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.destinations.check_destination import AccountConnection
-
-KEY_HEADER = "autopilotapikey"
 
 
 class AutopilotHook(HttpHook):

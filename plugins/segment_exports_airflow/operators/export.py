@@ -72,7 +72,7 @@ class CheckDestinationOperator(ExportOperator):
         :raises LedgerError: lists have vanished because it is another account, or one that was emptied.
         :raises ListProblemError: a list has vanished, stands twice, is not ours, or has two titles here.
         """
-        from segment_exports.destinations.autopilot.lists import ListProblemError
+        from segment_exports.errors import ListProblemError
         from segment_exports_airflow.accounts import AGREEMENT_FILE, account_of
 
         options = self.request(context).options

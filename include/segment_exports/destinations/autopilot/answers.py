@@ -1,4 +1,4 @@
-"""What Autopilot's answers mean: errors by what a caller can do, and the parts that are relied on."""
+"""What Autopilot's answers mean: errors by what a caller can do."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from segment_exports.errors import (
     DestinationError,
     NotFoundError,
     OutcomeUnknownError,
-    RequestRefusedError,
     ServerWords,
-    ThrottledError,
 )
+from segment_exports.transport.json_answers import error_class, is_html, member
 from segment_exports.transport.redaction import redact
-from segment_exports.transport.retrying import TRANSIENT_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,17 +31,6 @@ class ContactNotFoundError(NotFoundError):
 
 class ListNotFoundError(NotFoundError):
     """404 "List does not exist."."""
-
-
-class ForbiddenError(RequestRefusedError):
-    """403, which Autopilot documents for no request of ours.
-
-    The account may be blocked, or a firewall before the destination dislikes this one request.
-    """
-
-
-class WrongServerError(RequestRefusedError):
-    """A redirect or 405: this is not Autopilot's API, or not its base URL."""
 
 
 def error_of(
@@ -77,56 +64,7 @@ def error_of(
         return _not_found(text, message, answer)
     if status == 405 or status < 400:
         text = f"{text.removesuffix('.')}. The base URL is not that of Autopilot's API"
-    return _class_of(status)(text, status=status, answer=answer)
-
-
-def _class_of(status: int) -> type[DestinationError]:
-    if status == 429:
-        return ThrottledError
-    if status in TRANSIENT_STATUSES:
-        return OutcomeUnknownError
-    if status == 403:
-        return ForbiddenError
-    if status == 405 or status < 400:
-        return WrongServerError
-    return RequestRefusedError
-
-
-def json_of(label: str, headers: Mapping[str, str], body: bytes) -> Any:
-    """Return the JSON of a 2xx answer; an empty body is an empty object.
-
-    :raises OutcomeUnknownError: it is something else: a proxy's page, or cut off. The request may have
-        been done.
-    """
-    if not body.strip():
-        return {}
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        what = "HTML" if _is_html(headers, body) else "JSON that is cut off or broken"
-        # The bytes may hold addresses, so none of them is shown, nor chained.
-        raise OutcomeUnknownError(f"{label} was answered 200 with {what} ({len(body)} bytes)") from None
-
-
-def mapping(value: Any, label: str) -> dict[str, Any]:
-    """Return a JSON object.
-
-    :raises OutcomeUnknownError: it is none.
-    """
-    if not isinstance(value, dict):
-        raise OutcomeUnknownError(f"{label} was answered with a JSON {type(value).__name__}, not an object")
-    return value
-
-
-def member(value: Any, name: str, kind: type, label: str) -> Any:
-    """Return a member of a JSON object that must have this type.
-
-    :raises OutcomeUnknownError: it is missing or of another type.
-    """
-    found = mapping(value, label).get(name)
-    if not isinstance(found, kind):
-        raise OutcomeUnknownError(f"{label} was answered without a usable {name!r}")
-    return found
+    return error_class(status)(text, status=status, answer=answer)
 
 
 def contact_map(value: Any, label: str) -> Mapping[str, str]:
@@ -148,11 +86,7 @@ def _message(headers: Mapping[str, str], body: bytes) -> str:
     try:
         value = orjson.loads(body) if body.strip() else ""
     except orjson.JSONDecodeError:
-        return _HTML_PAGE if _is_html(headers, body) else _NO_JSON
+        return _HTML_PAGE if is_html(headers, body) else _NO_JSON
     if isinstance(value, dict):
         value = value.get("message") or value.get("error") or ""
     return str(value)
-
-
-def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
-    return "html" in headers.get("Content-Type", "").lower() or body.lstrip()[:1] == b"<"

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_exports.delivery.chunk import State, is_there
-from segment_exports.destinations.autopilot.answers import ForbiddenError
 from segment_exports.destinations.autopilot.membership import MembershipWay
-from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
+from segment_exports.errors import DestinationError, ForbiddenError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.reasons import reason_of
 

@@ -13,14 +13,18 @@ from urllib.parse import quote
 
 import orjson
 
-from segment_exports.destinations.autopilot.answers import ContactNotFoundError, contact_map, mapping, member
-from segment_exports.errors import NotFoundError, OutcomeUnknownError
-from segment_exports.transport.transport import Call, Request, Transport
+from segment_exports.destinations.autopilot.answers import ContactNotFoundError, contact_map, error_of
+from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError
+from segment_exports.transport.json_answers import mapping, member
+from segment_exports.transport.transport import Answer, Call, Request, Transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 __all__ = ["BATCH_LIMIT", "AutopilotClient", "Call", "ContactList", "ContactPage", "CustomField"]
+
+DEFAULT_BASE_URL = "https://api2.autopilothq.com/v1"
+KEY_HEADER = "autopilotapikey"
 
 BATCH_LIMIT = 100
 """Contacts that a bulk upsert takes; more are answered 400."""
@@ -52,6 +56,13 @@ class ContactPage:
 
 class AutopilotClient(Transport):
     """Autopilot's endpoints. All methods raise the errors of :meth:`Transport.send`."""
+
+    key_header = KEY_HEADER
+    example_url = DEFAULT_BASE_URL
+
+    def error_of(self, request: Request, answer: Answer, key: str) -> DestinationError:
+        """Return the error that an answer other than 2xx stands for."""
+        return error_of(request.label, *answer, key, about_people=request.about_people)
 
     async def bulk_upsert(self, contacts: Sequence[bytes], call: Call | None = None) -> Mapping[str, str]:
         """Create or update up to 100 contacts, each a JSON object in UTF-8.

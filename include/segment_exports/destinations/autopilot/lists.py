@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
+from segment_exports.errors import ListProblemError, OutcomeUnknownError, RequestRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -31,10 +31,6 @@ _STILL_BEING_MADE = timedelta(seconds=120)
 _TRIES = 3
 _OTHER_ACCOUNT = "Is the key of another account on the connection?"
 """Asked before anything is advised: following the advice there would send everything to that account."""
-
-
-class ListProblemError(DestinationError):
-    """A list is missing, double or not ours; the text says what to do."""
 
 
 class ListVanishedError(ListProblemError):

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.queue import Single, SingleKind
-from segment_exports.destinations.autopilot.answers import (
-    ContactNotFoundError,
+from segment_exports.destinations.autopilot.answers import ContactNotFoundError, ListNotFoundError
+from segment_exports.errors import (
+    DestinationError,
     ForbiddenError,
-    ListNotFoundError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RequestRefusedError,
 )
-from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.reasons import reason_of
 

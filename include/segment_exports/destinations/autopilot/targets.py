@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_exports.delivery.chunk import is_due
-from segment_exports.destinations.autopilot.lists import (
-    ListProblemError,
-    ListRegistry,
-    ensure_lists,
-    refuse_shared_lists,
-)
-from segment_exports.errors import StagingError
+from segment_exports.destinations.autopilot.lists import ListRegistry, ensure_lists, refuse_shared_lists
+from segment_exports.errors import ListProblemError, StagingError
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.transport import Call
 

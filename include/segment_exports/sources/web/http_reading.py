@@ -6,11 +6,10 @@ Reading only: every request is a GET, so a request of unknown fate may be sent a
 from __future__ import annotations
 
 import logging
-import math
 import random
 import time
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
@@ -19,6 +18,8 @@ import requests
 from requests.auth import AuthBase
 
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.transport.redaction import cut
+from segment_exports.transport.retrying import told_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -244,8 +245,8 @@ class _Pause:
     def throttled(self, headers: Mapping[str, str], service: str) -> None:
         """Wait as long as the service says."""
         self._throttles += 1
-        seconds = _retry_after(headers, self._waits.now())
-        wait = self._backoff(self._throttles) if seconds is None else seconds
+        seconds = told_wait(headers, self._now)
+        wait = self._backoff(self._throttles) if seconds is None else max(0.0, seconds)
         waited = self._waits.monotonic() - self._started
         if waited + wait > self._patience.throttled_seconds:
             raise SourceNotReadyError(
@@ -254,6 +255,9 @@ class _Pause:
             )
         log.info("%s throttles; waiting %.1f s", service, wait)
         self._waits.sleep(wait)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._waits.now(), UTC)
 
     def _backoff(self, count: int) -> float:
         pause = min(self._patience.longest_pause, self._patience.first_pause * 2.0 ** (count - 1))
@@ -269,19 +273,6 @@ def _is_throttled(status: int, body: bytes) -> bool:
     if status == 429:
         return True
     return status >= 400 and any(code.encode() in body[:4096] for code in SERVICE_PROTECTION)
-
-
-def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds of a ``Retry-After`` header (a number or an HTTP date), if it is readable."""
-    text = headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - now
-        except ValueError:
-            return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _not_json(headers: Mapping[str, str], body: bytes) -> str:
@@ -307,4 +298,4 @@ def _reason(body: bytes) -> str:
     inner = wrapped if isinstance(wrapped, dict) else answer
     code = inner.get("code") or inner.get("errorCode") or "no code"
     message = str(inner.get("message") or "").splitlines()
-    return f"{code}: {message[0][:200] if message else 'no message'}"
+    return f"{code}: {cut(message[0]) if message else 'no message'}"

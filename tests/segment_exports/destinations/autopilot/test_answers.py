@@ -4,20 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_exports.destinations.autopilot.answers import (
-    ContactNotFoundError,
-    ForbiddenError,
-    ListNotFoundError,
-    error_of,
-    json_of,
-)
+from segment_exports.destinations.autopilot.answers import ContactNotFoundError, ListNotFoundError, error_of
 from segment_exports.errors import (
     CredentialsRefusedError,
+    ForbiddenError,
     NotFoundError,
     OutcomeUnknownError,
     RequestRefusedError,
     ThrottledError,
 )
+from segment_exports.transport.json_answers import json_of
 from segment_exports.transport.redaction import redact
 
 KEY = "0123456789abcdef0123456789abcdef"

@@ -11,20 +11,17 @@ import orjson
 import pytest
 
 from segment_emulators.autopilot import Fault, FaultKind, MapKeys, SameTitle
-from segment_exports.destinations.autopilot.answers import (
-    ContactNotFoundError,
-    ForbiddenError,
-    ListNotFoundError,
-    WrongServerError,
-)
+from segment_exports.destinations.autopilot.answers import ContactNotFoundError, ListNotFoundError
 from segment_exports.destinations.autopilot.client import AutopilotClient, Call
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationError,
     DestinationUnreachableError,
+    ForbiddenError,
     OutcomeUnknownError,
     RequestRefusedError,
     ThrottledError,
+    WrongServerError,
 )
 from segment_exports.transport.pacing import Pacer
 from segment_exports.transport.retrying import RetrySettings
