@@ -26,7 +26,7 @@ STEPS = ("extract", "map", "plan", "chunk", "upload")
 
 def main() -> None:
     run = run_of_environment(sys.argv[2], sys.argv[3])
-    for module in (*MODULES, "delivery.engine", "destinations.autopilot.client", "settling.settle_run"):
+    for module in (*MODULES, "delivery.engine", "destinations.autopilot.destination", "settling.settle_run"):
         importlib.import_module(f"segment_exports.{module}")
     ended = run.files.store
     result = Path(sys.argv[1])

@@ -122,10 +122,13 @@ class OurRun:
         :raises RuntimeError: something was left undone.
         """
         from segment_exports.delivery.engine import deliver_chunk_blocking
+        from segment_exports.destinations.autopilot.destination import AutopilotDestination
 
         definition, results = self.definition, []
         for reference in self.files.store.read_json(_REFERENCES)[:at_most]:
-            result = deliver_chunk_blocking(self._job(definition, reference), self._client())
+            result = deliver_chunk_blocking(
+                self._job(definition, reference), AutopilotDestination(self._client())
+            )
             if not result.complete:
                 raise RuntimeError(f"chunk {reference['number']}: {result.stopped} {result.counts}")
             results.append(result.to_json())

@@ -19,6 +19,7 @@ from segment_exports.definition import ListTarget
 from segment_exports.delivery.engine import deliver_chunk_blocking
 from segment_exports.delivery.job import ChunkJob
 from segment_exports.destinations.autopilot.client import AutopilotClient
+from segment_exports.destinations.autopilot.destination import AutopilotDestination
 from segment_exports.records.receipts import chunk_fingerprint
 from segment_exports.records.staging import Store
 from segment_exports.transport.pacing import Pacer
@@ -53,7 +54,7 @@ def deliver(task: dict[str, Any]) -> None:
                 requests_in_flight=task["requests_in_flight"],
             )
             client = AutopilotClient(task["base_url"], task["api_key"], pacer=Pacer(task["rate"]))
-            if not deliver_chunk_blocking(job, client).complete:
+            if not deliver_chunk_blocking(job, AutopilotDestination(client)).complete:
                 sys.exit(1)
 
 

@@ -18,6 +18,7 @@ from segment_exports.definition import ListTarget
 from segment_exports.delivery.engine import deliver_chunk
 from segment_exports.delivery.job import ChunkJob, ChunkResult
 from segment_exports.destinations.autopilot.client import AutopilotClient
+from segment_exports.destinations.autopilot.destination import AutopilotDestination
 from segment_exports.records.receipts import chunk_fingerprint, read_receipts, settle
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.tables.schemas import CHUNK
@@ -129,7 +130,8 @@ class Scene:
     ) -> ChunkResult:
         job, uniform = self.job(number, **changes), uniform or self.chance.random
         async with client or self.client() as opened:
-            return await deliver_chunk(job, opened, now=now, sleep=soon, uniform=uniform)
+            destination = AutopilotDestination(opened)
+            return await deliver_chunk(job, destination, now=now, sleep=soon, uniform=uniform)
 
     def outcomes(self, number: int = 1) -> dict[tuple[int, str, str | None], str]:
         """What the receipts make of every planned operation."""

@@ -13,29 +13,24 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from segment_exports.definition import Membership
 from segment_exports.delivery.chunk import load_chunk, planned_counts
+from segment_exports.delivery.destination import Attempt
 from segment_exports.delivery.flushing import ReceiptFlusher
-from segment_exports.delivery.job import ChunkJob, ChunkResult, StopKind
+from segment_exports.delivery.job import ChunkJob, ChunkResult, StopKind, require_targets
 from segment_exports.delivery.progress import Progress
-from segment_exports.delivery.queue import Batch, Single
 from segment_exports.delivery.stopping import Stopping
-from segment_exports.destinations.autopilot.batches import send_batch
-from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
-from segment_exports.destinations.autopilot.membership import MembershipWay
-from segment_exports.destinations.autopilot.probing import check_joins, choose_way, send_canary
-from segment_exports.destinations.autopilot.restoring import restore
-from segment_exports.destinations.autopilot.singles import send_single
-from segment_exports.destinations.autopilot.targets import find_list_ids, require_targets
 from segment_exports.errors import DestinationError
 from segment_exports.records.receipts import ReceiptFolder, Tally, judged_contacts
 from segment_exports.transport.transport import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from segment_exports.delivery.chunk import Chunk
+    from segment_exports.delivery.destination import ChunkOnItsWay, DeliveryDestination
     from segment_exports.delivery.queue import Item
-    from segment_exports.destinations.autopilot.client import AutopilotClient
+    from segment_exports.transport.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +42,7 @@ _FREE_WORKERS = 2
 
 async def deliver_chunk(
     job: ChunkJob,
-    client: AutopilotClient,
+    destination: DeliveryDestination,
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     clock: Callable[[], float] = time.monotonic,
@@ -56,7 +51,7 @@ async def deliver_chunk(
 ) -> ChunkResult:
     """Send what is due in a chunk and was not acknowledged yet, and write down every outcome.
 
-    :param client: an open client; its pacer is the account's.
+    :param destination: its transport is open, and paced to the account's rate.
     :param now, clock, sleep, uniform: wall time (UTC), seconds that never go back, waiting, and
         randomness in [0, 1).
     :raises StagingError: chunk or receipts are not what they must be. Trouble at the destination is
@@ -67,22 +62,30 @@ async def deliver_chunk(
     folder = ReceiptFolder(job.run, job.number, job.fingerprint)
     receipts = folder.read()
     before = chunk.resume(receipts, resend_rejected=job.resend_rejected)
-    attempt, way, note, stop = receipts.started, receipts.membership or MembershipWay.LIST, None, None
-    sent_before = _requests(client)
+    attempt, way, note, stop = receipts.started, receipts.membership or Membership.LIST, None, None
+    sent_before = _requests(destination.transport)
     if chunk.is_anything_due() or receipts.joins_unchecked:
         require_targets(job, chunk)
         attempt = folder.begin(now().isoformat())
         engine = _Engine(
-            job, client, chunk, folder, attempt, now=now, clock=clock, sleep=sleep, uniform=uniform
+            job,
+            destination,
+            chunk,
+            folder,
+            attempt,
+            now=now,
+            clock=clock,
+            sleep=sleep,
+            uniform=uniform,
+            joins_unchecked=receipts.joins_unchecked,
         )
-        engine.delivery.joins_unchecked = receipts.joins_unchecked
         await engine.run()
         way, note, stop = engine.delivery.way, engine.delivery.note, engine.stopping.stop
     return ChunkResult(
         chunk=job.number,
         attempt=attempt,
         counts=planned_counts(chunk),
-        requests={name: count - sent_before[name] for name, count in _requests(client).items()},
+        requests=_requests(destination.transport, since=sent_before),
         membership=str(way),
         membership_note=note,
         recreated=int(chunk.recreated.sum()),
@@ -93,12 +96,12 @@ async def deliver_chunk(
     )
 
 
-def deliver_chunk_blocking(job: ChunkJob, client: AutopilotClient) -> ChunkResult:
-    """Open the client and deliver a chunk, from code that is not asynchronous."""
+def deliver_chunk_blocking(job: ChunkJob, destination: DeliveryDestination) -> ChunkResult:
+    """Open the destination and deliver a chunk, from code that is not asynchronous."""
 
     async def deliver() -> ChunkResult:
-        async with client:
-            return await deliver_chunk(job, client)
+        async with destination.transport:
+            return await deliver_chunk(job, destination)
 
     return asyncio.run(deliver())
 
@@ -109,7 +112,7 @@ class _Engine:
     def __init__(
         self,
         job: ChunkJob,
-        client: AutopilotClient,
+        destination: DeliveryDestination,
         chunk: Chunk,
         folder: ReceiptFolder,
         attempt: int,
@@ -118,23 +121,34 @@ class _Engine:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
         uniform: Callable[[], float],
+        joins_unchecked: bool,
     ) -> None:
         self.stopping = Stopping(job.requests_in_flight)
         self._job = job
-        self._client = client
+        self._transport = destination.transport
         self._chunk = chunk
         self._folder = folder
         self._attempt = attempt
         self._now, self._clock, self._sleep = now, clock, sleep
-        self._sent_before = _requests(client)
+        self._sent_before = _requests(destination.transport)
         self._active: dict[asyncio.Task[None], Item | None] = {}
         elsewhere = judged_contacts(job.run, but_for=job.number)
         self._progress = Progress(chunk, job.guard, self.stopping, elsewhere=elsewhere, now=now)
         self._flusher = ReceiptFlusher(
             folder, attempt, tally=self._tally, is_starved=self._is_starved, clock=clock, sleep=sleep
         )
-        self.delivery = ChunkDelivery(
-            job, client, chunk, self._progress, self._flusher, self.stopping, sleep, uniform
+        self.delivery: ChunkOnItsWay = destination.begin(
+            Attempt(
+                job=job,
+                chunk=chunk,
+                progress=self._progress,
+                flusher=self._flusher,
+                stopping=self.stopping,
+                now=now,
+                sleep=sleep,
+                uniform=uniform,
+                joins_unchecked=joins_unchecked,
+            )
         )
 
     async def run(self) -> None:
@@ -159,27 +173,21 @@ class _Engine:
             await self._run_tasks([self._work() for _ in range(max(1, self._job.requests_in_flight))])
             if not delivery.joins_unchecked or self.stopping.stop is not None:
                 return
-            await self._run_tasks([self._check_joins()])
+            await self._run_tasks([self._conclude()])
 
     async def _set_up(self) -> None:
-        """Check for a reason to stop, find or make the lists, and decide how to keep membership."""
+        """Check for a reason to stop before anything is asked of the destination."""
         await self._look_for_a_reason()
-        if self.stopping.stop is not None:
-            return
-        delivery = self.delivery
-        try:
-            if self._job.membership != MembershipWay.FIELD:
-                delivery.list_ids = await find_list_ids(delivery, self._now)
-            await choose_way(delivery, self._now)
-            delivery.plan()
-            if delivery.way is MembershipWay.BULK:
-                await send_canary(delivery)
-        except DestinationError as error:
-            self.stopping.setup_failed(error)
+        if self.stopping.stop is None:
+            await self._unless_refused(self.delivery.set_up())
 
-    async def _check_joins(self) -> None:
+    async def _conclude(self) -> None:
+        await self._unless_refused(self.delivery.conclude())
+
+    async def _unless_refused(self, work: Awaitable[None]) -> None:
+        """Stop where what concerns all contacts fails."""
         try:
-            await check_joins(self.delivery)
+            await work
         except DestinationError as error:
             self.stopping.setup_failed(error)
 
@@ -190,19 +198,11 @@ class _Engine:
             if task is not None:
                 self._active[task] = item
             try:
-                await self._perform(item)
+                await self.delivery.perform(item)
             finally:
                 if task is not None:
                     self._active[task] = None
                 queue.done(item)
-
-    async def _perform(self, item: Item) -> None:
-        if isinstance(item, Batch):
-            await send_batch(self.delivery, item)
-        elif isinstance(item, Single):
-            await send_single(self.delivery, item)
-        else:
-            await restore(self.delivery, item)
 
     async def _run_tasks(self, coroutines: list[Coroutine[None, None, None]]) -> None:
         """Run these together; those that a stop has cancelled are done, any other error ends all."""
@@ -253,10 +253,10 @@ class _Engine:
         return self._job.should_stop() if self._job.should_stop is not None else None
 
     def _is_starved(self) -> bool:
-        return self._client.pacer.waiting < min(_FREE_WORKERS, self._job.requests_in_flight)
+        return self._transport.pacer.waiting < min(_FREE_WORKERS, self._job.requests_in_flight)
 
     def _tally(self) -> Tally:
-        counters, before = self._client.counters, self._sent_before
+        counters, before = self._transport.counters, self._sent_before
         return Tally(
             total=counters.total - before["total"],
             throttled=counters.throttled - before["throttled"],
@@ -271,9 +271,11 @@ class _Engine:
         )
 
 
-def _requests(client: AutopilotClient) -> dict[str, int]:
-    counters = client.counters
-    return {name: getattr(counters, name) for name in ("total", "throttled", "retried", "bytes_sent")}
+def _requests(transport: Transport, since: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Return what went over the wire so far, or since these counts."""
+    counters, before = transport.counters, since or {}
+    names = ("total", "throttled", "retried", "bytes_sent")
+    return {name: getattr(counters, name) - before.get(name, 0) for name in names}
 
 
 def _text(moment: datetime | None) -> str | None:

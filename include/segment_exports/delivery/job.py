@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from segment_exports.errors import StagingError
 from segment_exports.records.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from segment_exports.definition import ListTarget
+    from segment_exports.delivery.chunk import Chunk
     from segment_exports.records.staging import Store
 
 
@@ -63,6 +65,17 @@ class ChunkJob:
     resend_rejected: bool = False
     should_stop: Callable[[], str | None] | None = None
     stop_poll_seconds: float = 2.0
+
+
+def require_targets(job: ChunkJob, chunk: Chunk) -> None:
+    """Refuse a chunk that names a list which the job has no target for.
+
+    :raises StagingError: naming those lists.
+    """
+    known = {target.title for target in job.lists}
+    unknown = [title for title in chunk.titles[: chunk.unsubscribe] if title not in known]
+    if unknown:
+        raise StagingError(f"the chunk names lists that the export does not have: {', '.join(unknown)}")
 
 
 class StopKind(StrEnum):

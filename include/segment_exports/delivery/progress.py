@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segment_exports.delivery.chunk import Chunk
+    from segment_exports.delivery.content import Content
     from segment_exports.delivery.job import RejectedGuard
     from segment_exports.delivery.stopping import Stopping
-    from segment_exports.destinations.autopilot.bodies import Content
     from segment_exports.transport.transport import Call
 
     Mask = npt.NDArray[np.bool_]

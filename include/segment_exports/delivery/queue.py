@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segment_exports.destinations.autopilot.client import BATCH_LIMIT
 from segment_exports.transport.transport import Call
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 
     Rows = npt.NDArray[np.int64]
 
-LARGEST_BODY = 2_000_000
-"""Bytes of a bulk upsert at most. No limit is documented for Autopilot; its successor's is 2 MB."""
+MOST_CONTACTS = 100
+"""Contacts of a batch: never more, whatever a destination takes."""
 
 NO_LIST = -1
 
@@ -88,11 +87,21 @@ class WorkQueue:
 
     :param sizes: bytes that each row takes in a body.
     :param feeds: tells whether a batch of these rows can bring about more entries.
+    :param most_contacts, most_bytes: what the destination takes in one batch.
     """
 
-    def __init__(self, sizes: Rows, feeds: Callable[[Rows], bool]) -> None:
+    def __init__(
+        self,
+        sizes: Rows,
+        feeds: Callable[[Rows], bool],
+        *,
+        most_contacts: int = MOST_CONTACTS,
+        most_bytes: int,
+    ) -> None:
         self._sizes = sizes
         self._feeds = feeds
+        self._most_contacts = min(most_contacts, MOST_CONTACTS)
+        self._most_bytes = most_bytes
         self._first: deque[Single] = deque()
         self._split: deque[Batch] = deque()
         self._rows = self._columns = np.empty(0, np.int64)
@@ -135,7 +144,7 @@ class WorkQueue:
         joining = np.flatnonzero(self._columns != NO_LIST)
         if not len(joining):
             return None
-        return self._take(joining[: self._fitting(self._rows[joining[:BATCH_LIMIT]])])
+        return self._take(joining[: self._fitting(self._rows[joining[: self._most_contacts]])])
 
     def add_gone(self, row: int) -> None:
         """Add a row whose contact is gone."""
@@ -171,8 +180,8 @@ class WorkQueue:
             return self._first.popleft()
         if self._split:
             return self._split.popleft()
-        if len(self._rows) >= BATCH_LIMIT or (len(self._rows) and not self._feeding):
-            return self._take(np.arange(self._fitting(self._rows[:BATCH_LIMIT])))
+        if len(self._rows) >= self._most_contacts or (len(self._rows) and not self._feeding):
+            return self._take(np.arange(self._fitting(self._rows[: self._most_contacts])))
         if self._joins:
             return self._joins.popleft()
         if self._gone and not self._under_way:
@@ -182,7 +191,7 @@ class WorkQueue:
 
     def _fitting(self, rows: Rows) -> int:
         """Return how many of these rows one body holds: at least the first."""
-        return max(1, int(np.searchsorted(np.cumsum(self._sizes[rows]), LARGEST_BODY, side="right")))
+        return max(1, int(np.searchsorted(np.cumsum(self._sizes[rows]), self._most_bytes, side="right")))
 
     def _take(self, places: Rows) -> Batch:
         rows, columns = self._rows[places], self._columns[places]

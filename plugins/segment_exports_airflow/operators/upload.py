@@ -48,6 +48,7 @@ class AutopilotUploadOperator(ExportOperator):
         :raises DestinationError: something of the chunk could not be delivered; its kind says what to do.
         """
         from segment_exports.delivery.engine import deliver_chunk_blocking
+        from segment_exports.destinations.autopilot.destination import AutopilotDestination
         from segment_exports.records import lease
         from segment_exports.records.plan import Plan
         from segment_exports.records.staging import RunFiles
@@ -58,7 +59,7 @@ class AutopilotUploadOperator(ExportOperator):
         lease.reopen(files.export, _lease_of(plan))
         account = account_of(plan.account)
         account.require_usable()
-        result = deliver_chunk_blocking(self._job(files, plan), client_of(account))
+        result = deliver_chunk_blocking(self._job(files, plan), AutopilotDestination(client_of(account)))
         self.log.info("Chunk %s: %s; requests %s", result.chunk, result.counts, result.requests)
         if result.membership_note:
             self.log.info("Membership: %s", result.membership_note)

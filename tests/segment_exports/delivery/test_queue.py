@@ -8,7 +8,7 @@ from segment_exports.delivery.queue import NO_LIST, Batch, Restore, Single, Sing
 
 
 def queue(feeds: bool = False, size: int = 100) -> WorkQueue:
-    return WorkQueue(np.full(1000, size), lambda _rows: feeds)
+    return WorkQueue(np.full(1000, size), lambda _rows: feeds, most_bytes=2_000_000)
 
 
 def entries(count: int, start: int = 0) -> np.ndarray:

@@ -144,6 +144,7 @@ def _contacts(scene) -> list[dict]:
 _CHILD = """
 import asyncio, sys
 from segment_exports.destinations.autopilot.client import AutopilotClient
+from segment_exports.destinations.autopilot.destination import AutopilotDestination
 from segment_exports.definition import ListTarget
 from segment_exports.delivery.engine import deliver_chunk_blocking
 from segment_exports.delivery.job import ChunkJob
@@ -158,7 +159,7 @@ deliver_chunk_blocking(
         run=run, number=1, fingerprint=chunk_fingerprint(run, 1), account=Store.local(folder + "/account"),
         lists=(ListTarget("News", list_id),), membership="list", requests_in_flight=int(in_flight),
     ),
-    AutopilotClient(url, key, pacer=Pacer(None)),
+    AutopilotDestination(AutopilotClient(url, key, pacer=Pacer(None))),
 )
 """
 

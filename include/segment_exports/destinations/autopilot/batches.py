@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segment_exports.delivery.chunk import Texts
+    from segment_exports.delivery.content import Content
     from segment_exports.delivery.flushing import Block
     from segment_exports.delivery.queue import Batch
-    from segment_exports.destinations.autopilot.bodies import Content
     from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
 
 LEFT_OUT = "the destination left the contact out of its answer"

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
 from segment_exports.contact_fields.fields import field_of
 from segment_exports.delivery.chunk import is_due
+from segment_exports.delivery.content import Content, Memberships
 from segment_exports.delivery.queue import NO_LIST
 from segment_exports.destinations.autopilot.membership import MembershipWay
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import numpy.typing as npt
 
@@ -23,36 +23,10 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
     Places = npt.NDArray[np.int64]
 
+LARGEST_BODY = 2_000_000
+"""Bytes of a bulk upsert at most. No limit is documented for Autopilot; its successor's is 2 MB."""
+
 _CUSTOM = b'"custom":{"'
-
-
-class Memberships(NamedTuple):
-    """Memberships that a batch changes: places in the batch and columns of lists, side by side."""
-
-    places: Places
-    columns: Places
-
-    @classmethod
-    def of(cls, changes: Mask) -> Memberships:
-        """Take a matrix of places and columns."""
-        return cls(*np.nonzero(changes))
-
-
-NO_MEMBERSHIPS = Memberships(np.empty(0, np.int64), np.empty(0, np.int64))
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a batch sends: its contacts' JSON, and which operations that carries out.
-
-    ``rows`` has the chunk's row at each place of the batch; ``upserts`` tells where the payload is sent.
-    """
-
-    rows: Places
-    contacts: Sequence[bytes]
-    upserts: Mask
-    joins: Memberships = NO_MEMBERSHIPS
-    leaves: Memberships = NO_MEMBERSHIPS
 
 
 class Bodies:

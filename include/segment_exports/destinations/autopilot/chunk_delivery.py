@@ -8,28 +8,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_exports.delivery.chunk import is_due, is_there
+from segment_exports.delivery.destination import Attempt
 from segment_exports.delivery.queue import NO_LIST, Single, SingleKind, WorkQueue
-from segment_exports.destinations.autopilot.bodies import Bodies
+from segment_exports.destinations.autopilot.bodies import LARGEST_BODY, Bodies
+from segment_exports.destinations.autopilot.client import BATCH_LIMIT
 from segment_exports.destinations.autopilot.membership import MembershipWay
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
-    from segment_exports.delivery.chunk import Chunk
-    from segment_exports.delivery.flushing import ReceiptFlusher
-    from segment_exports.delivery.job import ChunkJob
-    from segment_exports.delivery.progress import Progress
-    from segment_exports.delivery.stopping import Stopping
     from segment_exports.destinations.autopilot.client import AutopilotClient
 
     Mask = npt.NDArray[np.bool_]
 
 
-@dataclass
-class ChunkDelivery:
-    """One chunk's delivery: its parts, and what is to be sent for which row.
+@dataclass(kw_only=True)
+class ChunkDelivery(Attempt):
+    """One attempt at a chunk as Autopilot's steps share it, and what is to be sent for which row.
 
     ``way`` is the way of keeping membership, ``note`` says why where it changed. ``sought`` are rows
     whose contact was gone and whose payload was looked for already; ``found`` are rows of people who
@@ -37,18 +34,10 @@ class ChunkDelivery:
     bulk upserts were written down as delivered, and the check whether they stand is still to come.
     """
 
-    job: ChunkJob
     client: AutopilotClient
-    chunk: Chunk
-    progress: Progress
-    flusher: ReceiptFlusher
-    stopping: Stopping
-    sleep: Callable[[float], Awaitable[object]]
-    uniform: Callable[[], float]
     list_ids: Mapping[str, str] = field(default_factory=dict)
     way: MembershipWay = MembershipWay.LIST
     note: str | None = None
-    joins_unchecked: bool = False
     sought: set[int] = field(default_factory=set)
     found: Mask = field(init=False)
 
@@ -61,7 +50,9 @@ class ChunkDelivery:
         self.way = way
         self.note = note or self.note
         self.bodies = Bodies(self.chunk, way, self.list_ids)
-        self.queue = WorkQueue(self.chunk.sizes, self._feeds)
+        self.queue = WorkQueue(
+            self.chunk.sizes, self._feeds, most_contacts=BATCH_LIMIT, most_bytes=LARGEST_BODY
+        )
 
     def list_id(self, column: int) -> str:
         """Return the id of a list by its column."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_exports.delivery.chunk import State, is_due, is_there
+from segment_exports.delivery.content import Content, Memberships
 from segment_exports.delivery.queue import NO_LIST, Batch
 from segment_exports.destinations.autopilot.batches import send_batch
-from segment_exports.destinations.autopilot.bodies import Content, Memberships
 from segment_exports.destinations.autopilot.membership import (
     BulkAnswer,
     MembershipMemory,
@@ -25,7 +25,6 @@ from segment_exports.transport.transport import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     import numpy.typing as npt
 
@@ -41,7 +40,7 @@ _DISAGREES = (
 )
 
 
-async def choose_way(delivery: ChunkDelivery, now: Callable[[], datetime]) -> None:
+async def choose_way(delivery: ChunkDelivery) -> None:
     """Decide how membership is kept in this chunk; probes only where that pays."""
     asked = delivery.job.membership
     if asked != "auto":
@@ -60,7 +59,7 @@ async def choose_way(delivery: ChunkDelivery, now: Callable[[], datetime]) -> No
         delivery.use(MembershipWay.BULK)
         answer = await _probe(delivery, answer or BulkAnswer(None, None))
         if answer != BulkAnswer(None, None):
-            memory.write(answer, now())
+            memory.write(answer, delivery.now())
     delivery.use(MembershipWay.BULK if answer.serves(new_contacts=is_new) else MembershipWay.LIST)
 
 

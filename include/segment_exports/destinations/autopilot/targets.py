@@ -8,35 +8,19 @@ import numpy as np
 
 from segment_exports.delivery.chunk import is_due
 from segment_exports.destinations.autopilot.lists import ListRegistry, ensure_lists, refuse_shared_lists
-from segment_exports.errors import ListProblemError, StagingError
+from segment_exports.errors import ListProblemError
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.transport import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     import numpy.typing as npt
 
-    from segment_exports.delivery.chunk import Chunk
-    from segment_exports.delivery.job import ChunkJob
     from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
 
 LIST_GONE = "the list is not there any more"
 
 
-def require_targets(job: ChunkJob, chunk: Chunk) -> None:
-    """Refuse a chunk that names a list which the job has no target for.
-
-    :raises StagingError: naming those lists.
-    """
-    known = {target.title for target in job.lists}
-    unknown = [title for title in chunk.titles[: chunk.unsubscribe] if title not in known]
-    if unknown:
-        raise StagingError(f"the chunk names lists that the export does not have: {', '.join(unknown)}")
-
-
-async def find_list_ids(delivery: ChunkDelivery, now: Callable[[], datetime]) -> dict[str, str]:
+async def find_list_ids(delivery: ChunkDelivery) -> dict[str, str]:
     """Return the ids of the chunk's lists by title; those to be joined are made if need be.
 
     Memberships that would only be sent again for contacts made anew are left out where their list is
@@ -58,7 +42,7 @@ async def find_list_ids(delivery: ChunkDelivery, now: Callable[[], datetime]) ->
         registry,
         make=[titles[column] for column in _columns(chunk.is_planned_join)],
         former=job.former_lists,
-        now=now,
+        now=delivery.now,
         sleep=delivery.sleep,
     )
     chunk.forget_lists([column for column, title in enumerate(titles) if title not in ids])

@@ -1,0 +1,45 @@
+"""What one batch carries out: the contacts that it sends, and the operations that are done by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    Mask = npt.NDArray[np.bool_]
+    Places = npt.NDArray[np.int64]
+
+
+class Memberships(NamedTuple):
+    """Memberships that a batch changes: places in the batch and columns of lists, side by side."""
+
+    places: Places
+    columns: Places
+
+    @classmethod
+    def of(cls, changes: Mask) -> Memberships:
+        """Take a matrix of places and columns."""
+        return cls(*np.nonzero(changes))
+
+
+NO_MEMBERSHIPS = Memberships(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a batch sends: its contacts' JSON, and which operations that carries out.
+
+    ``rows`` has the chunk's row at each place of the batch; ``upserts`` tells where the payload is sent.
+    """
+
+    rows: Places
+    contacts: Sequence[bytes]
+    upserts: Mask
+    joins: Memberships = NO_MEMBERSHIPS
+    leaves: Memberships = NO_MEMBERSHIPS
