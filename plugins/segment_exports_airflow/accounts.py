@@ -16,60 +16,55 @@ from segment_exports_airflow.staging_root import staging_root
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.destinations.check_destination import AccountConnection
+    from segment_exports.destinations.opening import Destination
     from segment_exports.records.staging import Store
 
 log = logging.getLogger(__name__)
 
 AGREEMENT_FILE = "agreement.json"
+DEFAULT_TYPE = "autopilot"
+"""What a definition means that names no ``destination.type``."""
 _LEAST_RATE = 0.1
 _FALSE = {"false", "0", "no", "off"}
 
 
-def account_of(connection_id: str) -> AccountConnection:
-    """Return what a connection of type ``autopilot`` says, as it is now.
+def account_of(connection_id: str, destination_type: str = DEFAULT_TYPE) -> AccountConnection:
+    """Return what the connection of an account says, as it is now.
 
+    :param destination_type: the type of destination, which the type of the connection has to be.
     :raises ConnectionDisabledError: there is no such connection, or it is of another type.
     :raises ConnectionFieldError: a field of it is malformed.
     """
+    from segment_exports.destinations.opening import open_destination
+
+    destination = open_destination(destination_type)
     connection = connection_of(
-        connection_id, conn_type="autopilot", name="Autopilot", refusal=ConnectionDisabledError
+        connection_id, conn_type=destination_type, name=destination.name, refusal=ConnectionDisabledError
     )
-    return account_connection(connection)
+    return account_connection(connection, destination)
 
 
-def account_connection(connection: Connection) -> AccountConnection:
+def account_connection(connection: Connection, destination: Destination) -> AccountConnection:
     """Return the account that a connection describes; nothing of ``extra`` ever becomes a header.
 
+    :param destination: whose account it is, for what the connection leaves out.
     :raises ConnectionFieldError: a field of it is malformed.
     """
     from segment_exports.destinations.agreement import Agreement
-    from segment_exports.destinations.check_destination import DEFAULT_REQUESTS_PER_SECOND, AccountConnection
+    from segment_exports.destinations.check_destination import AccountConnection
 
     extra = extra_of(connection, ConnectionFieldError)
     return AccountConnection(
         connection_id=connection.conn_id,
-        base_url=_base_url(connection),
+        base_url=_base_url(connection) or destination.default_base_url,
         api_key=connection.password or "",
         requests_per_second=_rate(
-            connection.conn_id, extra.get("requests_per_second"), DEFAULT_REQUESTS_PER_SECOND
+            connection.conn_id, extra.get("requests_per_second"), destination.default_requests_per_second
         ),
         enabled=str(extra.get("enabled", True)).strip().lower() not in _FALSE,
         agreement=Agreement.of(extra),
     )
-
-
-def client_of(account: AccountConnection) -> AutopilotClient:
-    """Return a client with the account's key, paced to its rate.
-
-    :raises DestinationError: the base URL is none.
-    :raises CredentialsRefusedError: the key is empty or can't be sent in a header.
-    """
-    from segment_exports.destinations.autopilot.client import AutopilotClient
-    from segment_exports.transport.pacing import Pacer
-
-    return AutopilotClient(account.base_url, account.api_key, pacer=Pacer(account.requests_per_second))
 
 
 def account_folder(connection_id: str) -> Store:
@@ -79,17 +74,10 @@ def account_folder(connection_id: str) -> Store:
     return staging_root().sub(f"_accounts/{folder_name(connection_id)}")
 
 
-def known_lists(connection_id: str) -> dict[str, str]:
-    """Return the ids of the lists that we made in an account, by title."""
-    from segment_exports.destinations.autopilot.lists import ListRegistry
-
-    return ListRegistry(account_folder(connection_id)).ids()
-
-
-def reason_to_stop(connection_id: str) -> str | None:
+def reason_to_stop(connection_id: str, destination_type: str = DEFAULT_TYPE) -> str | None:
     """Return why a running upload must stop now: its connection was removed, disabled or not agreed to."""
     try:
-        return account_of(connection_id).reason_to_refuse()
+        return account_of(connection_id, destination_type).reason_to_refuse()
     except DestinationError as error:
         return str(error)
     except Exception:
@@ -107,11 +95,9 @@ def recorded_agreement(run: Store) -> dict[str, str] | None:
 
 
 def _base_url(connection: Connection) -> str:
-    from segment_exports.destinations.autopilot.client import DEFAULT_BASE_URL
-
     host = (connection.host or "").strip()
     if not host:
-        return DEFAULT_BASE_URL
+        return ""
     if "://" in host:
         return host.rstrip("/")
     port = f":{connection.port}" if connection.port else ""

@@ -10,7 +10,6 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from segment_exports import errors
 from segment_exports.definition import definitions_folder, load_definitions
-from segment_exports.errors import ListProblemError
 from segment_exports_airflow.run_form import read_form
 from segment_exports_airflow.staging_root import run_files
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from segment_exports.definition import ExportDefinition
+    from segment_exports.destinations.opening import Destination
     from segment_exports.records.staging import RunFiles
     from segment_exports_airflow.run_form import RunRequest
 
@@ -48,7 +48,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
                 errors.RequestRefusedError,
                 errors.RunSupersededError,
                 errors.SourceError,
-                ListProblemError,
+                errors.ListProblemError,
             ],
             action=RetryAction.FAIL,
             reason="A person has to act first",
@@ -85,6 +85,13 @@ class ExportStep:
     def definition(self) -> ExportDefinition:
         """The definition as its file is now."""
         return definition_of(self.export)
+
+    @cached_property
+    def destination(self) -> Destination:
+        """The faces of the destination that the definition names."""
+        from segment_exports.destinations.opening import open_destination
+
+        return open_destination(self.definition.destination.type)
 
     def request(self, context: Context) -> RunRequest:
         """Return what this run was asked for."""

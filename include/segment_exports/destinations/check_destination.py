@@ -1,24 +1,17 @@
-"""Whether an account may and can be sent to, found out before anything is read or sent."""
+"""The fourth face of a destination: whether its account may and can be sent to, before anything is read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from segment_exports.destinations.agreement import AGREEMENT_VERSION, Agreement
-from segment_exports.errors import (
-    AgreementMissingError,
-    ConnectionDisabledError,
-    DestinationError,
-    NotFoundError,
-    OutcomeUnknownError,
-)
+from segment_exports.errors import AgreementMissingError, ConnectionDisabledError
 
 if TYPE_CHECKING:
-    from segment_exports.destinations.autopilot.client import AutopilotClient
+    from collections.abc import Sequence
 
-DEFAULT_REQUESTS_PER_SECOND = 5.0
-"""Documented for every account (2015); more on request. Later clients were given 20."""
+    from segment_exports.definition import ListTarget
 
 
 @dataclass(frozen=True)
@@ -34,7 +27,7 @@ class AccountConnection:
     connection_id: str
     base_url: str
     api_key: str = field(repr=False)
-    requests_per_second: float = DEFAULT_REQUESTS_PER_SECOND
+    requests_per_second: float
     enabled: bool = True
     agreement: Agreement | None = None
 
@@ -68,31 +61,26 @@ class AccountConnection:
 
 @dataclass(frozen=True)
 class DestinationCheck:
-    """What a check found; ``seconds`` is how long the account took to answer."""
+    """What a check found; ``seconds`` is how long the account took to answer.
 
+    :param destination: name of the service, for the message.
+    """
+
+    destination: str
     lists: int
     seconds: float
 
     @property
     def message(self) -> str:
         """What to tell a person who asked."""
-        return f"Autopilot answered in {self.seconds:.2f} s; the account has {self.lists} lists"
+        return f"{self.destination} answered in {self.seconds:.2f} s; the account has {self.lists} lists"
 
 
-async def check_destination(client: AutopilotClient) -> DestinationCheck:
-    """Make one cheap authenticated call (``GET /lists``, whose answer is documented and recorded).
+class Account(Protocol):
+    """One account, asked whether it can be sent to."""
 
-    :raises CredentialsRefusedError: the key is wrong or was revoked.
-    :raises DestinationUnreachableError: the host can't be reached; the text says why.
-    :raises DestinationError: what answers there is not Autopilot's API, or it is out of order.
-    """
-    began = client.seconds()
-    try:
-        lists = await client.lists()
-    except (NotFoundError, OutcomeUnknownError) as error:
-        if error.status is not None and error.status >= 500:
-            raise
-        raise DestinationError(
-            f"what answers at the base URL is not Autopilot's API: {error}", status=error.status
-        ) from error
-    return DestinationCheck(len(lists), client.seconds() - began)
+    async def check(self, lists: Sequence[ListTarget]) -> DestinationCheck:
+        """Make as few cheap authenticated calls as tell that the account answers and has these lists.
+
+        :raises DestinationError: it doesn't; the kind says what can be done about it.
+        """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -15,27 +15,18 @@ from segment_exports.records.tables.schemas import LEDGER
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow.parquet as pq
 
+    from segment_exports.planning.destination_reader import DestinationReader
     from segment_exports.records.lease import Lease
     from segment_exports.records.ledger import Ledger
     from segment_exports.records.staging import Store
 
 _SAMPLE = 5
 _SECOND_SAMPLE = 50
-
-
-class DestinationReader(Protocol):
-    """What planning asks of the destination; it only reads."""
-
-    def member_ids(self, list_id: str) -> Iterable[Sequence[str]]:
-        """Return the contact ids of a list's members, page by page."""
-
-    def count_existing(self, contact_ids: Sequence[str]) -> int:
-        """Return how many of these contacts the destination still has."""
 
 
 def require_contacts_exist(ledger: Ledger, reader: DestinationReader) -> None:

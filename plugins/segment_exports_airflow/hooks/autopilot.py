@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.http.hooks.http import HttpHook
 
+from segment_exports.destinations.autopilot.account import check_account
 from segment_exports.destinations.autopilot.client import DEFAULT_BASE_URL, KEY_HEADER
-from segment_exports.destinations.check_destination import DestinationCheck, check_destination
+from segment_exports.destinations.autopilot.faces import Autopilot
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationUnreachableError,
     SegmentExportError,
 )
-from segment_exports_airflow.accounts import account_of, client_of
+from segment_exports_airflow.accounts import account_of
 
 if TYPE_CHECKING:
     from requests import Session
 
     from segment_exports.destinations.autopilot.client import AutopilotClient
-    from segment_exports.destinations.check_destination import AccountConnection
+    from segment_exports.destinations.check_destination import AccountConnection, DestinationCheck
 
 
 class AutopilotHook(HttpHook):
@@ -65,7 +66,7 @@ class AutopilotHook(HttpHook):
         """
         account = self.account
         account.require_usable()
-        return client_of(account)
+        return Autopilot().client(account)
 
     def check(self) -> DestinationCheck:
         """Make one cheap authenticated call.
@@ -110,4 +111,4 @@ class AutopilotHook(HttpHook):
 
 async def _check(client: AutopilotClient) -> DestinationCheck:
     async with client:
-        return await check_destination(client)
+        return await check_account(client)

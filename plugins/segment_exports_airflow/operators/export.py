@@ -10,13 +10,14 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from segment_exports.definition import Membership
+from segment_exports.errors import ListProblemError
 from segment_exports_airflow.staging_root import ledger_hasher, staging_root
 from segment_exports_airflow.steps import ExportStep
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from segment_exports.destinations.check_destination import AccountConnection, DestinationCheck
+    from segment_exports.destinations.check_destination import AccountConnection
 
 
 class BrokenDefinitionOperator(BaseOperator):
@@ -72,17 +73,18 @@ class CheckDestinationOperator(ExportOperator):
         :raises LedgerError: lists have vanished because it is another account, or one that was emptied.
         :raises ListProblemError: a list has vanished, stands twice, is not ours, or has two titles here.
         """
-        from segment_exports.errors import ListProblemError
-        from segment_exports_airflow.accounts import AGREEMENT_FILE, account_of
+        from segment_exports_airflow.accounts import AGREEMENT_FILE, account_folder, account_of
 
-        options = self.request(context).options
-        account = account_of(self.definition.destination.connection)
+        options, wanted = self.request(context).options, self.definition.destination
+        account = account_of(wanted.connection, wanted.type)
         account.require_usable()
         ledger_hasher()
         if account.agreement is not None:
             self.files(context).store.write_json(AGREEMENT_FILE, account.agreement.to_json())
+        lists = () if wanted.membership is Membership.FIELD else self.definition.lists
+        asked = self.destination.account(account, account_folder(account.connection_id))
         try:
-            found = asyncio.run(self._ask(account))
+            found = asyncio.run(asked.check(lists))
         except ListProblemError:
             # In another account than ours no list is: its key is the problem, and none of the lists.
             if not options.full_resync:
@@ -91,26 +93,12 @@ class CheckDestinationOperator(ExportOperator):
         self.log.info("%s", found.message)
         return {"lists": found.lists, "seconds": round(found.seconds, 3)}
 
-    async def _ask(self, account: AccountConnection) -> DestinationCheck:
-        from segment_exports.destinations.autopilot.lists import ListRegistry, check_lists
-        from segment_exports.destinations.check_destination import check_destination
-        from segment_exports_airflow.accounts import account_folder, client_of
-
-        async with client_of(account) as client:
-            found = await check_destination(client)
-            if self.definition.destination.membership is not Membership.FIELD:
-                registry = ListRegistry(account_folder(account.connection_id))
-                await check_lists(client, self.definition.lists, registry)
-        return found
-
     def _require_own_account(self, context: Context, account: AccountConnection) -> None:
         from segment_exports.planning.reconciling import require_contacts_exist
         from segment_exports.records.ledger import LedgerFolder
-        from segment_exports_airflow.accounts import client_of
-        from segment_exports_airflow.destination_reader import AccountReader
 
         folder = LedgerFolder(self.files(context).export, self.export, account.connection_id)
-        require_contacts_exist(folder.latest(), AccountReader(lambda: client_of(account)))
+        require_contacts_exist(folder.latest(), self.destination.reader(account))
 
 
 class ExtractOperator(ExportOperator):

@@ -59,7 +59,7 @@ class SettleRunOperator(ExportStep, BaseOperator):
 
     def _settle(self, context: Context, files: RunFiles, failed_steps: tuple[str, ...]) -> RunReport:
         from segment_exports.settling.settle_run import Ending, settle_run
-        from segment_exports_airflow.accounts import known_lists, recorded_agreement
+        from segment_exports_airflow.accounts import account_folder, recorded_agreement
 
         connection = self.definition.destination.connection
         return settle_run(
@@ -68,7 +68,7 @@ class SettleRunOperator(ExportStep, BaseOperator):
                 definition=self.definition,
                 account=connection,
                 agreement=recorded_agreement(files.store),
-                list_ids=known_lists(connection),
+                list_ids=self.destination.known_lists(account_folder(connection)),
                 failed_steps=failed_steps,
                 approved=_approval(files.store),
                 dry_run=asks_for_dry_run(context["params"]),

@@ -48,18 +48,17 @@ class AutopilotUploadOperator(ExportOperator):
         :raises DestinationError: something of the chunk could not be delivered; its kind says what to do.
         """
         from segment_exports.delivery.engine import deliver_chunk_blocking
-        from segment_exports.destinations.autopilot.destination import AutopilotDestination
         from segment_exports.records import lease
         from segment_exports.records.plan import Plan
         from segment_exports.records.staging import RunFiles
-        from segment_exports_airflow.accounts import account_of, client_of
+        from segment_exports_airflow.accounts import account_of
 
         files = self.files(context)
         plan = Plan.model_validate(files.store.read_json(RunFiles.PLAN))
         lease.reopen(files.export, _lease_of(plan))
-        account = account_of(plan.account)
+        account = account_of(plan.account, self.definition.destination.type)
         account.require_usable()
-        result = deliver_chunk_blocking(self._job(files, plan), AutopilotDestination(client_of(account)))
+        result = deliver_chunk_blocking(self._job(files, plan), self.destination.delivery(account))
         self.log.info("Chunk %s: %s; requests %s", result.chunk, result.counts, result.requests)
         if result.membership_note:
             self.log.info("Membership: %s", result.membership_note)
@@ -93,22 +92,19 @@ class AutopilotUploadOperator(ExportOperator):
 
         if self.ended_by_airflow:
             return "Airflow ended the task"
-        return lease.reason_to_stop(files.export, _lease_of(plan)) or reason_to_stop(plan.account)
+        return lease.reason_to_stop(files.export, _lease_of(plan)) or reason_to_stop(
+            plan.account, self.definition.destination.type
+        )
 
     def _lists(self, plan: Plan) -> tuple[ListTarget, ...]:
-        """Return every list that the chunk may name; an id only where we didn't make the list ourselves."""
+        """Return every list that the chunk may name."""
         from segment_exports.definition import ListTarget
-        from segment_exports.destinations.autopilot.lists import ListRegistry
         from segment_exports_airflow.accounts import account_folder
 
-        registry = ListRegistry(account_folder(plan.account))
-        adopted = {target.title: target.list_id for target in self.definition.lists if target.list_id}
-        return tuple(
-            ListTarget(
-                one.title,
-                adopted.get(one.title) or (None if registry.find(one.title) else one.list_id),
-            )
-            for one in plan.lists
+        return self.destination.list_targets(
+            account_folder(plan.account),
+            [ListTarget(one.title, one.list_id) for one in plan.lists],
+            {target.title: target.list_id for target in self.definition.lists if target.list_id},
         )
 
 

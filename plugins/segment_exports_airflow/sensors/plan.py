@@ -67,11 +67,10 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
     def _plan(self, context: Context) -> Plan:
         from segment_exports.planning.basis import PlanRequest
         from segment_exports.planning.plan_run import plan_run
-        from segment_exports_airflow.accounts import account_of, client_of, known_lists
-        from segment_exports_airflow.destination_reader import AccountReader
+        from segment_exports_airflow.accounts import account_folder, account_of
 
         definition, connection = self.definition, self.definition.destination.connection
-        account = account_of(connection)
+        account = account_of(connection, definition.destination.type)
         return plan_run(
             PlanRequest(
                 staging=staging_root(),
@@ -85,8 +84,8 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
                 now=datetime.now(UTC),
             ),
             is_alive=_asks_airflow(context),
-            reader=AccountReader(lambda: client_of(account)),
-            list_ids=known_lists(connection),
+            reader=self.destination.reader(account),
+            list_ids=self.destination.known_lists(account_folder(connection)),
         )
 
 

@@ -12,8 +12,9 @@ from segment_exports.destinations.agreement import (
     Agreement,
     signed_agreement,
 )
+from segment_exports.destinations.autopilot.account import check_account
 from segment_exports.destinations.autopilot.client import AutopilotClient
-from segment_exports.destinations.check_destination import AccountConnection, check_destination
+from segment_exports.destinations.check_destination import AccountConnection
 from segment_exports.errors import (
     AgreementMissingError,
     ConnectionDisabledError,
@@ -40,6 +41,7 @@ def connection(**changes) -> AccountConnection:
         "connection_id": "autopilot_default",
         "base_url": "http://x/v1",
         "api_key": KEY,
+        "requests_per_second": 5.0,
         "agreement": AGREED,
     }
     return AccountConnection(**(defaults | changes))
@@ -47,7 +49,7 @@ def connection(**changes) -> AccountConnection:
 
 async def check(url: str, key: str = KEY):
     async with AutopilotClient(url, key, pacer=Pacer(None), retry=RetrySettings(max_attempts=1)) as client:
-        return await check_destination(client)
+        return await check_account(client)
 
 
 async def test_an_account_that_answers(served) -> None:

@@ -1,0 +1,85 @@
+"""Autopilot's faces: what leads from an account to those who deliver to it, read it back and check it.
+
+Importing it is cheap; what a face needs is imported when that face is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segment_exports.destinations.autopilot.client import DEFAULT_BASE_URL, AutopilotClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from segment_exports.definition import ListTarget
+    from segment_exports.destinations.autopilot.account import AutopilotAccount
+    from segment_exports.destinations.autopilot.destination import AutopilotDestination
+    from segment_exports.destinations.autopilot.reading import AccountReader
+    from segment_exports.destinations.check_destination import AccountConnection
+    from segment_exports.records.staging import Store
+
+
+class Autopilot:
+    """Autopilot, as ``destination.type: autopilot`` names it."""
+
+    name = "Autopilot"
+    default_base_url = DEFAULT_BASE_URL
+    default_requests_per_second = 5.0
+    """Documented for every account (2015); more on request. Later clients were given 20."""
+
+    def client(self, account: AccountConnection) -> AutopilotClient:
+        """Return a client with the account's key, paced to its rate.
+
+        :raises DestinationError: the base URL is none.
+        :raises CredentialsRefusedError: the key is empty or can't be sent in a header.
+        """
+        from segment_exports.transport.pacing import Pacer
+
+        return AutopilotClient(account.base_url, account.api_key, pacer=Pacer(account.requests_per_second))
+
+    def delivery(self, account: AccountConnection) -> AutopilotDestination:
+        """Return who delivers chunks to the account. Raises as :meth:`client`."""
+        from segment_exports.destinations.autopilot.destination import AutopilotDestination
+
+        return AutopilotDestination(self.client(account))
+
+    def reader(self, account: AccountConnection) -> AccountReader:
+        """Return who reads the account back; errors of the connection come with the first question."""
+        from segment_exports.destinations.autopilot.reading import AccountReader
+
+        return AccountReader(lambda: self.client(account))
+
+    def account(self, account: AccountConnection, folder: Store) -> AutopilotAccount:
+        """Return who checks the account; errors of the connection come with the check.
+
+        :param folder: of what is known of the account.
+        """
+        from segment_exports.destinations.autopilot.account import AutopilotAccount
+
+        return AutopilotAccount(lambda: self.client(account), folder)
+
+    def known_lists(self, folder: Store) -> dict[str, str]:
+        """Return the ids of the lists that we made in an account, by title."""
+        from segment_exports.destinations.autopilot.lists import ListRegistry
+
+        return ListRegistry(folder).ids()
+
+    def list_targets(
+        self, folder: Store, planned: Iterable[ListTarget], adopted: Mapping[str, str]
+    ) -> tuple[ListTarget, ...]:
+        """Return every list that a chunk may name; an id only where we didn't make the list ourselves.
+
+        :param planned: the lists of the plan, with the ids that the ledger knew.
+        :param adopted: ids that the definition gives, by title.
+        """
+        from segment_exports.definition import ListTarget
+        from segment_exports.destinations.autopilot.lists import ListRegistry
+
+        registry = ListRegistry(folder)
+        return tuple(
+            ListTarget(
+                one.title, adopted.get(one.title) or (None if registry.find(one.title) else one.list_id)
+            )
+            for one in planned
+        )

@@ -1,0 +1,26 @@
+"""From a definition's ``destination.type`` to the package that answers.
+
+A package has a class of faces, which the steps ask for what they need of it: ``delivery``
+(:class:`~segment_exports.delivery.destination.DeliveryDestination`), ``reader`` (the protocol
+``DestinationReader`` of planning), ``account`` (:class:`~.check_destination.Account`), and what is known
+of an account without asking it. What contact fields become there, ``contact_fields/opening.py`` tells.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from segment_exports.destinations.autopilot.faces import Autopilot
+
+Destination: TypeAlias = Autopilot
+"""Any destination there is."""
+
+_DESTINATIONS: dict[str, Destination] = {"autopilot": Autopilot()}
+
+
+def open_destination(destination_type: str) -> Destination:
+    """Return the faces of a type of destination. Nothing is asked of any account.
+
+    :raises KeyError: there is no such type.
+    """
+    return _DESTINATIONS[destination_type]
