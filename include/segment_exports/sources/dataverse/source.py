@@ -25,6 +25,7 @@ from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import AttributeNames
 from segment_exports.sources.dataverse.columns import columns_of_row, table_columns
+from segment_exports.sources.dataverse.membership_fingerprint import UNSEEN, WatchedMemberships
 from segment_exports.sources.dataverse.memberships import member_batches, segment_list
 from segment_exports.sources.dataverse.settings import DataverseSettings
 from segment_exports.sources.refresh_evidence import Evidence
@@ -37,7 +38,6 @@ from segment_exports.sources.web.http_reading import (
     Waits,
 )
 from segment_exports.sources.web.json_columns import text_column
-from segment_exports.sources.web.membership_fingerprint import UNSEEN, WatchedMemberships
 from segment_exports.sources.web.membership_join import JoinCounts, MembershipJoin
 from segment_exports.sources.web.odata import follow_next_links, quoted, rows_of
 from segment_exports.sources.web.read_ahead import read_ahead

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segment_exports.sources.dataverse.membership_fingerprint import MembershipFingerprint, WatchedMemberships
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
-from segment_exports.sources.web.membership_fingerprint import MembershipFingerprint, WatchedMemberships
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
