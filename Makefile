@@ -57,9 +57,10 @@ pytest: .venv/.ready-dev ## The tests alone (ARGS="-k lake -x")
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 .PHONY: lint
-lint: .venv/.ready-dev ## Formatting and ruff's rules
+lint: .venv/.ready-dev ## Formatting, ruff's rules, and which way imports go
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo
 
 .PHONY: types
 types: .venv/.ready-dev ## mypy, strict
@@ -100,7 +101,7 @@ screenshots: .venv/.ready-dev ## Take the pictures in docs/images/ from a real A
 
 .PHONY: clean
 clean: ## Remove .venv and what demo and tests leave; the state of your own exports in .airflow stays
-	rm -rf .venv .demo .demo.lock .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .demo .demo.lock .bench .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -path ./.airflow -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d .airflow ]; then \
 		echo "Left alone: $(CURDIR)/.airflow, where make up keeps your exports' ledgers, their key and Airflow's connections."; fi
