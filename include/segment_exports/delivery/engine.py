@@ -22,7 +22,7 @@ from segment_exports.delivery.progress import Progress
 from segment_exports.delivery.stopping import Stopping
 from segment_exports.errors import DestinationError
 from segment_exports.records.receipts import ReceiptFolder, Tally, judged_contacts
-from segment_exports.transport.transport import Call
+from segment_exports.transport.call import Call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping

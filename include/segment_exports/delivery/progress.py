@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from segment_exports.delivery.content import Content
     from segment_exports.delivery.job import RejectedGuard
     from segment_exports.delivery.stopping import Stopping
-    from segment_exports.transport.transport import Call
+    from segment_exports.transport.call import Call
 
     Mask = npt.NDArray[np.bool_]
     Rows = npt.NDArray[np.int64]

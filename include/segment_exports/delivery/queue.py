@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segment_exports.transport.transport import Call
+from segment_exports.transport.call import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,9 @@ import orjson
 
 from segment_exports.destinations.autopilot.answers import ContactNotFoundError, contact_map, error_of
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError
+from segment_exports.transport.call import Answer, Call, Request
 from segment_exports.transport.json_answers import mapping, member
-from segment_exports.transport.transport import Answer, Call, Request, Transport
+from segment_exports.transport.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence

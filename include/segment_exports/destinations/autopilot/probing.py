@@ -21,7 +21,7 @@ from segment_exports.destinations.autopilot.membership import (
     missing_members,
 )
 from segment_exports.records.outcomes import Operation, Outcome
-from segment_exports.transport.transport import Call
+from segment_exports.transport.call import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

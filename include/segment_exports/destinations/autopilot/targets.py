@@ -10,7 +10,7 @@ from segment_exports.delivery.chunk import is_due
 from segment_exports.destinations.autopilot.lists import ListRegistry, ensure_lists, refuse_shared_lists
 from segment_exports.errors import ListProblemError
 from segment_exports.records.outcomes import Operation, Outcome
-from segment_exports.transport.transport import Call
+from segment_exports.transport.call import Call
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -1,0 +1,62 @@
+"""A request, what is known of it while it is tried, and what came back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+@dataclass
+class RequestCounters:
+    """What went over the wire. Times are UTC."""
+
+    total: int = 0
+    throttled: int = 0
+    retried: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+@dataclass
+class Call:
+    """What is known of one call while it runs and after it failed.
+
+    ``attempts`` went out so far; ``in_doubt`` says that one of them may have been done although no
+    answer told so; ``on_wire`` that one waits for its answer just now. ``max_attempts`` overrules the
+    client's setting.
+    """
+
+    attempts: int = 0
+    in_doubt: bool = False
+    on_wire: bool = False
+    max_attempts: int | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request; ``label`` names it without any value.
+
+    ``once``: it is not repeated when its fate is unknown (all others are idempotent). ``about_people``: it
+    names contacts, so an answer may quote them.
+    """
+
+    method: str
+    path: str
+    label: str
+    body: bytes | None = None
+    once: bool = False
+    about_people: bool = False
+
+
+class Answer(NamedTuple):
+    """What came back for one attempt."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
