@@ -17,6 +17,10 @@ class DefinitionError(SegmentExportError):
     """An export definition is broken: the text names the file, the key and what is allowed."""
 
 
+class SettingsError(SegmentExportError):
+    """Settings can't be used as they are: the text has a line for each, with its name and what is allowed."""
+
+
 class SourceError(SegmentExportError):
     """The source can't be read as it is: a missing table, a broken file, an unknown attribute."""
 

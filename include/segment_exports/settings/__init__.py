@@ -1,0 +1,1 @@
+"""What is set outside the definitions: read and judged here alone, below every other wing."""

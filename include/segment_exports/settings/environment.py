@@ -1,0 +1,127 @@
+"""The settings of the environment, and what is wrong with them.
+
+A plain pydantic model: importing pydantic-settings would add 0.36 s to every parse of the DAG file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, field_validator
+
+from segment_exports.errors import SettingsError
+from segment_exports.settings.names import DEFINITIONS, LAKE, PREFIX, STAGING, STAGING_CONNECTION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_AS_CLOSE_AS_A_SLIP = 0.75
+
+
+class Settings(BaseModel):
+    """What the environment says; None for what it leaves to the default, in words under ``unset``.
+
+    ``description`` and ``unset`` are the text of the table in ``docs/airflow.md``. Values are taken as they
+    are, also a path that is no UTF-8, which pydantic's own text would refuse.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    definitions: Path | None = Field(
+        default=None,
+        validation_alias=DEFINITIONS,
+        description="folder of the export definitions",
+        json_schema_extra={
+            "unset": "`include/exports` of the project; of an installed package beside Airflow's `dags`, in "
+            "`AIRFLOW_HOME`, or in the working directory"
+        },
+    )
+    lake: Path | None = Field(
+        default=None,
+        validation_alias=LAKE,
+        description="folder that a relative `source.path` counts from",
+        json_schema_extra={"unset": "the folder of the definitions"},
+    )
+    staging: InstanceOf[str] | None = Field(
+        default=None,
+        validation_alias=STAGING,
+        description="folder or URL for runs, receipts and ledgers; all workers must see it",
+        json_schema_extra={"unset": "`staging` in `AIRFLOW_HOME`"},
+    )
+    staging_connection: InstanceOf[str] | None = Field(
+        default=None,
+        validation_alias=STAGING_CONNECTION,
+        description="Airflow connection of an object store, for a URL",
+        json_schema_extra={"unset": "none"},
+    )
+
+    @field_validator("definitions", "lake", mode="before")
+    @classmethod
+    def _as_path(cls, value: str) -> Path:
+        return Path(value)
+
+    @field_validator("lake")
+    @classmethod
+    def _is_no_url(cls, value: Path) -> Path:
+        if _begins_like_a_url(str(value)):
+            raise ValueError(
+                "is a URL; it must be a folder of this machine. An export in an object store has its URL in "
+                "source.path"
+            )
+        return value
+
+    @field_validator("staging")
+    @classmethod
+    def _is_folder_or_url(cls, value: str) -> str:
+        if _begins_like_a_url(value) and not _URL.match(value):
+            raise ValueError(
+                "begins like a URL, but is none; it must be a folder or <protocol>://<container>/<folder>"
+            )
+        return value
+
+    @field_validator("staging_connection")
+    @classmethod
+    def _is_an_id(cls, value: str) -> str:
+        if "://" in value or value.lstrip().startswith("{"):
+            raise ValueError(
+                f"is text of {len(value)} characters that reads like a connection; it must be the id of one "
+                "that Airflow has"
+            )
+        return value
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings as they are now; an empty variable counts as unset.
+
+    :raises SettingsError: all that is wrong, a line for each variable; no value is repeated.
+    """
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
+    problems = list(_misspelt(given))
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        problems += [f"{one['loc'][0]} {one['msg'].removeprefix('Value error, ')}" for one in error.errors()]
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _begins_like_a_url(value: str) -> bool:
+    return value.split("/", 1)[0].endswith(":")
+
+
+def _misspelt(given: Iterable[str]) -> Iterator[str]:
+    """Tell of each name that is nearly that of a setting.
+
+    Other names may be anybody's: Kubernetes gives containers a SEGMENT_EXPORTS_PORT for a service of the
+    name segment-exports.
+    """
+    known = [str(field.validation_alias).removeprefix(PREFIX) for field in Settings.model_fields.values()]
+    for name in sorted({one.removeprefix(PREFIX) for one in given}.difference(known)):
+        for meant in get_close_matches(name, known, n=1, cutoff=_AS_CLOSE_AS_A_SLIP):
+            yield f"{PREFIX}{name} isn't known. Did you mean {PREFIX}{meant}?"

@@ -1,0 +1,58 @@
+"""The secret of the ledgers, as Airflow has it and as a command line finds it."""
+
+from __future__ import annotations
+
+import pytest
+
+from segment_exports.errors import LedgerError
+from segment_exports.settings.ledger_secret import (
+    ledger_secret,
+    ledger_secret_given_to_airflow,
+    ledger_secret_without_airflow,
+)
+
+SECRET = "a secret that protects nothing"
+VARIABLE = "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"
+
+
+def test_airflow_is_asked_for_its_variable() -> None:
+    assert ledger_secret({"AUTOPILOT_LEDGER_KEY": SECRET}.get) == SECRET
+
+
+@pytest.mark.parametrize("variables", [{}, {"AUTOPILOT_LEDGER_KEY": ""}])
+def test_where_airflow_has_none_it_is_told_how_to_make_one(variables: dict[str, str]) -> None:
+    with pytest.raises(LedgerError) as refused:
+        ledger_secret(variables.get)
+
+    assert str(refused.value) == (
+        "the Airflow Variable AUTOPILOT_LEDGER_KEY is missing: the ledger holds no address, only hashes "
+        "under this secret. Make one with `openssl rand -hex 32`, keep it for ever, and give it to Airflow "
+        "as the environment variable AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY or through its secrets backend"
+    )
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"AUTOPILOT_LEDGER_KEY": SECRET},
+        {VARIABLE: SECRET},
+        {"AUTOPILOT_LEDGER_KEY": "", VARIABLE: SECRET},
+        {"AUTOPILOT_LEDGER_KEY": SECRET, VARIABLE: "another"},
+    ],
+)
+def test_a_command_line_takes_it_under_either_name(environ: dict[str, str]) -> None:
+    assert ledger_secret_without_airflow(environ) == SECRET
+
+
+@pytest.mark.parametrize("environ", [{}, {"AUTOPILOT_LEDGER_KEY": "", VARIABLE: ""}])
+def test_a_command_line_without_it_says_what_to_set(environ: dict[str, str]) -> None:
+    with pytest.raises(LedgerError) as refused:
+        ledger_secret_without_airflow(environ)
+
+    assert str(refused.value) == "set AUTOPILOT_LEDGER_KEY to the secret that the ledgers are hashed with"
+
+
+def test_an_airflow_of_this_environment_takes_it_from_there_under_its_own_name_alone() -> None:
+    assert ledger_secret_given_to_airflow({VARIABLE: SECRET}) == SECRET
+    assert ledger_secret_given_to_airflow({VARIABLE: ""}) is None
+    assert ledger_secret_given_to_airflow({"AUTOPILOT_LEDGER_KEY": SECRET}) is None
