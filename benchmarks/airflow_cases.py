@@ -23,6 +23,7 @@ from benchmarks.processes import API_KEY, ROOT, bulk_server
 from benchmarks.schedule import LIMIT
 from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.records.staging import RunFiles, Store
+from segment_exports.settings.names import DEFINITIONS, LEDGER_SECRET_VARIABLE, STAGING
 
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -131,9 +132,9 @@ def _our_airflow(server: BulkServer, size: int, *, rate: float) -> Iterator[Loca
     }
     settings = {
         "AIRFLOW_CONN_AUTOPILOT_DEFAULT": json.dumps(connection),
-        "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": LEDGER_SECRET,
-        "SEGMENT_EXPORTS_DEFINITIONS": str(exports),
-        "SEGMENT_EXPORTS_STAGING": str(_FOLDER / "staging"),
+        LEDGER_SECRET_VARIABLE: LEDGER_SECRET,
+        DEFINITIONS: str(exports),
+        STAGING: str(_FOLDER / "staging"),
     }
     with LocalAirflow(_FOLDER / "home", settings=settings) as airflow:
         for export in (EXPORT, _WARM):

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from segment_exports.errors import SegmentExportError
 from segment_exports.records.staging import Store
+from segment_exports.settings.names import STAGING
 from segment_exports.settling.retention import purge_runs
 
 
@@ -22,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m segment_exports.commands.purge",
         description="Purge the files of old runs of all exports.",
     )
-    parser.add_argument("staging", help="folder or URL of the staging root (SEGMENT_EXPORTS_STAGING)")
+    parser.add_argument("staging", help=f"folder or URL of the staging root ({STAGING})")
     parser.add_argument("--keep-days", type=int, default=30, help="days that runs stay (default: 30)")
     chosen = parser.parse_args(arguments)
     if chosen.keep_days < 0:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from segment_exports.definition.strict import Name, Number, Share, StrictModel, Whole
+from segment_exports.settings.names import LAKE
 
 URL_FORM = "abfss://<container>/<folders>"
 
@@ -67,7 +68,7 @@ class LakeSource(StrictModel):
     type: Literal["lake"] = Field(description="The export to a lake.")
     path: Name = Field(
         description="Folder of the export, where model.json lies: a folder of this machine (a relative one "
-        f"counts from SEGMENT_EXPORTS_LAKE) or a URL such as {URL_FORM}."
+        f"counts from {LAKE}) or a URL such as {URL_FORM}."
     )
     connection: Name | None = Field(
         default=None, description="Airflow connection that holds the storage account; only for a URL."

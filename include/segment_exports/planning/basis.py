@@ -18,6 +18,7 @@ from segment_exports.records.ledger import Ledger, LedgerFolder
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.step_counts import RunCounts
 from segment_exports.records.tombstones import erased_hashes
+from segment_exports.settings.names import LEDGER_SECRET
 
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
@@ -116,7 +117,7 @@ def _usable_ledger(request: PlanRequest) -> Ledger:
         return ledger
     if not request.options.full_resync:
         raise LedgerError(
-            f"the ledger of export {export} was written with another AUTOPILOT_LEDGER_KEY. Restore that key, "
+            f"the ledger of export {export} was written with another {LEDGER_SECRET}. Restore that key, "
             f"or trigger a run with full_resync, which starts a new ledger, sends every contact again and "
             f"removes nobody"
         )
@@ -130,7 +131,7 @@ def _require_own_secret(request: PlanRequest) -> None:
         row = first.to_pylist()[0]
         if row["email_hash"] != request.hasher.text(row["email"]):
             raise StagingError(
-                f"{request.files.store.path(RunFiles.CONTACTS)} was hashed with another AUTOPILOT_LEDGER_KEY "
+                f"{request.files.store.path(RunFiles.CONTACTS)} was hashed with another {LEDGER_SECRET} "
                 f"than is set now; clear the task map_profiles"
             )
 
@@ -154,7 +155,7 @@ def _ledgers_that_count(request: PlanRequest) -> tuple[tuple[Ledger, ...], tuple
             ledgers.append(ledger)
         else:
             warnings.append(
-                f"the ledger of export {name} was written with another AUTOPILOT_LEDGER_KEY; its addresses "
+                f"the ledger of export {name} was written with another {LEDGER_SECRET}; its addresses "
                 f"are not counted to the limit"
             )
     return tuple(ledgers), tuple(warnings)

@@ -1,8 +1,7 @@
 """Keyed hashes of addresses, customer ids and payloads.
 
 The ledger outlives the profiles, so it holds no address: HMAC-SHA-256, cut to 128 bits, with one
-secret for all exports (``AUTOPILOT_LEDGER_KEY``). Without the secret an address can't be tested
-against the ledger.
+secret for all exports. Without the secret an address can't be tested against the ledger.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from segment_exports.errors import LedgerError
+from segment_exports.settings.names import LEDGER_SECRET
 
 if TYPE_CHECKING:
     from _hashlib import HASH
@@ -34,7 +34,7 @@ class KeyedHasher:
         """
         if len(secret) < MINIMUM_SECRET_LENGTH:
             raise LedgerError(
-                f"AUTOPILOT_LEDGER_KEY has {len(secret)} characters; it must have at least "
+                f"{LEDGER_SECRET} has {len(secret)} characters; it must have at least "
                 f"{MINIMUM_SECRET_LENGTH}. Make one with: openssl rand -hex 32"
             )
         self._secret = secret.encode()

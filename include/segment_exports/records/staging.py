@@ -25,6 +25,7 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from segment_exports.errors import StagingError
+from segment_exports.settings.names import STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +53,7 @@ class Store:
         """
         if "://" not in place:
             if not Path(place).is_dir():
-                raise StagingError(f"{place} is no folder; name the staging root (SEGMENT_EXPORTS_STAGING)")
+                raise StagingError(f"{place} is no folder; name the staging root ({STAGING})")
             return cls.local(place)
         try:
             return cls(*fsspec.core.url_to_fs(place))

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import LedgerError
+from segment_exports.settings.names import LEDGER_SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ def erased_hashes(staging: Store, hasher: KeyedHasher) -> frozenset[bytes]:
     """
     if others := other_tombstones(staging, hasher):
         raise LedgerError(
-            f"people were erased under another AUTOPILOT_LEDGER_KEY, so they can't be told any more. Restore "
+            f"people were erased under another {LEDGER_SECRET}, so they can't be told any more. Restore "
             f"that key; if it is lost, delete {', '.join(others)} and erase them again under this one before "
             f"the next run"
         )
