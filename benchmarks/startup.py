@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.ours.definition import write_definition
 from benchmarks.processes import ROOT
-from segment_exports.definition import DEFINITIONS_VARIABLE
+from segment_exports.settings.names import DEFINITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,7 +60,7 @@ def parse_fifty(folder: Path) -> dict[str, float]:
     for number in range(EXPORTS):
         write_definition(exports, f"bench_{number:02d}", lake=folder / "lake", segment=f"Segment{number}")
     environment = {
-        DEFINITIONS_VARIABLE: str(exports),
+        DEFINITIONS: str(exports),
         "AIRFLOW_HOME": str(folder / "home"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}",

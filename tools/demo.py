@@ -33,9 +33,9 @@ from own_exports import CONNECTION, OWN_FOLDER, own_definitions, own_settings, w
 from plain_reading import differences, read_plainly
 from run_progress import watch
 from segment_emulators.autopilot.control_client import EmulatorControl
-from segment_exports.definition import DEFINITIONS_VARIABLE
 from segment_exports.destinations.agreement import signed_agreement
-from segment_exports.errors import DefinitionError
+from segment_exports.errors import DefinitionError, SettingsError
+from segment_exports.settings.names import DEFINITIONS, LAKE, LEDGER_SECRET_VARIABLE, STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,7 +77,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nEnded.")
         return 130
-    except (LocalAirflowError, FolderInUseError, DefinitionError) as error:
+    except (LocalAirflowError, FolderInUseError, DefinitionError, SettingsError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 
@@ -89,7 +89,7 @@ def open_airflow() -> int:
     if why is not None:
         _say(f"Opening your own exports, because {why}; every DAG is paused")
         return run_own_exports(definitions)
-    _say(f"Opening the demo, because neither {DEFINITIONS_VARIABLE} nor a connection to Autopilot is set")
+    _say(f"Opening the demo, because neither {DEFINITIONS} nor a connection to Autopilot is set")
     print(f"   For your own exports set one of them, such as {CONNECTION}; see README.md.")
     return run_demo(keep_open=True)
 
@@ -156,10 +156,10 @@ def demo_settings(folder: Path, url: str, key: str, rate: float = RATE) -> dict[
     }
     return {
         CONNECTION: json.dumps(connection),
-        "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": secrets.token_hex(32),
-        DEFINITIONS_VARIABLE: str(exports),
-        "SEGMENT_EXPORTS_LAKE": str(folder / "lake"),
-        "SEGMENT_EXPORTS_STAGING": str(folder / "staging"),
+        LEDGER_SECRET_VARIABLE: secrets.token_hex(32),
+        DEFINITIONS: str(exports),
+        LAKE: str(folder / "lake"),
+        STAGING: str(folder / "staging"),
     }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from typing import TYPE_CHECKING
 
 from local_airflow import ROOT
-from segment_exports.definition import DEFINITIONS_VARIABLE, definitions_folder, load_definitions
+from segment_exports.definition import definitions_folder, load_definitions
+from segment_exports.settings.environment import read_settings
+from segment_exports.settings.ledger_secret import ledger_secret_given_to_airflow
+from segment_exports.settings.names import DEFINITIONS, LEDGER_SECRET_VARIABLE, STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 CONNECTION = "AIRFLOW_CONN_AUTOPILOT_DEFAULT"
 OWN_FOLDER = ROOT / ".airflow"
 _TO_AUTOPILOT = "AIRFLOW_CONN_AUTOPILOT"
-_LEDGER_KEY = "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"
 
 
 def why_own(environment: Mapping[str, str], loaded: Iterable[LoadedDefinition]) -> str | None:
@@ -25,8 +26,8 @@ def why_own(environment: Mapping[str, str], loaded: Iterable[LoadedDefinition]) 
 
     :param loaded: the definitions; the variable of any connection that they use is a reason.
     """
-    if environment.get(DEFINITIONS_VARIABLE):
-        return f"{DEFINITIONS_VARIABLE} is set"
+    if read_settings(environment).definitions:
+        return f"{DEFINITIONS} is set"
     of_definitions = {_variable(one) for each in _usable(loaded) for one in _connections(each)}
     for name in sorted(environment):
         if (name.startswith(_TO_AUTOPILOT) or name in of_definitions) and environment[name]:
@@ -54,6 +55,7 @@ def own_definitions() -> tuple[LoadedDefinition, ...]:
     """Return the definitions of the folder that is set.
 
     :raises DefinitionError: the folder isn't there.
+    :raises SettingsError: settings can't be used as they are.
     """
     return load_definitions(definitions_folder())
 
@@ -63,8 +65,8 @@ def own_settings() -> dict[str, str]:
     OWN_FOLDER.mkdir(exist_ok=True)
     return {
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-        "SEGMENT_EXPORTS_STAGING": os.environ.get("SEGMENT_EXPORTS_STAGING", str(OWN_FOLDER / "staging")),
-        _LEDGER_KEY: os.environ.get(_LEDGER_KEY) or _kept_ledger_key(),
+        STAGING: read_settings().staging or str(OWN_FOLDER / "staging"),
+        LEDGER_SECRET_VARIABLE: ledger_secret_given_to_airflow() or _kept_ledger_key(),
     }
 
 

@@ -1,8 +1,6 @@
 """Where runs, receipts and ledgers lie, and the secret that the ledgers are hashed with.
 
-SEGMENT_EXPORTS_STAGING             folder or URL; by default the folder ``staging`` of AIRFLOW_HOME
-SEGMENT_EXPORTS_STAGING_CONNECTION  Airflow connection of an object store, for a URL
-AUTOPILOT_LEDGER_KEY                Airflow Variable (AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY, or a secrets backend)
+The settings of the environment say it; the credentials of an object store and the secret are Airflow's.
 """
 
 from __future__ import annotations
@@ -11,30 +9,29 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segment_exports.errors import LedgerError, StagingError
+from segment_exports.errors import StagingError
+from segment_exports.settings.ledger_secret import ledger_secret
+from segment_exports.settings.names import STAGING, STAGING_CONNECTION
 
 if TYPE_CHECKING:
     from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.staging import RunFiles, Store
 
-STAGING_VARIABLE = "SEGMENT_EXPORTS_STAGING"
-CONNECTION_VARIABLE = "SEGMENT_EXPORTS_STAGING_CONNECTION"
-LEDGER_KEY = "AUTOPILOT_LEDGER_KEY"
-
 
 def staging_root() -> Store:
     """Return the store of the staging root.
 
+    :raises SettingsError: settings can't be used as they are.
     :raises StagingError: it is a URL that holds an account or can't be reached.
     """
     from segment_exports.records.staging import Store
+    from segment_exports.settings.environment import read_settings
 
-    named = os.environ.get(STAGING_VARIABLE) or str(_airflow_home() / "staging")
+    settings = read_settings()
+    named = settings.staging or str(_airflow_home() / "staging")
     if "://" not in named:
         return Store.local(named)
-    return object_store(
-        named, os.environ.get(CONNECTION_VARIABLE) or None, f"{STAGING_VARIABLE} (with {CONNECTION_VARIABLE})"
-    )
+    return object_store(named, settings.staging_connection, f"{STAGING} (with {STAGING_CONNECTION})")
 
 
 def object_store(url: str, connection_id: str | None, setting: str) -> Store:
@@ -83,13 +80,7 @@ def ledger_hasher() -> KeyedHasher:
 
     from segment_exports.records.keyed_hash import KeyedHasher
 
-    secret = Variable.get(LEDGER_KEY, default=None)
-    if not secret:
-        raise LedgerError(
-            f"the Airflow Variable {LEDGER_KEY} is missing: the ledger holds no address, only hashes under "
-            f"this secret. Make one with `openssl rand -hex 32`, keep it for ever, and give it to Airflow as "
-            f"the environment variable AIRFLOW_VAR_{LEDGER_KEY} or through its secrets backend"
-        )
+    secret = ledger_secret(lambda name: Variable.get(name, default=None))
     mask_secret(secret)
     return KeyedHasher(secret)
 

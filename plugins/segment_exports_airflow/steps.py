@@ -47,6 +47,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
                 errors.LimitExceededError,
                 errors.RequestRefusedError,
                 errors.RunSupersededError,
+                errors.SettingsError,
                 errors.SourceError,
                 errors.ListProblemError,
             ],

@@ -8,7 +8,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
-from segment_exports.errors import LedgerError, StagingError
+from segment_exports.errors import LedgerError, SettingsError, StagingError
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports_airflow.staging_root import ledger_hasher, object_store, run_files, staging_root
 
@@ -51,6 +51,30 @@ def test_an_object_store_is_reached_through_airflow(monkeypatch: pytest.MonkeyPa
 
     assert not store.is_local
     assert store.read_json("newsletter/x.json") == {"a": 1}
+
+
+def test_the_object_store_has_the_credentials_of_the_connection_that_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file_systems = {"abfss": lambda conn_id, _options: BaseHook.get_connection(conn_id)}
+    monkeypatch.setattr("airflow.sdk.io.fs._register_filesystems", lambda: file_systems)
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", "abfss://container/staging")
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING_CONNECTION", "lake")
+
+    with pytest.raises(StagingError) as refused:
+        staging_root()
+
+    assert str(refused.value).startswith(
+        "SEGMENT_EXPORTS_STAGING (with SEGMENT_EXPORTS_STAGING_CONNECTION): there is no connection lake"
+    )
+
+
+def test_nothing_is_staged_anywhere_under_a_misspelt_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEGMENT_EXPORTS_STAGING")
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGEING", "/data/staging")
+
+    with pytest.raises(SettingsError, match=r"Did you mean SEGMENT_EXPORTS_STAGING\?"):
+        staging_root()
 
 
 def test_an_account_in_a_url_is_refused_since_airflow_takes_it_for_a_connection() -> None:

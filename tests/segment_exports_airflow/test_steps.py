@@ -127,6 +127,7 @@ class TestRetries:
             errors.LedgerError("x"),
             errors.LimitExceededError("x"),
             errors.RunSupersededError("x"),
+            errors.SettingsError("x"),
             errors.SourceError("x"),
             errors.RefreshMissedError("x"),
             ListProblemError("x"),

@@ -127,6 +127,32 @@ def test_a_folder_that_is_not_there_is_refused_at_once_as_make_check_refuses_it(
     assert told == "/nope isn't a folder; SEGMENT_EXPORTS_DEFINITIONS must name the folder of definitions"
 
 
+def test_settings_that_are_wrong_are_told_before_anything_is_opened(
+    monkeypatch: pytest.MonkeyPatch, opened: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SEGMENT_EXPORTS_DEFINITION", "/mine")
+    monkeypatch.setattr("sys.argv", ["demo.py", "up"])
+    monkeypatch.setattr(demo, "end_on_signals", lambda: None)
+
+    assert demo.main() == 1
+
+    assert opened == []
+    told = capsys.readouterr().err.strip()
+    assert told == "SEGMENT_EXPORTS_DEFINITION isn't known. Did you mean SEGMENT_EXPORTS_DEFINITIONS?"
+
+
+def test_what_is_set_of_state_and_secret_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_exports, "OWN_FOLDER", tmp_path / ".airflow")
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", "s3://bucket/staging")
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", "a secret that is set")
+
+    settings = own_exports.own_settings()
+
+    assert settings["SEGMENT_EXPORTS_STAGING"] == "s3://bucket/staging"
+    assert settings["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"] == "a secret that is set"
+    assert not (tmp_path / ".airflow" / "ledger.key").exists()
+
+
 def test_state_and_the_secret_of_the_ledger_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_exports, "OWN_FOLDER", tmp_path / ".airflow")
     monkeypatch.setattr(own_exports, "ROOT", tmp_path)

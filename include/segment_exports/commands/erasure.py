@@ -17,7 +17,6 @@ another address. Contacts at the destination are deleted there, by hand.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,13 +32,13 @@ from segment_exports.records.keyed_hash import HASH_TYPE, KeyedHasher
 from segment_exports.records.ledger import newest_ledgers
 from segment_exports.records.staging import Store
 from segment_exports.records.tombstones import other_tombstones, write_tombstones
+from segment_exports.settings.ledger_secret import ledger_secret_without_airflow
+from segment_exports.settings.names import LEDGER_SECRET, STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from segment_exports.records.ledger import Ledger
-
-_KEY_VARIABLES = ("AUTOPILOT_LEDGER_KEY", "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY")
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m segment_exports.commands.erasure",
         description="Hold erased people back from every export, for ever.",
     )
-    parser.add_argument("staging", help="folder or URL of the staging root (SEGMENT_EXPORTS_STAGING)")
+    parser.add_argument("staging", help=f"folder or URL of the staging root ({STAGING})")
     parser.add_argument("--emails", metavar="FILE", help="one address a line; - for standard input")
     parser.add_argument("--customer-ids", metavar="FILE", help="one CustomerId a line; - for standard input")
     chosen = parser.parse_args(arguments)
@@ -90,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         erasure = erase(
             Store.at(chosen.staging),
-            KeyedHasher(_key()),
+            KeyedHasher(ledger_secret_without_airflow()),
             emails=_lines(chosen.emails),
             customer_ids=_lines(chosen.customer_ids),
             now=datetime.now(UTC),
@@ -125,7 +124,7 @@ def _require_their_key(staging: Store, hasher: KeyedHasher, ledgers: Mapping[str
     if others:
         raise LedgerError(
             f"nobody was erased: {', '.join(others)} were written under another key than this. Set "
-            f"{_KEY_VARIABLES[0]} to the key that Airflow has. If that one is lost, move what is named here "
+            f"{LEDGER_SECRET} to the key that Airflow has. If that one is lost, move what is named here "
             f"away, erase everybody again, and only then run the exports with full_resync"
         )
 
@@ -158,13 +157,6 @@ def _told(erasure: Erasure) -> str:
         f"Left to do: delete their contacts at the destination. Files of runs that hold their profiles are "
         f"purged retention_days after the run.\n"
     )
-
-
-def _key() -> str:
-    for name in _KEY_VARIABLES:
-        if key := os.environ.get(name):
-            return key
-    raise LedgerError(f"set {_KEY_VARIABLES[0]} to the secret that the ledgers are hashed with")
 
 
 def _lines(file: str | None) -> list[str]:

@@ -188,9 +188,9 @@ def main(
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="exports to check; all by default")
     chosen = parser.parse_args(arguments)
-    folder = definitions_folder()
     opener = opener or (lambda definition: open_without_airflow(definition.source))
     try:
+        folder = definitions_folder()
         results = check_folder(folder, chosen.names, opener=opener)
     except SegmentExportError as error:
         sys.stderr.write(f"{error}\n")

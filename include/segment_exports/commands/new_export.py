@@ -114,8 +114,8 @@ def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None
     """List or write; return 1 with a message where that can't be done."""
     chosen = _parser().parse_args(arguments)
     opener = opener or (lambda definition: open_without_airflow(definition.source))
-    folder = definitions_folder()
     try:
+        folder = definitions_folder()
         if chosen.command == "write" and not chosen.name:
             raise DefinitionError("Name the export (with make: NAME=…)")
         source = _source_block(chosen)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from segment_exports.definition.destination_settings import Destination, Membership
 from segment_exports.definition.field_mapping import FieldMapping
 from segment_exports.definition.loading import (
-    DEFINITIONS_VARIABLE,
     LoadedDefinition,
     definitions_folder,
     load_definition,
@@ -27,7 +26,6 @@ from segment_exports.definition.schema import json_schema
 from segment_exports.definition.source_settings import ApiSource, DataverseSource, LakeSource, SegmentChecks
 
 __all__ = [
-    "DEFINITIONS_VARIABLE",
     "ApiSource",
     "DataverseSource",
     "Destination",

@@ -14,13 +14,14 @@ from segment_exports.definition.model import EXPORT_NAME, ExportDefinition
 from segment_exports.definition.problems import explained, place_in_words, shape
 from segment_exports.definition.yaml_text import LARGEST_FILE, YamlText, YamlTextError, read_yaml
 from segment_exports.errors import DefinitionError
+from segment_exports.settings.environment import read_settings
+from segment_exports.settings.names import DEFINITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from segment_exports.definition.yaml_text import KeyPath
 
-DEFINITIONS_VARIABLE = "SEGMENT_EXPORTS_DEFINITIONS"
 LONGEST_EXPORT = 243
 """Airflow's 250 characters of a DAG id, without ``export_``."""
 _SUFFIXES = (".yaml", ".yml")
@@ -37,9 +38,11 @@ class LoadedDefinition:
 
 
 def definitions_folder() -> Path:
-    """Return the folder that SEGMENT_EXPORTS_DEFINITIONS names, or ``include/exports`` of the project."""
-    named = os.environ.get(DEFINITIONS_VARIABLE)
-    return Path(named) if named else _usual_folder(Path(__file__).resolve().parents[2])
+    """Return the folder that SEGMENT_EXPORTS_DEFINITIONS names, or ``include/exports`` of the project.
+
+    :raises SettingsError: settings can't be used as they are.
+    """
+    return read_settings().definitions or _usual_folder(Path(__file__).resolve().parents[2])
 
 
 def _usual_folder(packages: Path) -> Path:
@@ -87,9 +90,7 @@ def load_definitions(folder: Path | str) -> tuple[LoadedDefinition, ...]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DefinitionError(
-            f"{folder} isn't a folder; {DEFINITIONS_VARIABLE} must name the folder of definitions"
-        )
+        raise DefinitionError(f"{folder} isn't a folder; {DEFINITIONS} must name the folder of definitions")
     files = sorted(one for one in folder.iterdir() if one.suffix in _SUFFIXES and one.name[0] not in "._")
     return _refuse_contradictions([_loaded(path) for path in files])
 

@@ -10,6 +10,8 @@ import fsspec
 
 from segment_exports.definition import LakeSource, definitions_folder
 from segment_exports.errors import SourceError
+from segment_exports.settings.environment import read_settings
+from segment_exports.settings.names import LAKE
 from segment_exports.sources.lake.source import LakeExport
 
 if TYPE_CHECKING:
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 
     from segment_exports.definition import ApiSource, DataverseSource
     from segment_exports.sources import Source
-
-LAKE_VARIABLE = "SEGMENT_EXPORTS_LAKE"
 
 
 def lake_location(source: LakeSource) -> str:
@@ -28,16 +28,17 @@ def lake_location(source: LakeSource) -> str:
     the definitions.
 
     :raises SourceError: a relative path leads nowhere and SEGMENT_EXPORTS_LAKE isn't set.
+    :raises SettingsError: settings can't be used as they are.
     """
     if source.is_url:
         return source.path.rstrip("/")
     path = Path(source.path.removeprefix("file://"))
-    named = os.environ.get(LAKE_VARIABLE)
-    base = Path(named) if named else definitions_folder()
-    if not named and not path.is_absolute() and not (base / path).exists():
+    named = read_settings().lake
+    base = named or definitions_folder()
+    if named is None and not path.is_absolute() and not (base / path).exists():
         raise SourceError(
             f"There is no {path} in {base}. A relative source.path counts from the folder that the "
-            f"environment variable {LAKE_VARIABLE} names; it isn't set"
+            f"environment variable {LAKE} names; it isn't set"
         )
     return os.path.normpath((base / path).absolute())
 

@@ -205,6 +205,14 @@ def test_a_folder_without_definitions_is_no_success(
     assert "must name the folder of definitions" in capsys.readouterr().err
 
 
+def test_settings_that_are_wrong_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGMENT_EXPORTS_LAKE", "s3://bucket")
+    assert main([]) == 1
+    assert capsys.readouterr().err.startswith("SEGMENT_EXPORTS_LAKE is a URL; it must be a folder")
+
+
 def test_a_segment_that_is_invalid_in_customer_insights_is_a_problem(
     lake: LakeExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -283,6 +283,14 @@ def test_a_source_without_address_asks_for_one(folder: Path, capsys: pytest.Capt
     assert "name it with --email. There are: CustomerId" in capsys.readouterr().err
 
 
+def test_settings_that_are_wrong_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGMENT_EXPORTS_LAKE", "s3://bucket")
+    assert run("list", "--source", "dataverse", "--connection", "ci") == 1
+    assert capsys.readouterr().err.startswith("SEGMENT_EXPORTS_LAKE is a URL; it must be a folder")
+
+
 def test_a_source_that_can_not_be_read_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     class Broken:
         def segments(self) -> list[SegmentInfo]:
