@@ -1,0 +1,135 @@
+"""Every destination on a stand: its emulator, an account, and eyes that see what it holds.
+
+A test here says what any destination must do. Another one is another entry of STANDS.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
+from segment_exports.contact_fields.fields import FieldType, MappedField
+from segment_exports.contact_fields.opening import fields_of
+from segment_exports.definition import ListTarget
+from segment_exports.delivery.engine import deliver_chunk_blocking
+from segment_exports.delivery.job import ChunkJob, ChunkResult
+from segment_exports.destinations.check_destination import AccountConnection
+from segment_exports.destinations.opening import Destination, open_destination
+from segment_exports.records.receipts import chunk_fingerprint
+from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.tables.schemas import CHUNK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FIELDS = (
+    MappedField("Email", "mail", FieldType.STRING, custom=False),
+    MappedField("FirstName", "first", FieldType.STRING, custom=False),
+)
+
+
+class AutopilotEyes:
+    """What an emulated account of Autopilot holds, and how often it was asked."""
+
+    destination = "autopilot"
+
+    def __init__(self, emulator: AutopilotEmulator) -> None:
+        self.emulator = emulator
+        self.url = emulator.base_url
+        self.key = emulator.api_key
+
+    def names(self) -> dict[str, str]:
+        """First names of the account's contacts, by address."""
+        found = (one.to_json() for one in self.emulator.account.contacts.values())
+        return {one["Email"]: one.get("FirstName", "") for one in found}
+
+    def members(self, title: str) -> set[str]:
+        return self.emulator.account.members(title)
+
+    def writes(self) -> int:
+        return sum(entry.method != "GET" for entry in self.emulator.log.entries)
+
+    def delete(self, email: str) -> None:
+        self.emulator.staff.delete_contact(email)
+
+
+@dataclass
+class Stand:
+    """One destination with an account, and a run's folder."""
+
+    eyes: AutopilotEyes
+    run: Store
+    folder: Store
+    chunks: int = 0
+    ids: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def destination(self) -> Destination:
+        return open_destination(self.eyes.destination)
+
+    def account(self, **changes: Any) -> AccountConnection:
+        known: dict[str, Any] = {
+            "connection_id": "the_account",
+            "base_url": self.eyes.url,
+            "api_key": self.eyes.key,
+            "requests_per_second": 1000.0,
+        }
+        return AccountConnection(**(known | changes))
+
+    def person(self, name: str, **due: Any) -> dict[str, Any]:
+        """A row of a chunk: somebody whose upsert is due, and what else is."""
+        email = f"{name.lower()}@example.com"
+        columns = [pa.array([email]), pa.array([due.pop("first", name)])]
+        row = {
+            "email_hash": hashlib.md5(name.encode(), usedforsecurity=False).digest(),
+            "is_contact": True,
+            "email": email,
+            "contact_id": None,
+            "payload": fields_of(self.eyes.destination).render(FIELDS, columns)[0].as_py(),
+            "payload_hash": bytes(16),
+            "joins": [],
+            "leaves": [],
+            "member_of": [],
+            "previous_contact_ids": [],
+            "moved_contact_id": None,
+        }
+        return row | due
+
+    def plan(self, *rows: dict[str, Any]) -> int:
+        """Write a chunk and return its number."""
+        self.chunks += 1
+        with self.run.parquet_writer(RunFiles.chunk(self.chunks), CHUNK) as writer:
+            writer.write_table(pa.Table.from_pylist(list(rows), CHUNK))
+        return self.chunks
+
+    def deliver(self, number: int, **account: Any) -> ChunkResult:
+        job = ChunkJob(
+            run=self.run,
+            number=number,
+            fingerprint=chunk_fingerprint(self.run, number),
+            account=self.folder,
+            lists=(ListTarget("News", None), ListTarget("Win back", None)),
+        )
+        return deliver_chunk_blocking(job, self.destination.delivery(self.account(**account)))
+
+
+@pytest.fixture(scope="module")
+def autopilot() -> Iterator[AutopilotEyes]:
+    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
+        yield AutopilotEyes(emulator)
+
+
+STANDS = ["autopilot"]
+
+
+@pytest.fixture(params=STANDS)
+def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Stand:
+    eyes = request.getfixturevalue(request.param)
+    eyes.emulator.reset()
+    return Stand(eyes, Store.local(tmp_path / "run"), Store.local(tmp_path / "account"))

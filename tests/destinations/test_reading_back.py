@@ -1,0 +1,35 @@
+"""Any destination can be read back: who is on a list, and how many of some contacts are there still."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segment_exports.records.receipts import read_receipts
+
+if TYPE_CHECKING:
+    from tests.destinations.conftest import Stand
+
+
+def test_the_members_of_a_list_are_those_that_were_delivered_to_it(stand: Stand) -> None:
+    people = [stand.person(f"P{number}", joins=["News"]) for number in range(150)]
+    number = stand.plan(*people, stand.person("Eve"))
+    stand.deliver(number)
+    receipts = read_receipts(stand.run, number).table.to_pylist()
+    joined = {one["contact_id"] for one in receipts if one["operation"] == "join"}
+    everybody = {one["contact_id"] for one in receipts if one["contact_id"]}
+
+    reader = stand.destination.reader(stand.account())
+    list_id = stand.destination.known_lists(stand.folder)["News"]
+
+    assert {one for page in reader.member_ids(list_id) for one in page} == joined
+    assert len(joined) == 150
+    assert reader.count_existing(sorted(everybody)[:20]) == 20
+
+
+def test_who_was_deleted_there_does_not_exist(stand: Stand) -> None:
+    number = stand.plan(stand.person("Ann"), stand.person("Bob"))
+    stand.deliver(number)
+    ids = [one["contact_id"] for one in read_receipts(stand.run, number).table.to_pylist()]
+    stand.eyes.delete("ann@example.com")
+
+    assert stand.destination.reader(stand.account()).count_existing(ids) == 1
