@@ -1,1 +1,11 @@
-"""What a person runs from a shell."""
+"""What a person runs from a shell.
+
+export_check        ``make check``: would the exports run
+check_result        what it found
+export_check_table  that as text
+new_export          ``make segments`` and ``make new-export``
+exportable          what a source has, and guesses at its meaning
+taken_names         what other exports write already
+erasure             hold erased people back
+purge               purge the runs of all exports
+"""

@@ -1,4 +1,16 @@
-"""Export definitions: the files that say which segments go where, and the model they must fit."""
+"""Export definitions: the files that say which segments go where, and the model they must fit.
+
+model                 the strict model: every key, its default and its rules
+source_settings       ``source``
+destination_settings  ``destination``
+field_mapping         ``mapping``
+refresh_settings      ``refresh`` and ``wait_for_refresh``
+strict                types of values: nothing is coerced
+yaml_text             YAML as plain values, with lines
+loading               files of a folder, and what contradicts between them
+problems              what is wrong, in plain sentences
+schema                the JSON Schema for editors
+"""
 
 from __future__ import annotations
 

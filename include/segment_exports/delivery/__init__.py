@@ -1,1 +1,12 @@
-"""Delivery of one chunk: batches, splitting, retries, pacing, receipts and resume."""
+"""The engine that delivers one chunk. It knows no destination: that is behind ``destination``.
+
+engine       lets workers take items, watches for reasons to stop, closes the receipts
+destination  the second face of a destination
+job          what one upload task is asked to do, and what it answers
+chunk        the contacts of a chunk in memory, and where each operation stands
+content      what one batch carries out
+queue        what is to be sent next
+progress     every outcome: its state, its receipt, the guard on rejections
+flushing     receipts, written while requests go on
+stopping     why a delivery ends early
+"""

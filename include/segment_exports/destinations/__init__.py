@@ -1,1 +1,7 @@
-"""Where contacts go: the account, the agreement to send to it, and a package for each destination."""
+"""Where contacts go: the account, the agreement to send to it, and a package for each destination.
+
+opening            from ``destination.type`` to the package
+check_destination  the fourth face: may and can the account be sent to
+agreement          the text that somebody agreed to
+autopilot          Autopilot
+"""

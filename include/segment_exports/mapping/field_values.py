@@ -10,8 +10,8 @@ boolean      true, false, yes, no, 1, 0 in any case                           ``
 date         ISO 8601 date, or date and time; UTC where no zone is named      ``2021-03-04T05:06:07.000Z``
 ===========  ===============================================================  =========================
 
-Text of blanks only is empty for every type. Dates are written as Autopilot gives them back (recorded
-responses of 2017 and 2021); parts of a millisecond are cut off.
+Text of blanks only is empty for every type. Dates are written as destinations give them back (for
+example Autopilot, by recorded responses of 2017 and 2021); parts of a millisecond are cut off.
 """
 
 from __future__ import annotations

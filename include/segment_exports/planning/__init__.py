@@ -1,1 +1,16 @@
-"""From contacts and ledger to what will be sent, cut into chunks."""
+"""From contacts and ledger to what will be sent, cut into chunks.
+
+plan_run             lease, earlier runs, reconcile, then plan
+plan_changes         the step: a merge join of contacts and ledger
+basis                what a plan starts from: ledger, counts, rules
+comparison           who is due what: who is sent, who joins and who leaves a list
+moved_addresses      customers whose address changed
+uncertain_addresses  who must leave a list that an unanswered request may have put them on
+profile_limit        how many may be at the destination
+guards               shares above which nothing is sent
+tally                counts of a plan
+summary              the plan in words and figures
+reconciling          reading the lists back
+destination_reader   the third face of a destination
+chunk_changes        the step that cuts the changes
+"""

@@ -1,1 +1,18 @@
-"""What lies between the steps of a run and outlives them, and how it is kept."""
+"""What lies between the steps of a run and outlives them, and how it is kept.
+
+staging      where every file lies; a file appears whole or not at all
+tables       Arrow schemas, and Parquet that is sorted, sharded and read range by range
+profiles     columns that every file of ``profiles/`` has
+step_counts  what the steps before planning counted
+plan         ``plan.json``, and what a person asked of the run
+receipts     what the destination answered, per operation of a chunk
+ledger       what the destination is known to hold
+lease        one run of an export delivers at a time
+outcomes     what can become of a contact and of an operation
+report       ``report.json``, whose identities are enforced
+problems     what stopped a step, until the report tells it
+warnings     what is doubtful, until the report tells it
+wait_record  what the run waited for
+keyed_hash   hashes of addresses, ids and payloads
+tombstones   hashes of erased people
+"""

@@ -1,1 +1,10 @@
-"""From receipts to ledger, history, report and refused file."""
+"""From receipts to ledger, history, report and refused file; and what is purged.
+
+settle_run      the step: the end of a run, whatever became of it
+settle_plan     what became of a plan: counts, ledger, history
+folding         receipts become what is known
+report_writing  the report, and why a run is red
+refused_file    ``refused.csv``
+history         datasets of all runs and operations, and their columns
+retention       what is purged, and what never
+"""

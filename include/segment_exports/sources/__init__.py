@@ -4,6 +4,15 @@ Three ways in implement :class:`Source`: the lake export (:mod:`.lake`), Dataver
 (:mod:`.dataverse`) and Customer Insights' REST API (:mod:`.ci_api`). All give the same profiles for
 the same tenant: every attribute as text (Arrow strings), an empty value as null, dates in ISO 8601,
 booleans as ``true``/``false``, the customer's id in a column ``CustomerId``.
+
+lake              a package for each way in
+dataverse
+ci_api
+web               what the two over HTTP share
+opening           from a definition's ``source`` to the source itself
+refresh_evidence  what a source sees of a refresh
+attribute_names   attributes by the tenant's names
+snapshot_marks    whether a source without history is still the same
 """
 
 from __future__ import annotations

@@ -1,1 +1,11 @@
-"""One request to a destination: paced, timed, retried, counted, redacted."""
+"""One request to a destination: paced, timed, retried, counted, redacted. It knows none of them.
+
+transport       the course of a request; a destination's client is one
+call            a request, what is known of it while it is tried, what came back
+pacing          the account's rate
+retrying        when again, and after how long; ``Retry-After`` of either end
+json_answers    which error a status is, and members that must be there
+redaction       no key and no address in a text
+reasons         what may be kept of a server's words about a contact
+harmless_words  the words of that list
+"""

@@ -1,1 +1,7 @@
-"""Arrow tables: the schema of every file, and how sorted and sharded Parquet is read and written."""
+"""Arrow tables: the schema of every file, and how sorted and sharded Parquet is written and read.
+
+schemas        the columns of every file
+sorted_tables  files sorted by ``email_hash``, read side by side
+row_groups     Parquet in row groups of a useful size
+memberships    lists as a boolean matrix
+"""

@@ -1,1 +1,5 @@
-"""Customer Insights' own REST API."""
+"""Customer Insights' own REST API.
+
+source   the way in
+answers  its answers as a library of Microsoft models them
+"""

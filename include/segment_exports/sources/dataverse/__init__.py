@@ -1,1 +1,8 @@
-"""The Dataverse tables that Customer Insights writes."""
+"""The Dataverse tables that Customer Insights writes.
+
+source                  the way in
+settings                what a definition may set
+columns                 the tenant's own names
+memberships             who is in which segment
+membership_fingerprint  whether memberships are still the same
+"""

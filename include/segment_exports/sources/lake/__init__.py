@@ -1,1 +1,7 @@
-"""Customer Insights' lake export: CSV files and a ``model.json``."""
+"""Customer Insights' lake export: CSV files and a ``model.json``.
+
+source      the way in
+model_json  which tables, columns and files there are
+locations   where the files lie
+csv_files   CSV as Arrow batches
+"""

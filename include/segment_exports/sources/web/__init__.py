@@ -1,1 +1,10 @@
-"""What the two ways in over HTTP share: tokens, one JSON answer, pages, joining members to profiles."""
+"""What the two ways in over HTTP share.
+
+connections      what it takes to reach them
+tokens           access tokens
+http_reading     one JSON answer: retries, throttling, refusals
+odata            pages of rows
+read_ahead       several page readers at work
+json_columns     JSON rows as Arrow columns
+membership_join  members and profiles joined in flat memory
+"""
