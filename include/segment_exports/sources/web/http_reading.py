@@ -18,7 +18,7 @@ import requests
 from requests.auth import AuthBase
 
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.transport.redaction import cut
+from segment_exports.transport.redaction import redact
 from segment_exports.transport.retrying import told_wait
 
 if TYPE_CHECKING:
@@ -298,4 +298,4 @@ def _reason(body: bytes) -> str:
     inner = wrapped if isinstance(wrapped, dict) else answer
     code = inner.get("code") or inner.get("errorCode") or "no code"
     message = str(inner.get("message") or "").splitlines()
-    return f"{code}: {cut(message[0]) if message else 'no message'}"
+    return f"{code}: {redact(message[0]) if message else 'no message'}"

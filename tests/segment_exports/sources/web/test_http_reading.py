@@ -162,6 +162,13 @@ def test_a_refusal_is_told_once_with_its_reason(
     assert bench.slept == []
 
 
+def test_no_address_stands_in_a_refusal(bench: Bench) -> None:
+    bench.script.answers = [(400, {}, b'{"error":{"code":"c","message":"no ann@example.com here"}}')]
+
+    with pytest.raises(RefusedError, match="c: no <address> here"):
+        bench.reader.get("x")
+
+
 def test_a_service_that_is_away_may_come_back(bench: Bench) -> None:
     bench.reader.root = "http://127.0.0.1:9"
 
