@@ -1,1 +1,12 @@
-"""Servers that speak the outside services' protocols over a socket, and a generated tenant."""
+"""Servers that speak the outside services' protocols over a socket, and a generated tenant.
+
+autopilot          Autopilot's API, and an account that can be looked into
+customer_insights  Dataverse, Customer Insights' API and Entra's token endpoint
+lake_writer        the tenant as a lake export
+tenant             a generated tenant: the same customers for all
+tenant_columns     their attributes, and the dirt in them
+tenant_history     what happens to them from snapshot to snapshot
+tenant_names       the names they are made of
+counter_random     random numbers that are a pure function
+serving            an application on a socket
+"""

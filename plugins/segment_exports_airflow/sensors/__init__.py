@@ -1,1 +1,5 @@
-"""Sensors: steps that may have to wait, and hold no worker slot meanwhile."""
+"""Sensors: steps that may have to wait, and hold no worker slot meanwhile.
+
+refresh  wait_for_refresh
+plan     plan_changes
+"""

@@ -11,8 +11,8 @@ targets         the lists of a chunk are found or made
 lists           lists by title: ours, adopted, or made once
 membership      ways of keeping membership
 probing         does a bulk upsert honour a list id
-batches         bulk upserts, split where they are refused
+batches         bulk upserts, split where they are refused; why a contact is rejected
 bodies          the JSON of a batch
-singles         calls for one contact: leave, join, unsubscribe, look up
+singles         calls for one contact: leave, join, unsubscribe, look up; why one is rejected
 restoring       contacts that are gone there are sent whole again
 """
