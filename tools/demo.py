@@ -35,6 +35,7 @@ from run_progress import watch
 from segment_emulators.autopilot.control_client import EmulatorControl
 from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.errors import DefinitionError, SettingsError
+from segment_exports.settings.environment import require_good_settings
 from segment_exports.settings.names import DEFINITIONS, LAKE, LEDGER_SECRET_VARIABLE, STAGING
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def main() -> int:
 
 def open_airflow() -> int:
     """Open the caller's own exports or the demo, and say which and why; answer the exit code."""
+    require_good_settings()
     definitions = own_definitions()
     why = why_own(os.environ, definitions)
     if why is not None:

@@ -26,7 +26,7 @@ def why_own(environment: Mapping[str, str], loaded: Iterable[LoadedDefinition]) 
 
     :param loaded: the definitions; the variable of any connection that they use is a reason.
     """
-    if read_settings(environment).definitions:
+    if read_settings(DEFINITIONS, environ=environment).definitions:
         return f"{DEFINITIONS} is set"
     of_definitions = {_variable(one) for each in _usable(loaded) for one in _connections(each)}
     for name in sorted(environment):
@@ -65,7 +65,7 @@ def own_settings() -> dict[str, str]:
     OWN_FOLDER.mkdir(exist_ok=True)
     return {
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-        STAGING: read_settings().staging or str(OWN_FOLDER / "staging"),
+        STAGING: read_settings(STAGING).staging or str(OWN_FOLDER / "staging"),
         LEDGER_SECRET_VARIABLE: ledger_secret_given_to_airflow() or _kept_ledger_key(),
     }
 

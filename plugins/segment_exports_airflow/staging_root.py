@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 def staging_root() -> Store:
     """Return the store of the staging root.
 
-    :raises SettingsError: settings can't be used as they are.
+    :raises SettingsError: those settings can't be used as they are.
     :raises StagingError: it is a URL that holds an account or can't be reached.
     """
     from segment_exports.records.staging import Store
     from segment_exports.settings.environment import read_settings
 
-    settings = read_settings()
+    settings = read_settings(STAGING, STAGING_CONNECTION)
     named = settings.staging or str(_airflow_home() / "staging")
     if "://" not in named:
         return Store.local(named)

@@ -69,11 +69,20 @@ def test_the_object_store_has_the_credentials_of_the_connection_that_is_set(
     )
 
 
-def test_nothing_is_staged_anywhere_under_a_misspelt_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SEGMENT_EXPORTS_STAGING")
-    monkeypatch.setenv("SEGMENT_EXPORTS_STAGEING", "/data/staging")
+def test_a_setting_that_is_none_of_its_business_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", str(tmp_path))
+    monkeypatch.setenv("SEGMENT_EXPORTS_LAKE", "s3://bucket")
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING_DIR", "/mine")
 
-    with pytest.raises(SettingsError, match=r"Did you mean SEGMENT_EXPORTS_STAGING\?"):
+    assert staging_root().root == str(tmp_path)
+
+
+def test_a_staging_root_that_can_be_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", "abfss:/container")
+
+    with pytest.raises(SettingsError, match="begins like a URL, but is none"):
         staging_root()
 
 

@@ -21,6 +21,7 @@ from segment_exports.errors import SegmentExportError, SourceError
 from segment_exports.extracting.segment_checks import refuse_invalid
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.refresh.snapshot_choice import choose_snapshots
+from segment_exports.settings.environment import require_good_settings
 from segment_exports.sources import doubts_of
 from segment_exports.sources.opening import open_without_airflow
 from segment_exports.sources.refresh_evidence import SegmentState
@@ -190,6 +191,7 @@ def main(
     chosen = parser.parse_args(arguments)
     opener = opener or (lambda definition: open_without_airflow(definition.source))
     try:
+        require_good_settings()
         folder = definitions_folder()
         results = check_folder(folder, chosen.names, opener=opener)
     except SegmentExportError as error:

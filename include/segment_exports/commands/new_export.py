@@ -29,6 +29,7 @@ from segment_exports.definition import (
 )
 from segment_exports.definition.model import EXPORT_NAME
 from segment_exports.errors import DefinitionError, SegmentExportError, SourceError
+from segment_exports.settings.environment import require_good_settings
 from segment_exports.sources.opening import open_without_airflow
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None
     chosen = _parser().parse_args(arguments)
     opener = opener or (lambda definition: open_without_airflow(definition.source))
     try:
+        require_good_settings()
         folder = definitions_folder()
         if chosen.command == "write" and not chosen.name:
             raise DefinitionError("Name the export (with make: NAME=…)")

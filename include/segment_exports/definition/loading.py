@@ -40,9 +40,9 @@ class LoadedDefinition:
 def definitions_folder() -> Path:
     """Return the folder that SEGMENT_EXPORTS_DEFINITIONS names, or ``include/exports`` of the project.
 
-    :raises SettingsError: settings can't be used as they are.
+    :raises SettingsError: that setting can't be used as it is.
     """
-    return read_settings().definitions or _usual_folder(Path(__file__).resolve().parents[2])
+    return read_settings(DEFINITIONS).definitions or _usual_folder(Path(__file__).resolve().parents[2])
 
 
 def _usual_folder(packages: Path) -> Path:

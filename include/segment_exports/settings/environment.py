@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _AS_CLOSE_AS_A_SLIP = 0.75
+_OF_A_SERVICE = re.compile(r"_(PORT|SERVICE_HOST|SERVICE_PORT)(_|$)|^(PORT|SERVICE_HOST|SERVICE_PORT)(_|$)")
+"""What Kubernetes appends to the name of a service, here of one such as segment-exports-staging."""
 
 
 class Settings(BaseModel):
@@ -95,20 +97,36 @@ class Settings(BaseModel):
         return value
 
 
-def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings as they are now; an empty variable counts as unset.
+def read_settings(*names: str, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return some settings as they are now; an empty variable counts as unset.
+
+    Who needs one names it, so that nobody is stopped by a setting that is none of their business.
+
+    :raises SettingsError: all that is wrong with these, a line for each variable; no value is repeated.
+    """
+    settings, problems = _judged({name: environ.get(name, "") for name in names})
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def require_good_settings(environ: Mapping[str, str] = os.environ) -> None:
+    """Judge all settings together, and names that are nearly that of one: for where a person looks.
 
     :raises SettingsError: all that is wrong, a line for each variable; no value is repeated.
     """
     given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
-    problems = list(_misspelt(given))
-    try:
-        settings = Settings.model_validate(given)
-    except ValidationError as error:
-        problems += [f"{one['loc'][0]} {one['msg'].removeprefix('Value error, ')}" for one in error.errors()]
+    problems = [*_misspelt(given), *_judged(given)[1]]
     if problems:
         raise SettingsError("\n".join(problems))
-    return settings
+
+
+def _judged(given: Mapping[str, str]) -> tuple[Settings, list[str]]:
+    try:
+        return Settings.model_validate({name: value for name, value in given.items() if value}), []
+    except ValidationError as error:
+        told = [f"{one['loc'][0]} {one['msg'].removeprefix('Value error, ')}" for one in error.errors()]
+        return Settings(), told
 
 
 def _begins_like_a_url(value: str) -> bool:
@@ -116,12 +134,8 @@ def _begins_like_a_url(value: str) -> bool:
 
 
 def _misspelt(given: Iterable[str]) -> Iterator[str]:
-    """Tell of each name that is nearly that of a setting.
-
-    Other names may be anybody's: Kubernetes gives containers a SEGMENT_EXPORTS_PORT for a service of the
-    name segment-exports.
-    """
+    """Tell of each name that is nearly that of a setting, but for those that Kubernetes gives containers."""
     known = [str(field.validation_alias).removeprefix(PREFIX) for field in Settings.model_fields.values()]
     for name in sorted({one.removeprefix(PREFIX) for one in given}.difference(known)):
-        for meant in get_close_matches(name, known, n=1, cutoff=_AS_CLOSE_AS_A_SLIP):
-            yield f"{PREFIX}{name} isn't known. Did you mean {PREFIX}{meant}?"
+        meant = () if _OF_A_SERVICE.search(name) else get_close_matches(name, known, 1, _AS_CLOSE_AS_A_SLIP)
+        yield from (f"{PREFIX}{name} isn't known. Did you mean {PREFIX}{one}?" for one in meant)

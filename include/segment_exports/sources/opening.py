@@ -28,12 +28,12 @@ def lake_location(source: LakeSource) -> str:
     the definitions.
 
     :raises SourceError: a relative path leads nowhere and SEGMENT_EXPORTS_LAKE isn't set.
-    :raises SettingsError: settings can't be used as they are.
+    :raises SettingsError: that setting can't be used as it is.
     """
     if source.is_url:
         return source.path.rstrip("/")
     path = Path(source.path.removeprefix("file://"))
-    named = read_settings().lake
+    named = read_settings(LAKE).lake
     base = named or definitions_folder()
     if named is None and not path.is_absolute() and not (base / path).exists():
         raise SourceError(

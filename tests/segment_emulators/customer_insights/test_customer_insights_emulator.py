@@ -206,7 +206,7 @@ def test_what_attributes_mean_can_be_left_out(client: Client, told: bool) -> Non
 
 
 def test_every_switch_is_turned_by_a_test_of_the_sources(repository: Path) -> None:
-    text = "".join(file.read_text() for file in (repository / "tests/segment_exports/sources").glob("*.py"))
+    text = "".join(file.read_text() for file in (repository / "tests/segment_exports/sources").rglob("*.py"))
 
     assert [one.name for one in fields(Switches) if f"switches.{one.name} = " not in text] == []
 

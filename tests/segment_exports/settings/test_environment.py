@@ -8,19 +8,24 @@ import pytest
 from pydantic import ValidationError
 
 from segment_exports.errors import SettingsError
-from segment_exports.settings.environment import Settings, read_settings
+from segment_exports.settings.environment import Settings, read_settings, require_good_settings
 
 NONE = Settings.model_validate({})
+NAMES = tuple(str(one.validation_alias) for one in Settings.model_fields.values())
+
+
+def read(environ: dict[str, str]) -> Settings:
+    return read_settings(*NAMES, environ=environ)
 
 
 def refusal(environ: dict[str, str]) -> str:
     with pytest.raises(SettingsError) as refused:
-        read_settings(environ)
+        require_good_settings(environ)
     return str(refused.value)
 
 
 def test_what_is_set_is_taken_as_it_stands() -> None:
-    settings = read_settings(
+    settings = read(
         {
             "SEGMENT_EXPORTS_DEFINITIONS": "exports",
             "SEGMENT_EXPORTS_LAKE": "/data/lake",
@@ -36,25 +41,25 @@ def test_what_is_set_is_taken_as_it_stands() -> None:
 
 
 def test_what_is_not_set_is_left_to_its_default() -> None:
-    assert read_settings({}) == NONE
+    assert read({}) == NONE
     assert set(NONE.model_dump().values()) == {None}
 
 
-@pytest.mark.parametrize("name", [one.validation_alias for one in Settings.model_fields.values()])
+@pytest.mark.parametrize("name", NAMES)
 def test_an_empty_variable_counts_as_unset(name: str) -> None:
-    assert read_settings({name: ""}) == NONE
+    assert read({name: ""}) == NONE
 
 
 def test_they_are_read_afresh_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGMENT_EXPORTS_LAKE", "/first")
-    assert read_settings().lake == Path("/first")
+    assert read_settings("SEGMENT_EXPORTS_LAKE").lake == Path("/first")
     monkeypatch.setenv("SEGMENT_EXPORTS_LAKE", "/second")
-    assert read_settings().lake == Path("/second")
+    assert read_settings("SEGMENT_EXPORTS_LAKE").lake == Path("/second")
 
 
 def test_nobody_changes_them_on_the_way() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        read_settings({}).lake = Path("/elsewhere")
+        read({}).lake = Path("/elsewhere")
 
 
 @pytest.mark.parametrize(
@@ -62,20 +67,20 @@ def test_nobody_changes_them_on_the_way() -> None:
     ["/data/staging", "staging", "file:///data/staging", "s3://bucket", "abfss://c@account.host/x", "a/b:/c"],
 )
 def test_staging_may_be_any_folder_or_url(staging: str) -> None:
-    assert read_settings({"SEGMENT_EXPORTS_STAGING": staging}).staging == staging
+    assert read({"SEGMENT_EXPORTS_STAGING": staging}).staging == staging
 
 
 def test_a_connection_without_a_url_is_let_be() -> None:
     """It does nothing then, so that an Airflow may go from an object store to a folder and back."""
     environ = {"SEGMENT_EXPORTS_STAGING": "/data", "SEGMENT_EXPORTS_STAGING_CONNECTION": "lake"}
 
-    assert read_settings(environ).staging_connection == "lake"
+    assert read(environ).staging_connection == "lake"
 
 
 def test_a_path_may_hold_any_bytes() -> None:
     name = b"/data/m\xfcll".decode("utf-8", "surrogateescape")
 
-    settings = read_settings(
+    settings = read(
         dict.fromkeys(
             ("SEGMENT_EXPORTS_DEFINITIONS", "SEGMENT_EXPORTS_LAKE", "SEGMENT_EXPORTS_STAGING"), name
         )
@@ -120,21 +125,23 @@ def test_a_connection_in_place_of_its_id_is_refused_and_not_repeated(connection:
 )
 def test_a_misspelt_name_is_refused_with_the_right_one(name: str, meant: str) -> None:
     assert refusal({name: "/data"}) == f"{name} isn't known. Did you mean {meant}?"
-    assert read_settings({name: ""}) == NONE
+    require_good_settings({name: ""})
 
 
+@pytest.mark.parametrize("service", ["SEGMENT_EXPORTS", "SEGMENT_EXPORTS_API_SERVER", *NAMES])
 @pytest.mark.parametrize(
-    "name",
-    [
-        "SEGMENT_EXPORTS_PORT",
-        "SEGMENT_EXPORTS_SERVICE_HOST",
-        "SEGMENT_EXPORTS_API_SERVER_PORT_8080_TCP_ADDR",
-        "SEGMENT_EXPORTS_STAGING_PORT",
-        "SEGMENT_EXPORTS_STAGING_SERVICE_PORT",
-    ],
+    "suffix", ["PORT", "SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT_8080_TCP_ADDR"]
 )
-def test_what_kubernetes_sets_for_a_service_of_this_name_is_let_be(name: str) -> None:
-    assert read_settings({name: "tcp://10.0.0.1:8080"}) == NONE
+def test_what_kubernetes_sets_for_a_service_is_let_be(service: str, suffix: str) -> None:
+    require_good_settings({f"{service}_{suffix}": "tcp://10.0.0.1:8080"})
+
+
+def test_who_reads_one_is_not_stopped_by_another() -> None:
+    environ = {"SEGMENT_EXPORTS_LAKE": "s3://bucket", "SEGMENT_EXPORTS_STAGING_DIR": "/mine"}
+
+    assert read_settings("SEGMENT_EXPORTS_STAGING", environ=environ) == NONE
+    with pytest.raises(SettingsError, match="SEGMENT_EXPORTS_LAKE is a URL"):
+        read_settings("SEGMENT_EXPORTS_LAKE", environ=environ)
 
 
 def test_all_that_is_wrong_is_told_at_once_a_line_each() -> None:
