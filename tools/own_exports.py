@@ -55,7 +55,6 @@ def own_definitions() -> tuple[LoadedDefinition, ...]:
     """Return the definitions of the folder that is set.
 
     :raises DefinitionError: the folder isn't there.
-    :raises SettingsError: settings can't be used as they are.
     """
     return load_definitions(definitions_folder())
 

@@ -35,11 +35,11 @@ def ensure_pools_of_definitions() -> None:
     from airflow.utils.session import create_session
 
     from segment_exports.definition import definitions_folder, load_definitions
-    from segment_exports.errors import DefinitionError, SettingsError
+    from segment_exports.errors import DefinitionError
 
     try:
         loaded = load_definitions(definitions_folder())
-    except (DefinitionError, SettingsError) as error:
+    except DefinitionError as error:
         log.warning("No account pools made: %s", error)
         return
     names = {pool_of(one.definition.destination.connection) for one in loaded if one.definition}

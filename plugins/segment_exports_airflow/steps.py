@@ -63,7 +63,6 @@ def definition_of(export: str) -> ExportDefinition:
     """Return the definition of an export, as its file is now.
 
     :raises DefinitionError: there is no such file any more, or it is broken.
-    :raises SettingsError: the folder of definitions is set to what can't be one.
     """
     folder = definitions_folder()
     for loaded in load_definitions(folder):

@@ -1,13 +1,14 @@
 """Every destination on a stand: its emulator, an account, and eyes that see what it holds.
 
-A test here says what any destination must do. Another one is another entry of STANDS.
+A test here says what any destination must do. Another one is another entry of STANDS, with a fixture of its
+name that gives :class:`Eyes`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 import pytest
@@ -34,8 +35,31 @@ FIELDS = (
 )
 
 
+class Eyes(Protocol):
+    """What an emulated account holds, and how often it was written to."""
+
+    destination: str
+    url: str
+    key: str
+
+    def reset(self) -> None:
+        """Empty the account."""
+
+    def names(self) -> dict[str, str]:
+        """First names of the account's contacts, by address."""
+
+    def members(self, title: str) -> set[str]:
+        """Addresses of those who are on a list."""
+
+    def writes(self) -> int:
+        """How many requests have changed something, or tried to."""
+
+    def delete(self, email: str) -> None:
+        """Delete a contact, as the account's own people do."""
+
+
 class AutopilotEyes:
-    """What an emulated account of Autopilot holds, and how often it was asked."""
+    """An emulated account of Autopilot."""
 
     destination = "autopilot"
 
@@ -44,8 +68,10 @@ class AutopilotEyes:
         self.url = emulator.base_url
         self.key = emulator.api_key
 
+    def reset(self) -> None:
+        self.emulator.reset()
+
     def names(self) -> dict[str, str]:
-        """First names of the account's contacts, by address."""
         found = (one.to_json() for one in self.emulator.account.contacts.values())
         return {one["Email"]: one.get("FirstName", "") for one in found}
 
@@ -63,11 +89,10 @@ class AutopilotEyes:
 class Stand:
     """One destination with an account, and a run's folder."""
 
-    eyes: AutopilotEyes
+    eyes: Eyes
     run: Store
     folder: Store
     chunks: int = 0
-    ids: dict[str, str] = field(default_factory=dict)
 
     @property
     def destination(self) -> Destination:
@@ -130,6 +155,6 @@ STANDS = ["autopilot"]
 
 @pytest.fixture(params=STANDS)
 def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Stand:
-    eyes = request.getfixturevalue(request.param)
-    eyes.emulator.reset()
+    eyes: Eyes = request.getfixturevalue(request.param)
+    eyes.reset()
     return Stand(eyes, Store.local(tmp_path / "run"), Store.local(tmp_path / "account"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from segment_exports.definition import ListTarget
+from segment_exports.definition import ListTarget, Membership
 from segment_exports.errors import CredentialsRefusedError, DestinationError, DestinationUnreachableError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ NEWS = (ListTarget("News", None),)
 
 def check(stand: Stand, **account: str) -> str:
     asked = stand.destination.account(stand.account(**account), stand.folder)
-    return asyncio.run(asked.check(NEWS)).message
+    return asyncio.run(asked.check(NEWS, Membership.AUTO)).message
 
 
 def test_an_account_that_answers_says_its_name_and_is_not_changed(stand: Stand) -> None:
@@ -31,7 +31,7 @@ def test_a_wrong_key_and_a_host_that_is_not_there_are_told_apart(stand: Stand) -
         check(stand, api_key="f" * 32)
     with pytest.raises(DestinationUnreachableError):
         check(stand, base_url="http://127.0.0.1:9/v1")
-    with pytest.raises(DestinationError):
+    with pytest.raises(DestinationError, match=f"not {stand.destination.name}'s API"):
         check(stand, base_url=f"{stand.eyes.url}/elsewhere")
 
 

@@ -1,6 +1,6 @@
-"""A destination that the core has never heard of: the engine delivers to it over the seam alone.
+"""A destination that the core has never heard of: the engine delivers its upserts over the seam alone.
 
-It keeps a card for each address, ten at a time, and knows no lists.
+It keeps a card for each address, ten at a time, and knows no lists, so this says nothing of membership.
 """
 
 from __future__ import annotations

@@ -29,13 +29,12 @@ def mapped() -> list[MappedField]:
 
 
 def test_each_contact_becomes_one_json_object_that_holds_every_value(stand: Stand) -> None:
-    values = ["ann@example.com", *('a "quoted" \\ ü' for _ in STANDARD_FIELDS[1:]), *CUSTOM.values()]
+    names = [f'{name} is "quoted" \\ ü' for name in STANDARD_FIELDS[1:]]
+    values = ["ann@example.com", *names, *CUSTOM.values()]
     (text,) = fields_of(stand.eyes.destination).render(mapped(), [pa.array([one]) for one in values])
 
-    told = json.loads(text.as_py())
-    assert "ann@example.com" in text.as_py()
-    assert text.as_py().count("gold") == 1
-    assert len(set(_leaves(told))) == len(set(values))
+    leaves = _leaves(json.loads(text.as_py()))
+    assert sorted(leaves) == sorted([*values[:-4], "12", "1.5", "True", CUSTOM["date--Since"]])
 
 
 def test_what_is_empty_is_left_out_and_equal_values_give_equal_text(stand: Stand) -> None:

@@ -121,17 +121,6 @@ def test_a_missing_folder_of_definitions_is_left_to_the_dag_processor(
     assert slots(session) == {}
 
 
-def test_settings_that_are_wrong_are_left_to_the_dag_processor_too(
-    session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("SEGMENT_EXPORTS_DEFINITION", "/data/exports")
-
-    pools.ensure_pools_of_definitions()
-
-    assert slots(session) == {}
-    assert "SEGMENT_EXPORTS_DEFINITION isn't known" in caplog.text
-
-
 def test_airflow_loads_the_listener_and_nothing_else_of_the_folder(airflow_database: Path) -> None:
     from airflow import plugins_manager
 

@@ -38,10 +38,7 @@ class LoadedDefinition:
 
 
 def definitions_folder() -> Path:
-    """Return the folder that SEGMENT_EXPORTS_DEFINITIONS names, or ``include/exports`` of the project.
-
-    :raises SettingsError: that setting can't be used as it is.
-    """
+    """Return the folder that SEGMENT_EXPORTS_DEFINITIONS names, or ``include/exports`` of the project."""
     return read_settings(DEFINITIONS).definitions or _usual_folder(Path(__file__).resolve().parents[2])
 
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Attempt:
     """What the engine hands to a destination for one attempt at a chunk.
 
-    :param joins_unchecked: memberships were written down as delivered, and the check whether they stand
-        is still to come; the destination keeps it current, and the receipts carry it to the next attempt.
+    :param joins_unchecked: an attempt before this one wrote memberships down as delivered, and the check
+        whether they stand is still to come.
     """
 
     job: ChunkJob
@@ -60,7 +60,10 @@ class ChunkOnItsWay(Protocol):
 
     @property
     def joins_unchecked(self) -> bool:
-        """Whether memberships that were written down as delivered still have to be checked."""
+        """Whether memberships that were written down as delivered still have to be checked.
+
+        The receipts carry it to the next attempt.
+        """
 
     async def set_up(self) -> None:
         """Find or make what the contacts are sent to, decide how to keep membership, queue what is due.

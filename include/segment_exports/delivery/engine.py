@@ -256,12 +256,12 @@ class _Engine:
         return self._transport.pacer.waiting < min(_FREE_WORKERS, self._job.requests_in_flight)
 
     def _tally(self) -> Tally:
-        counters, before = self._transport.counters, self._sent_before
+        counters, used = self._transport.counters, _requests(self._transport, since=self._sent_before)
         return Tally(
-            total=counters.total - before["total"],
-            throttled=counters.throttled - before["throttled"],
-            retried=counters.retried - before["retried"],
-            bytes_sent=counters.bytes_sent - before["bytes_sent"],
+            total=used["total"],
+            throttled=used["throttled"],
+            retried=used["retried"],
+            bytes_sent=used["bytes_sent"],
             first_request_at=_text(counters.first_at),
             last_request_at=_text(counters.last_at),
             judged=self._progress.judged,

@@ -45,7 +45,7 @@ class ChunkJob:
     :param account: folder of what is known of the account (``<staging>/_accounts/<connection>``).
     :param lists: every list that the chunk's keys may name. A key without a target here is an error.
     :param former_lists: titles of those that the definition names no more; they may be gone.
-    :param membership: ``auto``, ``bulk``, ``list`` or ``field`` (design 6).
+    :param membership: ``auto``, ``bulk``, ``list`` or ``field``, as the definition says.
     :param requests_in_flight: requests sent and not yet written down as receipts, at most.
     :param deadline: when to stop, UTC; what is not sent by then stays unsent.
     :param resend_rejected: send again what an earlier attempt at this chunk was refused.

@@ -11,7 +11,7 @@ from segment_exports.errors import AgreementMissingError, ConnectionDisabledErro
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from segment_exports.definition import ListTarget
+    from segment_exports.definition import ListTarget, Membership
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,9 @@ class DestinationCheck:
 class Account(Protocol):
     """One account, asked whether it can be sent to."""
 
-    async def check(self, lists: Sequence[ListTarget]) -> DestinationCheck:
-        """Make as few cheap authenticated calls as tell that the account answers and has these lists.
+    async def check(self, lists: Sequence[ListTarget], membership: Membership) -> DestinationCheck:
+        """Make as few cheap authenticated calls as tell that the account answers and can be sent to.
 
+        :param lists: those of the export, for a way of keeping membership that needs them.
         :raises DestinationError: it doesn't; the kind says what can be done about it.
         """

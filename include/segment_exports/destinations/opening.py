@@ -13,7 +13,7 @@ from typing import TypeAlias
 from segment_exports.destinations.autopilot.faces import Autopilot
 
 Destination: TypeAlias = Autopilot
-"""Any destination there is."""
+"""Any destination there is: of several a union, so that each is held to all that the steps ask."""
 
 _DESTINATIONS: dict[str, Destination] = {"autopilot": Autopilot()}
 

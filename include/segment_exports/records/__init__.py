@@ -1,7 +1,7 @@
 """What lies between the steps of a run and outlives them, and how it is kept.
 
 staging      where every file lies; a file appears whole or not at all
-tables       Arrow schemas, and Parquet that is sorted, sharded and read range by range
+tables       Arrow schemas, and sorted Parquet that is read range by range
 profiles     columns that every file of ``profiles/`` has
 step_counts  what the steps before planning counted
 plan         ``plan.json``, and what a person asked of the run

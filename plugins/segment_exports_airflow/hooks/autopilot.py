@@ -56,7 +56,7 @@ class AutopilotHook(HttpHook):
         :raises ConnectionDisabledError: there is no such connection, or it is of another type.
         :raises ConnectionFieldError: a field of it is malformed.
         """
-        return account_of(self.autopilot_conn_id)
+        return account_of(self.autopilot_conn_id, self.conn_type)
 
     def client(self) -> AutopilotClient:
         """Return a client of the account, paced to its rate; use it as an asynchronous context manager.

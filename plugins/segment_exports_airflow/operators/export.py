@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from segment_exports.definition import Membership
 from segment_exports.errors import ListProblemError
 from segment_exports_airflow.staging_root import ledger_hasher, staging_root
 from segment_exports_airflow.steps import ExportStep
@@ -81,10 +80,9 @@ class CheckDestinationOperator(ExportOperator):
         ledger_hasher()
         if account.agreement is not None:
             self.files(context).store.write_json(AGREEMENT_FILE, account.agreement.to_json())
-        lists = () if wanted.membership is Membership.FIELD else self.definition.lists
         asked = self.destination.account(account, account_folder(account.connection_id))
         try:
-            found = asyncio.run(asked.check(lists))
+            found = asyncio.run(asked.check(self.definition.lists, wanted.membership))
         except ListProblemError:
             # In another account than ours no list is: its key is the problem, and none of the lists.
             if not options.full_resync:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from segment_exports.errors import DefinitionError, SegmentExportError, SettingsError
+from segment_exports.errors import DefinitionError, SegmentExportError
 from segment_exports_airflow.run_form import asks_for_dry_run
 from segment_exports_airflow.steps import ExportStep
 
@@ -86,7 +86,7 @@ class SettleRunOperator(ExportStep, BaseOperator):
             self.log.error("Settling failed", exc_info=error)
         try:
             definition = self.definition
-        except (DefinitionError, SettingsError):
+        except DefinitionError:
             definition = None
         return report_unsettled(
             files, self.export, definition, error, failed_steps=failed_steps, now=datetime.now(UTC)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_exports.planning import chunk_changes as chunking
+from segment_exports.planning import chunk_changes as cutting
 from segment_exports.planning.chunk_changes import ChunkReference, chunk_changes
 from segment_exports.planning.tally import Tally
 from segment_exports.records.outcomes import UNSUBSCRIBE
@@ -159,9 +159,9 @@ some_changes = st.lists(
 def test_chunks_partition_the_changes_within_their_bounds(
     changes: list[Change], membership: str, most_contacts: int, most_requests: int, most_chunks: int
 ) -> None:
-    with TemporaryDirectory() as folder, patch.object(chunking, "MOST_CHUNKS", most_chunks):
+    with TemporaryDirectory() as folder, patch.object(cutting, "MOST_CHUNKS", most_chunks):
         files = planned(
-            folder, changes, membership=membership, requests_per_second=most_requests / chunking.MOST_SECONDS
+            folder, changes, membership=membership, requests_per_second=most_requests / cutting.MOST_SECONDS
         )
         references = chunk_changes(files, most_contacts=most_contacts)
         chunks = chunks_of(files, references)
@@ -182,7 +182,7 @@ def test_chunks_partition_the_changes_within_their_bounds(
 def test_upserts_fill_whole_batches_in_all_chunks_but_the_last(count: int, most: int, joins: int) -> None:
     with TemporaryDirectory() as folder:
         files = planned(
-            folder, [Change(joins=joins)] * count, requests_per_second=most / chunking.MOST_SECONDS
+            folder, [Change(joins=joins)] * count, requests_per_second=most / cutting.MOST_SECONDS
         )
         chunks = chunks_of(files, chunk_changes(files, most_contacts=most))
     for chunk in chunks[:-1]:
@@ -201,8 +201,8 @@ def test_batches_stay_whole_where_upserts_stand_among_other_operations(tmp_path:
 
 @pytest.mark.parametrize("change", [Change(), Change(upsert=False, leaves=1), Change(joins=3, moved=True)])
 def test_there_are_never_more_chunks_than_airflow_maps_over(tmp_path: Path, change: Change) -> None:
-    files = planned(tmp_path, [change] * 3000, requests_per_second=1 / chunking.MOST_SECONDS)
-    with patch.object(chunking, "MOST_CHUNKS", 20):
+    files = planned(tmp_path, [change] * 3000, requests_per_second=1 / cutting.MOST_SECONDS)
+    with patch.object(cutting, "MOST_CHUNKS", 20):
         references = chunk_changes(files, most_contacts=1)
     assert 5 <= len(references) <= 20
     assert sum(one.contacts for one in references) == 3000
@@ -229,10 +229,10 @@ def test_a_chunk_takes_at_most_50_000_contacts_or_ten_minutes(tmp_path: Path) ->
 def test_a_chunk_takes_at_most_64_mib_of_payloads(tmp_path: Path) -> None:
     """Here 4,000 bytes: room for 2,000 payloads of two bytes, be they in whole batches."""
     files = planned(tmp_path, [Change()] * 5_000)
-    with patch.object(chunking, "MOST_BYTES", 4_000):
+    with patch.object(cutting, "MOST_BYTES", 4_000):
         chunks = chunks_of(files, chunk_changes(files))
     assert [len(chunk) for chunk in chunks] == [2_000, 2_000, 1_000]
-    with patch.object(chunking, "MOST_BYTES", 1):
+    with patch.object(cutting, "MOST_BYTES", 1):
         assert len(chunk_changes(planned(tmp_path / "one by one", [Change()] * 3))) == 3
 
 

@@ -13,7 +13,7 @@ from segment_exports.errors import LedgerError
 from segment_exports.records import lease
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.staging import RunFiles, Store
-from segment_exports.settling import settle_run as run_ending
+from segment_exports.settling import settle_run as last_step
 from segment_exports.settling.retention import LONGEST_RUN, purge_runs
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def test_trouble_with_purging_is_a_warning(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(run_ending, "purge_runs", fail)
+    monkeypatch.setattr(last_step, "purge_runs", fail)
     report = Stage(tmp_path).run(1).whole([ANN, BOB])
     assert not report.red
     assert report.warnings == (f"old runs could not be purged, the next run tries again: {told}",)

@@ -13,7 +13,7 @@ from segment_exports.records.ledger import LedgerWriter
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.plan import Plan, PlanState
 from segment_exports.records.report import RunState
-from segment_exports.settling import settle_run as run_ending
+from segment_exports.settling import settle_run as last_step
 from segment_exports.settling.settle_plan import count_plan, has_receipts
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def test_a_crash_after_the_ledger_was_written_is_mended_by_settling_again(
     def crash(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(run_ending, step, crash)
+    monkeypatch.setattr(last_step, step, crash)
     with pytest.raises(MemoryError):
         run.settle()
     assert lease.holder(stage.export) is not None
@@ -83,7 +83,7 @@ def test_a_crash_after_the_ledger_was_written_keeps_nobody_waiting(
     def crash(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(run_ending, step, crash)
+    monkeypatch.setattr(last_step, step, crash)
     with pytest.raises(MemoryError):
         run.settle()
     assert stage.run(2).read([ANN]).plan().state is PlanState.NOTHING_DUE

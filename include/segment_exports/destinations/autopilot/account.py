@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_exports.definition import Membership
 from segment_exports.destinations.autopilot.lists import ListRegistry, check_lists
 from segment_exports.destinations.check_destination import DestinationCheck
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError
@@ -27,7 +28,7 @@ class AutopilotAccount:
         self._client = client
         self._folder = folder
 
-    async def check(self, lists: Sequence[ListTarget]) -> DestinationCheck:
+    async def check(self, lists: Sequence[ListTarget], membership: Membership) -> DestinationCheck:
         """Make sure that the account answers and that these lists are there, or can be made.
 
         :raises DestinationError: as :func:`check_account`.
@@ -35,7 +36,7 @@ class AutopilotAccount:
         """
         async with self._client() as client:
             found = await check_account(client)
-            if lists:
+            if membership is not Membership.FIELD:
                 await check_lists(client, lists, ListRegistry(self._folder))
         return found
 

@@ -22,8 +22,6 @@ from segment_exports.transport.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-__all__ = ["BATCH_LIMIT", "AutopilotClient", "Call", "ContactList", "ContactPage", "CustomField"]
-
 DEFAULT_BASE_URL = "https://api2.autopilothq.com/v1"
 KEY_HEADER = "autopilotapikey"
 

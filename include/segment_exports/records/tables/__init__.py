@@ -1,4 +1,4 @@
-"""Arrow tables: the schema of every file, and how sorted and sharded Parquet is written and read.
+"""Arrow tables: the schema of every file, and how sorted Parquet is written and read.
 
 schemas        the columns of every file
 sorted_tables  files sorted by ``email_hash``, read side by side

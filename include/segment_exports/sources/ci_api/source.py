@@ -19,7 +19,7 @@ from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import AttributeNames
-from segment_exports.sources.ci_api import answers as ci_api_answers
+from segment_exports.sources.ci_api import answers
 from segment_exports.sources.refresh_evidence import Evidence
 from segment_exports.sources.snapshot_marks import SnapshotChangedError, ensure_unchanged
 from segment_exports.sources.web.http_reading import JsonReader, NoSuchRouteError, Patience, Waits
@@ -241,7 +241,7 @@ class CiApiSource:
                 answer = self.reader.get(route, {"top": str(JOBS_LOOKED_AT), "includeTasks": "true"})
             except NoSuchRouteError:
                 continue
-            return tuple(map(ci_api_answers.job, ci_api_answers.listed(answer, route)))
+            return tuple(map(answers.job, answers.listed(answer, route)))
         return None
 
     def _segment(self, name: str) -> SegmentMetadata:
@@ -254,14 +254,14 @@ class CiApiSource:
 
     def _metadata(self) -> dict[str, SegmentMetadata]:
         route = "manage/segments"
-        found = map(ci_api_answers.segment, ci_api_answers.listed(self.reader.get(route), route))
+        found = map(answers.segment, answers.listed(self.reader.get(route), route))
         return {one.name: one for one in found}
 
     def _names(self) -> AttributeNames:
         route = "manage/entities/Customer"
         answer = self.reader.get(route)
         attributes = answer.get("attributes") if isinstance(answer, dict) else None
-        found = map(ci_api_answers.attribute, ci_api_answers.listed(attributes, route))
+        found = map(answers.attribute, answers.listed(attributes, route))
         return AttributeNames(found, table="Customer Insights' table Customer")
 
 

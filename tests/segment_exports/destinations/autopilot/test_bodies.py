@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
@@ -14,13 +15,15 @@ from segment_exports.delivery.chunk import Chunk, State
 from segment_exports.delivery.queue import NO_LIST
 from segment_exports.destinations.autopilot.bodies import (
     Bodies,
-    Content,
     address_only,
     insert_custom,
     insert_member,
 )
 from segment_exports.destinations.autopilot.membership import MembershipWay
 from segment_exports.records.tables.schemas import CHUNK
+
+if TYPE_CHECKING:
+    from segment_exports.delivery.content import Content
 
 TRICKY = st.one_of(
     st.text(max_size=20),

@@ -12,7 +12,7 @@ import pytest
 
 from segment_emulators.autopilot import Fault, FaultKind, MapKeys, SameTitle
 from segment_exports.destinations.autopilot.answers import ContactNotFoundError, ListNotFoundError
-from segment_exports.destinations.autopilot.client import AutopilotClient, Call
+from segment_exports.destinations.autopilot.client import AutopilotClient
 from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationError,
@@ -23,6 +23,7 @@ from segment_exports.errors import (
     ThrottledError,
     WrongServerError,
 )
+from segment_exports.transport.call import Call
 from segment_exports.transport.pacing import Pacer
 from segment_exports.transport.retrying import RetrySettings
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from segment_exports.sources.ci_api import answers as ci_api_answers
+from segment_exports.sources.ci_api import answers
 from segment_exports.sources.refresh_evidence import EvaluationStatus, SegmentState
 
 
-def segment(**answer: Any) -> ci_api_answers.SegmentMetadata:
-    return ci_api_answers.segment({"name": "Churn", **answer})
+def segment(**answer: Any) -> answers.SegmentMetadata:
+    return answers.segment({"name": "Churn", **answer})
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_how_the_last_evaluation_ended_is_announced() -> None:
     ],
 )
 def test_a_job_of_a_part_is_no_whole_refresh_even_if_it_is_full(told: dict[str, str], whole: bool) -> None:
-    job = ci_api_answers.job({"jobStatus": "running", "submittedTimestamp": "2026-03-02T05:00:00Z", **told})
+    job = answers.job({"jobStatus": "running", "submittedTimestamp": "2026-03-02T05:00:00Z", **told})
 
     assert job.whole is whole
     assert job.submitted == datetime(2026, 3, 2, 5, tzinfo=UTC)

@@ -86,6 +86,7 @@ def test_the_token_goes_along_whatever_a_netrc_says(
         ("0.5", 0.5),
         ("-3", 0.0),
         ("Mon, 12 Jan 1970 13:47:10 GMT", 30.0),
+        ("Mon, 12 Jan 1970 13:47:10", 30.0),
         ("soon", 1.0),
         ("inf", 1.0),
         ("", 1.0),
