@@ -7,6 +7,7 @@ import graphlib
 import io
 import re
 import tokenize
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,6 +104,17 @@ def test_every_test_of_the_core_stands_where_its_module_does(repository: Path) -
     tests = repository / "tests" / "segment_exports"
     for file in tests.rglob("test_*.py"):
         assert (repository / CORE / file.parent.relative_to(tests)).is_dir(), file
+
+
+def test_the_page_draws_the_layers_that_make_lint_holds(repository: Path) -> None:
+    contracts = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "importlinter"
+    ]["contracts"]
+    (layers,) = (one["layers"] for one in contracts if one["type"] == "layers")
+    page = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawn = page.split("## The house")[1].split("From `planning` down")[0].replace("dags → plugins → ", "")
+
+    assert [line.strip().replace("│", "|") for line in drawn.strip().splitlines()] == layers
 
 
 def test_what_the_page_names_is_there(repository: Path) -> None:
