@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.http.hooks.http import HttpHook
 
-from segment_exports.destinations.autopilot.account import check_account
-from segment_exports.destinations.autopilot.client import DEFAULT_BASE_URL, KEY_HEADER
+from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, KEY_HEADER
 from segment_exports.destinations.autopilot.faces import Autopilot
 from segment_exports.errors import (
     CredentialsRefusedError,
@@ -110,5 +109,7 @@ class AutopilotHook(HttpHook):
 
 
 async def _check(client: AutopilotClient) -> DestinationCheck:
+    from segment_exports.destinations.autopilot.account import check_account
+
     async with client:
         return await check_account(client)

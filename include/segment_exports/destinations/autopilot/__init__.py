@@ -1,10 +1,10 @@
 """Autopilot: its API, its lists and its ways of keeping membership.
 
 faces           what leads to its faces
+api             its address, header and limits
 client          the endpoints
 answers         what its answers mean
-account         whether an account can be sent to
-reading         reading an account back, for planning
+account         an account, asked outside of a delivery: can it be sent to, who is there
 destination     which step an item of the queue is the work of
 chunk_delivery  what these steps share, and what is queued for whom
 targets         the lists of a chunk are found or made

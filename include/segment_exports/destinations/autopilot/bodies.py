@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
     Places = npt.NDArray[np.int64]
 
-LARGEST_BODY = 2_000_000
-"""Bytes of a bulk upsert at most. No limit is documented for Autopilot; its successor's is 2 MB."""
-
 _CUSTOM = b'"custom":{"'
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from segment_exports.delivery.chunk import is_due, is_there
 from segment_exports.delivery.destination import Attempt
 from segment_exports.delivery.queue import NO_LIST, Single, SingleKind, WorkQueue
-from segment_exports.destinations.autopilot.bodies import LARGEST_BODY, Bodies
-from segment_exports.destinations.autopilot.client import BATCH_LIMIT
+from segment_exports.destinations.autopilot.api import BATCH_LIMIT, LARGEST_BODY
+from segment_exports.destinations.autopilot.bodies import Bodies
 from segment_exports.destinations.autopilot.membership import MembershipWay
 
 if TYPE_CHECKING:

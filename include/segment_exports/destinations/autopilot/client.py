@@ -14,6 +14,7 @@ from urllib.parse import quote
 import orjson
 
 from segment_exports.destinations.autopilot.answers import ContactNotFoundError, contact_map, error_of
+from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, KEY_HEADER
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError
 from segment_exports.transport.call import Answer, Call, Request
 from segment_exports.transport.json_answers import mapping, member
@@ -21,12 +22,6 @@ from segment_exports.transport.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-
-DEFAULT_BASE_URL = "https://api2.autopilothq.com/v1"
-KEY_HEADER = "autopilotapikey"
-
-BATCH_LIMIT = 100
-"""Contacts that a bulk upsert takes; more are answered 400."""
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segment_exports.destinations.autopilot.client import DEFAULT_BASE_URL, AutopilotClient
+from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, DEFAULT_REQUESTS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from segment_exports.definition import ListTarget
-    from segment_exports.destinations.autopilot.account import AutopilotAccount
+    from segment_exports.destinations.autopilot.account import AccountReader, AutopilotAccount
+    from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.destinations.autopilot.destination import AutopilotDestination
-    from segment_exports.destinations.autopilot.reading import AccountReader
     from segment_exports.destinations.check_destination import AccountConnection
     from segment_exports.records.staging import Store
 
@@ -25,8 +25,7 @@ class Autopilot:
 
     name = "Autopilot"
     default_base_url = DEFAULT_BASE_URL
-    default_requests_per_second = 5.0
-    """Documented for every account (2015); more on request. Later clients were given 20."""
+    default_requests_per_second = DEFAULT_REQUESTS_PER_SECOND
 
     def client(self, account: AccountConnection) -> AutopilotClient:
         """Return a client with the account's key, paced to its rate.
@@ -34,6 +33,7 @@ class Autopilot:
         :raises DestinationError: the base URL is none.
         :raises CredentialsRefusedError: the key is empty or can't be sent in a header.
         """
+        from segment_exports.destinations.autopilot.client import AutopilotClient
         from segment_exports.transport.pacing import Pacer
 
         return AutopilotClient(account.base_url, account.api_key, pacer=Pacer(account.requests_per_second))
@@ -46,7 +46,7 @@ class Autopilot:
 
     def reader(self, account: AccountConnection) -> AccountReader:
         """Return who reads the account back; errors of the connection come with the first question."""
-        from segment_exports.destinations.autopilot.reading import AccountReader
+        from segment_exports.destinations.autopilot.account import AccountReader
 
         return AccountReader(lambda: self.client(account))
 
