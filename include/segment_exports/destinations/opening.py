@@ -1,9 +1,10 @@
 """From a definition's ``destination.type`` to the package that answers.
 
 A package has a class of faces, which the steps ask for what they need of it: ``delivery``
-(:class:`~segment_exports.delivery.destination.DeliveryDestination`), ``reader`` (the protocol
-``DestinationReader`` of planning), ``account`` (:class:`~.check_destination.Account`), and what is known
-of an account without asking it. What contact fields become there, ``contact_fields/opening.py`` tells.
+(:class:`~segment_exports.delivery.destination.DeliveryDestination`), ``reader`` and ``request_cost`` (the
+protocols ``DestinationReader`` and ``RequestCost`` of planning), ``account``
+(:class:`~.check_destination.Account`), and what is known of an account without asking it. What contact
+fields become there, ``contact_fields/opening.py`` tells.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ guards               shares above which nothing is sent
 tally                counts of a plan
 summary              the plan in words and figures
 reconciling          reading the lists back
-destination_reader   the third face of a destination
+destination_reader   the third face of a destination: reading it back
+request_cost         the same face: what a plan costs there
 chunk_changes        the step that cuts the changes
 """

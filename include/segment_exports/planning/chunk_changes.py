@@ -2,7 +2,7 @@
 
 A chunk is at most 50,000 contacts, 64 MiB of what they are given and ten minutes of the account's rate, so
 that one task neither outlives its token, nor takes more memory where the mapping has many fields, nor costs
-more in starting than in work. Its upserts fill whole batches of 100, where that doesn't halve it: a run that
+more in starting than in work. Its upserts fill whole batches, where that doesn't halve it: a run that
 is mostly joins and leaves sends a few batches that aren't full.
 """
 
@@ -15,13 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.definition import Membership
-from segment_exports.planning.summary import CONTACTS_A_BATCH
-from segment_exports.records.outcomes import UNSUBSCRIBE
+from segment_exports.definition import Destination
+from segment_exports.destinations.opening import open_destination
 from segment_exports.records.plan import Plan, PlanState
 from segment_exports.records.receipts import chunk_fingerprint
 from segment_exports.records.staging import RunFiles
-from segment_exports.records.tables.memberships import to_matrix
 from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE
 
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
     import pyarrow.parquet as pq
+
+    from segment_exports.planning.request_cost import RequestCost
 
 MOST_CONTACTS = 50_000
 MOST_SECONDS = 600.0
@@ -87,8 +87,10 @@ class _Cutter:
     """Decides where one chunk ends."""
 
     def __init__(self, plan: Plan, rows: int, most_contacts: int) -> None:
-        self._membership = Membership(plan.membership)
-        least = _least_requests(plan, self._membership)
+        destination = open_destination(plan.destination or Destination().type)
+        self._cost: RequestCost = destination.request_cost()
+        self._membership = plan.membership
+        least = plan.least_requests.of(plan.membership)
         # A chunk is filled to half of one bound at least, so these four times keep their number. (Bytes are
         # left out: a thousand chunks hold more of them than any account.)
         self._most_requests = max(MOST_SECONDS * plan.requests_per_second, 4 * least / MOST_CHUNKS, 1.0)
@@ -96,20 +98,7 @@ class _Cutter:
 
     def cost(self, rows: pa.Table) -> npt.NDArray[np.float64]:
         """Return the requests that each row takes at the worst."""
-        upsert = pc.is_valid(rows["payload"]).to_numpy().astype(np.float64)
-        earlier = _lengths(rows["previous_contact_ids"])
-        joins, leaves = _lengths(rows["joins"]), _lengths(rows["leaves"])
-        match self._membership:
-            case Membership.FIELD:
-                looked_up = pc.is_null(rows["email"]).to_numpy().astype(np.float64)
-                unsubscribes = to_matrix(rows["leaves"], (UNSUBSCRIBE,))[:, 0]
-                own = 1.0 / CONTACTS_A_BATCH + looked_up + unsubscribes
-            case Membership.BULK:
-                own = np.maximum(upsert, joins) / CONTACTS_A_BATCH + leaves
-            case _:
-                own = upsert / CONTACTS_A_BATCH + joins + leaves
-        cost: npt.NDArray[np.float64] = own + earlier
-        return cost
+        return self._cost.at_worst(rows, self._membership)
 
     def end(self, rows: pa.Table) -> int | None:
         """Return how many rows the next chunk takes, or None while more rows may still fit."""
@@ -121,7 +110,7 @@ class _Cutter:
         upserts = np.cumsum(pc.is_valid(rows["payload"]).to_numpy()[:most])
         filled = cost / self._most_requests + size / MOST_BYTES
         filled = filled[:most] + np.arange(1, most + 1) / self._most_contacts
-        full = np.flatnonzero((upserts % CONTACTS_A_BATCH == 0) & (filled >= filled[-1] / 2))
+        full = np.flatnonzero((upserts % self._cost.batch == 0) & (filled >= filled[-1] / 2))
         return int(full[-1]) + 1 if len(full) else most
 
 
@@ -136,22 +125,6 @@ def _chunks(changes: pq.ParquetFile, cutter: _Cutter) -> Iterator[pa.Table]:
         yield pending
 
 
-def _least_requests(plan: Plan, membership: Membership) -> int:
-    estimate = plan.least_requests
-    match membership:
-        case Membership.FIELD:
-            return estimate.field
-        case Membership.BULK:
-            return estimate.bulk
-        case _:
-            return estimate.list
-
-
 def _sizes(payloads: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     sizes: npt.NDArray[np.int64] = pc.fill_null(pc.binary_length(payloads), 0).to_numpy().astype(np.int64)
     return sizes
-
-
-def _lengths(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    lengths: npt.NDArray[np.float64] = pc.list_value_length(column).to_numpy().astype(np.float64)
-    return lengths

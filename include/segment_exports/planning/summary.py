@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from segment_exports.definition import LimitScope, WhenOver
+from segment_exports.destinations.opening import open_destination
 from segment_exports.planning.guards import tripped_guards
 from segment_exports.planning.profile_limit import require_within
 from segment_exports.records.plan import (
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from segment_exports.planning.basis import PlanBasis
     from segment_exports.planning.tally import Tally
 
-CONTACTS_A_BATCH = 100
-
 
 def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: tuple[str, ...]) -> Plan:
     """Return the plan.
@@ -43,9 +42,11 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
     lists = tuple(_lists(basis, tally))
     tripped = () if basis.all_superseded else _tripped(basis, lists)
     comparison, why = _comparison(basis)
+    destination = open_destination(definition.destination.type)
     return Plan(
         export=definition.name,
         account=request.account,
+        destination=definition.destination.type,
         run_id=request.files.run,
         state=_state(basis, tally, tripped),
         planned_at=request.now.isoformat(),
@@ -64,7 +65,7 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
         operations=_operations(tally),
         lists=lists,
         limit=PlannedLimit(scope=definition.limit.scope.value, allowed=definition.limit.profiles, used=used),
-        least_requests=_least_requests(tally),
+        least_requests=RequestEstimate(destination.request_cost().least(tally.work())),
         tripped_guards=tripped,
         red_reasons=tuple(_too_old(basis)),
         warnings=(*basis.warnings, *warnings, *_older_segments(basis), *_empty_segments(basis)),
@@ -154,16 +155,6 @@ def _used(basis: PlanBasis, tally: Tally, at_destination: int) -> int:
     return at_destination + tally.new_addresses - cut
 
 
-def _least_requests(tally: Tally) -> RequestEstimate:
-    joins, leaves = int(tally.joins.sum()), int(tally.leaves.sum())
-    in_any_way = tally.unsubscribes + tally.earlier_contacts
-    return RequestEstimate(
-        list=_batches(tally.upserts) + joins + leaves + in_any_way,
-        bulk=_batches(tally.bulk_places) + leaves + in_any_way,
-        field=_batches(tally.field_rows) + tally.nameless + in_any_way,
-    )
-
-
 def _too_old(basis: PlanBasis) -> Iterator[str]:
     limit = basis.request.definition.max_age_hours
     if limit is None:
@@ -188,7 +179,3 @@ def _empty_segments(basis: PlanBasis) -> Iterator[str]:
     for segment, read in basis.counts.read.items():
         if read == 0:
             yield f"segment {segment} is empty: it brought no profile"
-
-
-def _batches(count: int) -> int:
-    return -(-count // CONTACTS_A_BATCH)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from segment_exports.records.outcomes import UNSUBSCRIBE
+from segment_exports.records.plan import PlannedWork
 from segment_exports.records.tables.memberships import to_matrix
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Tally:
         self.total = self.due = self.refused_before = self.suppressed_before = self.superseded = 0
         self.over_limit = self.known_addresses = self.new_addresses = 0
         self.upserts = self.unsubscribes = 0
-        self.bulk_places = self.field_rows = self.nameless = self.earlier_contacts = 0
+        self.places = self.rows = self.nameless = self.earlier_contacts = 0
 
     def count_operations(self, changes: pa.Table) -> None:
         """Add the operations of rows (schema CHUNK) that are to be sent."""
@@ -38,7 +39,20 @@ class Tally:
         self.joins += joins.sum(axis=0)
         self.leaves += leaves.sum(axis=0)
         self.unsubscribes += int(to_matrix(changes["leaves"], (UNSUBSCRIBE,)).sum())
-        self.bulk_places += int(np.maximum(joins.sum(axis=1), upsert).sum())
-        self.field_rows += len(changes)
+        self.places += int(np.maximum(joins.sum(axis=1), upsert).sum())
+        self.rows += len(changes)
         self.nameless += changes["email"].null_count
         self.earlier_contacts += len(pc.list_flatten(changes["previous_contact_ids"]))
+
+    def work(self) -> PlannedWork:
+        """Return what the plan is made of."""
+        return PlannedWork(
+            rows=self.rows,
+            upserts=self.upserts,
+            joins=int(self.joins.sum()),
+            leaves=int(self.leaves.sum()),
+            unsubscribes=self.unsubscribes,
+            places=self.places,
+            nameless=self.nameless,
+            earlier_contacts=self.earlier_contacts,
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, RootModel
 
 
 class PlanState(StrEnum):
@@ -77,19 +77,47 @@ class PlannedLimit(_Model):
     used: int
 
 
-class RequestEstimate(_Model):
-    """The least number of requests by way of keeping membership; the account's rate turns it into time."""
+class RequestEstimate(RootModel[dict[str, int]]):
+    """The least number of requests by way of keeping membership; the account's rate turns it into time.
 
-    list: int
-    bulk: int
-    field: int
+    The first way is the one that is reckoned with where none is decided.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    def of(self, way: str) -> int:
+        """Return the estimate of a way, or of the first one where that way has none of its own."""
+        return self.root.get(way, next(iter(self.root.values())))
+
+
+@dataclass(frozen=True)
+class PlannedWork:
+    """What a plan is made of, for those who reckon what it costs at a destination.
+
+    ``places`` counts an upsert, or as many entries in batches as a contact joins lists. ``rows`` are all
+    people with something due, ``nameless`` those of whom only the contact's id is known;
+    ``earlier_contacts`` are contacts to look at that people were under other addresses.
+    """
+
+    rows: int
+    upserts: int
+    joins: int
+    leaves: int
+    unsubscribes: int
+    places: int
+    nameless: int
+    earlier_contacts: int
 
 
 class Plan(_Model):
-    """The whole plan of one run. ``fence`` is None in a dry run, which takes no lease."""
+    """The whole plan of one run. ``fence`` is None in a dry run, which takes no lease.
+
+    ``destination`` is the type of destination; plans that were made before there was a choice have none.
+    """
 
     export: str
     account: str
+    destination: str | None = None
     run_id: str
     state: PlanState
     planned_at: str
@@ -113,11 +141,9 @@ class Plan(_Model):
     red_reasons: tuple[str, ...]
     warnings: tuple[str, ...]
 
-    def least_seconds(self) -> RequestEstimate:
-        """Return the least time (whole seconds) at the account's rate, by way of keeping membership."""
-        return RequestEstimate(
-            **{way: round(count / self.requests_per_second) for way, count in self.least_requests}
-        )
+    def least_seconds(self, way: str) -> int:
+        """Return the least time (whole seconds) at the account's rate, by one way of keeping membership."""
+        return round(self.least_requests.of(way) / self.requests_per_second)
 
 
 @dataclass(frozen=True)

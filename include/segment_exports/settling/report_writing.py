@@ -170,11 +170,10 @@ def _requests(facts: RunFacts) -> RequestCounts:
     if facts.plan is None:
         return RequestCounts(**used)
     way = facts.settlement.membership or facts.plan.membership
-    way = way if way in ("bulk", "field") else "list"
     return RequestCounts(
         **used,
-        least=getattr(facts.plan.least_requests, way),
-        least_seconds=getattr(facts.plan.least_seconds(), way),
+        least=facts.plan.least_requests.of(way),
+        least_seconds=facts.plan.least_seconds(way),
     )
 
 

@@ -71,9 +71,11 @@ def least_of(changes: list[Change]) -> RequestEstimate:
     joins, leaves = int(tally.joins.sum()), int(tally.leaves.sum())
     every = tally.unsubscribes + tally.earlier_contacts
     return RequestEstimate(
-        list=-(-tally.upserts // 100) + joins + leaves + every,
-        bulk=-(-tally.bulk_places // 100) + leaves + every,
-        field=-(-len(changes) // 100) + tally.nameless + every,
+        {
+            "list": -(-tally.upserts // 100) + joins + leaves + every,
+            "bulk": -(-tally.places // 100) + leaves + every,
+            "field": -(-len(changes) // 100) + tally.nameless + every,
+        }
     )
 
 
@@ -168,7 +170,7 @@ def test_chunks_partition_the_changes_within_their_bounds(
     assert [one.number for one in references] == list(range(1, len(chunks) + 1))
     assert pa.concat_tables([CHUNK.empty_table(), *chunks]).equals(table_of(changes))
     assert len(chunks) <= most_chunks
-    least = getattr(least_of(changes), "list" if membership == "auto" else membership)
+    least = least_of(changes).root["list" if membership == "auto" else membership]
     longest = max(most_requests, -(-4 * least // most_chunks))
     largest = max(most_contacts, -(-4 * len(changes) // most_chunks))
     for reference, chunk in zip(references, chunks, strict=True):

@@ -9,7 +9,7 @@ destination     which step an item of the queue is the work of
 chunk_delivery  what these steps share, and what is queued for whom
 targets         the lists of a chunk are found or made
 lists           lists by title: ours, adopted, or made once
-membership      ways of keeping membership
+membership      ways of keeping membership, and what each costs
 probing         does a bulk upsert honour a list id
 batches         bulk upserts, split where they are refused; why a contact is rejected
 bodies          the JSON of a batch

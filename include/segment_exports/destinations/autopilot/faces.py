@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from segment_exports.destinations.autopilot.account import AccountReader, AutopilotAccount
     from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.destinations.autopilot.destination import AutopilotDestination
+    from segment_exports.destinations.autopilot.membership import AutopilotCost
     from segment_exports.destinations.check_destination import AccountConnection
     from segment_exports.records.staging import Store
 
@@ -49,6 +50,12 @@ class Autopilot:
         from segment_exports.destinations.autopilot.account import AccountReader
 
         return AccountReader(lambda: self.client(account))
+
+    def request_cost(self) -> AutopilotCost:
+        """Return what a plan costs in requests."""
+        from segment_exports.destinations.autopilot.membership import AutopilotCost
+
+        return AutopilotCost()
 
     def account(self, account: AccountConnection, folder: Store) -> AutopilotAccount:
         """Return who checks the account; errors of the connection come with the check.

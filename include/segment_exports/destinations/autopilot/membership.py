@@ -1,4 +1,4 @@
-"""Ways of keeping list membership, and what is known of the account in this respect.
+"""Ways of keeping list membership, what each costs, and what is known of the account in this respect.
 
 Autopilot documents one call per contact and list. Whether a bulk upsert honours ``_autopilot_list``,
 for new and for existing contacts, is not documented: it is tried out once per connection, remembered,
@@ -12,13 +12,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow.compute as pc
+
 from segment_exports.destinations.autopilot.answers import ContactNotFoundError
+from segment_exports.destinations.autopilot.api import BATCH_LIMIT
+from segment_exports.records.outcomes import UNSUBSCRIBE
+from segment_exports.records.tables.memberships import to_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
+    import numpy.typing as npt
+    import pyarrow as pa
+
     from segment_exports.destinations.autopilot.client import AutopilotClient
+    from segment_exports.records.plan import PlannedWork
     from segment_exports.records.staging import Store
 
 SETTLING_SECONDS = 2.0
@@ -31,6 +41,46 @@ class MembershipWay(StrEnum):
     LIST = "list"
     BULK = "bulk"
     FIELD = "field"
+
+
+class AutopilotCost:
+    """What a plan costs at Autopilot, by way; ``list`` is reckoned with while none is decided."""
+
+    batch = BATCH_LIMIT
+
+    def least(self, work: PlannedWork) -> dict[str, int]:
+        """Return the least requests by way of keeping membership."""
+        in_any_way = work.unsubscribes + work.earlier_contacts
+        return {
+            MembershipWay.LIST.value: self._batches(work.upserts) + work.joins + work.leaves + in_any_way,
+            MembershipWay.BULK.value: self._batches(work.places) + work.leaves + in_any_way,
+            MembershipWay.FIELD.value: self._batches(work.rows) + work.nameless + in_any_way,
+        }
+
+    def at_worst(self, rows: pa.Table, membership: str) -> npt.NDArray[np.float64]:
+        """Return the requests that each row (schema CHUNK) takes at the worst."""
+        upsert = pc.is_valid(rows["payload"]).to_numpy().astype(np.float64)
+        earlier = _lengths(rows["previous_contact_ids"])
+        joins, leaves = _lengths(rows["joins"]), _lengths(rows["leaves"])
+        match membership:
+            case MembershipWay.FIELD:
+                looked_up = pc.is_null(rows["email"]).to_numpy().astype(np.float64)
+                unsubscribes = to_matrix(rows["leaves"], (UNSUBSCRIBE,))[:, 0]
+                own = 1.0 / self.batch + looked_up + unsubscribes
+            case MembershipWay.BULK:
+                own = np.maximum(upsert, joins) / self.batch + leaves
+            case _:
+                own = upsert / self.batch + joins + leaves
+        cost: npt.NDArray[np.float64] = own + earlier
+        return cost
+
+    def _batches(self, count: int) -> int:
+        return -(-count // self.batch)
+
+
+def _lengths(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    lengths: npt.NDArray[np.float64] = pc.list_value_length(column).to_numpy().astype(np.float64)
+    return lengths
 
 
 @dataclass(frozen=True)
