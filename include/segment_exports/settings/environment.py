@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _AS_CLOSE_AS_A_SLIP = 0.75
-_OF_A_SERVICE = re.compile(r"_(PORT|SERVICE_HOST|SERVICE_PORT)(_|$)|^(PORT|SERVICE_HOST|SERVICE_PORT)(_|$)")
+_OF_A_SERVICE = re.compile(r"(^|_)(PORT|SERVICE_HOST|SERVICE_PORT)(_|$)")
 """What Kubernetes appends to the name of a service, here of one such as segment-exports-staging."""
 
 
@@ -104,7 +104,7 @@ def read_settings(*names: str, environ: Mapping[str, str] = os.environ) -> Setti
 
     :raises SettingsError: all that is wrong with these, a line for each variable; no value is repeated.
     """
-    settings, problems = _judged({name: environ.get(name, "") for name in names})
+    settings, problems = _judged({name: value for name in names if (value := environ.get(name))})
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
@@ -123,7 +123,7 @@ def require_good_settings(environ: Mapping[str, str] = os.environ) -> None:
 
 def _judged(given: Mapping[str, str]) -> tuple[Settings, list[str]]:
     try:
-        return Settings.model_validate({name: value for name, value in given.items() if value}), []
+        return Settings.model_validate(given), []
     except ValidationError as error:
         told = [f"{one['loc'][0]} {one['msg'].removeprefix('Value error, ')}" for one in error.errors()]
         return Settings(), told

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from segment_exports.definition import Membership
+from segment_exports.destinations.autopilot.api import NAME
 from segment_exports.destinations.autopilot.lists import ListRegistry, check_lists
 from segment_exports.destinations.check_destination import DestinationCheck
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError
@@ -58,7 +59,7 @@ async def check_account(client: AutopilotClient) -> DestinationCheck:
         raise DestinationError(
             f"what answers at the base URL is not Autopilot's API: {error}", status=error.status
         ) from error
-    return DestinationCheck("Autopilot", len(lists), client.seconds() - began)
+    return DestinationCheck(NAME, len(lists), client.seconds() - began)
 
 
 class AccountReader:

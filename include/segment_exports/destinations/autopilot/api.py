@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+NAME = "Autopilot"
 DEFAULT_BASE_URL = "https://api2.autopilothq.com/v1"
 KEY_HEADER = "autopilotapikey"
 

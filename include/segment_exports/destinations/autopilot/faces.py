@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, DEFAULT_REQUESTS_PER_SECOND
+from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, DEFAULT_REQUESTS_PER_SECOND, NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Autopilot:
     """Autopilot, as ``destination.type: autopilot`` names it."""
 
-    name = "Autopilot"
+    name = NAME
     default_base_url = DEFAULT_BASE_URL
     default_requests_per_second = DEFAULT_REQUESTS_PER_SECOND
 
