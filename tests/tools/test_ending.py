@@ -29,7 +29,8 @@ ENDS_IN_ORDER = f"""{HEAD}
 end_on_signals()
 try:
     print("ready", flush=True)
-    time.sleep(60)
+    for _ in range(1200):  # a signal that comes a moment before a sleep does not wake it
+        time.sleep(0.05)
 except KeyboardInterrupt:
     all_signals()
     print("all ended")
