@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 
-from segment_exports.errors import DefinitionError
+from segment_exports.errors import DefinitionError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ _SWITCHES = ("dry_run", "full_resync", "retry_rejected", "force", "reconcile")
 _KEYS = ("segments", "sample", "snapshot", *_SWITCHES)
 _OF_AIRFLOW = "airflow/"
 """Airflow's own keys of a run's configuration begin so (``airflow/task_span_detail_level``)."""
+_OVERRIDES_PARAMS = "AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS"
 
 
 @dataclass(frozen=True)
@@ -141,9 +142,30 @@ def read_form(definition: ExportDefinition, params: Mapping[str, Any]) -> RunReq
     )
 
 
-def asks_for_dry_run(params: Mapping[str, Any]) -> bool:
+def asks_for_dry_run(params: Mapping[str, Any], conf: Mapping[str, Any]) -> bool:
     """Tell whether a run is a dry one, also where the rest of what it was asked for can't be read."""
-    return bool(params.get("dry_run"))
+    return bool(params.get("dry_run") or conf.get("dry_run"))
+
+
+def require_conf_in_force(params: Mapping[str, Any], conf: Mapping[str, Any]) -> None:
+    """Hold what a run was triggered with against the parameters that Airflow made of it.
+
+    A setting of Airflow keeps the one out of the other: a run that was asked to send less, or nothing, would
+    have the form's defaults, which send.
+
+    :param conf: the run's own configuration.
+    :raises SettingsError: they differ; the text names the keys and the setting.
+    :raises DefinitionError: a key of the configuration isn't known.
+    """
+    _refuse_unknown_keys({**params, **conf})
+    lost = sorted(key for key, value in conf.items() if key in _KEYS and params.get(key) != value)
+    if lost:
+        raise SettingsError(
+            f"{', '.join(lost)}: this run was triggered with other values than Airflow gives its tasks, so "
+            f"it is stopped before it reads or sends anything. Airflow passes a run's configuration on only "
+            f"where {_OVERRIDES_PARAMS} (dag_run_conf_overrides_params under [core] in airflow.cfg) is True: "
+            f"set that where the tasks run, and trigger the run again"
+        )
 
 
 def _refuse_unknown_keys(params: Mapping[str, Any]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from segment_exports import errors
 from segment_exports.definition import definitions_folder, load_definitions
-from segment_exports_airflow.run_form import read_form
+from segment_exports_airflow.run_form import read_form, require_conf_in_force
 from segment_exports_airflow.staging_root import run_files
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ class ExportStep:
     def told_in_report(self, context: Context, work: Callable[[], T]) -> T:
         """Do the work; keep what stops it for the run report, since a failed task leaves no XCom.
 
+        Before that, what the run was triggered with must be what Airflow hands on.
+
         The error goes on without the frames of the core: its text says what to do.
         """
         from segment_exports.records.problems import forget_problem, record_problem
@@ -113,12 +115,18 @@ class ExportStep:
         step = ti.task_id if ti.map_index is None or ti.map_index < 0 else f"{ti.task_id} {ti.map_index + 1}"
         run = self.files(context).store
         try:
+            require_conf_in_force(context["params"], conf_of(context))
             done = work()
         except errors.SegmentExportError as error:
             record_problem(run, step, str(error))
             raise error.with_traceback(None) from None
         forget_problem(run, step)
         return done
+
+
+def conf_of(context: Context) -> dict[str, Any]:
+    """Return what a run was triggered with, by whatever way; empty for one of the schedule."""
+    return context["dag_run"].conf or {}
 
 
 def scheduled_time(context: Context) -> datetime | None:

@@ -183,6 +183,25 @@ def test_a_list_that_vanished_from_our_own_account_is_told_as_that(
     assert f"list 'Win-back', made by us as {ours}, has vanished" in reason
 
 
+@pytest.mark.parametrize("conf", [{"dry_run": True}, {"segments": ["ChurnProne"], "sample": 7}])
+def test_what_airflow_keeps_from_a_run_that_was_to_send_less_stops_it_before_anything_is_read(
+    scene: ExportScene,
+    emulator: AutopilotEmulator,
+    monkeypatch: pytest.MonkeyPatch,
+    conf: dict[str, Any],
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS", "False")
+
+    run = scene.run(**conf)
+
+    assert run.state == "failed"
+    assert run.tasks["wait_for_refresh"] == "upstream_failed"
+    assert not emulator.log.entries
+    (reason,) = run.report["red_reasons"]
+    assert "AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS" in reason
+    assert all(key in reason for key in conf)
+
+
 @pytest.mark.parametrize("conf", [{"dryrun": True}, {"Dry_Run": True, "full_resync": True}])
 def test_a_mistyped_key_of_the_form_stops_before_anything_is_read(
     scene: ExportScene, emulator: AutopilotEmulator, conf: dict[str, Any]

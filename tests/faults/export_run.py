@@ -216,6 +216,7 @@ class RunningExport:
             run_id=run_id,
             run_type="scheduled" if self.scheduled else "manual",
             logical_date=self.scheduled,
+            conf=params,
             start_date=datetime.now(UTC),
         )
         dag = SimpleNamespace(task_dict=dict.fromkeys(_TASKS))

@@ -60,4 +60,5 @@ def context_of(**params: Any) -> Any:
         get_dr_count=lambda *_, **__: 0,
         xcom_pull=lambda **_: None,
     )
-    return {"run_id": RUN_ID, "dag_run": SimpleNamespace(logical_date=None), "params": params, "ti": ti}
+    run = SimpleNamespace(logical_date=None, run_type="manual", conf=params)
+    return {"run_id": RUN_ID, "dag_run": run, "params": params, "ti": ti}

@@ -68,7 +68,8 @@ class TaskInstance(SimpleNamespace):
 
 
 def context(run_id: str, *, scheduled: datetime | None = None, ti: Any = None, **params: Any) -> Any:
-    run = SimpleNamespace(logical_date=scheduled, run_type="scheduled" if scheduled else "manual")
+    kind = "scheduled" if scheduled else "manual"
+    run = SimpleNamespace(logical_date=scheduled, run_type=kind, conf=params)
     return {"run_id": run_id, "dag_run": run, "params": params, "ti": ti or TaskInstance(task_id="step")}
 
 

@@ -41,7 +41,7 @@ def ended(context: Any, **states: str) -> Any:
         get_task_states=lambda *_, **__: {run_id: states},
     )
     context["dag"] = SimpleNamespace(task_dict=dict.fromkeys(states))
-    context["dag_run"] = SimpleNamespace(logical_date=None, start_date=None)
+    context["dag_run"] = SimpleNamespace(logical_date=None, start_date=None, conf=context["params"])
     return context
 
 

@@ -40,7 +40,8 @@ def definition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def context(map_index: int = -1, **params: Any) -> Any:
     ti = SimpleNamespace(task_id="extract", map_index=map_index)
-    return {"ti": ti, "run_id": RUN_ID, "params": params}
+    run = SimpleNamespace(conf=params)
+    return {"ti": ti, "run_id": RUN_ID, "params": params, "dag_run": run}
 
 
 class Step(ExportOperator):
@@ -105,6 +106,33 @@ class TestProblems:
             step(errors.SourceError("no such table")).execute(context())
 
         assert not any(entry.name == "perform" for entry in caught.traceback)
+
+    @pytest.mark.parametrize(
+        "conf",
+        [{"dry_run": True}, {"segments": ["Gold"]}, {"sample": 7}, {"snapshot": "2026-03-01T05:00:00"}],
+    )
+    def test_a_step_does_nothing_where_airflow_drops_what_the_run_was_triggered_with(
+        self, conf: dict[str, Any]
+    ) -> None:
+        dropped = context(dry_run=False, segments=[], sample=None, snapshot=None)
+        dropped["dag_run"].conf = conf
+        with pytest.raises(errors.SettingsError, match="AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS"):
+            step(ZeroDivisionError()).execute(dropped)
+
+        (told,) = problems().values()
+        assert told.startswith(f"{next(iter(conf))}: this run was triggered with other values")
+
+    def test_a_mistyped_key_is_refused_also_where_airflow_drops_it(self) -> None:
+        dropped = context(dry_run=False)
+        dropped["dag_run"].conf = {"dryrun": True}
+        with pytest.raises(errors.DefinitionError, match=r"Did you mean dry_run\?"):
+            step(ZeroDivisionError()).execute(dropped)
+
+    def test_a_run_of_the_schedule_was_triggered_with_nothing(self) -> None:
+        scheduled = context(dry_run=False)
+        scheduled["dag_run"].conf = None
+
+        assert step().execute(scheduled) == "done"
 
     def test_an_error_of_our_own_making_is_not_dressed_up(self) -> None:
         with pytest.raises(ZeroDivisionError):

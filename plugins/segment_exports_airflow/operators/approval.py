@@ -33,6 +33,10 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Ask, if there is something to ask; answer ``{"approved": …}``, or None if nothing was asked."""
+        self.told_in_report(context, lambda: self._ask(context))
+        return None
+
+    def _ask(self, context: Context) -> None:
         from segment_exports.records.plan import Plan, PlanState
         from segment_exports.records.staging import RunFiles
         from segment_exports.settling.refused_file import write_refused
@@ -40,13 +44,12 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
         run = self.files(context).store
         plan = Plan.model_validate(run.read_json(RunFiles.PLAN))
         if plan.state is not PlanState.STOPPED or plan.dry_run:
-            return None
+            return
         # The question names this file, which else is written when the run is settled, after the answer.
         write_refused(run)
         self.body = _question(plan, run.path(RunFiles.REFUSED))
         self.response_timeout = self._time_to_answer()
         super().execute(context)
-        return None
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Write the answer down for the report, and skip the rest of the run where it is no."""

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from segment_exports.errors import DefinitionError, SegmentExportError
 from segment_exports_airflow.run_form import asks_for_dry_run
-from segment_exports_airflow.steps import ExportStep
+from segment_exports_airflow.steps import ExportStep, conf_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -71,7 +71,7 @@ class SettleRunOperator(ExportStep, BaseOperator):
                 list_ids=self.destination.known_lists(account_folder(connection)),
                 failed_steps=failed_steps,
                 approved=_approval(files.store),
-                dry_run=asks_for_dry_run(context["params"]),
+                dry_run=asks_for_dry_run(context["params"], conf_of(context)),
                 started_at=context["dag_run"].start_date or datetime.now(UTC),
                 now=datetime.now(UTC),
             )
