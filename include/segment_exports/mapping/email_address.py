@@ -1,10 +1,11 @@
 """Judge and normalise email addresses.
 
 The address is the key of a contact, so what two sources write differently must come out alike:
-trimmed, lower-cased, Unicode in its composed form (NFC), the domain as it is shown (``müller.de``, not
-``xn--mller-kva.de``). Syntax is judged by the ``email-validator`` library without DNS; since it takes
-some 60 µs an address, plain ASCII addresses pass by one regular expression that accepts nothing which
-the library refuses (a property test holds the two together).
+trimmed, folded by :mod:`.address_folding` (small letters where that is one to one, Unicode in its composed
+form), the domain as it is shown (``müller.de``, not ``xn--mller-kva.de``). An address whose letters can't be
+folded is refused, and never becomes another one. Syntax is judged by the ``email-validator`` library without
+DNS; since it takes some 60 µs an address, plain ASCII addresses pass by one regular expression that accepts
+nothing which the library refuses (a property test holds the two together).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING
 import email_validator
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from segment_exports.mapping.address_folding import ambiguous_letter, fold, meant_texts, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,11 +51,16 @@ class EmailRefusal(StrEnum):
     BAD_LOCAL_PART = "bad_local_part"
     BAD_DOMAIN = "bad_domain"
     RESERVED_DOMAIN = "reserved_domain"
+    AMBIGUOUS_LETTER = "ambiguous_letter"
 
 
 @dataclass(frozen=True)
 class JudgedEmails:
-    """Two string columns, one row per value judged: exactly one of the two is null."""
+    """Two string columns, one row per value judged: exactly one of the two is null.
+
+    A refusal is the text of an :class:`EmailRefusal`; behind :attr:`~EmailRefusal.AMBIGUOUS_LETTER` the
+    letter is named: ``ambiguous_letter: U+0130 LATIN CAPITAL LETTER I WITH DOT ABOVE``.
+    """
 
     emails: pa.StringArray
     refusals: pa.StringArray
@@ -67,7 +75,10 @@ def judge_emails(values: pa.StringArray) -> JudgedEmails:
     others = pc.dictionary_encode(pc.filter(trimmed, pc.invert(plain)))
     judged = [judge_email(text) for text in others.dictionary.to_pylist()]
     accepted = _pick(others, (None if isinstance(one, EmailRefusal) else one for one in judged))
-    refused = _pick(others, (one.value if isinstance(one, EmailRefusal) else None for one in judged))
+    told = zip(judged, others.dictionary.to_pylist(), strict=True)
+    refused = _pick(
+        others, (_told(one, text) if isinstance(one, EmailRefusal) else None for one, text in told)
+    )
     other = pc.invert(plain)
     return JudgedEmails(
         pc.replace_with_mask(trimmed, other, accepted),
@@ -80,7 +91,8 @@ def judge_email(text: str) -> str | EmailRefusal:
 
     Judging a normalised address gives it again.
     """
-    address = _trim(text).lower()
+    trimmed = _trim(text)
+    address = fold(trimmed)
     if not address:
         return EmailRefusal.MISSING
     if len(address.encode()) > MAXIMUM_LENGTH:
@@ -88,7 +100,27 @@ def judge_email(text: str) -> str | EmailRefusal:
     if "@" not in address:
         return EmailRefusal.NO_AT_SIGN
     normalised = _validated(address)
-    return _why_refused(address) if normalised is None else normalised
+    if normalised is None:
+        return _why_refused(address)
+    # A domain in Punycode shows its letters only now.
+    if ambiguous_letter(trimmed) or ambiguous_letter(normalised):
+        return EmailRefusal.AMBIGUOUS_LETTER
+    return normalised
+
+
+def same_address(one: str, other: str) -> bool:
+    """Tell whether two texts are one address, as far as they are addresses at all.
+
+    Blanks around it, case, the normal form of Unicode and Punycode make no other address.
+    """
+    judged = judge_email(one)
+    return one == other or (not isinstance(judged, EmailRefusal) and judged == judge_email(other))
+
+
+def meant_addresses(text: str) -> frozenset[str]:
+    """Return the normalised addresses that a refused text may have meant: none, one, or several."""
+    judged = map(judge_email, meant_texts(text))
+    return frozenset(one for one in judged if not isinstance(one, EmailRefusal))
 
 
 def mask_email(text: str | None) -> str | None:
@@ -112,6 +144,14 @@ def _is_plain(lowered: pa.StringArray) -> pa.BooleanArray:
 
 def _pick(encoded: pa.DictionaryArray, answers: Iterable[str | None]) -> pa.StringArray:
     return pa.array(answers, pa.string()).take(encoded.indices)
+
+
+def _told(refusal: EmailRefusal, text: str) -> str:
+    if refusal is not EmailRefusal.AMBIGUOUS_LETTER:
+        return refusal.value
+    trimmed = _trim(text)
+    letter = ambiguous_letter(trimmed) or ambiguous_letter(_validated(fold(trimmed)) or "")
+    return f"{refusal.value}: {named(letter or '?')}"
 
 
 def _trim(text: str) -> str:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from segment_exports.contact_fields.fields import FieldType
 from segment_exports.contact_fields.opening import fields_of
-from segment_exports.mapping.email_address import judge_emails, mask_email
+from segment_exports.mapping.email_address import judge_emails, mask_email, meant_addresses
 from segment_exports.mapping.field_values import Converted, convert
 from segment_exports.mapping.merging import ROWS, recency_key
 from segment_exports.mapping.permission import ErasedPeople, judge_permission
@@ -46,7 +46,8 @@ class ProfileMapper:
     """Maps batches of profiles under one definition.
 
     A row is refused for the first field, in the mapping's order, whose value can't be sent. Refused
-    rows with a good address go on, without a payload, if they speak against the address.
+    rows go on, without a payload, if they speak against an address: their own, or each that a bad one may
+    have meant.
     """
 
     def __init__(self, definition: ExportDefinition, hasher: KeyedHasher, erased: frozenset[bytes]) -> None:
@@ -91,8 +92,9 @@ class ProfileMapper:
         )
         matters = pc.and_(emails.is_valid(), pc.or_(pc.invert(is_refused), pa.array(verdicts > 0)))
         texts = columns[self._fields[0].attribute]
+        meant = self._refused_under_meant(rows, texts)
         return MappedBatch(
-            rows=rows.filter(matters),
+            rows=pa.concat_batches([rows.filter(matters), meant]) if len(meant) else rows.filter(matters),
             invalid=_invalid(refused, customers.values, previous.values, texts, verdicts, segment, first_row),
             empty_values=Counter({target: one.empty for target, one in values.items()}),
             recency_unreadable=self._unreadable(columns, recency),
@@ -115,6 +117,25 @@ class ProfileMapper:
         if self._permission is None:
             return verdicts
         return np.maximum(verdicts, judge_permission(columns[self._permission.attribute], self._permission))
+
+    def _refused_under_meant(self, rows: pa.RecordBatch, texts: pa.StringArray) -> pa.RecordBatch:
+        """Return rows that speak against an address which is none, under each address that it may mean."""
+        without = pc.and_(pc.is_null(rows["email"]), pc.greater(rows["verdict"], 0))
+        given = np.flatnonzero(np.asarray(pc.and_(without, texts.is_valid())))
+        if not len(given):
+            return rows.slice(0, 0)
+        encoded = texts.take(pa.array(given)).dictionary_encode()
+        addresses = [sorted(meant_addresses(text)) for text in encoded.dictionary.to_pylist()]
+        meant = pa.array(addresses, pa.list_(pa.string())).take(encoded.indices)
+        emails = pc.list_flatten(meant)
+        found = rows.take(pa.array(given).take(pc.list_parent_indices(meant)))
+        for name, column in (
+            ("email_hash", self._hasher.column(emails)),
+            ("email", emails),
+            ("payload", pa.nulls(len(emails), pa.string())),
+        ):
+            found = found.set_column(ROWS.get_field_index(name), ROWS.field(name), column)
+        return found
 
     def _recency_keys(self, columns: Mapping[str, pa.StringArray], length: int) -> pa.DoubleArray:
         if self._recency is None:

@@ -199,6 +199,42 @@ def test_a_refusal_counts_even_where_its_row_is_invalid():
         assert [row["reason"] for row in read(files, files.WITHHELD)] == ["permission_empty"]
 
 
+@pytest.mark.parametrize(
+    ("refused", "meant"),
+    [
+        ("YAS\u0130N@F\u0130RMA.EXAMPLE.COM", ["yasin@firma.example.com"]),
+        ("yas\u0131n@firma.example.com", ["yasin@firma.example.com"]),
+        ("Ka\u00dfner.Stra\u1e9ee@x.de", ["ka\u00dfner.stra\u00dfe@x.de", "kassner.strasse@x.de"]),
+        ("ΝΙΚΟΣ@x.gr", ["νικος@x.gr", "νικοσ@x.gr"]),
+        ("\uff41nna\uff20x.de", ["anna@x.de"]),
+        ("an\u200dna@x.de", ["anna@x.de"]),
+        ("Anna <anna@x.de>", ["anna@x.de"]),
+        ("anna@x.de; BEA@x.de", ["anna@x.de", "bea@x.de"]),
+        ('"anna"@x.de', ["anna@x.de"]),
+        ("mailto:anna@x.de.", ["anna@x.de"]),
+        ("anna (at) x.de", ["anna@x.de"]),
+    ],
+)
+def test_a_refusal_under_what_is_no_address_counts_for_each_address_that_it_may_mean(refused, meant):
+    rows = [
+        profile(refused, Consent="No", CustomerId="c1"),
+        *(profile(address, CustomerId=f"d{number}") for number, address in enumerate(meant)),
+        profile("other@x.de"),
+    ]
+    with a_run({"Gold": rows[1:], "Silver": [], "Bronze": rows[:1]}) as files:
+        summary = map_profiles(DEFINITION, files, HASHER)
+        assert [row["email"] for row in read(files, files.CONTACTS)] == ["other@x.de"]
+        withheld = {(HASHER.text(address), HASHER.text("c1")) for address in meant}
+        assert withheld <= people(files, files.WITHHELD)
+        assert summary.withheld_addresses == {"permission_refused": len(meant)}
+        assert (summary.invalid, summary.withheld) == (1, len(meant))
+
+
+def test_permission_under_what_is_no_address_speaks_for_and_against_nobody():
+    tenant = {"Gold": [profile("YAS\u0130N@x.de"), profile("yasin@x.de", Name="Yasin")]}
+    assert only_contact(tenant)["email"] == "yasin@x.de"
+
+
 def test_an_erased_person_does_not_come_back_under_a_new_customer_id():
     tenant = {
         "Gold": [profile("new@x.de", CustomerId="c2", PreviousCustomerId="c1"), profile("b@x.de")],
