@@ -17,6 +17,7 @@ import yaml
 from airflow.sdk import RetryAction
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException
+from tests.segment_exports.books_agree import require_books_agree
 
 from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.records.report import RunReport
@@ -196,6 +197,7 @@ class RunningExport:
             raised = True
         report = RunReport.model_validate(self.files(run_id).store.read_json(RunFiles.REPORT))
         assert report.red == raised
+        require_books_agree(self.files(run_id))
         self._states.setdefault(run_id, {})["@ended"] = "yes"
         return report
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from tests.segment_exports.books_agree import require_books_agree
 
 from segment_exports.definition import ExportDefinition
 from segment_exports.planning.basis import PlanRequest
@@ -217,16 +218,17 @@ class Run:
         outcome: Callable[[dict[str, Any], str, str | None], Outcome | None] = lambda *_: Outcome.DELIVERED,
         *,
         contact_id: Callable[[str], str] = lambda email: f"person_{email}",
+        reason: Callable[[str], str] = lambda operation: "as the test says",
         ended: bool = True,
         numbers: Sequence[int] | None = None,
     ) -> Run:
         """Write receipts as an upload would; ``outcome`` gets (row, operation, list), None writes none."""
         names = self.files.store.names("chunks")
         for number in numbers or [int(name.removesuffix(".parquet")) for name in names]:
-            self._deliver_chunk(number, outcome, contact_id, ended=ended)
+            self._deliver_chunk(number, outcome, contact_id, reason, ended=ended)
         return self
 
-    def _deliver_chunk(self, number: int, outcome: Any, contact_id: Any, *, ended: bool) -> None:
+    def _deliver_chunk(self, number: int, outcome: Any, contact_id: Any, reason: Any, *, ended: bool) -> None:
         chunk = self.chunk(number)
         rows = chunk.to_pylist()
         receipts = ReceiptFolder(self.files.store, number, chunk_fingerprint(self.files.store, number))
@@ -254,7 +256,7 @@ class Run:
                     "outcome": fate.value,
                     "contact_id": answered,
                     "recreated": operation["row"] in recreated,
-                    "reason": None if fate is Outcome.DELIVERED else "as the test says",
+                    "reason": None if fate is Outcome.DELIVERED else reason(operation["operation"]),
                     "http_status": 200,
                     "attempts": 1,
                     "at": self.now,
@@ -265,7 +267,7 @@ class Run:
 
     def settle(self, *, failed_steps: tuple[str, ...] = (), approved: bool | None = None) -> RunReport:
         plan = self.files.store.read_json(RunFiles.PLAN) if self.files.store.exists(RunFiles.PLAN) else {}
-        return settle_run(
+        report = settle_run(
             Ending(
                 files=self.files,
                 definition=self.stage.definition,
@@ -279,6 +281,8 @@ class Run:
                 now=self.now,
             )
         )
+        require_books_agree(self.files)
+        return report
 
     def whole(self, people: Iterable[Person], **read: Any) -> RunReport:
         """Do a whole run in which everything is delivered."""

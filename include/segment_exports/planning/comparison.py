@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.records.outcomes import UNSUBSCRIBE
+from segment_exports.records.outcomes import UNSUBSCRIBE, Outcome
 from segment_exports.records.tables.memberships import to_lists, to_matrix
-from segment_exports.records.tables.schemas import CHUNK
+from segment_exports.records.tables.schemas import CHUNK, HELD_BACK
 from segment_exports.records.tables.sorted_tables import key_array, match, prefixes
 
 if TYPE_CHECKING:
@@ -122,16 +122,16 @@ class _Held:
 
 def compare_range(
     tables: RangeTables, rules: Rules, moved: MovedAddresses, tally: Tally, room: Room
-) -> pa.Table:
-    """Return the rows of ``changes.parquet`` (schema CHUNK) for one range and tally its contacts."""
+) -> tuple[pa.Table, pa.Table]:
+    """Return rows of ``changes.parquet`` (schema CHUNK) and who is held back, and tally the contacts."""
     held = _Held.of(tables.ledger, rules.titles)
     position = match(key_array(tables.contacts["email_hash"]), key_array(tables.ledger["email_hash"]))
     waits = _waits(tables.contacts, rules)
     within = _within_limit(tables, position, waits, tally, room)
-    due = _due_of_contacts(tables, rules, held, moved, tally, position, waits, within)
+    due, held_back = _due_of_contacts(tables, rules, held, moved, tally, position, waits, within)
     gone = _due_of_others(tables, rules, held, moved, position)
     changes = pa.concat_tables([due, gone])
-    return changes.take(pc.sort_indices(changes["email_hash"])) if len(gone) else changes
+    return changes.take(pc.sort_indices(changes["email_hash"])) if len(gone) else changes, held_back
 
 
 def _within_limit(
@@ -164,7 +164,7 @@ def _due_of_contacts(
     position: npt.NDArray[np.int64],
     waits: Mask,
     within: Mask,
-) -> pa.Table:
+) -> tuple[pa.Table, pa.Table]:
     contacts, ledger = tables.contacts, tables.ledger
     known = _ledger_at(ledger, position)
     before = held.at(position)
@@ -175,7 +175,8 @@ def _due_of_contacts(
     joins = wanted.copy() if rules.send_all else wanted & ~mine.sure
     leaves = ~wanted & ((mine.sure & rules.remove_leavers) | mine.uncertain) & rules.whole
 
-    refused = _refused_before(contacts, known, rules)
+    # Who was given since what was refused then is refused no more, whatever the ledger remembers.
+    refused = _refused_before(contacts, known, rules) & (upsert | joins.any(axis=1))
     suppressed = _mask(known["suppressed"]) & joins.any(axis=1) & np.bool_(not rules.retry_suppressed)
     blocked = refused | waits | ~within
     upsert &= ~blocked
@@ -194,7 +195,7 @@ def _due_of_contacts(
     rows = pa.array(np.flatnonzero(any_due))
     asked: Mask = np.any(joins[any_due], axis=1)
     own = prefixes(contacts["email_hash"])[any_due]
-    return pa.table(
+    changes = pa.table(
         {
             "email_hash": contacts["email_hash"].take(rows),
             "is_contact": pa.array(np.ones(len(rows), np.bool_)),
@@ -210,6 +211,18 @@ def _due_of_contacts(
         },
         schema=CHUNK,
     )
+    return changes, _held_back(contacts, known, refused, suppressed, within & ~waits)
+
+
+def _held_back(
+    contacts: pa.Table, known: pa.Table, refused: Mask, suppressed: Mask, considered: Mask
+) -> pa.Table:
+    """Return who is not sent all that is due, for what was answered before (schema HELD_BACK)."""
+    chosen = pa.array((refused | suppressed) & considered)
+    outcome = pc.if_else(pa.array(refused), Outcome.REJECTED.value, Outcome.SUPPRESSED.value)
+    reason = pc.if_else(pa.array(refused), known["rejected_reason"], None)
+    every = pa.table([contacts["email_hash"], outcome, reason], schema=HELD_BACK)
+    return every.filter(chosen)
 
 
 def _due_of_others(
@@ -273,19 +286,15 @@ def _waits(contacts: pa.Table, rules: Rules) -> Mask:
 
 
 def _refused_before(contacts: pa.Table, known: pa.Table, rules: Rules) -> Mask:
-    if _retrying(rules):
+    if rules.retry_before is None:
         return np.zeros(len(contacts), np.bool_)
     recent = pc.greater_equal(known["rejected_at"], pa.scalar(rules.retry_before, known["rejected_at"].type))
     return _same_hash(contacts["payload_hash"], known["rejected_hash"]) & _mask(recent)
 
 
-def _retrying(rules: Rules) -> bool:
-    return rules.retry_before is None
-
-
 def _ledger_at(ledger: pa.Table, position: npt.NDArray[np.int64]) -> pa.Table:
     """Return the ledger's rows beside the contacts; all null where a contact isn't in it."""
-    columns = ["contact_id", "payload_hash", "rejected_hash", "rejected_at", "suppressed"]
+    columns = ["contact_id", "payload_hash", "rejected_hash", "rejected_at", "rejected_reason", "suppressed"]
     return ledger.select(columns).take(pa.array(position, mask=position < 0))
 
 

@@ -1,7 +1,8 @@
 """``plan_changes``: compare the run's contacts with the ledger and decide all that will be sent.
 
 Reads ``contacts.parquet``, ``withheld.parquet``, ``invalid.parquet`` and the counts of the steps
-before; writes ``changes.parquet`` (schema CHUNK, sorted) and ``plan.json``. Sends nothing.
+before; writes ``changes.parquet`` (schema CHUNK, sorted), ``held_back.parquet`` (schema HELD_BACK) and
+``plan.json``. Sends nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from segment_exports.planning.tally import Tally
 from segment_exports.planning.uncertain_addresses import AddressBook
 from segment_exports.records.ledger import counts_as_address
 from segment_exports.records.staging import RunFiles
-from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS, CONTACTS, LEDGER, WITHHELD
+from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS, CONTACTS, HELD_BACK, LEDGER, WITHHELD
 from segment_exports.records.tables.sorted_tables import SortedReader, hash_ranges, prefixes
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def plan_changes(request: PlanRequest) -> Plan:
-    """Plan the run and write ``changes.parquet`` and ``plan.json``.
+    """Plan the run and write ``changes.parquet``, ``held_back.parquet`` and ``plan.json``.
 
     :raises LedgerError: the ledger is lost or was written with another secret, and no full resync
         confirms that a new one is to be made.
@@ -62,8 +63,9 @@ def plan_changes(request: PlanRequest) -> Plan:
 
 
 def _write_nothing(basis: PlanBasis, tally: Tally) -> tuple[str, ...]:
-    with basis.request.files.store.parquet_writer(RunFiles.CHANGES, CHUNK):
-        pass
+    for name, schema in ((RunFiles.CHANGES, CHUNK), (RunFiles.HELD_BACK, HELD_BACK)):
+        with basis.request.files.store.parquet_writer(name, schema):
+            pass
     tally.total = tally.superseded = basis.counts.contacts
     return ()
 
@@ -82,12 +84,15 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
             withdrawn = _customers_with_invalid_profiles(basis, withdrawn=True)
             moved = find_moved(ledger, contacts, withheld, erased=prefixes(basis.erased), withdrawn=withdrawn)
         writer = stack.enter_context(store.parquet_writer(RunFiles.CHANGES, CHUNK, repeating=CHUNK_LISTS))
+        held_back = stack.enter_context(store.parquet_writer(RunFiles.HELD_BACK, HELD_BACK))
         for tables in _ranges(basis, stack, contacts, withheld, ledger):
-            changes = compare_range(tables, basis.rules, moved, tally, room)
+            changes, waiting = compare_range(tables, basis.rules, moved, tally, room)
             changes = book.fill_in(changes, tables.ledger)
             tally.count_operations(changes)
             if len(changes):
                 writer.write_table(changes)
+            if len(waiting):
+                held_back.write_table(waiting)
             pa.default_memory_pool().release_unused()
     if not book.lost:
         return ()

@@ -87,7 +87,7 @@ def _settle_earlier(request: PlanRequest, lease: Lease, list_ids: Mapping[str, s
 
 def _forget_earlier_plan(store: Store) -> None:
     """Remove what an earlier plan of this run left and is settled: it would pass for the new plan's."""
-    for name in ("receipts", "chunks", RunFiles.PLAN):
+    for name in ("receipts", "chunks", RunFiles.PLAN, RunFiles.HELD_BACK):
         store.remove(name)
 
 

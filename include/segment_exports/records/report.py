@@ -77,7 +77,7 @@ class ContactCounts(_Model):
 
 
 class OperationCounts(_Model):
-    """Operations of one kind; ``planned`` is the sum of the others."""
+    """Operations of one kind; ``planned`` is the sum of the others, those added while sending included."""
 
     planned: int = 0
     delivered: int = 0
@@ -122,7 +122,7 @@ class LimitUse(_Model):
 
 
 class RejectedCounts(_Model):
-    """Rejected contacts: ``new`` ones of this run, and those ``before`` that were not asked again."""
+    """Contacts in ``refused.csv``: refused anything in this run, or ``before`` and not asked again."""
 
     new: int = 0
     before: int = 0

@@ -280,6 +280,7 @@ class RunFiles:
     MAP = "map.json"
     PLAN = "plan.json"
     CHANGES = "changes.parquet"
+    HELD_BACK = "held_back.parquet"
     REPORT = "report.json"
     REFUSED = "refused.csv"
 

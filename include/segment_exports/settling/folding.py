@@ -72,12 +72,9 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
     upserted = _rows(outcomes, size, Operation.UPSERT, Outcome.DELIVERED)
     answered, moving = _answered_ids(outcomes, size), chunk["moved_contact_id"]
     moved = pc.and_(pa.array(upserted), pc.equal(answered, moving))
-    refused = outcomes.filter(
-        pc.and_(_is(outcomes, "outcome", Outcome.REJECTED), pc.not_equal(outcomes["operation"], "leave"))
-    )
-    refused_rows = refused["row"].to_numpy()
+    refused = first_refusals(outcomes.filter(pc.not_equal(outcomes["operation"], Operation.LEAVE.value)))
     place = np.full(size, -1, np.int64)
-    place[refused_rows] = np.arange(len(refused_rows))
+    place[refused["row"].to_numpy()] = np.arange(len(refused))
     told = refused.select(["at", "reason"]).take(pa.array(place, mask=place < 0))
     return pa.table(
         {
@@ -99,6 +96,15 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
         },
         schema=EFFECT,
     )
+
+
+def first_refusals(outcomes: pa.Table) -> pa.Table:
+    """Return of each row that was refused anything the refusal that tells most: of data before lists."""
+    refused = outcomes.filter(_is(outcomes, "outcome", Outcome.REJECTED))
+    kinds = pc.index_in(refused["operation"], pa.array([one.value for one in Operation]))
+    order = np.lexsort((kinds.to_numpy(), refused["row"].to_numpy()))
+    _, first = np.unique(refused["row"].to_numpy()[order], return_index=True)
+    return refused.take(pa.array(order[first]))
 
 
 EARLIER = pa.schema([LEDGER.field(name) for name in ("contact_id", "member_of", "uncertain_of")])
@@ -206,7 +212,9 @@ def _customers(keys: npt.NDArray[np.bytes_], old: pa.Table, contacts: pa.Table) 
 
 def _rejections(old: pa.Table, new: pa.Table) -> dict[str, pa.ChunkedArray]:
     rejected = pa.array(_mask(new["rejected"]))
-    cleared = pa.array(_mask(new["upserted"]))
+    # Whatever of it is still due is asked for anew.
+    gained = pc.fill_null(pc.greater(pc.list_value_length(new["gained"]), 0), False)
+    cleared = pc.or_(pa.array(_mask(new["upserted"])), gained)
     fresh = {"hash": new["payload_hash"], "at": new["rejected_at"], "reason": new["rejected_reason"]}
     return {
         f"rejected_{name}": pc.if_else(rejected, values, pc.if_else(cleared, None, old[f"rejected_{name}"]))

@@ -14,9 +14,10 @@ import pyarrow.csv as pa_csv
 
 from segment_exports.mapping.email_address import mask_email
 from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.schemas import CONTACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from segment_exports.records.staging import Store
 
@@ -27,15 +28,15 @@ _FORMULA = "(^|[;,\t\r\n])(\\s*[=+\\-@＝＋－＠\t\r\n])"  # noqa: RUF001 - fu
 """Where a cell may begin: also after what a spreadsheet of another language takes for the delimiter."""
 
 
-def write_refused(store: Store, rejected: pa.Table | None = None) -> int:
+def write_refused(store: Store, rejected: Mapping[str, pa.Table] | None = None) -> int:
     """Write ``refused.csv`` and return its number of rows.
 
-    :param rejected: ``email_hash``, ``reason`` and ``kind`` of contacts that the destination refused; None
+    :param rejected: by kind ``email_hash`` and ``reason`` of contacts that the destination refused; None
         before anything was sent.
     """
     rows = 0
     with store.writing(RunFiles.REFUSED) as path, pa_csv.CSVWriter(path, COLUMNS) as writer:
-        for table in (*_invalid(store), *_rejected(store, rejected)):
+        for table in (*_invalid(store), *_rejected(store, rejected or {})):
             writer.write_table(_safe(table))
             rows += len(table)
     return rows
@@ -59,8 +60,14 @@ def _invalid(store: Store) -> Iterator[pa.Table]:
             )
 
 
-def _rejected(store: Store, rejected: pa.Table | None) -> Iterator[pa.Table]:
-    if rejected is None or not len(rejected):
+def _rejected(store: Store, by_kind: Mapping[str, pa.Table]) -> Iterator[pa.Table]:
+    schema = pa.schema([CONTACTS.field("email_hash"), ("reason", pa.string()), ("kind", pa.string())])
+    told = [
+        pa.table([rows["email_hash"], rows["reason"], pa.repeat(kind, len(rows))], schema=schema)
+        for kind, rows in by_kind.items()
+    ]
+    rejected = pa.concat_tables([schema.empty_table(), *told])
+    if not len(rejected):
         return
     hashes = rejected["email_hash"].combine_chunks()
     with store.parquet_file(RunFiles.CONTACTS) as file:
@@ -68,16 +75,16 @@ def _rejected(store: Store, rejected: pa.Table | None) -> Iterator[pa.Table]:
         for batch in file.iter_batches(columns=columns, use_threads=False):
             place = pc.index_in(batch["email_hash"], hashes)
             mine = batch.filter(pc.is_valid(place))
-            told = rejected.take(place.drop_null())
+            reasons = rejected.take(place.drop_null())
             if len(mine):
                 yield pa.table(
                     [
                         mine["customer_id"],
                         pc.binary_join(mine["segments"], "; "),
                         pa.nulls(len(mine), pa.string()),
-                        told["reason"].combine_chunks(),
+                        reasons["reason"].combine_chunks(),
                         pa.array([mask_email(email) for email in mine["email"].to_pylist()], pa.string()),
-                        told["kind"].combine_chunks(),
+                        reasons["kind"].combine_chunks(),
                     ],
                     schema=COLUMNS,
                 )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from segment_exports.records.plan import Plan
     from segment_exports.records.step_counts import RunCounts
     from segment_exports.records.wait_record import WaitRecord
-    from segment_exports.settling.settle_plan import Settlement
+    from segment_exports.settling.counting import Settlement
 
 
 @dataclass(frozen=True)
@@ -155,14 +155,15 @@ def _operations(facts: RunFacts, operation: Operation) -> OperationCounts:
     settled = facts.settlement.operations[operation]
     counts = {outcome.value: count for outcome, count in settled.items() if outcome is not Outcome.UNCHANGED}
     # Operations that never came into a chunk.
-    left = max(0, int(getattr(facts.plan.operations, operation.value)) - sum(counts.values()))
+    left = getattr(facts.plan.operations, operation.value) - facts.settlement.planned[operation]
     counts[Outcome.NOT_SENT.value] += left
     return OperationCounts(planned=sum(counts.values()), **counts)
 
 
 def _rejected(facts: RunFacts) -> RejectedCounts:
-    before = facts.plan.contacts.refused_before if facts.plan else 0
-    return RejectedCounts(new=facts.settlement.contacts[Outcome.REJECTED], before=before)
+    return RejectedCounts(
+        new=len(facts.settlement.rejected_now), before=len(facts.settlement.rejected_before)
+    )
 
 
 def _requests(facts: RunFacts) -> RequestCounts:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,47 +20,19 @@ from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.records.plan import Plan, PlanState
 from segment_exports.records.receipts import read_receipts, settle
 from segment_exports.records.staging import RunFiles
-from segment_exports.records.tables.schemas import CHUNK, CONTACTS, LEDGER
+from segment_exports.records.tables.schemas import CHUNK, CONTACTS, HELD_BACK, LEDGER
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, SortedReader, hash_ranges
+from segment_exports.settling.counting import Settlement, count_chunk
 from segment_exports.settling.folding import EARLIER, EFFECT, Fold, effects_of
 from segment_exports.settling.history import OPERATIONS, REPEATING, operation_rows, operations_file
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    import numpy.typing as npt
     import pyarrow.parquet as pq
 
     from segment_exports.records.ledger import Ledger
-    from segment_exports.records.receipts import ChunkReceipts
     from segment_exports.records.staging import Store
-
-REJECTED = pa.schema([CHUNK.field("email_hash"), ("reason", pa.string()), ("kind", pa.string())])
-_SEVERITIES = list(Outcome)
-
-
-@dataclass
-class Settlement:
-    """What became of a plan's operations.
-
-    ``contacts`` counts contacts of the run by outcome (those with something due only), ``operations``
-    planned operations by kind and outcome. ``answered`` counts by outcome the operations that an upload
-    wrote down or left in doubt, those added for recreated contacts included. ``unfinished`` are lists that
-    contacts are still to join. ``rejected`` (schema REJECTED) names refused contacts.
-    """
-
-    operations: dict[Operation, dict[Outcome, int]] = field(
-        default_factory=lambda: {operation: dict.fromkeys(Outcome, 0) for operation in Operation}
-    )
-    contacts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
-    answered: Counter[str] = field(default_factory=Counter)
-    unfinished: set[str] = field(default_factory=set)
-    recreated: int = 0
-    requests: dict[str, int] = field(default_factory=lambda: {"total": 0, "throttled": 0, "retried": 0})
-    upload_seconds: float = 0.0
-    membership: str | None = None
-    chunks: int = 0
-    rejected: list[pa.Table] = field(default_factory=list)
 
 
 def has_receipts(store: Store) -> bool:
@@ -79,17 +49,25 @@ def settle_plan(files: RunFiles, plan: Plan, *, list_ids: Mapping[str, str], now
     """
     if plan.fence is None or plan.state is PlanState.SUPERSEDED or _nothing_was_begun(files, plan):
         return count_plan(files, plan)
-    settlement = Settlement()
+    settlement = Settlement(held_back=who_is_held_back(files))
     _write_ledger(files, plan, settlement, list_ids, now)
     return settlement
 
 
 def count_plan(files: RunFiles, plan: Plan) -> Settlement:
     """Count what became of a plan and write nothing."""
-    settlement = Settlement()
+    settlement = Settlement(held_back=who_is_held_back(files))
     for _ in _effects(files, plan, settlement, with_history=False):
         pass
     return settlement
+
+
+def who_is_held_back(files: RunFiles) -> pa.Table:
+    """Return the contacts that the plan holds back (schema HELD_BACK)."""
+    if not files.store.exists(RunFiles.HELD_BACK):  # planned before there was such a file
+        return HELD_BACK.empty_table()
+    with files.store.parquet_file(RunFiles.HELD_BACK) as file:
+        return file.read(use_threads=False).cast(HELD_BACK)
 
 
 def is_settled(files: RunFiles, plan: Plan, settlement: Settlement) -> bool:
@@ -133,10 +111,7 @@ def _settle_chunk(
     settled = settle(chunk, receipts)
     extra = settled.extra.select(settled.planned.column_names)
     every = pa.concat_tables([settled.planned, extra.cast(settled.planned.schema)]).combine_chunks()
-    _count(settlement, chunk, settled.planned)
-    _count_answers(settlement, every)
-    settlement.recreated += len(pc.unique(every.filter(every["recreated"])["row"]))
-    _add_requests(settlement, receipts)
+    count_chunk(settlement, chunk, settled.planned, every, receipts)
     if history is not None:
         identity = {"export": plan.export, "account": plan.account, "run_id": plan.run_id}
         history.write_table(operation_rows(chunk, every, **identity, number=number))
@@ -150,49 +125,6 @@ def _without_payloads(file: pq.ParquetFile) -> pa.Table:
     payload = pa.chunked_array([pc.if_else(piece["payload"].is_valid(), "", None) for piece in pieces])
     chunk = file.read(columns=others, use_threads=False).append_column("payload", payload)
     return chunk.select(CHUNK.names).cast(CHUNK).combine_chunks()
-
-
-def _count(settlement: Settlement, chunk: pa.Table, planned: pa.Table) -> None:
-    settlement.chunks += 1
-    for entry in planned.group_by(["operation", "outcome"]).aggregate([([], "count_all")]).to_pylist():
-        outcome = Outcome(entry["outcome"])
-        settlement.operations[Operation(entry["operation"])][outcome] += entry["count_all"]
-    worst = _worst_outcomes(planned, len(chunk))
-    contact = chunk["is_contact"].to_numpy()
-    for severity, count in zip(*np.unique(worst[contact], return_counts=True), strict=True):
-        settlement.contacts[_SEVERITIES[severity]] += int(count)
-    refused = planned.filter(pc.equal(planned["outcome"], Outcome.REJECTED.value))
-    rows = pc.unique(refused["row"])
-    if len(rows):
-        first = refused.take(pc.index_in(rows, refused["row"].combine_chunks()))
-        kind = pa.repeat("rejected", len(rows))
-        hashes = chunk["email_hash"].take(rows)
-        settlement.rejected.append(pa.table([hashes, first["reason"], kind], schema=REJECTED))
-
-
-def _count_answers(settlement: Settlement, every: pa.Table) -> None:
-    for entry in pc.value_counts(every["outcome"]).to_pylist():
-        if entry["values"] != Outcome.NOT_SENT:
-            settlement.answered[entry["values"]] += entry["counts"]
-    still_due = pc.is_in(every["outcome"], pa.array([Outcome.FAILED.value, Outcome.NOT_SENT.value]))
-    joins = pc.equal(every["operation"], Operation.JOIN.value)
-    settlement.unfinished.update(pc.unique(every.filter(pc.and_(joins, still_due))["list"]).to_pylist())
-
-
-def _worst_outcomes(planned: pa.Table, rows: int) -> npt.NDArray[np.int8]:
-    worst = np.zeros(rows, np.int8)
-    severity = pc.index_in(planned["outcome"], pa.array([outcome.value for outcome in _SEVERITIES]))
-    np.maximum.at(worst, planned["row"].to_numpy(), severity.to_numpy().astype(np.int8))
-    return worst
-
-
-def _add_requests(settlement: Settlement, receipts: ChunkReceipts) -> None:
-    for name in settlement.requests:
-        settlement.requests[name] += receipts.requests[name]
-    settlement.membership = receipts.membership or settlement.membership
-    if receipts.request_times:
-        first, last = (datetime.fromisoformat(time) for time in receipts.request_times)
-        settlement.upload_seconds += (last - first).total_seconds()
 
 
 def _write_ledger(

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from segment_exports.errors import RunSupersededError, SegmentExportError, StagingError
 from segment_exports.records import lease as leasing
 from segment_exports.records.lease import Lease
-from segment_exports.records.ledger import LedgerFolder
 from segment_exports.records.plan import Plan
 from segment_exports.records.problems import recorded_problems
 from segment_exports.records.report import LimitUse, RunReport, RunState
@@ -20,11 +18,12 @@ from segment_exports.records.staging import RunFiles
 from segment_exports.records.step_counts import RunCounts
 from segment_exports.records.wait_record import kept_wait
 from segment_exports.records.warnings import recorded_warnings
+from segment_exports.settling.counting import Settlement
 from segment_exports.settling.history import write_run
 from segment_exports.settling.refused_file import write_refused
 from segment_exports.settling.report_writing import RunFacts, make_report, what_stopped
 from segment_exports.settling.retention import purge_runs
-from segment_exports.settling.settle_plan import REJECTED, Settlement, count_plan, is_settled, settle_plan
+from segment_exports.settling.settle_plan import count_plan, is_settled, settle_plan, who_is_held_back
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +74,7 @@ def settle_run(ending: Ending) -> RunReport:
             "plan_changes", "the contacts are newer than the plan; clear the task plan_changes"
         )
         plan, settlement = None, Settlement()
-    problems = _write_refused(ending, plan, settlement) | problems
+    problems = _write_refused(ending, settlement) | problems
     report = make_report(
         RunFacts(
             definition=ending.definition,
@@ -174,7 +173,7 @@ def _counted(files: RunFiles, plan: Plan) -> Settlement:
     try:
         return count_plan(files, plan)
     except SegmentExportError:  # a receipt that can't be read, which the problem tells already
-        return Settlement()
+        return Settlement(held_back=who_is_held_back(files))
 
 
 def _purge(ending: Ending) -> list[str]:
@@ -190,10 +189,11 @@ def _purge(ending: Ending) -> list[str]:
     return []
 
 
-def _write_refused(ending: Ending, plan: Plan | None, settlement: Settlement) -> dict[str, str]:
+def _write_refused(ending: Ending, settlement: Settlement) -> dict[str, str]:
     """Write the refused file; where that fails, return it as a problem: the report has its figures still."""
     try:
-        write_refused(ending.files.store, _rejected(ending, plan, settlement))
+        rejected = {"rejected": settlement.rejected_now, "rejected before": settlement.rejected_before}
+        write_refused(ending.files.store, rejected)
     except (SegmentExportError, pa.ArrowException, OSError) as error:
         log.exception("The refused file could not be written")
         return {"settle_run": f"{RunFiles.REFUSED} could not be written: {_told(error)}"}
@@ -211,22 +211,3 @@ def _release(ending: Ending, plan: Plan | None) -> None:
     newest = leasing.current_lease(ending.files.export)
     if newest is not None and newest.run_id == ending.files.run and not (plan and plan.dry_run):
         leasing.release(ending.files.export, newest)
-
-
-def _rejected(ending: Ending, plan: Plan | None, settlement: Settlement) -> pa.Table:
-    """Return the contacts that were refused in this run, and those refused before and not asked again."""
-    now = pa.concat_tables([REJECTED.empty_table(), *settlement.rejected])
-    if plan is None or plan.contacts.refused_before == 0:
-        return now
-    ledger = LedgerFolder(ending.files.export, plan.export, plan.account).latest()
-    tables = [now]
-    with ledger.opened() as file:
-        if file is not None:
-            for batch in file.iter_batches(columns=["email_hash", "rejected_reason"], use_threads=False):
-                known = pc.is_in(batch["email_hash"], now["email_hash"].combine_chunks())
-                before = batch.filter(pc.and_(pc.is_valid(batch["rejected_reason"]), pc.invert(known)))
-                kind = pa.repeat("rejected before", len(before))
-                tables.append(
-                    pa.table([before["email_hash"], before["rejected_reason"], kind], schema=REJECTED)
-                )
-    return pa.concat_tables(tables)

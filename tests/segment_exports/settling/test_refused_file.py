@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import RunFiles, Store
-from segment_exports.records.tables.schemas import CONTACTS, INVALID
+from segment_exports.records.tables.schemas import CONTACTS, HELD_BACK, INVALID
 from segment_exports.settling.refused_file import write_refused
-from segment_exports.settling.settle_plan import REJECTED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,10 +39,12 @@ def written(
             for row in contacts or []
         ]
         writer.write_table(pa.Table.from_pylist(rows, schema=CONTACTS))
-    told = [
-        {"email_hash": HASHER.text(email), "reason": reason, "kind": kind} for email, reason, kind in rejected
-    ]
-    count = write_refused(store, pa.Table.from_pylist(told, schema=REJECTED))
+    told: dict[str, list[dict[str, Any]]] = {}
+    for email, reason, kind in rejected:
+        row = {"email_hash": HASHER.text(email), "outcome": "rejected", "reason": reason}
+        told.setdefault(kind, []).append(row)
+    by_kind = {kind: pa.Table.from_pylist(rows, schema=HELD_BACK) for kind, rows in told.items()}
+    count = write_refused(store, by_kind)
     text = store.read_bytes(RunFiles.REFUSED).decode()
     lines = list(csv.reader(io.StringIO(text, newline="")))
     assert lines[0] == HEADER

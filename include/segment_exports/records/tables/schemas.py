@@ -85,6 +85,16 @@ recreated. ``previous_contact_ids`` are the contacts that the same customer was 
 CHUNK_LISTS = tuple(f"{name}.list.element" for name in ("joins", "leaves", "member_of"))
 """Columns of a chunk that hold few distinct values."""
 
+HELD_BACK = pa.schema(
+    [
+        pa.field("email_hash", HASH_TYPE, nullable=False),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("reason", pa.string()),
+    ]
+)
+"""``held_back.parquet``: contacts of the run of which something is due and not sent for what was answered
+before: they were ``rejected`` (with the reason of then) or are ``suppressed``. Sorted by ``email_hash``."""
+
 RECEIPT = pa.schema(
     [
         pa.field("row", pa.int32(), nullable=False),

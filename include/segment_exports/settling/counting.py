@@ -1,0 +1,128 @@
+"""Count what became of a plan: its operations, its contacts, and who was refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.tables.schemas import HELD_BACK
+from segment_exports.settling.folding import first_refusals
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from segment_exports.records.receipts import ChunkReceipts
+
+_SEVERITIES = list(Outcome)
+
+
+@dataclass
+class Settlement:
+    """What became of a plan's operations.
+
+    ``contacts`` counts contacts of the run by outcome (those with something due only), ``operations`` the
+    operations of its chunks by kind and outcome, ``answered`` by outcome those that an upload wrote down or
+    left in doubt: both with the ones that were added for recreated contacts, which ``planned`` leaves out.
+    ``unfinished`` are lists that contacts are still to join. ``rejected`` are contacts of the run that were
+    refused anything in it, ``held_back`` those that were held back for what was answered before
+    (both: schema HELD_BACK).
+    """
+
+    operations: dict[Operation, dict[Outcome, int]] = field(
+        default_factory=lambda: {operation: dict.fromkeys(Outcome, 0) for operation in Operation}
+    )
+    planned: Counter[str] = field(default_factory=Counter)
+    contacts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    answered: Counter[str] = field(default_factory=Counter)
+    unfinished: set[str] = field(default_factory=set)
+    recreated: int = 0
+    requests: dict[str, int] = field(default_factory=lambda: {"total": 0, "throttled": 0, "retried": 0})
+    upload_seconds: float = 0.0
+    membership: str | None = None
+    chunks: int = 0
+    rejected: list[pa.Table] = field(default_factory=list)
+    held_back: pa.Table = field(default_factory=HELD_BACK.empty_table)
+
+    @property
+    def rejected_now(self) -> pa.Table:
+        """Contacts that were refused anything in this run, each with the first reason (schema HELD_BACK)."""
+        return pa.concat_tables([HELD_BACK.empty_table(), *self.rejected])
+
+    @property
+    def rejected_before(self) -> pa.Table:
+        """Contacts that were refused before and not asked again (schema HELD_BACK)."""
+        refused = pc.equal(self.held_back["outcome"], Outcome.REJECTED.value)
+        again = pc.is_in(self.held_back["email_hash"], self.rejected_now["email_hash"].combine_chunks())
+        return self.held_back.filter(pc.and_(refused, pc.invert(again)))
+
+
+def count_chunk(
+    settlement: Settlement, chunk: pa.Table, planned: pa.Table, every: pa.Table, receipts: ChunkReceipts
+) -> None:
+    """Add one chunk.
+
+    :param every: its planned operations and those that were added for recreated contacts, in one piece.
+    """
+    settlement.chunks += 1
+    for entry in pc.value_counts(planned["operation"]).to_pylist():
+        settlement.planned[entry["values"]] += entry["counts"]
+    settlement.recreated += len(pc.unique(every.filter(every["recreated"])["row"]))
+    _count_operations(settlement, every)
+    _count_contacts(settlement, chunk, every)
+    _add_requests(settlement, receipts)
+
+
+def _count_operations(settlement: Settlement, every: pa.Table) -> None:
+    for entry in every.group_by(["operation", "outcome"]).aggregate([([], "count_all")]).to_pylist():
+        outcome = Outcome(entry["outcome"])
+        settlement.operations[Operation(entry["operation"])][outcome] += entry["count_all"]
+        if outcome is not Outcome.NOT_SENT:
+            settlement.answered[outcome] += entry["count_all"]
+    still_due = pc.is_in(every["outcome"], pa.array([Outcome.FAILED.value, Outcome.NOT_SENT.value]))
+    joins = pc.equal(every["operation"], Operation.JOIN.value)
+    settlement.unfinished.update(pc.unique(every.filter(pc.and_(joins, still_due))["list"]).to_pylist())
+
+
+def _count_contacts(settlement: Settlement, chunk: pa.Table, every: pa.Table) -> None:
+    contact = chunk["is_contact"].to_numpy()
+    worst = np.maximum(_worst_outcomes(every, len(chunk)), _held_back(settlement, chunk))
+    for severity, count in zip(*np.unique(worst[contact], return_counts=True), strict=True):
+        settlement.contacts[_SEVERITIES[severity]] += int(count)
+    refused = first_refusals(every.filter(chunk["is_contact"].take(every["row"])))
+    if len(refused):
+        hashes = chunk["email_hash"].take(refused["row"])
+        settlement.rejected.append(
+            pa.table([hashes, refused["outcome"], refused["reason"]], schema=HELD_BACK)
+        )
+
+
+def _held_back(settlement: Settlement, chunk: pa.Table) -> npt.NDArray[np.int8]:
+    """Return the outcome that what was answered before leaves a contact, whatever else it is sent."""
+    place = pc.index_in(chunk["email_hash"], settlement.held_back["email_hash"].combine_chunks())
+    outcome = settlement.held_back["outcome"].take(place)
+    severity = pc.index_in(outcome, pa.array([one.value for one in _SEVERITIES]))
+    rank: npt.NDArray[np.int8] = pc.fill_null(severity, 0).to_numpy().astype(np.int8)
+    return rank
+
+
+def _worst_outcomes(planned: pa.Table, rows: int) -> npt.NDArray[np.int8]:
+    worst = np.zeros(rows, np.int8)
+    severity = pc.index_in(planned["outcome"], pa.array([outcome.value for outcome in _SEVERITIES]))
+    np.maximum.at(worst, planned["row"].to_numpy(), severity.to_numpy().astype(np.int8))
+    return worst
+
+
+def _add_requests(settlement: Settlement, receipts: ChunkReceipts) -> None:
+    for name in settlement.requests:
+        settlement.requests[name] += receipts.requests[name]
+    settlement.membership = receipts.membership or settlement.membership
+    if receipts.request_times:
+        first, last = (datetime.fromisoformat(time) for time in receipts.request_times)
+        settlement.upload_seconds += (last - first).total_seconds()

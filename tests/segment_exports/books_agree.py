@@ -1,0 +1,185 @@
+"""Holds the books of a settled run against each other: report, refused file, history and ledger.
+
+It reads files only, so that it can be asked after any run, however that was made and ended.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from segment_exports.errors import LedgerError
+from segment_exports.records.ledger import Ledger, LedgerFolder
+from segment_exports.records.outcomes import UNSUBSCRIBE, Outcome
+from segment_exports.records.plan import Plan
+from segment_exports.records.report import RunReport
+from segment_exports.records.staging import RunFiles
+from segment_exports.settling.history import operations_file
+
+if TYPE_CHECKING:
+    from segment_exports.records.staging import Store
+
+    Rows = list[dict[str, Any]]
+
+
+def require_books_agree(files: RunFiles) -> None:
+    """Raise AssertionError, with words, where two books of a settled run tell different things of it."""
+    report = RunReport.model_validate_json(files.store.read_bytes(RunFiles.REPORT))
+    refused = _refused(files.store)
+    _require_reasons(refused)
+    _require_equal("refused.csv, invalid", len(refused["invalid"]), len(_rows(files.store, RunFiles.INVALID)))
+    _require_equal("rejected.new and refused.csv", report.rejected.new, len(refused["rejected"]))
+    _require_equal("rejected.before and refused.csv", report.rejected.before, len(refused["rejected before"]))
+    named = report.rejected.new + report.rejected.before - report.contacts.rejected
+    assert 0 <= named <= report.contacts.failed + report.contacts.not_sent, (
+        f"{report.contacts.rejected} contacts were rejected and refused.csv names {report.rejected}"
+    )
+    if not files.store.exists(RunFiles.PLAN) or report.contacts.total != _planned(files).contacts.total:
+        return
+    plan = _planned(files)
+    history = _history(files, plan)
+    if any(reason.startswith("settle_run: ") for reason in report.red_reasons):
+        return  # it could not be written down, and says so
+    _require_operations(files.store, report, history or [])
+    _require_contacts(files.store, report, history or [], refused)
+    ledger = _ledger(files, plan)
+    if ledger is not None:
+        _require_ledger(files, report, plan, history or [], ledger)
+
+
+def _planned(files: RunFiles) -> Plan:
+    return Plan.model_validate(files.store.read_json(RunFiles.PLAN))
+
+
+def _require_reasons(refused: dict[str, Rows]) -> None:
+    for kind, lines in refused.items():
+        for line in lines:
+            assert line["Reason"], f"refused.csv: {kind} without a reason"
+
+
+def _require_operations(store: Store, report: RunReport, history: Rows) -> None:
+    told = Counter((row["operation"], row["outcome"]) for row in history)
+    for operation, counts in report.operations.items():
+        for outcome in (Outcome.DELIVERED, Outcome.REJECTED, Outcome.SUPPRESSED, Outcome.FAILED):
+            what = f"operations.{operation}.{outcome} and the history"
+            _require_equal(what, getattr(counts, outcome.value), told[operation, outcome])
+    changes = _rows(store, RunFiles.CHANGES)
+    for what in ("joins", "leaves"):
+        planned = Counter(title for row in changes for title in row[what] if title != UNSUBSCRIBE)
+        listed = Counter({title: getattr(one, what) for title, one in report.lists.items()})
+        _require_equal(f"{what} of the lists and of changes.parquet", +listed, planned)
+
+
+def _require_contacts(store: Store, report: RunReport, history: Rows, refused: dict[str, Rows]) -> None:
+    customers = {row["email_hash"]: row["customer_id"] or "" for row in _rows(store, RunFiles.CONTACTS)}
+    due = {row["email_hash"] for row in _rows(store, RunFiles.CHANGES) if row["is_contact"]}
+    held_back = {row["email_hash"]: Outcome(row["outcome"]) for row in _rows(store, RunFiles.HELD_BACK)}
+    answered: dict[bytes, list[Outcome]] = defaultdict(list)
+    for row in history:
+        if row["email_hash"] in due:
+            answered[row["email_hash"]].append(Outcome(row["outcome"]))
+    worst: Counter[Outcome] = Counter()
+    for person in due | held_back.keys():
+        outcomes = answered[person] or ([Outcome.NOT_SENT] if person in due else [])
+        before = [held_back[person]] if person in held_back else []
+        worst[max(outcomes + before, key=lambda outcome: outcome.severity)] += 1
+    for outcome in (Outcome.DELIVERED, Outcome.REJECTED, Outcome.SUPPRESSED, Outcome.FAILED):
+        what = f"contacts.{outcome} and what history and held_back.parquet come to"
+        _require_equal(what, getattr(report.contacts, outcome.value), worst[outcome])
+    now = {person for person, outcomes in answered.items() if Outcome.REJECTED in outcomes}
+    before = {person for person, outcome in held_back.items() if outcome is Outcome.REJECTED} - now
+    for kind, people in (("rejected", now), ("rejected before", before)):
+        named = Counter(line["CustomerId"] for line in refused[kind])
+        _require_equal(f"customers {kind}", named, Counter(customers[person] for person in people))
+
+
+def _require_ledger(files: RunFiles, report: RunReport, plan: Plan, history: Rows, ledger: Ledger) -> None:
+    rows = {row["email_hash"]: row for row in _rows(ledger.store, ledger.name or "")}
+    held = Counter(title for row in rows.values() for title in row["member_of"])
+    assert ledger.info is not None
+    _require_equal("members of the ledger and its rows", Counter(ledger.info.members), held)
+    for title, told in report.lists.items():
+        planned = next(one for one in plan.lists if one.title == title)
+        _require_equal(f"list {title}: held before", told.held_before, planned.held)
+    changes = {row["email_hash"]: row for row in _rows(files.store, RunFiles.CHANGES)}
+    told_of: dict[bytes, Rows] = defaultdict(list)
+    for row in history:
+        told_of[row["email_hash"]].append(row)
+    for person, operations in told_of.items():
+        _require_row(changes[person], operations, rows.get(person))
+
+
+def _require_row(change: dict[str, Any], operations: Rows, row: dict[str, Any] | None) -> None:
+    """Hold what the history tells of one person against their row of the ledger."""
+    known = row or {"member_of": [], "uncertain_of": [], "rejected_at": None, "suppressed": False}
+    moved, doubted = change["moved_contact_id"] is not None, _unsubscribe_is_due(operations)
+    is_member, in_doubt = known["member_of"], known["uncertain_of"]
+    for one in operations:
+        what, outcome, title = one["operation"], Outcome(one["outcome"]), one["list"]
+        told = f"{what} of {title or 'data'} was {outcome}, the ledger has {known}"
+        if what == "upsert":
+            assert outcome is not Outcome.DELIVERED or known["payload_hash"] == change["payload_hash"], told
+        elif title == UNSUBSCRIBE:
+            continue
+        elif outcome is Outcome.DELIVERED and what == "join":
+            assert title in is_member, told
+        elif outcome is Outcome.DELIVERED:
+            assert title not in is_member or moved, told
+            assert title not in in_doubt or doubted or moved, told
+        elif outcome is Outcome.FAILED:
+            assert title in in_doubt or (title in is_member and moved), told
+        elif outcome is Outcome.SUPPRESSED:
+            assert known["suppressed"], told
+    _require_refusal(change, operations, known)
+
+
+def _require_refusal(change: dict[str, Any], operations: Rows, known: dict[str, Any]) -> None:
+    given = [one for one in operations if one["operation"] != "leave"]
+    refused = [one["reason"] for one in given if one["outcome"] == Outcome.REJECTED]
+    if refused:
+        assert known["rejected_at"] is not None, f"was refused, and the ledger has {known}"
+        assert known["rejected_hash"] == change["payload_hash"], f"other data were refused than {known}"
+        assert known["rejected_reason"] in refused, f"refused for {refused}, and the ledger has {known}"
+    elif any(one["outcome"] == Outcome.DELIVERED for one in given):
+        assert known["rejected_at"] is None, f"was delivered since it was refused: {known}"
+
+
+def _unsubscribe_is_due(operations: Rows) -> bool:
+    return any(one["list"] == UNSUBSCRIBE and one["outcome"] != Outcome.DELIVERED for one in operations)
+
+
+def _require_equal(what: str, one: object, other: object) -> None:
+    assert one == other, f"{what}: {one} and {other}"
+
+
+def _refused(store: Store) -> dict[str, Rows]:
+    lines = csv.DictReader(io.StringIO(store.read_bytes(RunFiles.REFUSED).decode(), newline=""))
+    by_kind: dict[str, Rows] = {"invalid": [], "rejected": [], "rejected before": []}
+    for line in lines:
+        by_kind[line["Kind"]].append(line)
+    return by_kind
+
+
+def _history(files: RunFiles, plan: Plan) -> Rows | None:
+    """Return the operations of the run's plan; None where it wrote none."""
+    name = operations_file(plan.run_id, plan.fence or 0)
+    return _rows(files.export, name) if plan.fence is not None and files.export.exists(name) else None
+
+
+def _ledger(files: RunFiles, plan: Plan) -> Ledger | None:
+    """Return the ledger that this run wrote, if it did and it is still kept."""
+    try:
+        return LedgerFolder(files.export, plan.export, plan.account).with_sequence(plan.fence or -1)
+    except LedgerError:
+        return None
+
+
+def _rows(store: Store, name: str) -> Rows:
+    if not store.exists(name):
+        return []
+    with store.parquet_file(name) as file:
+        # Payloads are large and of no use here.
+        rows: Rows = file.read([one for one in file.schema_arrow.names if one != "payload"]).to_pylist()
+    return rows
