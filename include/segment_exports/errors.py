@@ -96,13 +96,14 @@ class CredentialsRefusedError(DestinationError):
 
 
 class RequestRefusedError(DestinationError):
-    """The destination refuses this request as it is (400 and other 4xx): never retried."""
+    """The destination itself refuses this request, in its own words, for what is in it: never retried."""
 
 
-class ForbiddenError(RequestRefusedError):
-    """403, where no request of ours should be forbidden.
+class AccountRefusedError(DestinationError):
+    """A refusal that says nothing of what is in the request: nobody may be called rejected for it.
 
-    The account may be blocked, or a firewall before the destination dislikes this one request.
+    A status that concerns the account or the way to it (402, 403, 407, 423 …), or an answer that is not the
+    destination's own: a gateway's page, an error inside a 200, a 2xx that took nobody.
     """
 
 

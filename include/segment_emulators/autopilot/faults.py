@@ -33,6 +33,8 @@ class FaultKind(StrEnum):
     """Does the work; a complete 200 answer whose JSON ends in the middle."""
     HTML = "html"
     """A proxy's page with ``status`` (502; 200 is possible too)."""
+    GATEWAY = "gateway"
+    """What stands before Autopilot answers in its own way: ``status``, ``body`` and ``content_type``."""
     KEY_REVOKED = "key_revoked"
     """From here on the key is not valid (401), until it is rotated."""
 
@@ -57,7 +59,11 @@ class Fault(BaseModel):
     seconds: float = Field(default=0.0, ge=0.0)
     status: int | None = Field(default=None, ge=200, le=599)
     work_done: bool = False
-    """For ERROR, RESET and HTML: whether the request is carried out first."""
+    """For ERROR, RESET, HTML and GATEWAY: whether the request is carried out first."""
+    body: str = ""
+    content_type: str = "application/json"
+    headers: dict[str, str] = {}
+    """Those of a GATEWAY's answer, ``Retry-After`` for one."""
 
     @field_validator("path")
     @classmethod

@@ -34,7 +34,7 @@ _PROXY_PAGE = (
     b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
 _WORKS = {FaultKind.DELAYED_ANSWER, FaultKind.CUT_BODY, FaultKind.TRUNCATED_JSON}
-_WORKS_IF_ASKED = {FaultKind.ERROR, FaultKind.RESET, FaultKind.HTML}
+_WORKS_IF_ASKED = {FaultKind.ERROR, FaultKind.RESET, FaultKind.HTML, FaultKind.GATEWAY}
 
 
 class Gate:
@@ -145,6 +145,8 @@ class Gate:
             case FaultKind.HTML:
                 page = routing.Answer(fault.status or 502, _PROXY_PAGE, b"text/html")
                 await _send(entry, page, send)
+            case FaultKind.GATEWAY:
+                await _send(entry, _of_gateway(fault), send)
             case FaultKind.KEY_REVOKED:
                 self.emulator.account.api_key = None
                 await _send(entry, routing.BAD_KEY, send)
@@ -156,6 +158,11 @@ class Gate:
                 await reset_connection(scope, receive)
             case _:
                 await reset_connection(scope, receive)
+
+
+def _of_gateway(fault: Fault) -> routing.Answer:
+    headers = [(name.lower().encode(), value.encode()) for name, value in fault.headers.items()]
+    return routing.Answer(fault.status or 200, fault.body.encode(), fault.content_type.encode(), headers)
 
 
 async def _read(receive: Receive) -> bytes | None:

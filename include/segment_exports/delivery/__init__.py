@@ -8,5 +8,6 @@ content      what one batch carries out
 queue        what is to be sent next
 progress     every outcome: its state, its receipt, the guard on rejections
 flushing     receipts, written while requests go on
+refusals     rejections, until it is known that others are taken
 stopping     why a delivery ends early
 """

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from segment_exports.delivery.job import ChunkJob
     from segment_exports.delivery.progress import Progress
     from segment_exports.delivery.queue import Item, WorkQueue
+    from segment_exports.delivery.refusals import Refusals
     from segment_exports.delivery.stopping import Stopping
     from segment_exports.transport.transport import Transport
 
@@ -37,6 +38,7 @@ class Attempt:
     progress: Progress
     flusher: ReceiptFlusher
     stopping: Stopping
+    refusals: Refusals
     now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[object]]
     uniform: Callable[[], float]

@@ -14,13 +14,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from segment_exports.definition import Membership
-from segment_exports.delivery.chunk import load_chunk, planned_counts
+from segment_exports.delivery.chunk import State, load_chunk, planned_counts
 from segment_exports.delivery.destination import Attempt
 from segment_exports.delivery.flushing import ReceiptFlusher
 from segment_exports.delivery.job import ChunkJob, ChunkResult, StopKind, require_targets
 from segment_exports.delivery.progress import Progress
+from segment_exports.delivery.refusals import Refusals
 from segment_exports.delivery.stopping import Stopping
 from segment_exports.errors import DestinationError
+from segment_exports.records.outcomes import Operation
 from segment_exports.records.receipts import ReceiptFolder, Tally, judged_contacts
 from segment_exports.transport.call import Call
 
@@ -62,7 +64,8 @@ async def deliver_chunk(
     folder = ReceiptFolder(job.run, job.number, job.fingerprint)
     receipts = folder.read()
     before = chunk.resume(receipts, resend_rejected=job.resend_rejected)
-    attempt, way, note, stop = receipts.started, receipts.membership or Membership.LIST, None, None
+    attempt, way, note = receipts.started, receipts.membership or Membership.LIST, None
+    stop, trouble = None, None
     sent_before = _requests(destination.transport)
     if chunk.is_anything_due() or receipts.joins_unchecked:
         require_targets(job, chunk)
@@ -80,7 +83,8 @@ async def deliver_chunk(
             joins_unchecked=receipts.joins_unchecked,
         )
         await engine.run()
-        way, note, stop = engine.delivery.way, engine.delivery.note, engine.stopping.stop
+        way, note = engine.delivery.way, engine.delivery.note
+        stop, trouble = engine.stopping.stop, engine.stopping.trouble
     return ChunkResult(
         chunk=job.number,
         attempt=attempt,
@@ -93,6 +97,7 @@ async def deliver_chunk(
         delivered_before=before,
         stopped=stop,
         seconds=clock() - began,
+        trouble=trouble,
     )
 
 
@@ -134,6 +139,7 @@ class _Engine:
         self._active: dict[asyncio.Task[None], Item | None] = {}
         elsewhere = judged_contacts(job.run, but_for=job.number)
         self._progress = Progress(chunk, job.guard, self.stopping, elsewhere=elsewhere, now=now)
+        self._refusals = Refusals(self.stopping, _taken(chunk, elsewhere))
         self._flusher = ReceiptFlusher(
             folder, attempt, tally=self._tally, is_starved=self._is_starved, clock=clock, sleep=sleep
         )
@@ -144,6 +150,7 @@ class _Engine:
                 progress=self._progress,
                 flusher=self._flusher,
                 stopping=self.stopping,
+                refusals=self._refusals,
                 now=now,
                 sleep=sleep,
                 uniform=uniform,
@@ -171,6 +178,8 @@ class _Engine:
         await self._run_tasks([self._set_up()])
         while self.stopping.stop is None:
             await self._run_tasks([self._work() for _ in range(max(1, self._job.requests_in_flight))])
+            if self.stopping.stop is None and await self._refusals.conclude():
+                continue
             if not delivery.joins_unchecked or self.stopping.stop is not None:
                 return
             await self._run_tasks([self._conclude()])
@@ -276,6 +285,13 @@ def _requests(transport: Transport, since: Mapping[str, int] | None = None) -> d
     counters, before = transport.counters, since or {}
     names = ("total", "throttled", "retried", "bytes_sent")
     return {name: getattr(counters, name) - before.get(name, 0) for name in names}
+
+
+def _taken(chunk: Chunk, elsewhere: tuple[int, int]) -> set[Operation]:
+    """Return what was delivered to anybody before: by earlier attempts, or in the run's other chunks."""
+    taken = {one for one in Operation if (chunk.states(one) == State.DELIVERED).any()}
+    judged, rejected = elsewhere
+    return taken | {Operation.UPSERT} if judged > rejected else taken
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -83,6 +83,7 @@ class StopKind(StrEnum):
 
     CREDENTIALS = "credentials"
     FORBIDDEN = "forbidden"
+    REFUSED_ALIKE = "refused_alike"
     REJECTED_GUARD = "rejected_guard"
     ASKED = "asked"
     DEADLINE = "deadline"
@@ -107,7 +108,8 @@ class ChunkResult:
     retried) are those of this attempt. ``membership`` is the way that was used and
     ``membership_note`` says why where that was not the way asked for. ``recreated`` counts contacts
     that were deleted or merged at the destination; ``rejoined`` the memberships sent again for them.
-    ``delivered_before`` are operations that an earlier attempt had done already.
+    ``delivered_before`` are operations that an earlier attempt had done already. ``trouble`` is the last
+    answer, or what came instead, that left something undone.
     """
 
     chunk: int
@@ -121,6 +123,7 @@ class ChunkResult:
     delivered_before: int
     stopped: Stop | None
     seconds: float
+    trouble: str | None = None
 
     def count(self, outcome: Outcome) -> int:
         """Return how many operations have this outcome."""

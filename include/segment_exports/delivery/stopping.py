@@ -6,9 +6,9 @@ import asyncio
 
 from segment_exports.delivery.job import Stop, StopKind
 from segment_exports.errors import (
+    AccountRefusedError,
     CredentialsRefusedError,
     DestinationError,
-    ForbiddenError,
     ListProblemError,
     NotFoundError,
     RequestRefusedError,
@@ -23,12 +23,14 @@ class Stopping:
     """Takes note of a reason to stop (the first one counts), and of answers that stay away.
 
     A destination that answers nothing in a row of requests is down: a later attempt goes on. One that
-    answers 403 to everything refuses us, not single contacts.
+    refuses everything without a word on what is in it (403, a gateway's page) refuses us, not a contact.
+    ``trouble`` is what was met last, in words without anything of a contact.
     """
 
     def __init__(self, requests_in_flight: int) -> None:
         self.stop: Stop | None = None
         self.stopped = asyncio.Event()
+        self.trouble: str | None = None
         self._misses = 0
         self._forbidden = 0
         self._most_misses = max(_LEAST_MISSES, 2 * requests_in_flight)
@@ -41,18 +43,18 @@ class Stopping:
             self.stopped.set()
 
     def answered(self) -> None:
-        """Note that a request was carried out."""
+        """Note that a request was carried out, or refused in the destination's own words on what is in it."""
         self._misses = self._forbidden = 0
 
-    def refused(self, error: RequestRefusedError) -> None:
-        """Note that a request was refused for what is in it."""
-        self._misses = 0
-        self._forbidden = self._forbidden + 1 if isinstance(error, ForbiddenError) else 0
-        if self._forbidden >= self._most_forbidden:
-            self.stop_for(StopKind.FORBIDDEN, f"{error}. So were {self._forbidden} requests in a row")
-
     def missed(self, error: DestinationError) -> None:
-        """Note that a request was given up without an answer."""
+        """Note that a request was given up without an answer on what is in it."""
+        self.trouble = str(error)
+        if isinstance(error, AccountRefusedError):
+            self._misses = 0
+            self._forbidden += 1
+            if self._forbidden >= self._most_forbidden:
+                self.stop_for(StopKind.FORBIDDEN, f"{error}. So went {self._forbidden} requests in a row")
+            return
         self._misses += 1
         if self._misses >= self._most_misses:
             self.stop_for(StopKind.UNREACHABLE, f"{error}. So it went with {self._misses} requests in a row")
@@ -67,7 +69,7 @@ class Stopping:
     def setup_failed(self, error: DestinationError) -> None:
         """Stop because what comes before the first contact failed."""
         if not self.stops(error):
-            is_refused = isinstance(error, RequestRefusedError)
+            is_refused = isinstance(error, RequestRefusedError | AccountRefusedError)
             self.stop_for(StopKind.FORBIDDEN if is_refused else StopKind.UNREACHABLE, str(error))
 
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from segment_exports.errors import (
+    AccountRefusedError,
     DestinationError,
-    ForbiddenError,
     OutcomeUnknownError,
-    RequestRefusedError,
     ThrottledError,
     WrongServerError,
 )
@@ -19,34 +18,54 @@ from segment_exports.transport.retrying import TRANSIENT_STATUSES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from segment_exports.transport.call import Answer
+
+NO_BODY = "no body"
+HTML_PAGE = "an HTML page"
+PLAIN_TEXT = "text that is no JSON"
+CUT_JSON = "JSON that is cut off or broken"
+
 
 def error_class(status: int) -> type[DestinationError]:
-    """Return the error of a status other than 2xx, where a destination says nothing more special of it."""
+    """Return the error of a status other than 2xx, where a destination says nothing more special of it.
+
+    No status alone says that a request was refused for what is in it: that takes the destination's words.
+    """
     if status == 429:
         return ThrottledError
     if status in TRANSIENT_STATUSES:
         return OutcomeUnknownError
-    if status == 403:
-        return ForbiddenError
     if status == 405 or status < 400:
         return WrongServerError
-    return RequestRefusedError
+    return AccountRefusedError
 
 
-def json_of(label: str, headers: Mapping[str, str], body: bytes) -> Any:
-    """Return the JSON of a 2xx answer; an empty body is an empty object.
+def json_of(label: str, answer: Answer) -> Any:
+    """Return the JSON of a 2xx answer.
 
-    :raises OutcomeUnknownError: it is something else: a proxy's page, or cut off. The request may have
-        been done.
+    :raises OutcomeUnknownError: it is something else: nothing, a proxy's page, or cut off. The request may
+        have been done.
     """
+    if (instead := no_json(answer.headers, answer.body)) is None:
+        return orjson.loads(answer.body)
+    # The bytes may hold addresses, so none of them is shown, nor chained.
+    raise OutcomeUnknownError(
+        f"{label} was answered {answer.status} with {instead} ({len(answer.body)} bytes)",
+        status=answer.status,
+    )
+
+
+def no_json(headers: Mapping[str, str], body: bytes) -> str | None:
+    """Return what came instead of JSON, in our words; None where it is JSON."""
     if not body.strip():
-        return {}
+        return NO_BODY
+    if is_html(headers, body):
+        return HTML_PAGE
     try:
-        return orjson.loads(body)
+        orjson.loads(body)
     except orjson.JSONDecodeError:
-        what = "HTML" if is_html(headers, body) else "JSON that is cut off or broken"
-        # The bytes may hold addresses, so none of them is shown, nor chained.
-        raise OutcomeUnknownError(f"{label} was answered 200 with {what} ({len(body)} bytes)") from None
+        return CUT_JSON if body.lstrip()[:1] in (b"{", b"[") else PLAIN_TEXT
+    return None
 
 
 def mapping(value: Any, label: str) -> dict[str, Any]:
@@ -55,7 +74,8 @@ def mapping(value: Any, label: str) -> dict[str, Any]:
     :raises OutcomeUnknownError: it is none.
     """
     if not isinstance(value, dict):
-        raise OutcomeUnknownError(f"{label} was answered with a JSON {type(value).__name__}, not an object")
+        kind = type(value).__name__
+        raise OutcomeUnknownError(f"{label} was answered 200 with a JSON {kind}, not an object", status=200)
     return value
 
 
@@ -66,7 +86,7 @@ def member(value: Any, name: str, kind: type, label: str) -> Any:
     """
     found = mapping(value, label).get(name)
     if not isinstance(found, kind):
-        raise OutcomeUnknownError(f"{label} was answered without a usable {name!r}")
+        raise OutcomeUnknownError(f"{label} was answered 200 without a usable {name!r}", status=200)
     return found
 
 

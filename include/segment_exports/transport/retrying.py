@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-TRANSIENT_STATUSES = frozenset({408, *range(500, 600)})
+TRANSIENT_STATUSES = frozenset({408, 425, *range(500, 600)})
 """Answers after which the same request may succeed; 429 is not among them, since it uses up no retry."""
 
 

@@ -136,7 +136,7 @@ class Transport(ABC):
             try:
                 answer = await self._exchange(request, call)
                 if 200 <= answer.status < 300:
-                    return parse(json_of(request.label, answer.headers, answer.body))
+                    return parse(json_of(request.label, answer))
                 hint = retry_after(answer.headers, self._now)
                 raise self.error_of(request, answer, self._key)
             except ThrottledError as error:

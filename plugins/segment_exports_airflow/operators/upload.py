@@ -123,10 +123,12 @@ def _error_of(result: ChunkResult) -> errors.SegmentExportError:
         return errors.OutcomeUnknownError(
             f"chunk {result.chunk}: {result.count(Outcome.FAILED)} operations have an unknown fate and "
             f"{result.count(Outcome.NOT_SENT)} were not sent; another attempt goes on from here"
+            + (f". Met last: {result.trouble}" if result.trouble else "")
         )
     kinds: dict[StopKind, type[errors.SegmentExportError]] = {
         StopKind.CREDENTIALS: errors.CredentialsRefusedError,
         StopKind.FORBIDDEN: errors.RequestRefusedError,
+        StopKind.REFUSED_ALIKE: errors.RequestRefusedError,
         StopKind.LIST: errors.RequestRefusedError,
         StopKind.NOT_THE_API: errors.RequestRefusedError,
         StopKind.REJECTED_GUARD: errors.GuardTrippedError,

@@ -1,28 +1,48 @@
-"""What Autopilot's answers mean: errors by what a caller can do."""
+"""What Autopilot's answers mean: errors by what a caller can do.
+
+Between us and the API stand gateways, proxies and an account that may be blocked. So an answer says something
+of a contact only where it is the API's own: JSON with ``error`` and ``message`` (documented 2015, and looked
+for by all clients), and for what is missing one of the sentences that it is known to say.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from segment_exports.errors import (
+    AccountRefusedError,
     CredentialsRefusedError,
     DestinationError,
     NotFoundError,
     OutcomeUnknownError,
+    RequestRefusedError,
     ServerWords,
 )
-from segment_exports.transport.json_answers import error_class, is_html, member
+from segment_exports.transport.json_answers import CUT_JSON, NO_BODY, error_class, mapping, member, no_json
 from segment_exports.transport.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from segment_exports.transport.call import Answer
+
+MEMBERSHIP = "GET /list/{list}/contact/{contact}"
+"""Label of the one request to which an empty 404 is known as an answer: no."""
+MEMBERS = "GET /list/{list}/contacts"
+"""Label of the one request that is known to tell of a missing list with an empty message."""
+
 _NO_KEY = "No autopilotapikey header provided"
-_NO_JSON = "no JSON"
-_HTML_PAGE = "an HTML page"
-_OUR_WORDS = (_NO_JSON, _HTML_PAGE)
+_NO_CONTACT = frozenset(
+    {"contact could not be found", "could not delete contact as contact could not be found"}
+)
+_NO_LIST = "list does not exist"
+_JUDGES_REQUEST = frozenset({400, 409, 422})
+"""Statuses under which the API's own words are about what is in the request."""
+_OTHER_JSON = "JSON that is not in the API's form"
 
 
 class ContactNotFoundError(NotFoundError):
@@ -33,60 +53,123 @@ class ListNotFoundError(NotFoundError):
     """404 "List does not exist."."""
 
 
-def error_of(
-    label: str,
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
-    key: str,
-    *,
-    about_people: bool = False,
-) -> DestinationError:
+@dataclass(frozen=True)
+class _Said:
+    """What an error answer says: the API's ``message``, or in our words what came ``instead`` of its JSON."""
+
+    message: str
+    instead: str | None
+
+    @property
+    def is_cut(self) -> bool:
+        return self.instead == CUT_JSON
+
+    @property
+    def is_empty(self) -> bool:
+        return self.instead == NO_BODY
+
+
+def error_of(label: str, answer: Answer, key: str, *, about_people: bool = False) -> DestinationError:
     """Return the error that an answer other than 2xx stands for.
 
     :param label: the request without any value, such as ``POST /contacts``.
     :param about_people: the destination may quote somebody's values, so its words stand in ``answer`` only,
         for :func:`segment_exports.transport.reasons.reason_of`.
     """
-    message = _message(headers, body)
-    is_quotable = not about_people or message in _OUR_WORDS
-    answer = None if is_quotable else ServerWords(message)
-    text = f"{label} was answered {status}"
-    if message and is_quotable:
-        text += f": {redact(message, key)}"
-    if status == 401 or (status == 400 and _NO_KEY in message):
-        text = f"{text.removesuffix('.')}. The API key is wrong or was revoked"
-        return CredentialsRefusedError(text, status=status, answer=answer)
-    if status == 404 and message == _NO_JSON:
-        # What is missing stands in the part that was cut off.
-        return OutcomeUnknownError(text, status=status, answer=answer)
+    status, said = answer.status, _said(answer)
+    words = ServerWords(said.message) if about_people and said.message else None
+    text = f"{label} was answered {_named(status)}"
+    if said.instead is not None:
+        text += f": {said.instead}"
+    if said.message and words is None:
+        text += f": {redact(said.message, key)}"
+    text = text.removesuffix(".")
+    is_own = said.instead is None
+    if status == 401 or (status == 400 and is_own and _NO_KEY in said.message):
+        why = "The API key is wrong or was revoked" if is_own else "Something before the API wants a sign-in"
+        return CredentialsRefusedError(f"{text}. {why}", status=status, answer=words)
     if status == 404:
-        return _not_found(text, message, answer)
+        return _not_found(label, text, said, words)
     if status == 405 or status < 400:
-        text = f"{text.removesuffix('.')}. The base URL is not that of Autopilot's API"
-    return error_class(status)(text, status=status, answer=answer)
+        text = f"{text}. The base URL is not that of Autopilot's API"
+    if status in _JUDGES_REQUEST and is_own:
+        return RequestRefusedError(text, status=status, answer=words)
+    if status in _JUDGES_REQUEST and said.is_cut:
+        return OutcomeUnknownError(text, status=status, answer=words)
+    return error_class(status)(text, status=status, answer=words)
 
 
 def contact_map(value: Any, label: str) -> Mapping[str, str]:
-    """Return contact ids by address, as the bulk upsert answers them (``email_contact_map``)."""
+    """Return contact ids by address, as the bulk upsert answers them (``email_contact_map``).
+
+    :raises AccountRefusedError: it is an error inside a 200.
+    """
+    if not (isinstance(value, dict) and value.get("email_contact_map")):
+        value = without_error(value, label)
     found: Mapping[str, str] = member(value, "email_contact_map", dict, label)
     return found
 
 
-def _not_found(text: str, message: str, answer: ServerWords | None) -> NotFoundError:
-    lowered = message.lower()
-    if "list" in lowered and "contact" not in lowered:
-        return ListNotFoundError(text, answer=answer)
-    if "contact" in lowered:
-        return ContactNotFoundError(text, answer=answer)
-    return NotFoundError(text, empty_body=not message, answer=answer)
+def without_error(value: Any, label: str) -> dict[str, Any]:
+    """Return the JSON object of a 2xx answer.
+
+    :raises AccountRefusedError: there is an error in it.
+    :raises OutcomeUnknownError: it is no object.
+    """
+    found = mapping(value, label)
+    if any(found.get(name) for name in ("error", "errors")):
+        raise AccountRefusedError(f"{label} was answered 200 with an error inside", status=200)
+    return found
 
 
-def _message(headers: Mapping[str, str], body: bytes) -> str:
-    try:
-        value = orjson.loads(body) if body.strip() else ""
-    except orjson.JSONDecodeError:
-        return _HTML_PAGE if is_html(headers, body) else _NO_JSON
-    if isinstance(value, dict):
-        value = value.get("message") or value.get("error") or ""
-    return str(value)
+def carried_out(value: Any, label: str) -> bool:
+    """Tell whether a join, leave or unsubscribe changed anything, from the answer to it.
+
+    An empty object is known, and ``not_modified``.
+
+    :raises AccountRefusedError: there is an error in it.
+    :raises OutcomeUnknownError: it is another object: it may have been done.
+    """
+    found = without_error(value, label)
+    if not found.keys() <= {"not_modified"}:
+        raise OutcomeUnknownError(
+            f"{label} was answered 200 with a JSON object that is not known as an answer to it", status=200
+        )
+    return found.get("not_modified") is not True
+
+
+def _named(status: int) -> str:
+    """Return a status, with its name where it is one that few know by heart."""
+    if status in (400, 401, 403, 404, 408, 409, 429) or status >= 500:
+        return str(status)
+    known = {one.value: one.phrase for one in HTTPStatus}
+    return f"{status} ({known[status]})" if status in known else str(status)
+
+
+def _not_found(label: str, text: str, said: _Said, words: ServerWords | None) -> DestinationError:
+    """Return what a 404 says: that something is missing, only in the API's own sentences."""
+    sentence = said.message.strip().removesuffix(".").lower()
+    if said.instead is None and sentence in _NO_CONTACT:
+        return ContactNotFoundError(text, answer=words)
+    if said.instead is None and (sentence == _NO_LIST or (label == MEMBERS and not sentence)):
+        return ListNotFoundError(text, answer=words)
+    if label == MEMBERSHIP and said.is_empty:
+        return NotFoundError(text, empty_body=True, answer=words)
+    return OutcomeUnknownError(
+        f"{text}. Autopilot is not known to say so that something is missing", status=404, answer=words
+    )
+
+
+def _said(answer: Answer) -> _Said:
+    instead = no_json(answer.headers, answer.body)
+    if instead is not None:
+        return _Said("", instead)
+    value = orjson.loads(answer.body)
+    if not isinstance(value, dict):
+        return _Said("", _OTHER_JSON)
+    error, message = value.get("error"), value.get("message")
+    kind = answer.headers.get("Content-Type", "json").lower()
+    if isinstance(error, str) and error and isinstance(message, str) and "json" in kind:
+        return _Said(message, None)
+    told = message if isinstance(message, str) else error if isinstance(error, str) else ""
+    return _Said(told, _OTHER_JSON)

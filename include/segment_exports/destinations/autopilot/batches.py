@@ -9,7 +9,12 @@ import numpy as np
 
 from segment_exports.delivery.chunk import State, is_there
 from segment_exports.destinations.autopilot.membership import MembershipWay
-from segment_exports.errors import DestinationError, ForbiddenError, OutcomeUnknownError, RequestRefusedError
+from segment_exports.errors import (
+    AccountRefusedError,
+    DestinationError,
+    OutcomeUnknownError,
+    RequestRefusedError,
+)
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.reasons import reason_of
 
@@ -51,15 +56,20 @@ async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool 
         await _unanswered(delivery, batch, content, error)
         return None
     batch.recording = True
+    ids = _ids(answer, delivery.chunk.emails[content.rows].tolist())
+    if not is_there(ids).any():
+        await _none_taken(delivery, batch, content)
+        return None
     delivery.stopping.answered()
-    await _answered(delivery, batch, content, answer, hold_joins=hold_joins)
+    await delivery.refusals.took(Operation.UPSERT)
+    await _answered(delivery, batch, content, ids, hold_joins=hold_joins)
     return content
 
 
 async def _answered(
-    delivery: ChunkDelivery, batch: Batch, content: Content, answer: Mapping[str, str], *, hold_joins: bool
+    delivery: ChunkDelivery, batch: Batch, content: Content, ids: Texts, *, hold_joins: bool
 ) -> None:
-    ids = _ids(answer, delivery.chunk.emails[content.rows].tolist())
+    """Settle a batch of which the destination has taken somebody: it judged the others."""
     taken = is_there(ids)
     bare = _learn(delivery, content.rows[taken], ids[taken])
     blocks = delivery.progress.settle_content(
@@ -97,36 +107,46 @@ def _learn(delivery: ChunkDelivery, rows: npt.NDArray[np.int64], ids: Texts) -> 
 async def _refused(
     delivery: ChunkDelivery, batch: Batch, content: Content, error: RequestRefusedError
 ) -> None:
-    """Split a batch that was refused; who stands alone is rejected.
-
-    A refusal that is not the API's own says nothing of an earlier attempt that was never answered.
-    """
+    """Split a batch that was refused; who stands alone is rejected."""
     if batch.call.in_doubt:
         delivery.progress.doubt_content(content)
     if delivery.stopping.stops(error):
         return
-    delivery.stopping.refused(error)
+    delivery.stopping.answered()
     if len(batch) > 1:
         delivery.queue.add_halves(batch, batch.call.max_attempts)
         return
-    reason = reason_of(error, content.contacts)
-    if isinstance(error, ForbiddenError) and delivery.progress.is_in_doubt(content):
-        blocks = delivery.progress.leave_open(content, batch.call, reason=reason, status=error.status)
-    else:
-        blocks = _reject(delivery, batch, content, np.ones(1, np.bool_), reason, error.status)
-        blocks += _after_refusal(delivery, batch, error)
-    await delivery.flusher.write(blocks)
+    await _refused_alone(delivery, batch, content, reason_of(error, content.contacts), error.status)
 
 
-def _after_refusal(delivery: ChunkDelivery, batch: Batch, error: RequestRefusedError) -> list[Block]:
-    """Go on with other lists of a contact that was refused on one: it may have been for the list."""
+async def _none_taken(delivery: ChunkDelivery, batch: Batch, content: Content) -> None:
+    """Split a batch of which nobody was taken: a 2xx that leaves all out says nothing of anybody."""
+    if batch.call.in_doubt:
+        delivery.progress.doubt_content(content)
+    if len(batch) > 1:
+        text = f"POST /contacts was answered 200, but took none of {len(batch)} contacts"
+        delivery.stopping.missed(AccountRefusedError(text, status=200))
+        delivery.queue.add_halves(batch, batch.call.max_attempts)
+        return
+    await _refused_alone(delivery, batch, content, LEFT_OUT, 200)
+
+
+async def _refused_alone(
+    delivery: ChunkDelivery, batch: Batch, content: Content, reason: str, status: int | None
+) -> None:
+    """Reject the one contact of a batch once it is known that others are taken.
+
+    Then its other lists are tried: it may have been refused for this one.
+    """
     (row,) = batch.rows.tolist()
-    if isinstance(error, ForbiddenError):
-        # What a firewall dislikes is the address, and a 403 for each list would look as if all were refused.
-        return delivery.progress.reject_due_joins([row], batch.call, UPSERT_REFUSED)
-    for column in delivery.chunk.due_joins(row)[:1]:
-        delivery.queue.add_alone(row, column)
-    return []
+
+    async def book() -> None:
+        blocks = _reject(delivery, batch, content, np.ones(1, np.bool_), reason, status)
+        await delivery.flusher.write(blocks)
+        for column in delivery.chunk.due_joins(row)[:1]:
+            delivery.queue.add_alone(row, column)
+
+    await delivery.refusals.refused(Operation.UPSERT, (row, int(batch.lists[0])), reason, book)
 
 
 def _reject(
@@ -147,13 +167,16 @@ def _reject(
 async def _unanswered(
     delivery: ChunkDelivery, batch: Batch, content: Content, error: DestinationError
 ) -> None:
-    """Try smaller batches: heavy ones time out, and one contact may break a server. Else give it up."""
+    """Try smaller batches: heavy ones time out, one contact may break a server or displease a firewall.
+
+    Who stands alone then is given up, not rejected: nothing was said of them.
+    """
     if batch.call.in_doubt:
         delivery.progress.doubt_content(content)
     if delivery.stopping.stops(error):
         return
     delivery.stopping.missed(error)
-    if isinstance(error, OutcomeUnknownError) and len(batch) > 1:
+    if isinstance(error, OutcomeUnknownError | AccountRefusedError) and len(batch) > 1:
         delivery.queue.add_halves(batch, _ATTEMPTS_AFTER_SPLIT)
         return
     reason = reason_of(error, content.contacts)

@@ -13,15 +13,23 @@ from urllib.parse import quote
 
 import orjson
 
-from segment_exports.destinations.autopilot.answers import ContactNotFoundError, contact_map, error_of
+from segment_exports.destinations.autopilot.answers import (
+    MEMBERS,
+    MEMBERSHIP,
+    ContactNotFoundError,
+    carried_out,
+    contact_map,
+    error_of,
+    without_error,
+)
 from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, KEY_HEADER
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError
 from segment_exports.transport.call import Answer, Call, Request
-from segment_exports.transport.json_answers import mapping, member
+from segment_exports.transport.json_answers import member
 from segment_exports.transport.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class AutopilotClient(Transport):
 
     def error_of(self, request: Request, answer: Answer, key: str) -> DestinationError:
         """Return the error that an answer other than 2xx stands for."""
-        return error_of(request.label, *answer, key, about_people=request.about_people)
+        return error_of(request.label, answer, key, about_people=request.about_people)
 
     async def bulk_upsert(self, contacts: Sequence[bytes], call: Call | None = None) -> Mapping[str, str]:
         """Create or update up to 100 contacts, each a JSON object in UTF-8.
@@ -74,7 +82,7 @@ class AutopilotClient(Transport):
         label = "POST /contact"
         body = b'{"contact":' + contact + b"}"
         request = Request("POST", "/contact", label, body, about_people=True)
-        return await self.send(request, lambda value: str(member(value, "contact_id", str, label)), call)
+        return await self.send(request, lambda value: _id(value, "contact_id", label), call)
 
     async def change_email(self, old: str, new: str, call: Call | None = None) -> str:
         """Give the contact with the address ``old`` another one (``_NewEmail``) and return its id.
@@ -84,14 +92,14 @@ class AutopilotClient(Transport):
         label = "POST /contact"
         body = orjson.dumps({"contact": {"Email": old, "_NewEmail": new}})
         request = Request("POST", "/contact", label, body, once=True, about_people=True)
-        return await self.send(request, lambda value: str(member(value, "contact_id", str, label)), call)
+        return await self.send(request, lambda value: _id(value, "contact_id", label), call)
 
     async def contact(self, contact: str) -> Mapping[str, Any] | None:
         """Return a contact by id or address, or None if there is none."""
         label = "GET /contact/{contact}"
         try:
             request = Request("GET", f"/contact/{_part(contact)}", label, about_people=True)
-            return await self.send(request, _object(label))
+            return await self.send(request, lambda value: _contact(value, label))
         except ContactNotFoundError:
             return None
 
@@ -102,7 +110,7 @@ class AutopilotClient(Transport):
         """
         label = "POST /contact/{contact}/unsubscribe"
         request = Request("POST", f"/contact/{_part(contact)}/unsubscribe", label, about_people=True)
-        await self.send(request, _object(label), call)
+        await self.send(request, lambda value: carried_out(value, label), call)
 
     def contacts(self) -> AsyncIterator[ContactPage]:
         """Page through all contacts of the account."""
@@ -121,7 +129,7 @@ class AutopilotClient(Transport):
         """
         label = "POST /list"
         request = Request("POST", "/list", label, orjson.dumps({"name": title}), once=True)
-        return await self.send(request, lambda value: str(member(value, "list_id", str, label)))
+        return await self.send(request, lambda value: _id(value, "list_id", label))
 
     async def join(self, list_id: str, contact: str, call: Call | None = None) -> bool:
         """Put a contact on a list; return whether that changed anything.
@@ -141,10 +149,9 @@ class AutopilotClient(Transport):
         :raises ContactNotFoundError: there is no such contact.
         :raises ListNotFoundError: there is no such list.
         """
-        label = "GET /list/{list}/contact/{contact}"
         try:
-            request = Request("GET", _membership_path(list_id, contact), label, about_people=True)
-            await self.send(request, lambda _: None)
+            request = Request("GET", _membership_path(list_id, contact), MEMBERSHIP, about_people=True)
+            await self.send(request, lambda value: without_error(value, MEMBERSHIP))
         except NotFoundError as error:
             if error.empty_body:
                 return False
@@ -159,7 +166,7 @@ class AutopilotClient(Transport):
 
     def members(self, list_id: str) -> AsyncIterator[ContactPage]:
         """Page through the members of a list."""
-        return self._pages(f"/list/{_part(list_id)}/contacts", "GET /list/{list}/contacts")
+        return self._pages(f"/list/{_part(list_id)}/contacts", MEMBERS)
 
     async def custom_fields(self) -> tuple[CustomField, ...]:
         """Return the account's custom fields."""
@@ -173,20 +180,16 @@ class AutopilotClient(Transport):
     async def _membership(self, method: str, list_id: str, contact: str, call: Call | None) -> bool:
         label = f"{method} /list/{{list}}/contact/{{contact}}"
         request = Request(method, _membership_path(list_id, contact), label, about_people=True)
-        answer = await self.send(request, _object(label), call)
-        return answer.get("not_modified") is not True
+        return await self.send(request, lambda value: carried_out(value, label), call)
 
     async def _pages(self, path: str, label: str) -> AsyncIterator[ContactPage]:
         bookmark: str | None = None
         seen = set()
         while True:
             there = path if bookmark is None else f"{path}/{_part(bookmark)}"
-            answer = await self.send(Request("GET", there, label, about_people=True), _object(label))
-            total = answer.get("total_contacts")
-            yield ContactPage(
-                member(answer, "contacts", list, label), total if isinstance(total, int) else None
-            )
-            bookmark = answer.get("bookmark")
+            request = Request("GET", there, label, about_people=True)
+            page, bookmark = await self.send(request, lambda value: _page(value, label))
+            yield page
             if not bookmark:
                 return
             if bookmark in seen:
@@ -202,14 +205,29 @@ def _membership_path(list_id: str, contact: str) -> str:
     return f"/list/{_part(list_id)}/contact/{_part(contact)}"
 
 
-def _object(label: str) -> Callable[[Any], dict[str, Any]]:
-    return lambda value: mapping(value, label)
+def _id(value: Any, name: str, label: str) -> str:
+    return str(member(without_error(value, label), name, str, label))
+
+
+def _contact(value: Any, label: str) -> dict[str, Any]:
+    """Return a contact; whatever names no contact is none."""
+    found = without_error(value, label)
+    member(found, "contact_id", str, label)
+    return found
+
+
+def _page(value: Any, label: str) -> tuple[ContactPage, str | None]:
+    """Return a page and the bookmark of the next one."""
+    found = without_error(value, label)
+    total, bookmark = found.get("total_contacts"), found.get("bookmark")
+    contacts = [_contact(one, label) for one in member(found, "contacts", list, label)]
+    return ContactPage(contacts, total if isinstance(total, int) else None), bookmark or None
 
 
 def _lists(value: Any, label: str) -> tuple[ContactList, ...]:
     return tuple(
         ContactList(member(one, "list_id", str, label), member(one, "title", str, label))
-        for one in member(value, "lists", list, label)
+        for one in member(without_error(value, label), "lists", list, label)
     )
 
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.queue import Single, SingleKind
 from segment_exports.destinations.autopilot.answers import ContactNotFoundError, ListNotFoundError
+from segment_exports.destinations.autopilot.membership import is_listed
 from segment_exports.errors import (
     DestinationError,
-    ForbiddenError,
-    NotFoundError,
     OutcomeUnknownError,
     RequestRefusedError,
 )
@@ -59,16 +58,26 @@ async def _write(delivery: ChunkDelivery, single: Single) -> None:
             return
         outcome, reason, status = judged, _reason(delivery, single, error), error.status
     single.recording = True
-    block = delivery.progress.settle(
-        _operation(single),
-        [single.row],
-        outcome,
-        single.call,
-        column=single.column,
-        reason=reason,
-        status=status,
-    )
-    await delivery.flusher.write([block])
+    operation = _operation(single)
+
+    async def book() -> None:
+        block = delivery.progress.settle(
+            operation,
+            [single.row],
+            outcome,
+            single.call,
+            column=single.column,
+            reason=reason,
+            status=status,
+        )
+        await delivery.flusher.write([block])
+
+    if outcome is Outcome.REJECTED:
+        await delivery.refusals.refused(operation, (single.row, single.column), reason or "", book)
+        return
+    if outcome is Outcome.DELIVERED:
+        await delivery.refusals.took(operation)
+    await book()
 
 
 def _keep_doubt(delivery: ChunkDelivery, single: Single) -> None:
@@ -86,23 +95,20 @@ def _judge(delivery: ChunkDelivery, single: Single, error: DestinationError) -> 
             StopKind.LIST, f"list {title!r} ({delivery.list_id(single.column)}) has vanished: {error}"
         )
         return None
-    if _is_missing(error):
+    if isinstance(error, ContactNotFoundError):
         stopping.answered()
-        return _not_found(delivery, single, error)
-    if stopping.stops(error):  # also a 404 of something else, which knows nothing of the contact
+        return _not_found(delivery, single)
+    if stopping.stops(error):
         return None
-    fate = delivery.progress.open_fate(_operation(single), single.row, single.column)
-    if not isinstance(error, RequestRefusedError):
-        stopping.missed(error)
-        return fate
-    stopping.refused(error)
-    # A firewall's refusal says nothing of an earlier attempt that was never answered.
-    is_doubtful = isinstance(error, ForbiddenError) and fate is Outcome.FAILED
-    return fate if is_doubtful else Outcome.REJECTED
+    if isinstance(error, RequestRefusedError):
+        stopping.answered()
+        return Outcome.REJECTED
+    stopping.missed(error)
+    return delivery.progress.open_fate(_operation(single), single.row, single.column)
 
 
 def _reason(delivery: ChunkDelivery, single: Single, error: DestinationError) -> str:
-    if isinstance(error, NotFoundError):
+    if isinstance(error, ContactNotFoundError):
         return CONTACT_GONE
     payload = delivery.chunk.payload(single.row)
     return reason_of(error, [payload] if payload else [])
@@ -114,14 +120,35 @@ async def _request(delivery: ChunkDelivery, single: Single) -> None:
     Who is no contact of the run has an address only where a request that was never answered may have made
     them anew under it: then what stands under the address has to leave too.
     """
-    answers: list[NotFoundError | None] = []
+    answers: list[ContactNotFoundError | None] = []
     for name in _names(delivery, single):
         answers.append(await _call_unless_missing(delivery, single, name))
-        if delivery.chunk.is_contact[single.row] and not isinstance(answers[-1], ContactNotFoundError):
+        if delivery.chunk.is_contact[single.row] and answers[-1] is None:
             break
     missing = answers[-1]
-    if missing is not None and None not in answers:
-        raise missing
+    if missing is None or None in answers:
+        return
+    if single.kind is SingleKind.UNSUBSCRIBE:
+        await _require_gone(delivery, single)
+    raise missing
+
+
+async def _require_gone(delivery: ChunkDelivery, single: Single) -> None:
+    """Look for a contact that an unsubscribe did not find: that is not believed on one answer.
+
+    :raises OutcomeUnknownError: it is there, or the look failed.
+    """
+    for name in _names(delivery, single):
+        try:
+            if await delivery.client.contact(name) is None:
+                continue
+            found = "shows the contact"
+        except DestinationError as error:
+            found = f"doesn't tell whether that is true: {error}"
+        raise OutcomeUnknownError(
+            f"POST /contact/{{contact}}/unsubscribe found nobody, but GET /contact/{{contact}} {found}",
+            status=404,
+        )
 
 
 def _names(delivery: ChunkDelivery, single: Single) -> list[str]:
@@ -133,19 +160,34 @@ def _names(delivery: ChunkDelivery, single: Single) -> list[str]:
     return known[:1] if single.kind is SingleKind.JOIN else known
 
 
-async def _call_unless_missing(delivery: ChunkDelivery, single: Single, contact: str) -> NotFoundError | None:
+async def _call_unless_missing(
+    delivery: ChunkDelivery, single: Single, contact: str
+) -> ContactNotFoundError | None:
     try:
         await _call(delivery, single, contact)
-    except NotFoundError as error:
-        if _is_missing(error):
-            return error
-        raise
+    except ContactNotFoundError as error:
+        return error
+    except OutcomeUnknownError as error:
+        if not _is_success(error.status) or not await _stands(delivery, single, contact):
+            raise
     return None
 
 
-def _is_missing(error: DestinationError) -> bool:
-    """Tell whether an error says that there is no such contact, or that it is no member."""
-    return isinstance(error, ContactNotFoundError) or (isinstance(error, NotFoundError) and error.empty_body)
+def _is_success(status: int | None) -> bool:
+    return status is not None and 200 <= status < 300
+
+
+async def _stands(delivery: ChunkDelivery, single: Single, contact: str) -> bool:
+    """Look whether a call has been done that was answered 2xx, but not as the API is known to answer."""
+    client = delivery.client
+    try:
+        if single.kind is SingleKind.UNSUBSCRIBE:
+            found = await client.contact(contact)
+            return found is not None and found.get("unsubscribed") is True
+        is_member = await is_listed(client, delivery.list_id(single.column), contact, delivery.sleep)
+    except DestinationError:
+        return False
+    return is_member is (single.kind is SingleKind.JOIN)
 
 
 async def _call(delivery: ChunkDelivery, single: Single, contact: str) -> None:
@@ -159,10 +201,11 @@ async def _call(delivery: ChunkDelivery, single: Single, contact: str) -> None:
             await client.leave(delivery.list_id(single.column), contact, single.call)
 
 
-def _not_found(delivery: ChunkDelivery, single: Single, error: DestinationError) -> Outcome | None:
+def _not_found(delivery: ChunkDelivery, single: Single) -> Outcome | None:
+    """Return what it means for the operation that there is no such contact; None where it stays due."""
     if single.kind is not SingleKind.JOIN:
         return Outcome.DELIVERED
-    if isinstance(error, ContactNotFoundError) and single.row not in delivery.sought:
+    if single.row not in delivery.sought:
         delivery.chunk.contact_ids[single.row] = None
         delivery.queue.add_gone(single.row)
         return None

@@ -14,10 +14,10 @@ from segment_emulators.autopilot import Fault, FaultKind, MapKeys, SameTitle
 from segment_exports.destinations.autopilot.answers import ContactNotFoundError, ListNotFoundError
 from segment_exports.destinations.autopilot.client import AutopilotClient
 from segment_exports.errors import (
+    AccountRefusedError,
     CredentialsRefusedError,
     DestinationError,
     DestinationUnreachableError,
-    ForbiddenError,
     OutcomeUnknownError,
     RequestRefusedError,
     ThrottledError,
@@ -183,7 +183,8 @@ async def test_a_wrong_key_is_told(emulator) -> None:
 
 
 async def test_an_answer_about_people_that_repeats_key_and_address_is_not_shown(odd, odd_client) -> None:
-    odd.answer(f'{{"message":"key {KEY} may not touch eva.braun+x@mail.example.com"}}', status=400)
+    said = f"key {KEY} may not touch eva.braun+x@mail.example.com"
+    odd.answer(f'{{"error":"Bad Request","message":"{said}"}}', status=400)
 
     with pytest.raises(RequestRefusedError) as refused:
         await odd_client.bulk_upsert([b'{"Email":"a@example.com"}'])
@@ -193,7 +194,7 @@ async def test_an_answer_about_people_that_repeats_key_and_address_is_not_shown(
 
 
 async def test_an_answer_is_quoted_where_no_person_was_named(odd, odd_client) -> None:
-    odd.answer(f'{{"message":"key {KEY} may not make lists"}}', status=400)
+    odd.answer(f'{{"error":"Bad Request","message":"key {KEY} may not make lists"}}', status=400)
 
     with pytest.raises(RequestRefusedError) as refused:
         await odd_client.create_list("News")
@@ -232,10 +233,11 @@ def test_a_base_url_that_is_none_is_refused(url) -> None:
     [
         (301, WrongServerError),
         (400, RequestRefusedError),
-        (403, ForbiddenError),
+        (402, AccountRefusedError),
+        (403, AccountRefusedError),
         (405, WrongServerError),
         (409, RequestRefusedError),
-        (413, RequestRefusedError),
+        (413, AccountRefusedError),
         (422, RequestRefusedError),
     ],
 )
@@ -249,7 +251,7 @@ async def test_what_is_refused_is_asked_once(odd, odd_client, status, error) -> 
     assert len(odd.seen) == 1
 
 
-@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [404, 408, 425, 500, 502, 503, 504])
 async def test_what_may_pass_is_asked_five_times(odd, odd_client, status) -> None:
     odd.answer("", status=status)
     call = Call()
@@ -356,11 +358,12 @@ async def test_retry_after_is_waited_for(odd) -> None:
     ("body", "what"),
     [
         ("<html>Sign in</html>", "HTML"),
+        ("Welcome to the guest network", "text that is no JSON"),
         ('{"email_contact_map":{"a@exa', "cut off or broken"),
         ("[]", "not an object"),
         ('{"contact_ids":["person_1"]}', "without a usable 'email_contact_map'"),
         ('{"email_contact_map":[]}', "without a usable 'email_contact_map'"),
-        ("", "without a usable"),
+        ("", "with no body"),
     ],
 )
 async def test_an_answer_that_makes_no_sense_leaves_the_fate_unknown(odd, odd_client, body, what) -> None:

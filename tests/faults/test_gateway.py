@@ -1,0 +1,101 @@
+"""A gateway or a blocked account for one run: it is red and says why, and the next run mends all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.faults.lake_folder import Profile
+
+from segment_emulators.autopilot import Fault, FaultKind
+
+if TYPE_CHECKING:
+    from tests.faults.scenario import Scenario
+
+PEOPLE = [Profile(f"c{number}", f"p{number}@example.com", f"Nora{number}") for number in range(30)]
+EVERYBODY = {one.EMail for one in PEOPLE}
+PAGE = {"body": "<html>Sorry</html>", "content_type": "text/html"}
+
+
+def answered(path: str, **answer: object) -> Fault:
+    return Fault(kind=FaultKind.GATEWAY, path=path, times=None, **answer)
+
+
+def members(scenario: Scenario, title: str) -> set[str]:
+    return scenario.emulator.account.members(title)
+
+
+@pytest.fixture
+def begun(scenario: Scenario, request: pytest.FixtureRequest) -> Scenario:
+    scenario.begin(when_permission_withdrawn=getattr(request, "param", "remove"))
+    return scenario
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            {"status": 402, "body": '{"error":"Payment Required","message":"Past due."}'},
+            "402 (Payment Required)",
+        ),
+        ({"status": 407, **PAGE}, "407 (Proxy Authentication Required): an HTML page"),
+        ({"status": 400, **PAGE}, "400: an HTML page"),
+        ({"status": 423}, "423 (Locked): no body"),
+        ({"body": '{"contact_ids":[],"email_contact_map":{}}'}, "took none of"),
+        ({"status": 400, "body": '{"error":"Bad Request","message":"Limit exceeded."}'}, "Limit exceeded"),
+    ],
+)
+def test_who_was_refused_for_what_is_nobodys_is_sent_by_the_next_run(begun, answer, words) -> None:
+    begun.write_segments(1, {"Gold": PEOPLE, "Churn": PEOPLE[:5], "Readers": PEOPLE[:1]})
+    begun.emulator.inject(answered("^/contacts$", **answer))
+    first = begun.export.run()
+    begun.emulator.inject()
+    second = begun.export.run()
+
+    assert first.red
+    assert first.report.contacts.rejected == 0
+    assert words in str(first.report.red_reasons)
+    assert not second.red
+    assert members(begun, "Gold") == EVERYBODY
+
+
+@pytest.mark.parametrize("begun", ["remove", "unsubscribe"], indirect=True)
+@pytest.mark.parametrize(
+    "answer", [{}, PAGE, {"body": json.dumps({"message": "No route. Contact the network team."})}]
+)
+def test_a_404_of_a_gateway_takes_nobody_off_the_books(begun: Scenario, answer: dict) -> None:
+    begun.write_segments(1, {"Gold": PEOPLE, "Churn": PEOPLE[:9], "Readers": PEOPLE[:1]})
+    assert not begun.export.run().red
+    second = [replace(one, Subscriber="No") if one.CustomerId in ("c20", "c21") else one for one in PEOPLE]
+    begun.write_segments(2, {"Gold": second, "Churn": second[3:9], "Readers": second[:1]})
+
+    struck = begun.export.run(
+        before_upload=lambda: begun.emulator.inject(answered("^/(?!lists$)", status=404, **answer))
+    )
+    begun.emulator.inject()
+    again = begun.export.run()
+
+    assert struck.red
+    assert "was answered 404" in str(struck.report.red_reasons)
+    assert not again.red
+    assert members(begun, "Gold") == EVERYBODY - {"p20@example.com", "p21@example.com"}
+    assert members(begun, "Win-back") == {one.EMail for one in PEOPLE[3:9]}
+    unsubscribes = begun.settings["when_permission_withdrawn"] == "unsubscribe"
+    assert begun.emulator.account.unsubscribed() == (
+        {"p20@example.com", "p21@example.com"} if unsubscribes else set()
+    )
+
+
+@pytest.mark.parametrize("answer", [{}, PAGE, {"body": '{"message":"No route. Contact the network team."}'}])
+def test_planning_takes_it_for_no_emptied_account(begun: Scenario, answer: dict) -> None:
+    begun.write_segments(1, {"Gold": PEOPLE, "Churn": [], "Readers": []})
+    begun.export.run()
+    begun.write_segments(2, {"Gold": PEOPLE[1:], "Churn": [], "Readers": []})
+    begun.emulator.inject(answered("^/contact/", status=404, **answer))
+    struck = begun.export.run()
+
+    assert struck.red
+    assert "GET /contact/{contact} was answered 404" in str(struck.report.red_reasons)
+    assert "full_resync" not in str(struck.report.red_reasons)

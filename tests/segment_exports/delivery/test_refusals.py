@@ -1,0 +1,113 @@
+"""Rejections wait until it is known that the destination takes others."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segment_exports.delivery.job import StopKind
+from segment_exports.delivery.refusals import MOST_ALIKE, Refusals
+from segment_exports.delivery.stopping import Stopping
+from segment_exports.records.outcomes import Operation
+
+
+class Book:
+    """What was written down as rejected."""
+
+    def __init__(self, *taken: Operation) -> None:
+        self.stopping = Stopping(8)
+        self.refusals = Refusals(self.stopping, taken)
+        self.rows: list[int] = []
+
+    async def refuse(self, row: int, reason: str = "no", operation: Operation = Operation.UPSERT) -> None:
+        async def book() -> None:
+            self.rows.append(row)
+
+        await self.refusals.refused(operation, (row, -1), reason, book)
+
+
+async def test_they_wait_for_something_that_is_taken() -> None:
+    book = Book()
+    await book.refuse(1)
+    await book.refuse(2)
+    assert book.rows == []
+
+    await book.refusals.took(Operation.UPSERT)
+    assert book.rows == [1, 2]
+
+
+async def test_another_reason_shows_that_contacts_are_judged_one_by_one() -> None:
+    book = Book()
+    await book.refuse(1, "this")
+    await book.refuse(2, "that")
+    assert book.rows == [1]
+
+
+async def test_what_is_taken_of_another_kind_shows_nothing() -> None:
+    book = Book(Operation.UPSERT)
+    for row in range(3):
+        await book.refuse(row, operation=Operation.JOIN)
+    await book.refusals.took(Operation.UPSERT)
+
+    assert not await book.refusals.conclude()
+    assert book.rows == []
+    assert book.stopping.stop.kind is StopKind.REFUSED_ALIKE
+
+
+@pytest.mark.parametrize(
+    ("taken", "count", "stops"), [(True, 15, False), (False, 15, True), (False, 1, False)]
+)
+async def test_at_the_end_they_count_beside_others_that_were_taken(taken, count, stops) -> None:
+    book = Book(*[Operation.UPSERT] * taken)
+    for row in range(count):
+        await book.refuse(row)
+
+    assert await book.refusals.conclude() is not stops
+    assert book.rows == ([] if stops else list(range(count)))
+    assert (book.stopping.stop is not None) is stops
+
+
+async def test_so_many_in_a_row_stop_whatever_was_taken_before() -> None:
+    book = Book(Operation.UPSERT)
+    for row in range(MOST_ALIKE):
+        assert book.stopping.stop is None
+        await book.refuse(row, "The plan is full")
+
+    assert "The plan is full" in book.stopping.stop.message
+    assert book.rows == []
+
+
+async def test_one_that_is_refused_again_counts_once() -> None:
+    book = Book()
+    for _ in range(2 * MOST_ALIKE):
+        await book.refuse(1)
+
+    assert book.stopping.stop is None
+    await book.refusals.conclude()
+    assert book.rows == [1]
+
+
+@given(st.lists(st.sampled_from(["taken", "this", "that"]), max_size=60))
+def test_nobody_is_written_down_without_evidence_and_nobody_is_forgotten_with_it(course: list[str]) -> None:
+    async def run() -> None:
+        book = Book()
+        for row, one in enumerate(course):
+            if one == "taken":
+                await book.refusals.took(Operation.UPSERT)
+            else:
+                await book.refuse(row, one)
+            if book.stopping.stop is not None:
+                break
+        else:
+            await book.refusals.conclude()
+        refused = [row for row, one in enumerate(course) if one != "taken"]
+        if book.stopping.stop is None:
+            assert book.rows == refused
+        elif len(set(course)) == 1:
+            assert book.rows == []
+        assert len(book.rows) == len(set(book.rows))
+
+    asyncio.run(run())
