@@ -129,6 +129,11 @@ def conf_of(context: Context) -> dict[str, Any]:
     return context["dag_run"].conf or {}
 
 
+def began_by_itself(context: Context) -> bool:
+    """Tell whether the schedule or an event began a run; all others name their export."""
+    return context["dag_run"].run_type in ("scheduled", "asset_triggered")
+
+
 def scheduled_time(context: Context) -> datetime | None:
     """Return the time (UTC) that a scheduled or backfilled run stands for; None for a manual or event run."""
     run = context["dag_run"]

@@ -59,6 +59,7 @@ class Course:
                 "segments": ["ChurnProne"],
                 "mapping": {"Email": "EMail"},
                 "guards": {"stop_above_invalid": 0.9},
+                "first_run": "deliver",
                 "refresh": {"timezone": "UTC", "times": [f"{self.scheduled:%H:%M}"]},
                 "wait_for_refresh": wait,
             },

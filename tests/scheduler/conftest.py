@@ -37,6 +37,32 @@ class Stage:
     staging: Path
     lake: LakeExport
 
+    def tell_of_refresh(self, export: str) -> str:
+        """Do what docs/sources.md tells a Power Automate flow to do; return the run that it starts."""
+        known = self.runs(export, "asset_triggered")
+        (asset,) = self.airflow.get(f"/assets?uri_pattern=segment-exports://{export}/refreshed")["assets"]
+        self.airflow.post("/assets/events", {"asset_id": asset["id"]})
+        self.airflow.wait_for(
+            "the event's run", lambda: len(self.runs(export, "asset_triggered")) > len(known), seconds=180
+        )
+        (started,) = self.runs(export, "asset_triggered") - known
+        return started
+
+    def runs(self, export: str, kind: str) -> set[str]:
+        """Return the ids of an export's runs of one kind."""
+        runs = self.airflow.get(f"/dags/export_{export}/dagRuns?run_type={kind}")["dag_runs"]
+        return {str(run["dag_run_id"]) for run in runs}
+
+    def ended(self, export: str, run_id: str) -> dict[str, Any]:
+        """Wait for the end of a run and return its report."""
+        ends = ("success", "failed")
+        self.airflow.wait_for(
+            f"the end of {run_id}",
+            lambda: self.airflow.run_state(f"export_{export}", run_id) in ends,
+            seconds=300,
+        )
+        return self.report(export, run_id)
+
     def report(self, export: str, run_id: str) -> dict[str, Any]:
         folder = self.staging / export / "runs" / folder_name(run_id)
         return json.loads((folder / "report.json").read_text())
@@ -55,7 +81,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         addresses = stack.enter_context(serve(insights, folder))
         accounts = {
             f"AIRFLOW_CONN_AUTOPILOT_{name.upper()}": json.dumps(account(emulator, rate=200))
-            for name in ("killed", "missed", "from_api")
+            for name in ("killed", "missed", "from_api", "unmeant")
         }
         settings = {
             **accounts,

@@ -40,6 +40,14 @@ destination: {{connection: autopilot_removed, membership: list}}
 segments: [{{name: ChurnProne, list: Removed}}]
 mapping: {{Email: EMail}}
 """
+UNMEANT = """\
+name: unmeant
+source: {{type: lake, path: {path}}}
+destination: {{connection: autopilot_unmeant, membership: field}}
+segments: [ChurnProne]
+mapping: {{Email: EMail}}
+guards: {{stop_above_invalid: 1.0}}
+"""
 FROM_API = """\
 name: from_api
 source: {type: api, connection: customer_insights_default, page_size: 500}
@@ -47,6 +55,7 @@ destination: {connection: autopilot_from_api}
 segments: [HighValueSegment, ChurnProne]
 mapping: {Email: EMail, FirstName: FirstName}
 guards: {stop_above_invalid: 0.5}
+first_run: deliver
 wait_for_refresh: {poll_seconds: 1, timeout_minutes: 5}
 """
 TIMED = """\
@@ -58,8 +67,9 @@ refresh: {refresh}
 """
 IN_SAO_PAULO = '{timezone: America/Sao_Paulo, times: ["05:00", "17:00"], days: [mon, tue, wed, thu, fri]}'
 IN_BERLIN = '{timezone: Europe/Berlin, times: ["02:30"]}'
-PAUSED = ("in_sao_paulo", "in_berlin")
-"""Else Airflow would start their last missed time."""
+TIMED_ONLY = ("in_sao_paulo", "in_berlin")
+"""Airflow would start their last missed time, were they unpaused."""
+PAUSED = (*TIMED_ONLY, "unmeant")
 
 
 def write_definitions(folder: Path, path: Path) -> list[str]:
@@ -68,8 +78,9 @@ def write_definitions(folder: Path, path: Path) -> list[str]:
         name: DEFINITION.format(name=name, path=path, in_flight=IN_FLIGHT) + schedule
         for name, schedule in (("killed", ""), ("missed", SCHEDULE))
     }
+    texts["unmeant"] = UNMEANT.format(path=path)
     texts |= {"asked": ASKED.format(path=path), "removed": REMOVED.format(path=path), "from_api": FROM_API}
-    for segment, name, refresh in zip("AB", PAUSED, (IN_SAO_PAULO, IN_BERLIN), strict=True):
+    for segment, name, refresh in zip("AB", TIMED_ONLY, (IN_SAO_PAULO, IN_BERLIN), strict=True):
         texts[name] = TIMED.format(name=name, segment=segment, refresh=refresh)
     folder.mkdir()
     for name, text in texts.items():

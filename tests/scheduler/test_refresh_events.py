@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,38 +19,14 @@ EXPORT = "from_api"
 DAG = f"export_{EXPORT}"
 
 
-def tell_of_refresh(airflow: LocalAirflow) -> str:
-    """Do what docs/sources.md tells a Power Automate flow to do; return the run that it starts."""
-    known = event_runs(airflow)
-    (asset,) = airflow.get(f"/assets?uri_pattern=segment-exports://{EXPORT}/refreshed")["assets"]
-    airflow.post("/assets/events", {"asset_id": asset["id"]})
-    airflow.wait_for("the event's run", lambda: len(event_runs(airflow)) > len(known), seconds=180)
-    (started,) = event_runs(airflow) - known
-    return started
-
-
-def event_runs(airflow: LocalAirflow) -> set[str]:
-    runs = airflow.get(f"/dags/{DAG}/dagRuns?run_type=asset_triggered")["dag_runs"]
-    return {str(run["dag_run_id"]) for run in runs}
-
-
 def state_of(airflow: LocalAirflow, run_id: str, step: str) -> str | None:
     tasks = airflow.task_instances(DAG, run_id)
     return next((one["state"] for one in tasks if one["task_id"] == step), None)
 
 
-def finished(stage: Stage, run_id: str) -> dict[str, Any]:
-    """Wait for the end of a run and return its report."""
-    ends = ("success", "failed")
-    stage.airflow.wait_for(
-        f"the end of {run_id}", lambda: stage.airflow.run_state(DAG, run_id) in ends, seconds=300
-    )
-    return stage.report(EXPORT, run_id)
-
-
 def test_two_events_for_one_refresh_send_once(stage: Stage) -> None:
     stage.insights.begin_refresh(datetime.now(UTC))
-    first = tell_of_refresh(stage.airflow)
+    first = stage.tell_of_refresh(EXPORT)
     stage.airflow.wait_for(
         "the run to wait for the refresh",
         lambda: state_of(stage.airflow, first, "wait_for_refresh") == "up_for_reschedule",
@@ -59,8 +35,8 @@ def test_two_events_for_one_refresh_send_once(stage: Stage) -> None:
     assert state_of(stage.airflow, first, "extract") is None
 
     stage.insights.end_refresh(datetime.now(UTC))
-    sent = finished(stage, first)
-    again = finished(stage, tell_of_refresh(stage.airflow))
+    sent = stage.ended(EXPORT, first)
+    again = stage.ended(EXPORT, stage.tell_of_refresh(EXPORT))
 
     assert (sent["state"], again["state"]) == ("delivered", "nothing_changed")
     assert sent["snapshot"] == again["snapshot"]

@@ -187,7 +187,7 @@ class Run:
         )
         return self
 
-    def plan(self, **options: Any) -> Plan:
+    def plan(self, *, unasked: bool = False, **options: Any) -> Plan:
         return plan_run(
             PlanRequest(
                 staging=self.stage.staging,
@@ -199,6 +199,7 @@ class Run:
                 lease=None,
                 requests_per_second=5.0,
                 now=self.now,
+                unasked=unasked,
             ),
             is_alive=self.stage.alive.__contains__,
             reader=_Reader(self.stage),

@@ -16,7 +16,7 @@ from segment_exports.records.problems import recorded_problems
 from segment_exports_airflow.operators.export import ExportOperator
 from segment_exports_airflow.operators.upload import _error_of
 from segment_exports_airflow.staging_root import run_files
-from segment_exports_airflow.steps import RETRY_POLICY, definition_of, scheduled_time
+from segment_exports_airflow.steps import RETRY_POLICY, began_by_itself, definition_of, scheduled_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,6 +218,20 @@ class TestUploadErrors:
 
         assert "2 operations have an unknown fate and 5 were not sent" in str(error)
         assert RETRY_POLICY.evaluate(error, 1, 4).action is RetryAction.DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("kind", "by_itself"),
+    [
+        ("scheduled", True),
+        ("asset_triggered", True),
+        ("manual", False),
+        ("backfill", False),
+        ("operator_triggered", False),
+    ],
+)
+def test_who_names_an_export_means_it(kind: str, by_itself: bool) -> None:
+    assert began_by_itself({"dag_run": SimpleNamespace(run_type=kind)}) == by_itself  # type: ignore[typeddict-item]
 
 
 @pytest.mark.parametrize(

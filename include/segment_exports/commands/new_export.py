@@ -83,6 +83,7 @@ def draft(
         *_permission_lines(found),
         "# As in Customer Insights, Settings > System > Schedule:",
         '# refresh: {timezone: Europe/Berlin, times: ["05:00"]}',
+        "# first_run: deliver # else a person triggers the first delivery, and the schedule goes on",
     ]
     return "\n".join(lines) + "\n"
 

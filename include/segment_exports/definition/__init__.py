@@ -24,6 +24,7 @@ from segment_exports.definition.loading import (
 )
 from segment_exports.definition.model import (
     ExportDefinition,
+    FirstRun,
     Guards,
     Limit,
     LimitScope,
@@ -43,6 +44,7 @@ __all__ = [
     "Destination",
     "ExportDefinition",
     "FieldMapping",
+    "FirstRun",
     "Guards",
     "LakeSource",
     "Limit",

@@ -108,6 +108,13 @@ class WhenTripped(StrEnum):
     ASK = "ask"
 
 
+class FirstRun(StrEnum):
+    """What the first delivery of an export to an account needs."""
+
+    CONFIRM = "confirm"
+    DELIVER = "deliver"
+
+
 class Guards(StrictModel):
     """Shares above which a run stops or turns red."""
 
@@ -156,6 +163,10 @@ class ExportDefinition(StrictModel):
     )
     when_email_changes: Literal["add", "move"] = Field(
         default="add", description="Add the new address as a contact, or move the old contact to it."
+    )
+    first_run: FirstRun = Field(
+        default=FirstRun.CONFIRM,
+        description="Whether a person has to begin the first delivery to the account, or a schedule may too.",
     )
     guards: Guards = Guards()
     retention_days: Whole = Field(

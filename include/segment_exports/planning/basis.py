@@ -38,6 +38,7 @@ class PlanRequest:
     :param account: id of the destination's connection.
     :param lease: None in a dry run.
     :param now: the present (UTC).
+    :param unasked: the schedule or an event began the run, and no person.
     """
 
     staging: Store
@@ -49,6 +50,7 @@ class PlanRequest:
     lease: Lease | None
     requests_per_second: float
     now: datetime
+    unasked: bool = False
 
 
 @dataclass(frozen=True)

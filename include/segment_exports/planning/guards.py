@@ -13,6 +13,19 @@ if TYPE_CHECKING:
     from segment_exports.records.plan import PlannedList
 
 
+def unmeant_first_run(export: str, account: str) -> str:
+    """Return the sentence of the guard that trips where nobody asked for an export's first delivery.
+
+    Airflow begins the last missed time of a schedule with any unpausing, also that of a dry run's form.
+    """
+    return (
+        f"this would be the first delivery of {export} to the account {account}, and no person began it, but "
+        f"the schedule or an event. Trigger the export by hand: with dry_run to see what it would send, then "
+        f"without to send it; or write first_run: deliver into its definition and clear plan_changes with "
+        f"what follows"
+    )
+
+
 def tripped_guards(
     guards: Guards, *, invalid: int, read: int, lists: Iterable[PlannedList], emptied: Iterable[PlannedList]
 ) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from segment_exports.definition import LimitScope, WhenOver
+from segment_exports.definition import FirstRun, LimitScope, WhenOver
 from segment_exports.destinations.opening import open_destination
-from segment_exports.planning.guards import tripped_guards
+from segment_exports.planning.guards import tripped_guards, unmeant_first_run
 from segment_exports.planning.profile_limit import require_within
 from segment_exports.records.plan import (
     Comparison,
@@ -111,8 +111,11 @@ def _tripped(basis: PlanBasis, lists: tuple[PlannedList, ...]) -> tuple[str, ...
     brought = {
         title for segment, title in basis.rules.lists_of_segments.items() if basis.counts.read[segment]
     }
-    return tripped_guards(
-        basis.request.definition.guards,
+    request = basis.request
+    must_be_meant = basis.ledger.info is None and request.definition.first_run is FirstRun.CONFIRM
+    unmeant = (unmeant_first_run(request.definition.name, request.account),)
+    return (unmeant if must_be_meant and request.unasked else ()) + tripped_guards(
+        request.definition.guards,
         invalid=basis.counts.invalid,
         read=basis.counts.profiles_read,
         lists=lists,

@@ -10,7 +10,7 @@ from airflow.sdk.bases.sensor import PokeReturnValue
 
 from segment_exports.errors import LeaseHeldError
 from segment_exports_airflow.staging_root import ledger_hasher, staging_root
-from segment_exports_airflow.steps import ExportStep
+from segment_exports_airflow.steps import ExportStep, began_by_itself
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +82,7 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
                 lease=None,
                 requests_per_second=account.requests_per_second,
                 now=datetime.now(UTC),
+                unasked=began_by_itself(context),
             ),
             is_alive=_asks_airflow(context),
             reader=self.destination.reader(account),

@@ -93,6 +93,48 @@ def test_a_run_cut_off_while_it_sent_to_another_account_is_settled_for_that_acco
     assert first.run(3).read([ANN]).plan().state is PlanState.NOTHING_DUE
 
 
+class TestFirstDelivery:
+    """It has to be meant: unpausing for a dry run also starts the schedule's last missed time."""
+
+    def test_one_that_nobody_asked_for_is_stopped_with_the_way_on_and_its_figures(self, stage: Stage) -> None:
+        run = stage.run(1).read([ANN, BOB])
+        plan = run.plan(unasked=True)
+
+        assert plan.state is PlanState.STOPPED
+        (told,) = plan.tripped_guards
+        assert "the first delivery of" in told
+        assert "Trigger the export by hand: with dry_run" in told
+        assert "first_run: deliver" in told
+        assert plan.operations.upsert == 2
+        assert run.chunks() == []
+        assert run.settle().red
+        assert stage.ledgers.latest().info is None
+
+    def test_it_goes_to_a_person_where_guards_ask(self, stage: Stage) -> None:
+        run = stage.run(1).read([ANN])
+        run.plan(unasked=True)
+        assert len(run.chunks(approved=True)) == 1
+
+    def test_one_by_hand_is_meant_and_so_are_all_after_it(self, stage: Stage) -> None:
+        stage.run(1).whole([ANN])
+        assert stage.run(2).read([ANN, BOB]).plan(unasked=True).state is PlanState.READY
+
+    def test_a_dry_run_does_not_make_it_meant(self, stage: Stage) -> None:
+        run = stage.run(1).read([ANN])
+        run.plan(dry_run=True)
+        run.settle()
+        assert stage.run(2).read([ANN]).plan(unasked=True).state is PlanState.STOPPED
+
+    def test_the_definition_may_leave_it_to_the_schedule(self, stage: Stage) -> None:
+        stage.definition = definition_of(first_run="deliver")
+        assert stage.run(1).read([ANN]).plan(unasked=True).state is PlanState.READY
+
+    def test_another_account_is_another_first_delivery(self, stage: Stage) -> None:
+        stage.run(1).whole([ANN])
+        other = Stage(stage.folder, account="other")
+        assert other.run(2).read([ANN]).plan(unasked=True).state is PlanState.STOPPED
+
+
 def test_a_lost_ledger_of_another_account_stops_no_run(tmp_path: Path) -> None:
     first = Stage(tmp_path, account="first")
     first.run(1).whole([ANN])
