@@ -76,6 +76,11 @@ class LakeSource(StrictModel):
     snapshot_timezone: TimeZone = Field(
         default="UTC", description="Time zone of the folders <YYYY>/<MM>/<DD>/<HHMM>."
     )
+    csv_escape: Literal["doubled", "backslash"] = Field(
+        default="doubled",
+        description="How the files write a quote inside a quoted value: doubled (RFC 4180), or with a "
+        "backslash before it, as Spark and Data Factory do.",
+    )
     checks: SegmentChecks = SegmentChecks()
 
     @property

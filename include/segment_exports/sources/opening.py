@@ -45,7 +45,12 @@ def lake_location(source: LakeSource) -> str:
 
 def open_lake(source: LakeSource, fs: AbstractFileSystem, root: str) -> LakeExport:
     """Return the lake export in a folder of a file system."""
-    return LakeExport(fs, root, snapshot_timezone=source.snapshot_timezone)
+    return LakeExport(
+        fs,
+        root,
+        snapshot_timezone=source.snapshot_timezone,
+        by_backslash=source.csv_escape == "backslash",
+    )
 
 
 def open_without_airflow(source: LakeSource | DataverseSource | ApiSource) -> Source:

@@ -1,7 +1,11 @@
 """Customer Insights' lake export: CSV files and a ``model.json``.
 
-source      the way in
-model_json  which tables, columns and files there are
-locations   where the files lie
-csv_files   CSV as Arrow batches
+source       the way in
+model_json   which tables, columns and files there are
+locations    where the files lie
+csv_files    CSV as Arrow batches
+header       a first row that names the columns
+text_blocks  the text of a file in blocks, as UTF-8
+quoting      whether the quotes of a block are whole
+quote_bits   the quotes of a block as bits
 """

@@ -13,7 +13,17 @@ from fsspec.implementations.local import LocalFileSystem
 from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from segment_exports.errors import SourceError
+from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.sources.lake.header import Header, looks_like_header, matched_header
 from segment_exports.sources.lake.model_json import names_told
+from segment_exports.sources.lake.quoting import MalformedQuotingError, QuotingRules
+from segment_exports.sources.lake.text_blocks import (
+    CheckedStream,
+    OtherEncodingError,
+    OverlongRowError,
+    TextBlocks,
+    row_at,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,79 +42,140 @@ _COLUMN = re.compile(r"CSV column #(\d+)")
 class CsvFile:
     """One file of a table.
 
+    After it was read, ``header`` is what its first row said and ``doubts`` what is doubtful.
+
     :param columns: names of the table's columns, as ``model.json`` gives them.
+    :param block_bytes: how much is held at once; no row may be longer.
     """
 
-    def __init__(self, fs: AbstractFileSystem, path: str, columns: Sequence[str], layout: CsvFormat) -> None:
+    header: Header | None = None
+    is_empty = False
+
+    def __init__(
+        self,
+        fs: AbstractFileSystem,
+        path: str,
+        columns: Sequence[str],
+        layout: CsvFormat,
+        *,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        self.doubts: list[str] = []
         self._fs = fs
-        self._path = path
+        self.path = path
         self._columns = tuple(columns)
         self._layout = layout
+        self._block_bytes = block_bytes
+        self._rules = (
+            QuotingRules(layout.delimiter, layout.by_backslash, layout.stray_quotes)
+            if layout.quoted
+            else None
+        )
 
     def read(self, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read the wanted columns as string columns, in their order; empty values are null.
 
         One thread, since that is what tells the number of a broken row.
 
-        :raises SourceError: the file is missing, a row has too many or too few columns, bytes aren't
-            of the file's encoding, a value has more than 1 MiB, the header isn't the columns.
+        :raises SourceError: the file is missing, its quotes aren't whole, a row has too many or too few
+            columns, bytes aren't of the file's encoding, a value has more than 1 MiB, the header isn't the
+            columns, or stands once more among the rows.
         """
         try:
-            with self._opened() as stream:
-                header, names, is_empty = self._beginning(stream)
-            if is_empty:
-                return
-            with self._opened() as stream:
-                for batch in open_csv(stream, *self._options(header, names, wanted)):
-                    self._check_lengths(batch)
-                    yield batch
+            with self._opened() as raw:
+                yield from self._batches(CheckedStream(self._blocks(raw), self._rules), wanted)
+        except MalformedQuotingError as error:
+            raise SourceError(
+                f"{self.path}: row {self._row_at(error.offset)}: {error}. Nothing of the file is kept"
+            ) from None
+        except OverlongRowError:
+            raise SourceError(self._overlong()) from None
+        except OtherEncodingError as error:
+            raise SourceError(
+                f"{self.path} seems to be {error}, and model.json says {self._layout.encoding}"
+            ) from None
         except pa.ArrowInvalid as error:
             raise SourceError(self._explained(str(error))) from None
         except UnicodeDecodeError:
-            raise SourceError(f"{self._path} holds bytes that aren't {self._layout.encoding}") from None
+            raise SourceError(f"{self.path} holds bytes that aren't {self._layout.encoding}") from None
         except UnicodeError:
             raise SourceError(
-                f"{self._path} isn't {self._layout.encoding}, or lacks the byte order mark that this needs"
+                f"{self.path} isn't {self._layout.encoding}, or lacks the byte order mark that this needs"
             ) from None
+
+    def _batches(self, stream: CheckedStream, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        first, second = self._first_rows(stream.look(0))
+        self.header = self._recognised(first)
+        if not (second if self.header else first) and not stream.look(1):
+            self.is_empty = True
+            return
+        row = 2 if self.header else 1
+        for batch in open_csv(pa.PythonFile(stream, mode="r"), *self._options(wanted)):
+            self._check_lengths(batch)
+            self._refuse_headers(batch, row)
+            row += batch.num_rows
+            yield batch
+        if stream.scanner and stream.scanner.strays:
+            at = self._row_at(stream.scanner.first_stray)
+            self.doubts.append(
+                f"{self.path} has {stream.scanner.strays:,} quotes inside values that don't begin with one, "
+                f"the first in row {at}: they are taken for characters, though by RFC 4180 such a value is "
+                "quoted"
+            )
 
     def _opened(self) -> Any:
         try:
             if isinstance(self._fs, LocalFileSystem):
-                return pa.OSFile(self._path)
-            return self._fs.open(self._path, "rb")
+                return pa.OSFile(self.path)
+            return self._fs.open(self.path, "rb")
         except FileNotFoundError:
             raise SourceError(
-                f"{self._path} is missing; wait for the export to end, or run it again"
+                f"{self.path} is missing; wait for the export to end, or run it again"
             ) from None
         except Exception as error:  # every file system has errors of its own
-            raise SourceError(f"{self._path} can't be read ({type(error).__name__})") from error
+            raise SourceError(f"{self.path} can't be read ({type(error).__name__})") from error
 
-    def _beginning(self, stream: Any) -> tuple[bool, tuple[str, ...], bool]:
-        """Return (has a header, names of the columns in the file's order, has no row)."""
-        head = bytes(stream.read(_HEAD_BYTES))
-        text = head.decode(self._layout.encoding, errors="ignore").removeprefix("\ufeff")
+    def _blocks(self, raw: Any) -> TextBlocks:
+        return TextBlocks(raw, self._layout.encoding, self._block_bytes)
+
+    def _row_at(self, offset: int) -> int:
+        """Count rows up to an offset, by reading once more: only a message needs it."""
+        with self._opened() as raw:
+            return row_at(self._blocks(raw), self._rules or QuotingRules(), offset)
+
+    def _first_rows(self, block: bytes) -> tuple[list[str], list[str]]:
+        text = block[:_HEAD_BYTES].decode(errors="ignore")
         quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self._layout.quoted else csv.QUOTE_NONE
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._layout.delimiter, quoting=quoting)
-        first, second = _next_row(rows), _next_row(rows)
-        whole = len(head) < _HEAD_BYTES
-        header = sorted(first) == sorted(self._columns)
-        if self._layout.header and not header and first:
+        return _next_row(rows), _next_row(rows)
+
+    def _recognised(self, first: Sequence[str]) -> Header | None:
+        """Return the header if there is one.
+
+        :raises SourceError: there should be one and isn't, or it isn't the columns.
+        """
+        if looks_like_header(first, self._columns):
+            header = matched_header(first, self._columns, self.path)
+            if header.otherwise:
+                self.doubts.append(
+                    f"{self.path} names its columns in other letter case than model.json, or with blanks "
+                    f"around ({names_told(header.otherwise)}): they were matched by name"
+                )
+            return header
+        if self._layout.header and first:
             raise SourceError(
-                f"{self._path}: row 1 should be the header, and has {len(first)} columns that aren't the "
+                f"{self.path}: row 1 should be the header, and has {len(first)} columns that aren't the "
                 f"attributes of model.json: {names_told(self._columns)}"
             )
-        return header, tuple(first) if header else self._columns, whole and not (second if header else first)
+        return None
 
-    def _options(
-        self, header: bool, names: Sequence[str], wanted: Sequence[str]
-    ) -> tuple[ReadOptions, ParseOptions, ConvertOptions]:
+    def _options(self, wanted: Sequence[str]) -> tuple[ReadOptions, ParseOptions, ConvertOptions]:
         return (
             ReadOptions(
                 use_threads=False,
-                block_size=BLOCK_BYTES,
-                column_names=list(names),
-                skip_rows_after_names=int(header),
-                encoding=self._layout.encoding,
+                block_size=self._block_bytes,
+                column_names=list(self.header.columns if self.header else self._columns),
+                skip_rows_after_names=int(self.header is not None),
             ),
             ParseOptions(
                 delimiter=self._layout.delimiter,
@@ -124,23 +195,67 @@ class CsvFile:
         # Not by Arrow's handler of such rows: it can't be called with bytes that aren't of the encoding.
         if count := _WRONG_COUNT.match(message):
             row, expected, actual = count.groups()
-            return f"{self._path}: row {row} has {actual} columns; model.json gives the table {expected}"
+            return f"{self.path}: row {row} has {actual} columns; model.json gives the table {expected}"
         if "straddl" in message:
-            return f"{self._path} has a row of over {BLOCK_BYTES >> 20} MiB; an unclosed quote does that too"
+            return self._overlong()
         if "UTF8" in message and (match := _COLUMN.search(message)):
             return (
-                f"{self._path} holds bytes that aren't {self._layout.encoding} in column {int(match[1]) + 1}"
+                f"{self.path} holds bytes that aren't {self._layout.encoding} in column {int(match[1]) + 1}"
             )
-        return f"{self._path} can't be read as CSV"
+        return f"{self.path} can't be read as CSV"
+
+    def _overlong(self) -> str:
+        return f"{self.path} has a row of over {self._block_bytes >> 20} MiB; an unclosed quote does that too"
+
+    def _refuse_headers(self, batch: pa.RecordBatch, first_row: int) -> None:
+        """Refuse a header among the rows, as files have that were put together from several."""
+        place = batch.schema.get_field_index(CUSTOMER_ID)
+        if place < 0:
+            return
+        found = pc.index(batch.column(place), CUSTOMER_ID).as_py()
+        if found >= 0:
+            raise SourceError(
+                f"{self.path}: row {first_row + found} is a header once more: several files were put "
+                "together, and the columns after it may be others"
+            )
 
     def _check_lengths(self, batch: pa.RecordBatch) -> None:
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             longest = pc.max(pc.binary_length(column)).as_py() or 0
             if longest > LONGEST_FIELD_BYTES:
                 raise SourceError(
-                    f"{self._path}: a value of {name} has {longest:,} bytes; "
+                    f"{self.path}: a value of {name} has {longest:,} bytes; "
                     f"at most {LONGEST_FIELD_BYTES:,} are read"
                 )
+
+
+class OneOrder:
+    """Refuses files of one snapshot where the header of one gives another order than another one may have.
+
+    A large file that was cut has its header in the first piece alone.
+
+    :param columns: in the order of ``model.json``, which is that of a file without a header.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = tuple(columns)
+        self._reordered: str | None = None
+        self._without: str | None = None
+
+    def add(self, file: CsvFile) -> None:
+        """Take a file that was read.
+
+        :raises SourceError: one names its columns in another order, and one doesn't name them.
+        """
+        if file.header is None:
+            self._without = self._without if file.is_empty else file.path
+        elif file.header.columns != self._columns:
+            self._reordered = file.path
+        if self._reordered and self._without:
+            raise SourceError(
+                f"{self._reordered} names its columns in another order than model.json, and {self._without} "
+                "doesn't name them: which order it has can't be known"
+            )
 
 
 def _next_row(rows: Iterator[list[str]]) -> list[str]:

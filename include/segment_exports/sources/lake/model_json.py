@@ -8,6 +8,7 @@ UTF-8, quoted values.
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,17 +25,25 @@ MODEL_FILE = "model.json"
 _PROBLEMS_TOLD = 5
 _NAMES_TOLD = 40
 _NO_DELIMITER = '"\r\n\0'
-_STYLES = ("CsvStyle.QuoteAlways", "CsvStyle.QuoteAfterDelimiter")
+_AFTER_DELIMITER = "CsvStyle.QuoteAfterDelimiter"
+_STYLES = ("CsvStyle.QuoteAlways", _AFTER_DELIMITER)
+_NO_CHARACTER_SETS = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape")
 
 
 @dataclass(frozen=True)
 class CsvFormat:
-    """How a file is written; ``header`` is None where the settings don't tell."""
+    """How a file is written; ``header`` is None where the settings don't tell.
+
+    :param by_backslash: quotes inside a quoted value are escaped by a backslash, not doubled.
+    :param stray_quotes: a quote counts only at the beginning of a value (``QuoteAfterDelimiter``).
+    """
 
     header: bool | None = None
     delimiter: str = ","
     quoted: bool = True
     encoding: str = "utf-8"
+    by_backslash: bool = False
+    stray_quotes: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,14 +162,17 @@ def _format(settings: _Settings | None, entity: _Entity, path: str) -> CsvFormat
         settings.delimiter,
         settings.quoteStyle == "QuoteStyle.Csv",
         _encoding(settings.encoding, place),
+        stray_quotes=settings.csvStyle == _AFTER_DELIMITER,
     )
 
 
 def _encoding(name: str, place: str) -> str:
     try:
-        ",".encode(name).decode(name, errors="ignore")  # idna knows no "ignore"
+        ",".encode(name)
+        codecs.getincrementaldecoder(name)
+        is_known = codecs.lookup(name).name.replace("_", "-") not in _NO_CHARACTER_SETS
     except (LookupError, UnicodeError, ValueError):
-        raise SourceError(
-            f"{place} encoding isn't one that Python knows, such as UTF-8 or UTF-16LE"
-        ) from None
+        is_known = False
+    if not is_known:
+        raise SourceError(f"{place} encoding isn't one that Python knows, such as UTF-8 or UTF-16LE")
     return name.lower()

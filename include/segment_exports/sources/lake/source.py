@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from segment_exports.definition.problems import near
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
-from segment_exports.sources.lake.csv_files import CsvFile
+from segment_exports.sources.lake.csv_files import CsvFile, OneOrder
 from segment_exports.sources.lake.locations import (
     SnapshotFile,
     is_numbered_without_gap,
@@ -50,14 +51,23 @@ class LakeExport:
 
     :param root: the folder that holds ``model.json``, as the file system writes paths.
     :param snapshot_timezone: time zone of the folders ``<YYYY>/<MM>/<DD>/<HHMM>``.
+    :param by_backslash: quotes inside quoted values are escaped by a backslash; model.json can't say so.
     """
 
     has_history = True
 
-    def __init__(self, fs: AbstractFileSystem, root: str, *, snapshot_timezone: str = "UTC") -> None:
+    def __init__(
+        self,
+        fs: AbstractFileSystem,
+        root: str,
+        *,
+        snapshot_timezone: str = "UTC",
+        by_backslash: bool = False,
+    ) -> None:
         self._fs = fs
         self._root = root.rstrip("/")
         self._zone = ZoneInfo(snapshot_timezone)
+        self._by_backslash = by_backslash
         self.doubts: list[str] = []
 
     def segments(self) -> list[SegmentInfo]:
@@ -94,19 +104,24 @@ class LakeExport:
             entity = self._entity(segment)
             wanted = self._known_attributes(entity, attributes)
             formats = self._formats(entity)
+            one_order = OneOrder(entity.columns)
             for path in unit.detail["files"]:
                 file = listed_file(path, "", segment)
                 if file is None:
                     raise SourceError(f"{path} isn't a file of {segment}")
                 layout = formats.get(file) or next(iter(formats.values()), CsvFormat())
-                yield from self._batches(entity, file, wanted, layout)
+                layout = replace(layout, by_backslash=self._by_backslash)
+                csv_file = CsvFile(self._fs, self._path(file.path), entity.columns, layout)
+                yield from self._batches(entity, csv_file, wanted)
+                one_order.add(csv_file)
+                self.doubts += csv_file.doubts
 
     def _batches(
-        self, entity: LakeEntity, file: SnapshotFile, wanted: Sequence[str], layout: CsvFormat
+        self, entity: LakeEntity, file: CsvFile, wanted: Sequence[str]
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         types = {attribute.name: attribute.data_type.lower() for attribute in entity.attributes}
         booleans = [name for name in wanted if types[name] == "boolean"]
-        for batch in CsvFile(self._fs, self._path(file.path), entity.columns, layout).read(wanted):
+        for batch in file.read(wanted):
             for name in booleans:
                 index = batch.schema.get_field_index(name)
                 batch = batch.set_column(index, name, pc.utf8_lower(batch.column(index)))

@@ -25,15 +25,25 @@ COLUMNS = ("CustomerId", "EMail", "Note")
 DEFAULTS = CsvFormat()
 
 
+def csv_file(
+    raw: bytes,
+    columns: Sequence[str] = COLUMNS,
+    layout: CsvFormat = DEFAULTS,
+    block_bytes: int = BLOCK_BYTES,
+) -> CsvFile:
+    fs = fsspec.filesystem("memory")
+    fs.pipe_file("/lake_csv/file.csv", raw)
+    return CsvFile(fs, "/lake_csv/file.csv", columns, layout, block_bytes=block_bytes)
+
+
 def read(
     raw: bytes,
     wanted: Sequence[str] = COLUMNS,
     columns: Sequence[str] = COLUMNS,
     layout: CsvFormat = DEFAULTS,
+    block_bytes: int = BLOCK_BYTES,
 ) -> list[dict[str, str | None]]:
-    fs = fsspec.filesystem("memory")
-    fs.pipe_file("/lake_csv/file.csv", raw)
-    batches = list(CsvFile(fs, "/lake_csv/file.csv", columns, layout).read(wanted))
+    batches = list(csv_file(raw, columns, layout, block_bytes).read(wanted))
     for batch in batches:
         assert batch.schema.names == list(wanted)
         assert set(batch.schema.types) == {pa.string()}
@@ -81,8 +91,127 @@ def test_a_header_decides_the_order_of_the_columns() -> None:
     assert read(b'\xef\xbb\xbf"Note","CustomerId","EMail"\nb,1,a\n') == rows(("1", "a", "b"))
 
 
-def test_a_row_that_only_resembles_the_header_is_a_row() -> None:
-    assert read(b"CustomerId,EMail,other\n") == rows(("CustomerId", "EMail", "other"))
+def test_a_header_in_other_letter_case_is_matched_by_name_and_doubted() -> None:
+    file = csv_file(b' note,EMAIL ,"customerid"\nb,a,1\n')
+    assert next(file.read(COLUMNS)).to_pylist() == rows(("1", "a", "b"))
+    (doubt,) = file.doubts
+    assert "names its columns in other letter case than model.json, or with blanks around" in doubt
+    assert doubt.endswith("( note, EMAIL , customerid): they were matched by name")
+
+
+@pytest.mark.parametrize("declared", [None, False, True])
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        (
+            "CustomerId,EMail,other",
+            "are no attribute of model.json: other; attributes that no cell names: Note",
+        ),
+        ("Customer ID,Mail,Other", "no attribute of model.json: Customer ID, Mail, Other; attributes that"),
+        ("CustomerId,EMail,Note,Note", "(named by more than one cell: Note)"),
+        ("CustomerId,EMail", "(attributes that no cell names: Note)"),
+        ("EMail,Note,x@mail.example", "no attribute of model.json: (an address); attributes that no cell"),
+    ],
+)
+def test_a_header_of_other_columns_is_never_a_person(declared: bool | None, first: str, told: str) -> None:
+    message = refusal(f"{first}\n1,a,b\n".encode(), layout=CsvFormat(header=declared))
+    assert "row 1 names other columns than model.json" in message
+    assert told in message
+
+
+def test_a_header_among_the_rows_is_refused() -> None:
+    told = refusal(b"CustomerId,EMail,Note\n1,a,b\nCustomerId,Note,EMail\n2,c,d\n")
+    assert "row 3 is a header once more: several files were put together" in told
+
+
+@pytest.mark.parametrize("name", ["EMail", "email"])
+def test_attributes_that_differ_by_letter_case_alone_are_told_apart(name: str) -> None:
+    columns = ("CustomerId", "EMail", "email")
+    assert read(b"email,CustomerId,EMail\nb,1,a\n", [name], columns) == [
+        {name: "a" if name == "EMail" else "b"}
+    ]
+    assert "no attribute of model.json: EMAIL" in refusal(b"CustomerId,EMAIL,email\n", columns=columns)
+
+
+def test_a_file_that_is_cut_off_inside_a_quoted_value_is_refused() -> None:
+    told = refusal(b'1,a,b\n"2","c","d\n3,e,f\n')
+    assert "file.csv: row 2: the file ends inside a quoted value: there is a quote too many" in told
+    assert told.endswith("or the file was cut off. Nothing of the file is kept")
+
+
+@pytest.mark.parametrize(
+    ("raw", "row", "cause"),
+    [
+        (b'1,a,b\n2,",c\n3,"d",e\n', 2, "neither doubled nor at its end. Nothing"),
+        (b'CustomerId,EMail,Note\n1,"a" b,c\n', 2, "neither doubled nor at its end. Nothing"),
+        (
+            b'1,"x\ny","z"\n2,"a \\"b\\"",c\n',
+            2,
+            "neither doubled nor at its end; quotes seem to be escaped by a",
+        ),
+        (
+            b'"1","a","b"\n2,19" c,d\n',
+            2,
+            "a value that doesn't begin with one, in a file that has quoted values",
+        ),
+        (
+            b'2,19" c,d\n"1","a","b"\n',
+            1,
+            "a value that doesn't begin with one, in a file that has quoted values",
+        ),
+        (
+            b'1,"likes \\", fish",b\n',
+            1,
+            "doesn't begin with one, in a file that has quoted values; quotes seem",
+        ),
+        (b'1,"a","b', 1, "the file ends inside a quoted value"),
+        (b'1,"a",b\n2,"c","19\\""\n', 2, "or the file was cut off; quotes seem to be escaped by a backslash"),
+        (b'1, "a, b",c\n2,"d",e\n', 1, "a value that doesn't begin with one"),
+    ],
+)
+def test_quotes_that_are_not_whole_are_refused_with_row_and_cause(raw: bytes, row: int, cause: str) -> None:
+    told = refusal(raw)
+    assert f"file.csv: row {row}: " in told
+    assert cause in told
+
+
+def test_a_quote_in_a_file_that_quotes_nothing_is_a_character_and_doubted() -> None:
+    file = csv_file(b'1,a,b\n2,19" c,5" d"\n')
+    assert [row for batch in file.read(COLUMNS) for row in batch.to_pylist()][1] == {
+        "CustomerId": "2",
+        "EMail": '19" c',
+        "Note": '5" d"',
+    }
+    (doubt,) = file.doubts
+    assert "has 3 quotes inside values that don't begin with one, the first in row 2" in doubt
+
+
+def test_where_quotes_count_after_a_delimiter_alone_others_are_characters() -> None:
+    layout = CsvFormat(stray_quotes=True)
+    assert read(b'1,"a, b",19" c\n', layout=layout) == rows(("1", "a, b", '19" c'))
+
+
+def test_quotes_escaped_by_a_backslash_are_read_as_spark_writes_them() -> None:
+    raw = rb"""1,"a \"b\"","C:\\dir\\"
+2,"C:\dir",C:\plain\
+3,"","\\\"\\"
+""".replace(rb"\n", b"\n")
+    assert read(raw, layout=CsvFormat(by_backslash=True)) == rows(
+        ("1", 'a "b"', "C:\\dir\\"), ("2", "C:\\dir", "C:\\plain\\"), ("3", None, '\\"\\')
+    )
+
+
+def test_doubled_quotes_where_a_backslash_should_escape_are_refused() -> None:
+    told = refusal(b'1,"a ""b""",c\n', layout=CsvFormat(by_backslash=True))
+    assert (
+        "neither escaped by a backslash nor at its end; quotes seem to be doubled: take `csv_escape" in told
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_another_encoding_than_the_declared_one_is_told_not_read_as_nothing(encoding: str) -> None:
+    told = refusal("CustomerId,EMail,Note\n1,a@mail.example,b\n".encode(encoding))
+    assert told.endswith("file.csv seems to be UTF-16 or UTF-32, and model.json says utf-8")
 
 
 @pytest.mark.parametrize(

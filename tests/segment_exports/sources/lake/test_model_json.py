@@ -52,7 +52,7 @@ def test_settings_are_obeyed() -> None:
         "encoding": "UTF-16LE",
     }
     assert formats(model(settings)) == CsvFormat(
-        header=True, delimiter=";", quoted=False, encoding="utf-16le"
+        header=True, delimiter=";", quoted=False, encoding="utf-16le", stray_quotes=True
     )
 
 

@@ -228,6 +228,45 @@ def test_a_snapshot_that_is_not_there_can_not_be_read(lake: Lake) -> None:
         lake.source.read_units({"T": datetime(2026, 1, 7, 5, tzinfo=UTC)})
 
 
+def test_quotes_escaped_by_a_backslash_are_read_where_the_definition_says_so(lake: Lake) -> None:
+    lake.put(SECOND, '1,"a \\"b\\" c",TRUE\n', "3,c@x.example,\n")
+    source = LakeExport(LocalFileSystem(), str(lake.root), by_backslash=True)
+    (unit,) = source.read_units({"T": SECOND_TIME})
+    assert next(source.read(unit, ["EMail"]))[1].to_pydict() == {"EMail": ['a "b" c']}
+    with pytest.raises(SourceError, match="csv_escape: backslash"):
+        lake.rows(unit, "EMail")
+
+
+HEADER, OTHER_ORDER = "CustomerId,EMail,Subscribed\n", "Subscribed,EMail,CustomerId\n"
+
+
+def test_each_file_of_a_snapshot_may_name_its_columns_in_its_own_order(lake: Lake) -> None:
+    lake.put(SECOND, HEADER + "1,a@x.example,TRUE\n", OTHER_ORDER.lower() + "false,c@x.example,3\n")
+    source = lake.source
+    (unit,) = source.read_units({"T": SECOND_TIME})
+    batches = [batch for _, batch in source.read(unit, ["CustomerId", "Subscribed"])]
+    assert pa.Table.from_batches(batches).to_pydict() == {
+        "CustomerId": ["1", "3"],
+        "Subscribed": ["true", "false"],
+    }
+    (doubt,) = doubts_of(source)
+    assert "T_2.csv names its columns in other letter case than model.json" in doubt
+
+
+@pytest.mark.parametrize("other", ["", HEADER, OTHER_ORDER])
+def test_a_file_without_a_header_has_the_order_of_the_model(lake: Lake, other: str) -> None:
+    lake.put(SECOND, other, "3,c@x.example,\n")
+    (unit,) = lake.source.read_units({"T": SECOND_TIME})
+    if other == OTHER_ORDER:
+        lake.put(SECOND, other + "True,a@x.example,1\n")
+        with pytest.raises(
+            SourceError, match=r"T_1\.csv names its columns in another order than model\.json, and"
+        ):
+            lake.rows(unit, "CustomerId")
+    else:
+        assert lake.rows(unit, "CustomerId") == [{"CustomerId": "3"}]
+
+
 def test_a_file_that_vanished_after_the_choice_is_told(lake: Lake) -> None:
     (unit,) = lake.source.read_units({"T": SECOND_TIME})
     (lake.root / "T" / SECOND / "T_2.csv").unlink()

@@ -1,0 +1,91 @@
+"""The first row of a file, where it names the columns: matched by name, or refused; never a person."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from segment_exports.errors import SourceError
+from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.sources.lake.model_json import names_told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_NOT_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
+_LONGEST_TOLD = 60
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header that was recognised.
+
+    :param columns: names of the attributes, in the order of the file.
+    :param otherwise: cells that name an attribute in other letter case or with blanks around.
+    """
+
+    columns: tuple[str, ...]
+    otherwise: tuple[str, ...]
+
+
+def looks_like_header(cells: Sequence[str], columns: Sequence[str]) -> bool:
+    """Tell whether a row plainly names columns: most of its cells do, or one of them is ``CustomerId``.
+
+    Letter case, blanks, and whatever is neither letter nor digit don't count here.
+    """
+    known = {_plain(name) for name in columns} - {""}
+    named = [_plain(cell) for cell in cells]
+    return _plain(CUSTOMER_ID) in named or 2 * sum(one in known for one in named) > len(named)
+
+
+def matched_header(cells: Sequence[str], columns: Sequence[str], place: str) -> Header:
+    """Match the cells of a header to the attributes of ``model.json``, whatever their letter case.
+
+    :param place: the file, for messages.
+    :raises SourceError: a cell fits no attribute, an attribute no cell, or one of them stands twice.
+    """
+    if sorted(cells) == sorted(columns):
+        return Header(tuple(cells), ())
+    by_form: dict[str, list[str]] = {}
+    for name in columns:
+        by_form.setdefault(_folded(name), []).append(name)
+    found = [cell if cell in columns else _only(by_form.get(_folded(cell), [])) for cell in cells]
+    strangers = [cell for cell, name in zip(cells, found, strict=True) if name is None]
+    twice = [name for name, count in Counter(filter(None, found)).items() if count > 1]
+    lacking = [name for name in columns if name not in found]
+    if strangers or twice or lacking:
+        told = [
+            _unless_none("cells that are no attribute of model.json", map(_short, strangers)),
+            _unless_none("attributes that no cell names", lacking),
+            _unless_none("named by more than one cell", twice),
+        ]
+        raise SourceError(
+            f"{place}: row 1 names other columns than model.json ({'; '.join(filter(None, told))}). "
+            "Nothing of it is read: a column would be taken for another one"
+        )
+    names = tuple(name for name in found if name)
+    return Header(names, tuple(cell for cell, name in zip(cells, names, strict=True) if cell != name))
+
+
+def _only(names: Sequence[str]) -> str | None:
+    return names[0] if len(names) == 1 else None
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _plain(name: str) -> str:
+    return _NOT_LETTER_OR_DIGIT.sub("", name).casefold()
+
+
+def _short(cell: str) -> str:
+    """Return a cell for a message, without what might be an address."""
+    return "(an address)" if "@" in cell else cell[:_LONGEST_TOLD] or "(an empty cell)"
+
+
+def _unless_none(told: str, names: Iterable[str]) -> str:
+    names = list(names)
+    return f"{told}: {names_told(names)}" if names else ""
