@@ -50,7 +50,8 @@ def form_fields(definition: ExportDefinition) -> dict[str, Param]:
             examples=names,
             title="Segments",
             description="Only these segments; all of them if nothing is chosen. "
-            "A subset removes nobody from a list that it does not bring whole.",
+            "A subset removes nobody from a list that it does not bring whole, and where permission is asked "
+            "for it adds nobody whom no earlier run delivered.",
             section=_WHAT,
         ),
         "dry_run": Param(
@@ -104,7 +105,8 @@ def form_fields(definition: ExportDefinition) -> dict[str, Param]:
             False,
             type="boolean",
             title="Send an older snapshot",
-            description="Deliver the snapshot even if a newer one was delivered already.",
+            description="Deliver the snapshot even if a newer one was delivered already. "
+            "Who refused in a newer one is not added.",
             section=_REPAIR,
         ),
     }

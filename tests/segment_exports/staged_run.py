@@ -19,6 +19,7 @@ from segment_exports.records.ledger import LedgerFolder
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.plan import Plan, RunOptions
 from segment_exports.records.receipts import ReceiptFolder, Tally, chunk_fingerprint, planned_operations
+from segment_exports.records.refusals import Reading, RefusalFolder
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.tables.schemas import CHUNK, CONTACTS, INVALID, RECEIPT, WITHHELD
 from segment_exports.settling.settle_run import Ending, settle_run
@@ -133,15 +134,16 @@ class Run:
 
         The snapshot of ``older`` segments is the first day's.
         """
-        people, withheld, invalid = list(people), list(withheld), list(invalid)
+        invalid = list(invalid)
+        people, withheld, earlier = self._judge(people, withheld, snapshot, segments, older, whole=whole)
         _write_sorted(self.files, RunFiles.CONTACTS, CONTACTS, [_contact_row(one) for one in people])
         gone = [
             {
                 "email_hash": HASHER.text(one.email),
                 "customer_hash": HASHER.text(one.customer),
-                "reason": "permission",
+                "reason": "permission_refused" if one in withheld else "permission_refused_earlier",
             }
-            for one in withheld
+            for one in (*withheld, *earlier)
         ]
         _write_sorted(self.files, RunFiles.WITHHELD, WITHHELD, gone)
         with self.files.store.parquet_writer(RunFiles.INVALID, INVALID) as writer:
@@ -152,7 +154,7 @@ class Run:
             ]
             writer.write_table(pa.Table.from_pylist(rows, schema=INVALID))
         counts = {name: sum(name in one.segments for one in people) for name in segments}
-        at = (snapshot or self.now).isoformat()
+        snapshots = self._snapshots(snapshot, segments, older)
         self.files.store.write_json(
             RunFiles.extract("all"),
             {
@@ -160,7 +162,7 @@ class Run:
                 "segments": {
                     name: {
                         "read": counts[name],
-                        "snapshot": START.isoformat() if name in older else at,
+                        "snapshot": snapshots[name],
                         "whole": whole,
                     }
                     for name in segments
@@ -168,14 +170,14 @@ class Run:
                 "seconds": 1.0,
             },
         )
-        read = len(people) + len(withheld) + len(invalid)
+        read = len(people) + len(withheld) + len(earlier) + len(invalid)
         self.files.store.write_json(
             RunFiles.MAP,
             {
                 "profiles": {
                     "read": read,
                     "invalid": len(invalid),
-                    "withheld": len(withheld),
+                    "withheld": len(withheld) + len(earlier),
                     "merged": 0,
                     "merged_same_customer": 0,
                     "merged_same_address": 0,
@@ -186,6 +188,37 @@ class Run:
             },
         )
         return self
+
+    def _snapshots(
+        self, snapshot: datetime | None, segments: Sequence[str], older: Sequence[str]
+    ) -> dict[str, str]:
+        at = (snapshot or self.now).isoformat()
+        return {name: START.isoformat() if name in older else at for name in segments}
+
+    def _judge(
+        self,
+        people: Iterable[Person],
+        withheld: Iterable[Person],
+        snapshot: datetime | None,
+        segments: Sequence[str],
+        older: Sequence[str],
+        *,
+        whole: bool,
+    ) -> tuple[list[Person], list[Person], list[Person]]:
+        """Return who is allowed, withheld, and withheld for a refusal that stands, as mapping would."""
+        judged = dict.fromkeys(segments, whole)
+        reading = Reading.of(
+            self._snapshots(snapshot, segments, older), judged, self.stage.definition.segment_names
+        )
+        standing = RefusalFolder(self.files.export, self.stage.hasher.fingerprint).latest().against(reading)
+
+        def refused(one: Person) -> bool:
+            known = (one.email, one.customer, *one.previous)
+            return any(int.from_bytes(HASHER.text(text)[:8]) in standing for text in known)
+
+        people = list(people)
+        earlier = [one for one in people if refused(one)]
+        return [one for one in people if one not in earlier], list(withheld), earlier
 
     def plan(self, *, unasked: bool = False, **options: Any) -> Plan:
         return plan_run(

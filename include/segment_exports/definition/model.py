@@ -155,8 +155,10 @@ class ExportDefinition(StrictModel):
         default=None, description="A snapshot older than this turns the run red."
     )
     limit: Limit = Limit()
-    when_member_leaves: Literal["keep", "remove"] = Field(
-        default="keep", description="Whether those who left a segment leave its list."
+    when_member_leaves: Literal["keep", "remove"] | None = Field(
+        default=None,
+        description="Whether those who left a segment leave its list. Left out: remove where permission is "
+        "set, since who withdraws may be gone from the segment altogether; else keep.",
     )
     when_permission_withdrawn: Literal["remove", "unsubscribe"] = Field(
         default="remove", description="Whoever withdrew leaves our lists, or is unsubscribed altogether."
@@ -228,6 +230,12 @@ class ExportDefinition(StrictModel):
     def title(self) -> str:
         """Name that people see: ``display_name``, or the name."""
         return self.display_name or self.name
+
+    @property
+    def removes_leavers(self) -> bool:
+        """Whether those who left a segment leave its list."""
+        chosen = self.when_member_leaves or ("keep" if self.permission is None else "remove")
+        return chosen == "remove"
 
     @property
     def lists(self) -> tuple[ListTarget, ...]:

@@ -43,20 +43,23 @@ def extract_unit(
 
     Every attribute of the definition is a column, in its order; ``PreviousCustomerId`` is null where the
     source has none. Memory doesn't grow with the number of profiles. With ``sample`` only the first rows
-    of each segment are kept, and none counts as whole; else each is held against
-    :func:`.segment_checks.check_rows`, whose warnings are kept for the report.
+    of each segment are the run's, and none counts as whole; else each is held against
+    :func:`.segment_checks.check_rows`, whose warnings are kept for the report. The rows after a sample
+    are read too where the export asks for permission: another row of an address may refuse.
 
     :return: what is also written to ``extract/<unit>.json``:
-        ``{"unit", "segments": {name: {"read", "snapshot", "whole"}}, "seconds"}``.
+        ``{"unit", "segments": {name: {"read", "snapshot", "whole", "judged"}}, "seconds"}``. ``read`` are
+        rows of the run, ``judged`` tells whether all rows are in the file.
     :raises SourceError: the source can't be read; then nothing is written.
     """
     started, checks = clock(), definition.source.checks
     schema = pa.schema([pa.field(name, pa.string()) for name in definition.attributes])
+    keeps_all = sample is None or definition.permission is not None
     with ExitStack() as stack:
         writers = {
             segment: _ProfileWriter(
                 stack.enter_context(files.store.parquet_writer(RunFiles.profiles(segment), schema)),
-                sample,
+                None if keeps_all else sample,
             )
             for segment in unit.segments
         }
@@ -70,7 +73,12 @@ def extract_unit(
     summary = {
         "unit": unit.name,
         "segments": {
-            segment: {"read": writer.rows, "snapshot": unit.snapshots[segment], "whole": sample is None}
+            segment: {
+                "read": writer.rows if sample is None else min(writer.rows, sample),
+                "snapshot": unit.snapshots[segment],
+                "whole": sample is None,
+                "judged": keeps_all,
+            }
             for segment, writer in writers.items()
         },
         "seconds": round(clock() - started, 3),

@@ -18,20 +18,25 @@ import pyarrow as pa
 
 from segment_exports.errors import DefinitionError, StagingError
 from segment_exports.mapping.merging import ROWS, merge_shard
+from segment_exports.mapping.permission import PeopleHeldBack
 from segment_exports.mapping.profile_batch import ProfileMapper
 from segment_exports.mapping.shards import ShardedRows, shard_bits
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
+from segment_exports.records.refusals import NOBODY_REFUSED
+from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.row_groups import writing_row_groups
 from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import numpy.typing as npt
+
     from segment_exports.definition import ExportDefinition
     from segment_exports.mapping.merging import MergedShard
     from segment_exports.mapping.profile_batch import MappedBatch
     from segment_exports.records.keyed_hash import KeyedHasher
-    from segment_exports.records.staging import RunFiles
+    from segment_exports.records.step_counts import SegmentReads
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +115,9 @@ def map_profiles(
     hasher: KeyedHasher,
     *,
     segments: Sequence[str] | None = None,
+    reads: SegmentReads | None = None,
     erased: frozenset[bytes] = frozenset(),
+    refused: npt.NDArray[np.uint64] = NOBODY_REFUSED.keys,
     sizes: PieceSizes = PieceSizes(),
     clock: Callable[[], float] = time.monotonic,
 ) -> MapSummary:
@@ -118,7 +125,10 @@ def map_profiles(
 
     :param segments: the segments to take; all of the definition by default. Their order is always the
         definition's.
+    :param reads: what extract read: rows of a segment after the first ``read`` are not the run's, and only
+        their refusals count. All rows are the run's by default.
     :param erased: keyed hashes of addresses and customer ids of erased people.
+    :param refused: who must not be taken for allowed (:meth:`.refusals.Refusals.against`).
     :raises DefinitionError: ``segments`` names one that the definition doesn't have.
     :raises StagingError: profiles of a segment are missing or lack an attribute.
     """
@@ -126,7 +136,8 @@ def map_profiles(
     chosen = _chosen(definition, segments)
     counts = _Counts(chosen)
     with ShardedRows(ROWS, shard_bits(_count_profiles(files, chosen), sizes.shard)) as shards:
-        _scatter(ProfileMapper(definition, hasher, erased), definition, files, shards, sizes, counts)
+        mapper = ProfileMapper(definition, hasher, PeopleHeldBack(erased, refused, hasher))
+        _scatter(mapper, _Profiles(definition, files, reads, sizes.batch), shards, counts)
         _merge(shards, files, hasher, counts)
     summary = counts.summary(clock() - begun)
     files.store.write_json(files.MAP, summary.to_json())
@@ -212,22 +223,18 @@ def _count_profiles(files: RunFiles, segments: Sequence[str]) -> int:
     return rows
 
 
-def _scatter(
-    mapper: ProfileMapper,
-    definition: ExportDefinition,
-    files: RunFiles,
-    shards: ShardedRows,
-    sizes: PieceSizes,
-    counts: _Counts,
-) -> None:
-    with writing_row_groups(files.store, files.INVALID, INVALID) as invalid:
+def _scatter(mapper: ProfileMapper, profiles: _Profiles, shards: ShardedRows, counts: _Counts) -> None:
+    with writing_row_groups(profiles.files.store, RunFiles.INVALID, INVALID) as invalid:
         for place, segment in enumerate(counts.segments):
-            for profiles in _read(definition, files, segment, sizes.batch):
-                first_row = counts.read[segment] + 1
-                batch = mapper.map(profiles, segment=segment, place=place, first_row=first_row)
-                counts.add_batch(segment, batch, len(profiles))
-                invalid.add(batch.invalid)
-                shards.add(batch.rows)
+            for rows, is_of_run in profiles.of(segment):
+                if is_of_run:
+                    first_row = counts.read[segment] + 1
+                    batch = mapper.map(rows, segment=segment, place=place, first_row=first_row)
+                    counts.add_batch(segment, batch, len(rows))
+                    invalid.add(batch.invalid)
+                    shards.add(batch.rows)
+                else:
+                    shards.add(mapper.judge(rows, place=place))
                 pa.default_memory_pool().release_unused()
 
 
@@ -244,17 +251,37 @@ def _merge(shards: ShardedRows, files: RunFiles, hasher: KeyedHasher, counts: _C
             pa.default_memory_pool().release_unused()
 
 
-def _read(definition: ExportDefinition, files: RunFiles, segment: str, rows: int) -> Iterator[pa.RecordBatch]:
-    path = files.profiles(segment)
-    with files.store.parquet_file(path) as file:
-        names = set(file.schema_arrow.names)
-        missing = [name for name in definition.attributes if name not in {*names, PREVIOUS_CUSTOMER_ID}]
-        if missing:
-            raise StagingError(
-                f"{files.store.path(path)} has no column {', '.join(missing)}, which the definition "
-                "needs; clear the extract task"
-            )
-        columns = [name for name in definition.attributes if name in names]
-        schema = pa.schema([pa.field(name, pa.string()) for name in columns])
-        for batch in file.iter_batches(rows, columns=columns, use_threads=False):
-            yield batch.select(columns).cast(schema)
+@dataclass(frozen=True)
+class _Profiles:
+    """The profiles that extract left."""
+
+    definition: ExportDefinition
+    files: RunFiles
+    reads: SegmentReads | None
+    rows: int
+
+    def of(self, segment: str) -> Iterator[tuple[pa.RecordBatch, bool]]:
+        """Give a segment in batches, and whether they are the run's or read only to be judged."""
+        left = self.reads.read[segment] if self.reads else None
+        for batch in self._read(segment):
+            own = len(batch) if left is None else min(len(batch), left)
+            left = None if left is None else left - own
+            if own:
+                yield batch.slice(0, own), True
+            if own < len(batch):
+                yield batch.slice(own), False
+
+    def _read(self, segment: str) -> Iterator[pa.RecordBatch]:
+        path, wanted = RunFiles.profiles(segment), self.definition.attributes
+        with self.files.store.parquet_file(path) as file:
+            names = set(file.schema_arrow.names)
+            missing = [name for name in wanted if name not in {*names, PREVIOUS_CUSTOMER_ID}]
+            if missing:
+                raise StagingError(
+                    f"{self.files.store.path(path)} has no column {', '.join(missing)}, which the definition "
+                    "needs; clear the extract task"
+                )
+            columns = [name for name in wanted if name in names]
+            schema = pa.schema([pa.field(name, pa.string()) for name in columns])
+            for batch in file.iter_batches(self.rows, columns=columns, use_threads=False):
+                yield batch.select(columns).cast(schema)

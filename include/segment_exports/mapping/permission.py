@@ -1,4 +1,4 @@
-"""Who may not be exported: no permission, or erased.
+"""Who may not be exported: no permission, a refusal that stands, or erased.
 
 Rows are judged one by one here; :mod:`segment_exports.mapping.merging` lets the strictest row of an address
 decide for all of them.
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from segment_exports.mapping.previous_ids import split_previous_ids
 from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.records.tables.sorted_tables import prefixes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
 
 
 class Withholding(StrEnum):
-    """Why an address is withheld, from weak to strong. The texts are stable: they stand in reports."""
+    """Why an address is withheld, from weak to strong. The texts are stable: they stand in reports.
 
+    ``permission_refused_earlier``: what the run read allows it, but it refused in a newer snapshot, or in one
+    of which more was read.
+    """
+
+    PERMISSION_REFUSED_EARLIER = "permission_refused_earlier"
     PERMISSION_EMPTY = "permission_empty"
     PERMISSION_REFUSED = "permission_refused"
     ERASED = "erased"
@@ -56,27 +62,35 @@ def _plain(values: pa.StringArray) -> pa.StringArray:
     return pc.utf8_lower(pc.utf8_upper(pc.utf8_trim_whitespace(values)))
 
 
-class ErasedPeople:
-    """The tombstones of erased people: keyed hashes of their addresses and customer ids."""
+class PeopleHeldBack:
+    """Who is withheld whatever a row says: erased people, and those whose refusal still stands.
 
-    def __init__(self, hashes: frozenset[bytes], hasher: KeyedHasher) -> None:
-        self._hashes = pa.array(sorted(hashes), HASH_TYPE)
+    They are told by keyed hashes of their addresses and customer ids.
+    """
+
+    def __init__(
+        self, erased: frozenset[bytes], refused: npt.NDArray[np.uint64], hasher: KeyedHasher
+    ) -> None:
+        """Take hashes of the erased, and prefixes of hashes of those who refused, ascending."""
+        self._erased = pa.array(sorted(erased), HASH_TYPE)
+        self._refused = refused
         self._hasher = hasher
 
     def judge(
         self, email_hashes: pa.FixedSizeBinaryArray, customers: pa.StringArray, previous: pa.StringArray
     ) -> Verdicts:
-        """Return a verdict per row: erased where its address, CustomerId or a previous id has a tombstone."""
-        verdicts = np.zeros(len(email_hashes), dtype=np.int8)
-        if len(self._hashes) == 0:
-            return verdicts
+        """Return a verdict per row, by its address, its CustomerId and its previous ids."""
+        if len(self._erased) == 0 and len(self._refused) == 0:
+            return np.zeros(len(email_hashes), dtype=np.int8)
+        verdicts = np.maximum(self._verdicts(email_hashes), self._verdicts(self._hasher.column(customers)))
         earlier = split_previous_ids(previous)
-        found = np.asarray(self._known(email_hashes)) | np.asarray(
-            self._known(self._hasher.column(customers))
-        )
-        found[earlier.rows[np.asarray(self._known(self._hasher.column(earlier.ids)))]] = True
-        verdicts[found] = Withholding.ERASED.verdict
+        np.maximum.at(verdicts, earlier.rows, self._verdicts(self._hasher.column(earlier.ids)))
         return verdicts
 
-    def _known(self, hashes: pa.FixedSizeBinaryArray) -> pa.BooleanArray:
-        return pc.is_in(hashes, value_set=self._hashes)
+    def _verdicts(self, hashes: pa.FixedSizeBinaryArray) -> Verdicts:
+        known = np.asarray(hashes.is_valid())
+        refused = np.isin(prefixes(hashes), self._refused) & known
+        verdicts = np.where(refused, Withholding.PERMISSION_REFUSED_EARLIER.verdict, 0).astype(np.int8)
+        erased = np.asarray(pc.is_in(hashes, value_set=self._erased))
+        verdicts[erased & known] = Withholding.ERASED.verdict
+        return verdicts

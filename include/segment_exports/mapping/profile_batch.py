@@ -15,7 +15,7 @@ from segment_exports.contact_fields.opening import fields_of
 from segment_exports.mapping.email_address import judge_emails, mask_email, meant_addresses
 from segment_exports.mapping.field_values import Converted, convert
 from segment_exports.mapping.merging import ROWS, recency_key
-from segment_exports.mapping.permission import ErasedPeople, judge_permission
+from segment_exports.mapping.permission import PeopleHeldBack, judge_permission
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.records.tables.schemas import INVALID
 
@@ -50,13 +50,13 @@ class ProfileMapper:
     have meant.
     """
 
-    def __init__(self, definition: ExportDefinition, hasher: KeyedHasher, erased: frozenset[bytes]) -> None:
+    def __init__(self, definition: ExportDefinition, hasher: KeyedHasher, held_back: PeopleHeldBack) -> None:
         self._fields = definition.mapping.fields
         self._destination = fields_of(definition.destination.type)
         self._permission = definition.permission
         self._recency = definition.recency
         self._hasher = hasher
-        self._erased = ErasedPeople(erased, hasher)
+        self._held_back = held_back
 
     def map(self, profiles: pa.RecordBatch, *, segment: str, place: int, first_row: int) -> MappedBatch:
         """Map one batch of a segment.
@@ -67,8 +67,7 @@ class ProfileMapper:
         """
         columns = dict(zip(profiles.schema.names, profiles.columns, strict=True))
         values = self._convert(columns)
-        customers = _identifiers(columns[CUSTOMER_ID])
-        previous = _identifiers(columns.get(PREVIOUS_CUSTOMER_ID, pa.nulls(len(profiles), pa.string())))
+        customers, previous = _people(columns, len(profiles))
         refused = _first_refusal(values | {CUSTOMER_ID: customers, PREVIOUS_CUSTOMER_ID: previous})
         emails = values[self._fields[0].target].values
         hashes = self._hasher.column(emails)
@@ -92,13 +91,32 @@ class ProfileMapper:
         )
         matters = pc.and_(emails.is_valid(), pc.or_(pc.invert(is_refused), pa.array(verdicts > 0)))
         texts = columns[self._fields[0].attribute]
-        meant = self._refused_under_meant(rows, texts)
         return MappedBatch(
-            rows=pa.concat_batches([rows.filter(matters), meant]) if len(meant) else rows.filter(matters),
+            rows=self._with_meant(rows, matters, texts),
             invalid=_invalid(refused, customers.values, previous.values, texts, verdicts, segment, first_row),
             empty_values=Counter({target: one.empty for target, one in values.items()}),
             recency_unreadable=self._unreadable(columns, recency),
         )
+
+    def judge(self, profiles: pa.RecordBatch, *, place: int) -> pa.RecordBatch:
+        """Return the rows (ROWS, without payload) that speak against their address.
+
+        For profiles that are not the run's and are read only for that, as those after a sample.
+        """
+        columns = dict(zip(profiles.schema.names, profiles.columns, strict=True))
+        texts = columns[self._fields[0].attribute]
+        emails = judge_emails(texts).emails
+        customers, previous = (one.values for one in _people(columns, len(profiles)))
+        hashes = self._hasher.column(emails)
+        verdicts = pa.array(self._judge(columns, hashes, customers, previous))
+        places = pa.repeat(pa.scalar(place, pa.int16()), len(profiles))
+        recency, payloads = (
+            pa.nulls(len(profiles), ROWS.field(name).type) for name in ("recency", "payload")
+        )
+        rows = pa.RecordBatch.from_arrays(
+            [hashes, emails, customers, previous, places, recency, verdicts, payloads], schema=ROWS
+        )
+        return self._with_meant(rows, pc.and_(emails.is_valid(), pc.greater(verdicts, 0)), texts)
 
     def _convert(self, columns: Mapping[str, pa.StringArray]) -> dict[str, Converted]:
         email, *others = self._fields
@@ -113,10 +131,16 @@ class ProfileMapper:
         customers: pa.StringArray,
         previous: pa.StringArray,
     ) -> npt.NDArray[np.int8]:
-        verdicts = self._erased.judge(hashes, customers, previous)
+        verdicts = self._held_back.judge(hashes, customers, previous)
         if self._permission is None:
             return verdicts
         return np.maximum(verdicts, judge_permission(columns[self._permission.attribute], self._permission))
+
+    def _with_meant(
+        self, rows: pa.RecordBatch, matters: pa.BooleanArray, texts: pa.StringArray
+    ) -> pa.RecordBatch:
+        meant = self._refused_under_meant(rows, texts)
+        return pa.concat_batches([rows.filter(matters), meant]) if len(meant) else rows.filter(matters)
 
     def _refused_under_meant(self, rows: pa.RecordBatch, texts: pa.StringArray) -> pa.RecordBatch:
         """Return rows that speak against an address which is none, under each address that it may mean."""
@@ -168,8 +192,14 @@ def _first_refusal(columns: Mapping[str, Converted]) -> _Refused:
     return _Refused(fields, reasons)
 
 
-def _identifiers(values: pa.StringArray) -> Converted:
-    return convert(pc.utf8_trim_whitespace(values), FieldType.STRING)
+def _people(columns: Mapping[str, pa.StringArray], length: int) -> tuple[Converted, Converted]:
+    """Return CustomerIds and previous ids."""
+    previous = columns.get(PREVIOUS_CUSTOMER_ID, pa.nulls(length, pa.string()))
+    customers, earlier = (
+        convert(pc.utf8_trim_whitespace(values), FieldType.STRING)
+        for values in (columns[CUSTOMER_ID], previous)
+    )
+    return customers, earlier
 
 
 def _invalid(

@@ -4,6 +4,7 @@ plan_run             lease, earlier runs, reconcile, then plan
 plan_changes         the step: a merge join of contacts and ledger
 basis                what a plan starts from: ledger, counts, rules
 comparison           who is due what: who is sent, who joins and who leaves a list
+earlier_refusals     who gives no permission, by this run and those before
 moved_addresses      customers whose address changed
 uncertain_addresses  who must leave a list that an unanswered request may have put them on
 profile_limit        how many may be at the destination

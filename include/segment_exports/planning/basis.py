@@ -12,6 +12,7 @@ import pyarrow as pa
 from segment_exports.definition import LimitScope
 from segment_exports.errors import LedgerError, StagingError
 from segment_exports.planning.comparison import Rules
+from segment_exports.planning.earlier_refusals import refusals_of_run
 from segment_exports.planning.profile_limit import other_ledgers
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.ledger import Ledger, LedgerFolder
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.lease import Lease
     from segment_exports.records.plan import RunOptions
+    from segment_exports.records.refusals import Reading, Refusals
     from segment_exports.records.staging import Store
 
 RETRY_REJECTED_AFTER = timedelta(days=7)
@@ -60,6 +62,7 @@ class PlanBasis:
     :param others: ledgers of the account's other exports, where the limit counts them.
     :param erased: sorted keyed hashes of addresses and customer ids of erased people.
     :param superseded: segments whose snapshot is older than the ledger's.
+    :param refusals: who gives no permission, after this run's rows were judged.
     :param membership_kind: ``list`` or ``field``: memberships of one say nothing of the other.
     """
 
@@ -68,6 +71,7 @@ class PlanBasis:
     ledger: Ledger
     others: tuple[Ledger, ...]
     erased: pa.FixedSizeBinaryArray
+    refusals: Refusals
     superseded: tuple[str, ...]
     membership_kind: str
     rules: Rules
@@ -86,18 +90,25 @@ class PlanBasis:
         others, warnings = _ledgers_that_count(request)
         superseded = _superseded_segments(request, counts, ledger)
         kind = request.definition.destination.membership.kind
-        rules = _rules(request, counts, ledger, superseded, kind)
+        refusals = refusals_of_run(request.files, counts, request.definition, request.hasher, ledger)
+        rules = _rules(request, counts, ledger, superseded, kind, refusals)
         return cls(
             request=request,
             counts=counts,
             ledger=ledger,
             others=others,
             erased=pa.array(sorted(erased_hashes(request.staging, request.hasher)), HASH_TYPE),
+            refusals=refusals,
             superseded=superseded,
             membership_kind=kind,
             rules=rules,
             warnings=(*warnings, *_of_membership(ledger, kind)),
         )
+
+    @property
+    def reading(self) -> Reading:
+        """What the run judged."""
+        return self.counts.reading(self.request.definition.segment_names)
 
     @property
     def all_superseded(self) -> bool:
@@ -175,7 +186,12 @@ def _superseded_segments(request: PlanRequest, counts: RunCounts, ledger: Ledger
 
 
 def _rules(
-    request: PlanRequest, counts: RunCounts, ledger: Ledger, superseded: tuple[str, ...], kind: str
+    request: PlanRequest,
+    counts: RunCounts,
+    ledger: Ledger,
+    superseded: tuple[str, ...],
+    kind: str,
+    refusals: Refusals,
 ) -> Rules:
     definition, options, info = request.definition, request.options, ledger.info
     segments = [one for one in definition.segment_names if one in counts.snapshots]
@@ -183,17 +199,20 @@ def _rules(
     read_whole = {one for one in segments if counts.whole[one] and one not in superseded}
     own = {title: {one.name for one in definition.segments if one.list == title} for title in titles}
     changed = info is not None and info.mapping_fingerprint != definition.mapping_fingerprint
+    is_full = counts.reading(definition.segment_names).is_full
     retrying = options.retry_rejected or options.full_resync or changed
     return Rules(
         titles=titles,
         lists_of_segments={one: definition.list_of(one) for one in segments},
         superseded=superseded,
         whole=np.array([bool(own[title]) and own[title] <= read_whole for title in titles], np.bool_),
-        remove_leavers=definition.when_member_leaves == "remove",
+        remove_leavers=definition.removes_leavers,
         all_whole=read_whole == set(definition.segment_names),
         unsubscribe_withdrawn=definition.when_permission_withdrawn == "unsubscribe",
         move_addresses=definition.when_email_changes == "move",
         send_all=options.full_resync,
+        only_known=definition.permission is not None and not (is_full and refusals.is_complete),
+        refusals_known=refusals.is_complete,
         memberships_known=info is None or info.membership == kind,
         retry_before=None if retrying else request.now - RETRY_REJECTED_AFTER,
         retry_suppressed=options.retry_rejected,

@@ -44,6 +44,10 @@ class Rules:
     :param unsubscribe_withdrawn: ``when_permission_withdrawn: unsubscribe``.
     :param move_addresses: ``when_email_changes: move``: the old contact is given the new address.
     :param send_all: treat nothing as delivered.
+    :param only_known: the run hasn't seen all that speaks against an address: somebody is created or joins
+        a list only if an earlier run, which has, delivered them.
+    :param refusals_known: whoever withdrew since is among the withheld; else only who is on a list still is
+        known to be allowed.
     :param memberships_known: False when the ledger's memberships were kept in another way (list, field):
         they say nothing of those that this run keeps.
     :param retry_before: a payload refused at or after this time is not sent again unchanged.
@@ -60,6 +64,8 @@ class Rules:
     unsubscribe_withdrawn: bool
     move_addresses: bool
     send_all: bool
+    only_known: bool
+    refusals_known: bool
     memberships_known: bool
     retry_before: datetime | None
     retry_suppressed: bool
@@ -127,6 +133,10 @@ def compare_range(
     held = _Held.of(tables.ledger, rules.titles)
     position = match(key_array(tables.contacts["email_hash"]), key_array(tables.ledger["email_hash"]))
     waits = _waits(tables.contacts, rules)
+    unjudged = _unjudged(tables, rules, held, position) & ~waits
+    tally.superseded += int(waits.sum())
+    tally.unjudged += int(unjudged.sum())
+    waits |= unjudged
     within = _within_limit(tables, position, waits, tally, room)
     due, held_back = _due_of_contacts(tables, rules, held, moved, tally, position, waits, within)
     gone = _due_of_others(tables, rules, held, moved, position)
@@ -185,7 +195,6 @@ def _due_of_contacts(
     any_due = upsert | joins.any(axis=1) | leaves.any(axis=1)
 
     tally.total += int(within.sum())
-    tally.superseded += int(waits.sum())
     tally.due += int(any_due.sum())
     idle = within & ~waits & ~any_due
     tally.refused_before += int((refused & idle).sum())
@@ -283,6 +292,17 @@ def _wanted(contacts: pa.Table, rules: Rules) -> Matrix:
 def _waits(contacts: pa.Table, rules: Rules) -> Mask:
     waits: Mask = np.any(to_matrix(contacts["segments"], rules.superseded), axis=1)
     return waits
+
+
+def _unjudged(tables: RangeTables, rules: Rules, held: _Held, position: npt.NDArray[np.int64]) -> Mask:
+    """Tell which contacts may give no permission in a row that was not read."""
+    if not rules.only_known:
+        return np.zeros(len(position), np.bool_)
+    known = pc.is_valid(_ledger_at(tables.ledger, position)["payload_hash"]).to_numpy().astype(np.bool_)
+    if not rules.refusals_known:
+        known &= held.at(position).sure.any(axis=1)
+    unjudged: Mask = ~known
+    return unjudged
 
 
 def _refused_before(contacts: pa.Table, known: pa.Table, rules: Rules) -> Mask:

@@ -15,15 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.errors import StagingError
-from segment_exports.mapping.previous_ids import split_previous_ids
 from segment_exports.planning.basis import PlanBasis, PlanRequest
 from segment_exports.planning.comparison import RangeTables, compare_range
+from segment_exports.planning.earlier_refusals import customers_with_invalid_profiles, require_nobody_refused
 from segment_exports.planning.moved_addresses import NOBODY_MOVED, find_moved
 from segment_exports.planning.profile_limit import CountedAddresses, count_distinct, room_for
 from segment_exports.planning.summary import summarise
 from segment_exports.planning.tally import Tally
 from segment_exports.planning.uncertain_addresses import AddressBook
 from segment_exports.records.ledger import counts_as_address
+from segment_exports.records.refusals import RefusalFolder
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS, CONTACTS, HELD_BACK, LEDGER, WITHHELD
 from segment_exports.records.tables.sorted_tables import SortedReader, hash_ranges, prefixes
@@ -44,9 +45,13 @@ def plan_changes(request: PlanRequest) -> Plan:
     :raises LedgerError: the ledger is lost or was written with another secret, and no full resync
         confirms that a new one is to be made.
     :raises LimitExceededError: more profiles than the limit allows.
-    :raises StagingError: the contacts were hashed with another secret, or hold people erased since.
+    :raises StagingError: the contacts were hashed with another secret, or hold people who were erased or
+        refused since.
     """
     basis = PlanBasis.of(request)
+    if request.lease is not None:
+        folder = RefusalFolder(request.files.export, request.hasher.fingerprint)
+        folder.write(basis.refusals, sequence=request.lease.fence, run_id=request.files.run)
     store = request.files.store
     at_destination = count_distinct([basis.ledger, *basis.others])
     tally = Tally(basis.rules.titles)
@@ -81,7 +86,9 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
         )
         moved = NOBODY_MOVED
         if ledger is not None:
-            withdrawn = _customers_with_invalid_profiles(basis, withdrawn=True)
+            withdrawn = customers_with_invalid_profiles(
+                basis.request.files, basis.request.hasher, withdrawn=True
+            )
             moved = find_moved(ledger, contacts, withheld, erased=prefixes(basis.erased), withdrawn=withdrawn)
         writer = stack.enter_context(store.parquet_writer(RunFiles.CHANGES, CHUNK, repeating=CHUNK_LISTS))
         held_back = stack.enter_context(store.parquet_writer(RunFiles.HELD_BACK, HELD_BACK))
@@ -114,11 +121,13 @@ def _ranges(
     withheld_rows = SortedReader.of_file(withheld, WITHHELD)
     ledger_rows = SortedReader.of_file(ledger, LEDGER)
     elsewhere = CountedAddresses(basis.others, stack)
-    exempt = _customers_with_invalid_profiles(basis, withdrawn=False)
+    exempt = customers_with_invalid_profiles(basis.request.files, basis.request.hasher, withdrawn=False)
+    path, refused = basis.request.files.store.path(RunFiles.CONTACTS), basis.refusals.against(basis.reading)
     first = 0
     for bound in hash_ranges(max(contacts.metadata.num_rows, ledger.metadata.num_rows if ledger else 0)):
         held, present = ledger_rows.below(bound), contact_rows.below(bound)
         _require_nobody_erased(basis, present)
+        require_nobody_refused(refused, present, path)
         known_customer = pc.is_valid(held["customer_hash"]).to_numpy()
         yield RangeTables(
             contacts=present,
@@ -149,19 +158,3 @@ def _require_nobody_erased(basis: PlanBasis, contacts: pa.Table) -> None:
             f"{basis.request.files.store.path(RunFiles.CONTACTS)} holds {count} people who were erased after "
             f"it was made; clear the task map_profiles, which leaves them out"
         )
-
-
-def _customers_with_invalid_profiles(basis: PlanBasis, *, withdrawn: bool) -> npt.NDArray[np.uint64]:
-    """Return the customers whose profile is invalid, and who give no permission, or give it.
-
-    Customers that merged into one of them are among them: the ledger may know the person by their ids.
-    """
-    found = [np.empty(0, np.uint64)]
-    with basis.request.files.store.parquet_file(RunFiles.INVALID) as file:
-        columns = ["customer_id", "previous_ids", "withdrawn"]
-        for batch in file.iter_batches(columns=columns, use_threads=False):
-            chosen = batch.filter(pc.equal(batch["withdrawn"], withdrawn))
-            previous = split_previous_ids(chosen["previous_ids"]).ids
-            ids = pa.concat_arrays([chosen["customer_id"].drop_null(), previous])
-            found.append(prefixes(basis.request.hasher.column(ids)))
-    return np.unique(np.concatenate(found))

@@ -68,12 +68,19 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
         least_requests=RequestEstimate(destination.request_cost().least(tally.work())),
         tripped_guards=tripped,
         red_reasons=tuple(_too_old(basis)),
-        warnings=(*basis.warnings, *warnings, *_older_segments(basis), *_empty_segments(basis)),
+        warnings=(
+            *basis.warnings,
+            *warnings,
+            *_older_segments(basis),
+            *_empty_segments(basis),
+            *_unjudged(basis, tally),
+        ),
     )
 
 
 def _contacts(tally: Tally) -> PlannedContacts:
-    busy = tally.due + tally.refused_before + tally.suppressed_before + tally.superseded
+    waiting = tally.superseded + tally.unjudged
+    busy = tally.due + tally.refused_before + tally.suppressed_before + waiting
     return PlannedContacts(
         total=tally.total,
         unchanged=tally.total - busy,
@@ -81,6 +88,7 @@ def _contacts(tally: Tally) -> PlannedContacts:
         refused_before=tally.refused_before,
         suppressed_before=tally.suppressed_before,
         superseded=tally.superseded,
+        unjudged=tally.unjudged,
     )
 
 
@@ -182,3 +190,16 @@ def _empty_segments(basis: PlanBasis) -> Iterator[str]:
     for segment, read in basis.counts.read.items():
         if read == 0:
             yield f"segment {segment} is empty: it brought no profile"
+
+
+def _unjudged(basis: PlanBasis, tally: Tally) -> Iterator[str]:
+    if tally.unjudged:
+        why = (
+            "rows of their addresses that this run did not read may give none"
+            if not basis.reading.is_full
+            else "no run has written down yet who withdrew permission after this older snapshot"
+        )
+        yield (
+            f"{tally.unjudged} people who are not known to give permission were not added: {why}. A run of "
+            f"all segments of the newest snapshot adds them"
+        )

@@ -15,4 +15,5 @@ warnings     what is doubtful, until the report tells it
 wait_record  what the run waited for
 keyed_hash   hashes of addresses, ids and payloads
 tombstones   hashes of erased people
+refusals     hashes of people who gave no permission, until a whole run says otherwise
 """

@@ -34,7 +34,11 @@ class _Model(BaseModel):
 
 
 class PlannedContacts(_Model):
-    """Contacts of the run by what is due; ``total`` is the sum of the others."""
+    """Contacts of the run by what is due; ``total`` is the sum of the others.
+
+    ``superseded`` wait since their segment's snapshot is older, ``unjudged`` since a row that was not read
+    may give no permission for their address.
+    """
 
     total: int = 0
     unchanged: int = 0
@@ -42,6 +46,7 @@ class PlannedContacts(_Model):
     refused_before: int = 0
     suppressed_before: int = 0
     superseded: int = 0
+    unjudged: int = 0
 
 
 class PlannedOperations(_Model):

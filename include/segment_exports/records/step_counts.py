@@ -6,27 +6,60 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import StagingError
+from segment_exports.records.refusals import Reading
 from segment_exports.records.staging import RunFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from segment_exports.records.staging import Store
 
 
 @dataclass(frozen=True)
-class RunCounts:
-    """Counts of extract and map.
+class SegmentReads:
+    """What extract read, by segment.
 
-    ``read``, ``snapshots`` (ISO 8601) and ``whole`` (not a sample, not cut off) are by segment.
+    ``read`` counts profiles of the run, ``snapshots`` are ISO 8601. ``whole``: all profiles are the run's
+    (no sample). ``judged``: all were read, be it only to see who gives no permission.
     """
 
     read: Mapping[str, int]
     snapshots: Mapping[str, str]
     whole: Mapping[str, bool]
+    judged: Mapping[str, bool]
+    extract_seconds: float
+
+    @classmethod
+    def of(cls, store: Store) -> SegmentReads:
+        """Read what the extract tasks of a run left.
+
+        :raises StagingError: none has run.
+        """
+        units = [store.read_json(f"extract/{name}") for name in store.names("extract")]
+        segments = {name: told for unit in units for name, told in unit["segments"].items()}
+        if not segments:
+            raise StagingError(
+                f"{store.path('extract')} holds no counts; clear the extract tasks of this run"
+            )
+        return cls(
+            read={name: told["read"] for name, told in segments.items()},
+            snapshots={name: told["snapshot"] for name, told in segments.items()},
+            whole={name: told["whole"] for name, told in segments.items()},
+            judged={name: told.get("judged", told["whole"]) for name, told in segments.items()},
+            extract_seconds=sum(unit["seconds"] for unit in units),
+        )
+
+    def reading(self, segments: Iterable[str]) -> Reading:
+        """Return what was judged, held against the segments of the definition."""
+        return Reading.of(self.snapshots, self.judged, segments)
+
+
+@dataclass(frozen=True)
+class RunCounts(SegmentReads):
+    """Counts of extract and map."""
+
     profiles: Mapping[str, int]
     contacts_by_segment: Mapping[str, int]
-    extract_seconds: float
     map_seconds: float
 
     @classmethod
@@ -35,20 +68,11 @@ class RunCounts:
 
         :raises StagingError: extract or map has not run.
         """
-        units = [store.read_json(f"extract/{name}") for name in store.names("extract")]
-        segments = {name: told for unit in units for name, told in unit["segments"].items()}
-        if not segments:
-            raise StagingError(
-                f"{store.path('extract')} holds no counts; clear the extract tasks of this run"
-            )
-        mapped = store.read_json(RunFiles.MAP)
+        reads, mapped = SegmentReads.of(store), store.read_json(RunFiles.MAP)
         return cls(
-            read={name: told["read"] for name, told in segments.items()},
-            snapshots={name: told["snapshot"] for name, told in segments.items()},
-            whole={name: told["whole"] for name, told in segments.items()},
+            **vars(reads),
             profiles=mapped["profiles"],
             contacts_by_segment={name: told["contacts"] for name, told in mapped["segments"].items()},
-            extract_seconds=sum(unit["seconds"] for unit in units),
             map_seconds=mapped["seconds"],
         )
 

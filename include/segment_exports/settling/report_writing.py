@@ -145,7 +145,7 @@ def _contacts(facts: RunFacts) -> ContactCounts:
         rejected=settled[Outcome.REJECTED] + planned.refused_before,
         suppressed=settled[Outcome.SUPPRESSED] + planned.suppressed_before,
         failed=settled[Outcome.FAILED],
-        not_sent=settled[Outcome.NOT_SENT] + planned.superseded + untouched,
+        not_sent=settled[Outcome.NOT_SENT] + planned.superseded + planned.unjudged + untouched,
     )
 
 

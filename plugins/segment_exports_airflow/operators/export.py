@@ -142,15 +142,21 @@ class MapProfilesOperator(ExportOperator):
         :raises DefinitionError: the mapping names an attribute that was not read.
         """
         from segment_exports.mapping.map_profiles import map_profiles
+        from segment_exports.records.refusals import RefusalFolder
+        from segment_exports.records.step_counts import SegmentReads
         from segment_exports.records.tombstones import erased_hashes
 
-        hasher = ledger_hasher()
+        files, hasher = self.files(context), ledger_hasher()
+        reads = SegmentReads.of(files.store)
+        refusals = RefusalFolder(files.export, hasher.fingerprint).latest()
         summary = map_profiles(
             self.definition,
-            self.files(context),
+            files,
             hasher,
             segments=self.request(context).segments,
+            reads=reads,
             erased=erased_hashes(staging_root(), hasher),
+            refused=refusals.against(reads.reading(self.definition.segment_names)),
         )
         counts: dict[str, Any] = summary.to_json()
         self.log.info("Mapped %s", counts["profiles"])

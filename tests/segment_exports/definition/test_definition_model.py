@@ -34,17 +34,21 @@ def test_the_smallest_definition_gets_the_documented_defaults() -> None:
     assert small.destination.connection == "autopilot_default"
     assert small.destination.membership is Membership.AUTO
     assert (small.limit.profiles, small.limit.scope) == (100_000, LimitScope.DESTINATION)
-    assert (small.when_member_leaves, small.when_permission_withdrawn, small.when_email_changes) == (
-        "keep",
-        "remove",
-        "add",
-    )
+    assert (small.when_permission_withdrawn, small.when_email_changes) == ("remove", "add")
+    assert not small.removes_leavers
     assert small.guards.stop_above_invalid == 0.05
     assert small.guards.min_count == 50
     assert small.retention_days == 30
     assert small.refresh is None
     assert small.max_age_hours is None
     assert small.title == "newsletter"
+
+
+def test_who_leaves_a_segment_leaves_its_list_where_permission_is_asked_for_unless_told_otherwise() -> None:
+    permission = {"attribute": "Consent", "equals": "Yes"}
+    assert definition(permission=permission).removes_leavers
+    assert not definition(permission=permission, when_member_leaves="keep").removes_leavers
+    assert definition(when_member_leaves="remove").removes_leavers
 
 
 def test_a_segment_becomes_a_list_of_its_name_or_of_the_one_given() -> None:

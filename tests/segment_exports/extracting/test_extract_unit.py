@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from segment_exports.definition import ExportDefinition, SegmentChecks
+from segment_exports.definition import ExportDefinition, Permission, SegmentChecks
 from segment_exports.errors import SourceError
 from segment_exports.extracting import extract_unit as extraction
 from segment_exports.extracting.extract_unit import extract_unit
@@ -60,8 +60,10 @@ def files(tmp_path: Path) -> RunFiles:
     return RunFiles(Store.local(tmp_path), "manual__2026-01-06T05:00:00+00:00")
 
 
-def extract(source: Any, files: RunFiles, **options: Any) -> dict[str, Any]:
-    return extract_unit(cast("Source", source), UNIT, DEFINITION, files, **options)
+def extract(
+    source: Any, files: RunFiles, *, definition: ExportDefinition = DEFINITION, **options: Any
+) -> dict[str, Any]:
+    return extract_unit(cast("Source", source), UNIT, definition, files, **options)
 
 
 def profiles(files: RunFiles, segment: str) -> pa.Table:
@@ -82,8 +84,8 @@ def test_what_was_read_is_counted_and_written_down(files: RunFiles) -> None:
     assert summary == {
         "unit": "both",
         "segments": {
-            "A": {"read": 2500, "snapshot": "2026-01-05T05:00:00+00:00", "whole": True},
-            "B": {"read": 10, "snapshot": "2026-01-06T05:00:00+00:00", "whole": True},
+            "A": {"read": 2500, "snapshot": "2026-01-05T05:00:00+00:00", "whole": True, "judged": True},
+            "B": {"read": 10, "snapshot": "2026-01-06T05:00:00+00:00", "whole": True, "judged": True},
         },
         "seconds": 2.5,
     }
@@ -92,7 +94,12 @@ def test_what_was_read_is_counted_and_written_down(files: RunFiles) -> None:
 
 def test_an_empty_segment_is_a_file_without_rows(files: RunFiles) -> None:
     summary = extract(Rows({"A": 5}), files)
-    assert summary["segments"]["B"] == {"read": 0, "snapshot": "2026-01-06T05:00:00+00:00", "whole": True}
+    assert summary["segments"]["B"] == {
+        "read": 0,
+        "snapshot": "2026-01-06T05:00:00+00:00",
+        "whole": True,
+        "judged": True,
+    }
     assert profiles(files, "B").num_rows == 0
     assert profiles(files, "B").schema.names == list(DEFINITION.attributes)
 
@@ -108,6 +115,18 @@ def test_a_sample_is_the_first_rows_of_each_segment_and_never_whole(files: RunFi
     assert {name: one["read"] for name, one in summary["segments"].items()} == {"A": 7, "B": 3}
     assert not any(one["whole"] for one in summary["segments"].values())
     assert profiles(files, "A")["CustomerId"].to_pylist() == ["0", "1", "2", "3", "4", "5", "6"]
+
+
+def test_the_rows_after_a_sample_are_read_too_where_they_may_give_no_permission(files: RunFiles) -> None:
+    asking = DEFINITION.model_copy(update={"permission": Permission(attribute="EMail", equals=("Yes",))})
+    summary = extract(Rows({"A": 100, "B": 3}), files, sample=7, definition=asking)
+    assert summary["segments"]["A"] == {
+        "read": 7,
+        "snapshot": "2026-01-05T05:00:00+00:00",
+        "whole": False,
+        "judged": True,
+    }
+    assert profiles(files, "A").num_rows == 100
 
 
 def test_a_sample_stops_reading_when_every_segment_has_it(files: RunFiles) -> None:

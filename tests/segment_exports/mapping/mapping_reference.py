@@ -69,10 +69,10 @@ CONSENTS: dict[str | None, int] = {
     "Yes": 0,
     " yes ": 0,
     "true": 0,
-    "No": 2,
-    "nobody knows": 2,
-    "": 1,
-    None: 1,
+    "No": 3,
+    "nobody knows": 3,
+    "": 2,
+    None: 2,
 }
 RECENCIES: dict[str | None, float | None] = {
     "1970-01-01T00:00:02Z": 2000.0,
@@ -153,9 +153,13 @@ class Expected:
 
 
 def map_plainly(
-    tenant: dict[str, list[Row]], segments: tuple[str, ...] = SEGMENTS, erased: frozenset[str] = frozenset()
+    tenant: dict[str, list[Row]],
+    segments: tuple[str, ...] = SEGMENTS,
+    erased: frozenset[str] = frozenset(),
+    refused: frozenset[str] = frozenset(),
+    sample: int = 1000,
 ) -> Expected:
-    """Map rows the slow way."""
+    """Map rows the slow way; those after the first ``sample`` of a segment only speak against somebody."""
     expected = Expected()
     good: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     verdicts: dict[str, int] = defaultdict(int)
@@ -168,12 +172,16 @@ def map_plainly(
                 target: COLUMNS[attribute][row[attribute]] for target, attribute in MAPPED.items()
             }
             if isinstance(email, str):
-                tombstone = 3 if erased & {email, customer, *previous} else 0
-                verdicts[email] = max(verdicts[email], CONSENTS[row["Consent"]], tombstone)
-                refusal = max(CONSENTS[row["Consent"]], tombstone)
+                known = {email, customer, *previous}
+                held_back = 4 if erased & known else int(bool(refused & known))
+                refusal = max(CONSENTS[row["Consent"]], held_back)
+                verdicts[email] = max(verdicts[email], refusal)
             bad = next(((key, value) for key, value in values.items() if isinstance(value, Refused)), None)
-            if isinstance(email, str) and (refusal or not bad):
+            is_own = number <= sample
+            if isinstance(email, str) and (refusal or (is_own and not bad)):
                 expected.customers[email] |= {customer, *previous}
+            if not is_own:
+                continue
             if bad:
                 expected.invalid.append((segment, number, customer, bad[0], bad[1].reason))
                 continue
@@ -185,7 +193,7 @@ def map_plainly(
                 json.dumps(values, sort_keys=True),
             )
             good[str(email)].append((rank, segment, customer, previous, values))
-    reasons = ["permission_empty", "permission_refused", "erased"]
+    reasons = ["permission_refused_earlier", "permission_empty", "permission_refused", "erased"]
     expected.withheld = {email: reasons[verdict - 1] for email, verdict in verdicts.items() if verdict}
     counts = dict.fromkeys(["withheld", "merged_same_customer", "merged_same_address"], 0)
     for email, rows in good.items():
@@ -203,7 +211,7 @@ def map_plainly(
             "ids": {one for row in rows for one in (row[2], *row[3]) if one is not None},
         }
     expected.counts = counts | {
-        "read": sum(len(tenant[name]) for name in segments),
+        "read": sum(min(len(tenant[name]), sample) for name in segments),
         "invalid": len(expected.invalid),
         "merged": counts["merged_same_customer"] + counts["merged_same_address"],
         "contacts": len(expected.contacts),

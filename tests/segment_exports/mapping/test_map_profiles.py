@@ -5,6 +5,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,12 +23,16 @@ from tests.segment_exports.mapping.mapping_reference import (
 from segment_exports.definition import ExportDefinition
 from segment_exports.errors import DefinitionError, StagingError
 from segment_exports.mapping.map_profiles import PieceSizes, map_profiles
-from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.keyed_hash import HASH_TYPE, KeyedHasher
 from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.step_counts import SegmentReads
 from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
+from segment_exports.records.tables.sorted_tables import prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
 
 HASHER = KeyedHasher("a secret of sixteen characters")
 
@@ -50,6 +55,22 @@ def read(files: RunFiles, name: str) -> list[dict[str, Any]]:
         return file.read().to_pylist()
 
 
+def reads(tenant: dict[str, list[Row]], sample: int) -> SegmentReads:
+    """What extract would have counted."""
+    return SegmentReads(
+        read={name: min(len(rows), sample) for name, rows in tenant.items()},
+        snapshots=dict.fromkeys(tenant, "2026-01-06T05:00:00+00:00"),
+        whole=dict.fromkeys(tenant, sample == 1000),
+        judged=dict.fromkeys(tenant, True),
+        extract_seconds=0.0,
+    )
+
+
+def refusals(people: frozenset[str]) -> npt.NDArray[np.uint64]:
+    """What stands in the record of refusals of these addresses and customers."""
+    return np.sort(prefixes(pa.array(map(HASHER.text, people), HASH_TYPE)))
+
+
 def everything(files: RunFiles) -> list[Any]:
     """All that must not depend on the order of the rows."""
     summary = files.store.read_json(files.MAP) | {"seconds": 0}
@@ -70,15 +91,22 @@ def only_contact(tenant: dict[str, list[Row]], **options: Any) -> dict[str, Any]
 
 SIZES = st.builds(PieceSizes, batch=st.integers(1, 9), shard=st.integers(1, 9))
 TOMBSTONES = st.frozensets(st.sampled_from(["ana@example.com", "c1", "p3", "nobody"]), max_size=2)
+REFUSED = st.frozensets(st.sampled_from(["bob@example.com", "c2", "p1", "somebody"]), max_size=2)
 
 
 @settings(max_examples=80, deadline=None)
-@given(TENANTS, SIZES, TOMBSTONES)
-def test_profiles_become_what_a_plain_reading_says(tenant, sizes, erased):
-    expected = map_plainly(tenant, erased=erased)
+@given(TENANTS, SIZES, TOMBSTONES, REFUSED, st.sampled_from([1000, 1, 2, 5]))
+def test_profiles_become_what_a_plain_reading_says(tenant, sizes, erased, refused, sample):
+    expected = map_plainly(tenant, erased=erased, refused=refused, sample=sample)
     with a_run(tenant) as files:
         summary = map_profiles(
-            DEFINITION, files, HASHER, erased=frozenset(map(HASHER.text, erased)), sizes=sizes
+            DEFINITION,
+            files,
+            HASHER,
+            reads=reads(tenant, sample),
+            erased=frozenset(map(HASHER.text, erased)),
+            refused=refusals(refused),
+            sizes=sizes,
         )
         check_contacts(read(files, files.CONTACTS), expected.contacts)
         assert people(files, files.WITHHELD) == {

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from segment_exports.definition import Permission
-from segment_exports.mapping.permission import ErasedPeople, Withholding, judge_permission
-from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.mapping.permission import PeopleHeldBack, Withholding, judge_permission
+from segment_exports.records.keyed_hash import HASH_TYPE, KeyedHasher
+from segment_exports.records.refusals import NOBODY_REFUSED
+from segment_exports.records.tables.sorted_tables import prefixes
 
 HASHER = KeyedHasher("a secret of sixteen characters")
 
@@ -45,8 +48,13 @@ def test_an_allowed_value_permits_in_any_alphabet(allowed, written):
     assert judge_permission(pa.array([written]), permission).tolist() == [0]
 
 
-def test_erasure_outweighs_a_refusal_and_a_refusal_an_empty_value():
-    reasons = [Withholding.ERASED, Withholding.PERMISSION_REFUSED, Withholding.PERMISSION_EMPTY]
+def test_erasure_outweighs_a_refusal_a_refusal_an_empty_value_and_this_an_earlier_refusal():
+    reasons = [
+        Withholding.ERASED,
+        Withholding.PERMISSION_REFUSED,
+        Withholding.PERMISSION_EMPTY,
+        Withholding.PERMISSION_REFUSED_EARLIER,
+    ]
     assert sorted(reasons, key=lambda reason: -reason.verdict) == reasons
     assert min(reason.verdict for reason in reasons) > 0
 
@@ -55,7 +63,7 @@ def erased_rows(*tombstones: str) -> list[bool]:
     emails = HASHER.column(pa.array(["a@x.de", "b@x.de", None, "d@x.de"]))
     customers = pa.array(["c1", "c2", "c3", None])
     previous = pa.array([None, "c7; c8 ;", "", "c9"])
-    people = ErasedPeople(frozenset(map(HASHER.text, tombstones)), HASHER)
+    people = PeopleHeldBack(frozenset(map(HASHER.text, tombstones)), NOBODY_REFUSED.keys, HASHER)
     verdicts = people.judge(emails, customers, previous)
     assert set(verdicts.tolist()) <= {0, Withholding.ERASED.verdict}
     return (verdicts > 0).tolist()
@@ -74,3 +82,12 @@ def erased_rows(*tombstones: str) -> list[bool]:
 )
 def test_a_tombstone_finds_an_address_a_customer_and_a_previous_id(tombstones, erased):
     assert erased_rows(*tombstones) == erased
+
+
+def test_whoever_refused_earlier_is_found_like_the_erased_who_outweigh_them():
+    refused = np.sort(prefixes(pa.array(map(HASHER.text, ["a@x.de", "c8", "c3"]), HASH_TYPE)))
+    people = PeopleHeldBack(frozenset([HASHER.text("c3")]), refused, HASHER)
+    emails = HASHER.column(pa.array(["a@x.de", "b@x.de", None, "d@x.de"]))
+    verdicts = people.judge(emails, pa.array(["c1", "c2", "c3", None]), pa.array([None, "c7; c8", "", "c9"]))
+    earlier = Withholding.PERMISSION_REFUSED_EARLIER.verdict
+    assert verdicts.tolist() == [earlier, earlier, Withholding.ERASED.verdict, 0]

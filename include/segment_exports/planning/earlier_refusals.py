@@ -1,0 +1,150 @@
+"""Who gives no permission, as far as this run and the runs before it have seen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.errors import StagingError
+from segment_exports.mapping.permission import Withholding
+from segment_exports.mapping.previous_ids import split_previous_ids
+from segment_exports.records.refusals import RefusalFolder
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, prefixes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.records.keyed_hash import KeyedHasher
+    from segment_exports.records.ledger import Ledger
+    from segment_exports.records.refusals import Refusals
+    from segment_exports.records.step_counts import RunCounts
+
+    Prefixes = npt.NDArray[np.uint64]
+    Mask = npt.NDArray[np.bool_]
+
+_NOT_OF_THIS_RUN = pa.array([Withholding.ERASED.value, Withholding.PERMISSION_REFUSED_EARLIER.value])
+
+
+def refusals_of_run(
+    files: RunFiles, counts: RunCounts, definition: ExportDefinition, hasher: KeyedHasher, ledger: Ledger
+) -> Refusals:
+    """Return the refusals that stand after a run was mapped; nothing is written.
+
+    A customer who gives permission at one address and none at another has refused at that address only.
+    What an older snapshot says of somebody who is on a list by a newer one counts in its own run alone.
+    """
+    before = RefusalFolder(files.export, hasher.fingerprint).latest()
+    reading = counts.reading(definition.segment_names)
+    refused = _who_refused(files, hasher)
+    if len(refused) and _is_older(counts, ledger):
+        refused = refused[~np.isin(refused, _members(ledger))]
+    lifted, mine = _Sought(before.keys), _Sought(refused)
+    if len(refused) or (reading.is_full and len(before.keys)):
+        for people in _people_of_contacts(files):
+            mine.look_in(people)
+            lifted.look_in(people)
+    delivered = ledger.info.snapshots if ledger.info else {}
+    return before.after(reading, refused[~mine.found], lifted.found, delivered)
+
+
+def _is_older(counts: RunCounts, ledger: Ledger) -> bool:
+    newest = ledger.info.snapshots if ledger.info else {}
+    return any(
+        datetime.fromisoformat(time) < datetime.fromisoformat(newest[segment])
+        for segment, time in counts.snapshots.items()
+        if segment in newest
+    )
+
+
+def _members(ledger: Ledger) -> Prefixes:
+    """Return prefixes of the addresses and customers that are on a list."""
+    found = [np.empty(0, np.uint64)]
+    columns = ["email_hash", "customer_hash", "member_of"]
+    with ledger.opened() as file:
+        for batch in file.iter_batches(ROWS_PER_RANGE, columns=columns, use_threads=False) if file else ():
+            on_a_list = batch.filter(pc.greater(pc.list_value_length(batch["member_of"]), 0))
+            found += [prefixes(on_a_list["email_hash"]), prefixes(on_a_list["customer_hash"].drop_null())]
+    return np.concatenate(found)
+
+
+def require_nobody_refused(refused: Prefixes, contacts: pa.Table, path: str) -> None:
+    """Refuse contacts of people whose refusal was written down after they were mapped.
+
+    :param refused: who must not be taken for allowed, ascending.
+    :raises StagingError: there are some.
+    """
+    if not len(refused):
+        return
+    known = pc.is_valid(contacts["customer_hash"]).to_numpy()
+    found = np.isin(prefixes(contacts["email_hash"]), refused)
+    found |= np.isin(prefixes(contacts["customer_hash"]), refused) & known
+    others = contacts["previous_customer_hashes"]
+    parents = pc.list_parent_indices(others).to_numpy()
+    found[parents[np.isin(prefixes(pc.list_flatten(others)), refused)]] = True
+    if count := int(found.sum()):
+        raise StagingError(
+            f"{path} holds {count} people of whom another run has read since that they give no permission; "
+            f"clear the task map_profiles, which leaves them out"
+        )
+
+
+def _who_refused(files: RunFiles, hasher: KeyedHasher) -> Prefixes:
+    """Return prefixes of the addresses and customers that gave no permission in this run, distinct."""
+    found = [np.empty(0, np.uint64), customers_with_invalid_profiles(files, hasher, withdrawn=True)]
+    with files.store.parquet_file(RunFiles.WITHHELD) as file:
+        for batch in file.iter_batches(ROWS_PER_RANGE, use_threads=False):
+            own = batch.filter(pc.invert(pc.is_in(batch["reason"], value_set=_NOT_OF_THIS_RUN)))
+            found += [prefixes(own["email_hash"]), prefixes(own["customer_hash"].drop_null())]
+    return np.unique(np.concatenate(found))
+
+
+def customers_with_invalid_profiles(files: RunFiles, hasher: KeyedHasher, *, withdrawn: bool) -> Prefixes:
+    """Return the customers whose profile is invalid, and who give no permission, or give it.
+
+    Customers that merged into one of them are among them: the ledger may know the person by their ids.
+    """
+    found = [np.empty(0, np.uint64)]
+    with files.store.parquet_file(RunFiles.INVALID) as file:
+        columns = ["customer_id", "previous_ids", "withdrawn"]
+        for batch in file.iter_batches(columns=columns, use_threads=False):
+            chosen = batch.filter(pc.equal(batch["withdrawn"], withdrawn))
+            previous = split_previous_ids(chosen["previous_ids"]).ids
+            ids = pa.concat_arrays([chosen["customer_id"].drop_null(), previous])
+            found.append(prefixes(hasher.column(ids)))
+    return np.unique(np.concatenate(found))
+
+
+class _Sought:
+    """Keys (ascending) that are looked for in pieces; ``found`` tells which were met."""
+
+    def __init__(self, keys: Prefixes) -> None:
+        self._keys = keys
+        self.found: Mask = np.zeros(len(keys), np.bool_)
+
+    def look_in(self, piece: Prefixes) -> None:
+        first, last = (np.searchsorted(self._keys, piece, side=side) for side in ("left", "right"))
+        while (here := first < last).any():
+            self.found[first[here]] = True
+            first = first + 1
+
+
+def _people_of_contacts(files: RunFiles) -> Iterator[Prefixes]:
+    """Give the addresses and customers of contacts; where there are several at one address, all of them."""
+    columns = ["email_hash", "customer_hash", "previous_customer_hashes"]
+    with files.store.parquet_file(RunFiles.CONTACTS) as file:
+        for batch in file.iter_batches(ROWS_PER_RANGE, columns=columns, use_threads=False):
+            yield np.concatenate(
+                [
+                    prefixes(batch["email_hash"]),
+                    prefixes(batch["customer_hash"].drop_null()),
+                    prefixes(pc.list_flatten(batch["previous_customer_hashes"])),
+                ]
+            )

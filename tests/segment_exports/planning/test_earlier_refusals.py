@@ -1,0 +1,139 @@
+"""A run believes a yes only where it, or a run before it, has read all that may say no."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.segment_exports.staged_run import START, Person, Stage, definition_of, operations
+
+from segment_exports.errors import StagingError
+from segment_exports.records.plan import PlanState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ANN = Person("ann@example.com", "1", ("A",))
+BOB = Person("bob@example.com", "2", ("A", "B"))
+CAT = Person("cat@example.com", "3", ("A",))
+ASKS = {"permission": {"attribute": "Consent", "equals": "Yes"}}
+ONLY_A: dict[str, Any] = {"segments": ("A",)}
+SAMPLE: dict[str, Any] = {"whole": False}
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path, definition_of(**ASKS))
+
+
+@pytest.mark.parametrize("part", [ONLY_A, SAMPLE], ids=["some segments", "a sample"])
+def test_whom_a_full_run_withheld_no_run_of_a_part_adds(stage: Stage, part: dict[str, Any]) -> None:
+    stage.run(1).whole([ANN], withheld=[BOB])
+    run = stage.run(2).read([ANN, BOB], **part)
+    run.plan()
+    assert operations(run.chunks()) == {}
+
+
+def test_a_member_who_refused_in_another_segment_leaves_in_a_run_of_one(stage: Stage) -> None:
+    stage.run(1).whole([ANN, BOB])
+    stopped = stage.run(2).read([ANN], withheld=[BOB])
+    stopped.plan()
+    run = stage.run(3).read([ANN, BOB], **ONLY_A)
+    run.plan()
+    assert set(operations(run.chunks())) == {(f"person_{BOB.email}", "leave", title) for title in "AB"}
+
+
+@pytest.mark.parametrize("part", [ONLY_A, SAMPLE], ids=["some segments", "a sample"])
+def test_a_run_of_a_part_adds_nobody_whose_other_rows_nobody_read(stage: Stage, part: dict[str, Any]) -> None:
+    stage.run(1).whole([ANN])
+    run = stage.run(2).read([Person(ANN.email, "1", ("A",), version=1), CAT], **part)
+    plan = run.plan()
+    assert operations(run.chunks()) == {(ANN.email, "upsert", None): 1}
+    assert plan.contacts.unjudged == 1
+    assert "1 people who are not known to give permission were not added" in " ".join(plan.warnings)
+    report = run.deliver().settle()
+    assert (report.contacts.delivered, report.contacts.not_sent, report.red) == (1, 1, False)
+
+
+def test_without_a_rule_of_permission_a_run_of_a_part_adds_whom_it_reads(tmp_path: Path) -> None:
+    run = Stage(tmp_path).run(1).read([CAT], **ONLY_A)
+    run.plan()
+    assert len(operations(run.chunks())) == 2
+
+
+def test_an_older_snapshot_that_is_forced_joins_nobody_who_withdrew_since(stage: Stage) -> None:
+    stage.run(1).whole([ANN, BOB])
+    dan = Person("dan@example.com", "4", ("B",))
+    stage.run(5).whole([ANN, dan], withheld=[BOB])
+    run = stage.run(6).read([ANN, BOB, dan], snapshot=START + timedelta(days=1))
+    run.plan(force=True)
+    assert operations(run.chunks()) == {}
+
+
+def test_a_withdrawal_holds_under_the_address_that_the_customer_had_before(stage: Stage) -> None:
+    stage.run(1).whole([ANN, BOB])
+    renamed = Person("bob@new.example.com", BOB.customer, BOB.segments)
+    stage.run(5).whole([ANN], withheld=[renamed])
+    run = stage.run(6).read([ANN, BOB], snapshot=START + timedelta(days=1))
+    run.plan(force=True)
+    assert operations(run.chunks()) == {}
+
+
+def test_a_later_full_run_that_reads_a_yes_lifts_the_refusal(stage: Stage) -> None:
+    stage.run(1).whole([ANN], withheld=[BOB])
+    stage.run(2).whole([ANN, BOB])
+    assert stage.known(BOB.email)["member_of"] == ["A", "B"]
+    run = stage.run(3).read([ANN, Person(BOB.email, BOB.customer, ("A",), version=1)], **ONLY_A)
+    run.plan()
+    assert operations(run.chunks()) == {(BOB.email, "upsert", None): 1}
+
+
+def test_a_refusal_is_remembered_where_a_guard_stopped_the_run_that_read_it(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, definition_of(**ASKS))
+    stage.run(1).whole([ANN, BOB])
+    stage.definition = definition_of(guards={"stop_above_removed": 0.0, "min_count": 0}, **ASKS)
+    assert stage.run(2).read([BOB], withheld=[ANN]).plan().state is PlanState.STOPPED
+    run = stage.run(3).read([ANN, BOB], **SAMPLE)
+    run.plan()
+    assert ANN.email not in {who for who, _, _ in operations(run.chunks())}
+
+
+def test_a_dry_run_shows_the_same_and_writes_down_nothing(stage: Stage) -> None:
+    stage.run(1).whole([ANN], withheld=[BOB])
+    written = stage.export.names("refusals")
+    plan = stage.run(2).read([ANN, BOB, CAT], **ONLY_A).plan(dry_run=True)
+    assert (plan.contacts.due, plan.contacts.unjudged) == (0, 1)
+    assert stage.export.names("refusals") == written
+
+
+def test_contacts_that_were_mapped_before_another_run_read_a_refusal_are_mapped_again(stage: Stage) -> None:
+    stage.run(1).whole([ANN, BOB])
+    slow = stage.run(2).read([ANN, BOB], snapshot=START + timedelta(days=1))
+    stage.run(5).whole([ANN], withheld=[BOB])
+    with pytest.raises(StagingError, match=r"1 people of whom another run has read since .* map_profiles"):
+        slow.plan(force=True)
+
+
+def test_an_older_snapshot_takes_no_yes_from_a_member_for_longer_than_its_own_run(stage: Stage) -> None:
+    stage.run(5).whole([ANN, BOB])
+    stage.run(6).read([ANN], withheld=[BOB], snapshot=START + timedelta(days=1)).plan()
+    run = stage.run(7).read([ANN, BOB], **ONLY_A)
+    run.plan()
+    assert operations(run.chunks()) == {}
+
+
+def test_where_nobody_wrote_refusals_down_yet_only_members_are_known_to_be_allowed(stage: Stage) -> None:
+    """As after an update: who withdrew stands in the ledger, and on no list."""
+    dan = Person("dan@example.com", "4", ("B",))
+    stage.run(1).whole([ANN, BOB, dan])
+    stage.run(2).whole([ANN, dan], withheld=[BOB])
+    stage.export.remove("refusals")
+    changed = [Person(one.email, one.customer, one.segments, version=1) for one in (ANN, BOB)]
+    run = stage.run(3).read(changed, **ONLY_A)
+    run.plan()
+    assert operations(run.chunks()) == {(ANN.email, "upsert", None): 1}
+    forced = stage.run(4).read([*changed, dan], snapshot=START + timedelta(days=1))
+    plan = forced.plan(force=True)
+    assert operations(forced.chunks()) == {(ANN.email, "upsert", None): 1}
+    assert "no run has written down yet who withdrew" in " ".join(plan.warnings)
