@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from segment_exports.planning.earlier_refusals import refusals_of_run
 from segment_exports.planning.profile_limit import other_ledgers
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.ledger import Ledger, LedgerFolder
+from segment_exports.records.plan import RETRY_REJECTED_AFTER
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.step_counts import RunCounts
 from segment_exports.records.tombstones import erased_hashes
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from segment_exports.records.plan import RunOptions
     from segment_exports.records.refusals import Reading, Refusals
     from segment_exports.records.staging import Store
-
-RETRY_REJECTED_AFTER = timedelta(days=7)
 
 
 @dataclass(frozen=True)

@@ -229,8 +229,8 @@ def _held_back(
     """Return who is not sent all that is due, for what was answered before (schema HELD_BACK)."""
     chosen = pa.array((refused | suppressed) & considered)
     outcome = pc.if_else(pa.array(refused), Outcome.REJECTED.value, Outcome.SUPPRESSED.value)
-    reason = pc.if_else(pa.array(refused), known["rejected_reason"], None)
-    every = pa.table([contacts["email_hash"], outcome, reason], schema=HELD_BACK)
+    told = [pc.if_else(pa.array(refused), known[f"rejected_{name}"], None) for name in ("reason", "at")]
+    every = pa.table([contacts["email_hash"], outcome, *told], schema=HELD_BACK)
     return every.filter(chosen)
 
 

@@ -7,9 +7,13 @@ again, which may have changed since.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, RootModel
+
+RETRY_REJECTED_AFTER = timedelta(days=7)
+"""How long a contact that was refused is held back, unless its data or the mapping change."""
 
 
 class PlanState(StrEnum):

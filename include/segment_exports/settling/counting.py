@@ -99,7 +99,7 @@ def _count_contacts(settlement: Settlement, chunk: pa.Table, every: pa.Table) ->
     if len(refused):
         hashes = chunk["email_hash"].take(refused["row"])
         settlement.rejected.append(
-            pa.table([hashes, refused["outcome"], refused["reason"]], schema=HELD_BACK)
+            pa.table([hashes, *(refused[name] for name in HELD_BACK.names[1:])], schema=HELD_BACK)
         )
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
 from segment_exports.records.outcomes import Operation, Outcome, percent
-from segment_exports.records.plan import PlanState
+from segment_exports.records.plan import RETRY_REJECTED_AFTER, PlanState
 from segment_exports.records.report import (
     ContactCounts,
     LimitUse,
@@ -224,6 +226,9 @@ def _red_reasons(
             f"run tries again; history/operations tells the reasons"
         )
     yield from _too_many_rejected(facts, contacts, rejected)
+    held_back = contacts.delivered == contacts.unchanged == rejected.new == 0 and _held_back(facts)
+    if held_back:
+        yield f"nobody could be delivered: {held_back}"
 
 
 def what_stopped(problems: Mapping[str, str], failed_steps: Iterable[str]) -> Iterator[str]:
@@ -245,8 +250,26 @@ def _too_many_rejected(facts: RunFacts, contacts: ContactCounts, rejected: Rejec
         )
 
 
+def _held_back(facts: RunFacts) -> str | None:
+    """Tell how many contacts wait because they were refused before, for how long, and how to end it."""
+    before = facts.settlement.rejected_before
+    times = pc.min_max(before["at"]).as_py()
+    if not len(before) or times["min"] is None:
+        return None
+    first, last = (f"{one + RETRY_REJECTED_AFTER:%Y-%m-%d %H:%M} UTC" for one in times.values())
+    return (
+        f"{len(before)} contacts are held back because they were refused before, the first of them on "
+        f"{times['min']:%Y-%m-%d %H:%M} UTC. They are tried again when their data or the mapping change, the "
+        f"first of them by a run after {first}, the last after {last}. To try now, trigger a run with Send "
+        f"rejected contacts again. refused.csv names each with its reason"
+    )
+
+
 def _warnings(facts: RunFacts) -> Iterator[str]:
     yield from facts.warnings
+    held_back = _held_back(facts)
+    if held_back:
+        yield held_back
     if facts.plan is None:
         return
     yield from facts.plan.warnings

@@ -103,6 +103,47 @@ def test_a_suppressed_contact_is_no_reason_to_be_red(stage: Stage) -> None:
     assert again.settle().contacts.suppressed == 1
 
 
+def refuse(*people: Person):
+    refused = {one.email for one in people}
+    return lambda row, *_: Outcome.REJECTED if row["email"] in refused else Outcome.DELIVERED
+
+
+def test_who_is_held_back_is_told_with_since_when_until_when_and_the_way_out(stage: Stage) -> None:
+    first = stage.run(1).read([ANN, BOB])
+    first.plan()
+    first.chunks()
+    first.deliver(refuse(ANN)).settle()
+    again = stage.run(2).read([ANN, BOB])
+    again.plan()
+    report = again.settle()
+
+    (told,) = [one for one in report.warnings if "held back" in one]
+    refused_at = stage.known(ANN.email)["rejected_at"]
+    assert told.startswith("1 contacts are held back because they were refused before")
+    assert f"{refused_at:%Y-%m-%d %H:%M} UTC" in told
+    assert f"after {refused_at + timedelta(days=7):%Y-%m-%d %H:%M} UTC" in told
+    assert "Send rejected contacts again" in told
+    assert not report.red, "others are there"
+
+
+def test_a_run_in_which_everybody_is_held_back_is_not_green(stage: Stage) -> None:
+    first = stage.run(1).read([ANN, BOB])
+    first.plan()
+    first.chunks()
+    first.deliver(refuse(ANN, BOB)).settle()
+    again = stage.run(2).read([ANN, BOB])
+    again.plan()
+    report = again.settle()
+
+    assert report.red
+    (reason,) = report.red_reasons
+    assert reason.startswith("nobody could be delivered: 2 contacts are held back")
+    asked = stage.run(3).read([ANN, BOB])
+    asked.plan(retry_rejected=True)
+    asked.chunks()
+    assert not asked.deliver().settle().warnings
+
+
 def test_rejections_up_to_the_share_allowed_are_green(tmp_path: Path) -> None:
     stage = Stage(tmp_path, definition_of(guards={"red_above_rejected": 0.5}))
     run = stage.run(1).read([ANN, BOB])

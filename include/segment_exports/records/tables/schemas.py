@@ -90,10 +90,11 @@ HELD_BACK = pa.schema(
         pa.field("email_hash", HASH_TYPE, nullable=False),
         pa.field("outcome", pa.string(), nullable=False),
         pa.field("reason", pa.string()),
+        pa.field("at", TIMESTAMP),
     ]
 )
 """``held_back.parquet``: contacts of the run of which something is due and not sent for what was answered
-before: they were ``rejected`` (with the reason of then) or are ``suppressed``. Sorted by ``email_hash``."""
+before: they were ``rejected`` (with reason and time) or are ``suppressed``. Sorted by ``email_hash``."""
 
 RECEIPT = pa.schema(
     [
