@@ -29,9 +29,10 @@ _SAMPLE = 5
 _SECOND_SAMPLE = 50
 
 
-def require_contacts_exist(ledger: Ledger, reader: DestinationReader) -> None:
+def require_contacts_exist(ledger: Ledger, reader: DestinationReader, *, lists_gone: bool = False) -> None:
     """Read a handful of the ledger's contacts, and if none is there, some more: staff may have tidied up.
 
+    :param lists_gone: lists are not as they were either, so that a full resync alone would not do.
     :raises LedgerError: none is there: another account, or one that was emptied.
     """
     ids = _sample_ids(ledger, _SAMPLE)
@@ -39,10 +40,18 @@ def require_contacts_exist(ledger: Ledger, reader: DestinationReader) -> None:
         return
     ids = _sample_ids(ledger, _SECOND_SAMPLE)
     if reader.count_existing(ids) == 0:
+        missing = "exists at the destination any more"
+        first = ""
+        if lists_gone:
+            missing += ", and its lists are not there as they were"
+            first = (
+                "give each list that is gone another title in the definition (list), or make it there and "
+                "name it by its list_id; then "
+            )
         raise LedgerError(
-            f"none of {len(ids)} contacts that this export delivered exists at the destination any more. "
-            f"Is the key of another account on the connection? Nothing was sent. If the account was emptied, "
-            f"trigger a run with full_resync"
+            f"none of {len(ids)} contacts that this export delivered {missing}. Is the key of another "
+            f"account on the connection? Nothing was sent. If the account was emptied, {first}trigger a run "
+            f"with full_resync"
         )
 
 

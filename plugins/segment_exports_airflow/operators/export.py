@@ -96,7 +96,7 @@ class CheckDestinationOperator(ExportOperator):
         from segment_exports.records.ledger import LedgerFolder
 
         folder = LedgerFolder(self.files(context).export, self.export, account.connection_id)
-        require_contacts_exist(folder.latest(), self.destination.reader(account))
+        require_contacts_exist(folder.latest(), self.destination.reader(account), lists_gone=True)
 
 
 class ExtractOperator(ExportOperator):

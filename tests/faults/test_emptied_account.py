@@ -1,0 +1,63 @@
+"""Everybody of the export was deleted at the destination, with or without the lists: the advice works."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from tests.faults.scenario import Scenario
+
+    Segments = list[dict[str, Any]]
+
+
+def nothing_more(scenario: Scenario) -> Segments:
+    return list(scenario.settings["segments"])
+
+
+def other_titles(scenario: Scenario) -> Segments:
+    return [one | {"list": f"{one['list']} anew"} for one in scenario.settings["segments"]]
+
+
+def lists_by_hand(scenario: Scenario) -> Segments:
+    staff = scenario.emulator.staff
+    return [one | {"list_id": staff.add_list(one["list"])} for one in scenario.settings["segments"]]
+
+
+@pytest.mark.parametrize("membership", ["list", "bulk"])
+@pytest.mark.parametrize(
+    ("lists_gone", "mend"), [(False, nothing_more), (True, other_titles), (True, lists_by_hand)]
+)
+def test_an_emptied_account_is_filled_again_by_the_advice(
+    scenario: Scenario, membership: str, lists_gone: bool, mend: Callable[[Scenario], Segments]
+) -> None:
+    scenario.begin(people=30, membership=membership)
+    scenario.refresh(1)
+    held = {title: len(scenario.emulator.account.members(title)) for title in ("Gold", "Win-back", "Readers")}
+    empty(scenario, lists_gone=lists_gone)
+
+    reason = scenario.export.run().report.red_reasons[0]
+
+    assert "none of" in reason
+    assert reason.endswith("trigger a run with full_resync")
+    assert ("give each list that is gone another title" in reason) == lists_gone
+    segments = mend(scenario)
+    scenario.export.define({**scenario.settings, "segments": segments})
+    result = scenario.export.run(full_resync=True)
+    assert not result.red, result.report.red_reasons
+    for one in segments:
+        members = scenario.emulator.account.members(one["list"])
+        assert len(members) == held[one["list"].removesuffix(" anew")] > 0
+    assert scenario.export.run().report.state == "nothing_changed"
+
+
+def empty(scenario: Scenario, *, lists_gone: bool) -> None:
+    account, staff = scenario.emulator.account, scenario.emulator.staff
+    for contact in list(account.contacts):
+        staff.delete_contact(contact)
+    for list_id in list(account.lists) if lists_gone else ():
+        staff.delete_list(list_id)
