@@ -3,6 +3,7 @@
 plan_run             lease, earlier runs, reconcile, then plan
 plan_changes         the step: a merge join of contacts and ledger
 basis                what a plan starts from: ledger, counts, rules
+rules                what decides over all contacts alike
 comparison           who is due what: who is sent, who joins and who leaves a list
 earlier_refusals     who gives no permission, by this run and those before
 moved_addresses      customers whose address changed
@@ -12,7 +13,6 @@ guards               shares above which nothing is sent
 tally                counts of a plan
 summary              the plan in words and figures
 reconciling          reading the lists back
-destination_reader   the third face of a destination: reading it back
-request_cost         the same face: what a plan costs there
+destination          the third face of a destination: reading it back, and what a plan costs there
 chunk_changes        the step that cuts the changes
 """

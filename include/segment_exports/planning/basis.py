@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from segment_exports.definition import LimitScope
 from segment_exports.errors import LedgerError, StagingError
-from segment_exports.planning.comparison import Rules
 from segment_exports.planning.earlier_refusals import refusals_of_run
 from segment_exports.planning.profile_limit import other_ledgers
+from segment_exports.planning.rules import Rules
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.ledger import Ledger, LedgerFolder
 from segment_exports.records.plan import RETRY_REJECTED_AFTER

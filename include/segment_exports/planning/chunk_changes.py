@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow.parquet as pq
 
-    from segment_exports.planning.request_cost import RequestCost
+    from segment_exports.planning.destination import RequestCost
 
 MOST_CONTACTS = 50_000
 MOST_SECONDS = 600.0

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow.parquet as pq
 
-    from segment_exports.planning.comparison import Room
+    from segment_exports.planning.profile_limit import Room
     from segment_exports.records.plan import Plan
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from segment_exports.planning.basis import PlanRequest
-    from segment_exports.planning.destination_reader import DestinationReader
+    from segment_exports.planning.destination import DestinationReader
     from segment_exports.records.lease import Lease
     from segment_exports.records.ledger import Ledger
     from segment_exports.records.staging import Store

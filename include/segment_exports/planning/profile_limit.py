@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segment_exports.definition import LimitScope, WhenOver
 from segment_exports.errors import LimitExceededError
-from segment_exports.planning.comparison import Room
 from segment_exports.records.ledger import LedgerFolder, counts_as_address
 from segment_exports.records.tables.schemas import CONTACTS, LEDGER
 from segment_exports.records.tables.sorted_tables import SortedReader, hash_ranges, key_array, match
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from segment_exports.records.staging import Store
 
 _COLUMNS = ["email_hash", "payload_hash", "contact_id", "uncertain_run"]
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many contacts the profile limit lets through: those a ledger counts already, and new ones."""
+
+    known: int
+    new: int
 
 
 def other_ledgers(staging: Store, account: str, own_export: str) -> list[tuple[str, Ledger]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
-    from segment_exports.planning.destination_reader import DestinationReader
+    from segment_exports.planning.destination import DestinationReader
     from segment_exports.records.lease import Lease
     from segment_exports.records.ledger import Ledger
     from segment_exports.records.staging import Store

@@ -9,9 +9,9 @@ from tests.segment_exports.staged_run import ACCOUNT, Person, Stage, definition_
 
 from segment_exports.definition import Limit
 from segment_exports.errors import LimitExceededError
-from segment_exports.planning.comparison import Room
 from segment_exports.planning.profile_limit import (
     CountedAddresses,
+    Room,
     count_distinct,
     other_ledgers,
     require_within,

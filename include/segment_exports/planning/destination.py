@@ -1,10 +1,12 @@
-"""What planning asks of a destination besides reading it back: what a plan costs there. Pure arithmetic."""
+"""The third face of a destination: what planning reads back of an account, and what a plan costs there."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
@@ -12,8 +14,18 @@ if TYPE_CHECKING:
     from segment_exports.records.plan import PlannedWork
 
 
+class DestinationReader(Protocol):
+    """What planning asks of the destination; it only reads."""
+
+    def member_ids(self, list_id: str) -> Iterable[Sequence[str]]:
+        """Return the contact ids of a list's members, page by page."""
+
+    def count_existing(self, contact_ids: Sequence[str]) -> int:
+        """Return how many of these contacts the destination still has."""
+
+
 class RequestCost(Protocol):
-    """Requests that contacts cost at one destination."""
+    """Requests that contacts cost at one destination; pure arithmetic."""
 
     @property
     def batch(self) -> int:
