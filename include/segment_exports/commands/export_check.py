@@ -64,7 +64,11 @@ def check_export(definition: ExportDefinition, source: Source, *, now: datetime 
             segments.append(_would_read(definition, source, info, count=not missing))
         except SegmentExportError as error:
             problems.append(str(error))
-    notes += doubts_of(source) + _age_notes(definition, segments, now or datetime.now(UTC))
+    notes += (
+        doubts_of(source)
+        + _consent_notes(definition)
+        + _age_notes(definition, segments, now or datetime.now(UTC))
+    )
     return CheckResult(definition.name, tuple(dict.fromkeys(problems)), tuple(notes), tuple(segments))
 
 
@@ -135,6 +139,15 @@ def _state_notes(info: SegmentInfo) -> list[str]:
     if info.state is SegmentState.INACTIVE:
         return [f"{info.name} is inactive: Customer Insights doesn't refresh it"]
     return []
+
+
+def _consent_notes(definition: ExportDefinition) -> list[str]:
+    if definition.permission is None or definition.removes_leavers:
+        return []
+    return [
+        "when_member_leaves is keep: who withdraws permission by falling out of a segment stays on its list; "
+        "remove, which is the default where permission is set, ends the mailing"
+    ]
 
 
 def _age_notes(definition: ExportDefinition, segments: Sequence[SegmentCheck], now: datetime) -> list[str]:

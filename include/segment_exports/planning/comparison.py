@@ -85,7 +85,7 @@ def compare_range(
     waits |= unjudged
     within = _within_limit(tables, position, waits, tally, room)
     due, held_back = _due_of_contacts(tables, rules, held, moved, tally, position, waits, within)
-    gone = _due_of_others(tables, rules, held, moved, position)
+    gone = _due_of_others(tables, rules, held, moved, tally, position)
     changes = pa.concat_tables([due, gone])
     return changes.take(pc.sort_indices(changes["email_hash"])) if len(gone) else changes, held_back
 
@@ -138,6 +138,8 @@ def _due_of_contacts(
     upsert &= ~blocked
     joins &= ~(blocked | suppressed)[:, None]
     leaves[waits | ~within] = False
+    if not rules.remove_leavers:
+        tally.kept_leavers += int((~wanted & mine.sure & rules.whole & ~leaves).any(axis=1).sum())
     any_due = upsert | joins.any(axis=1) | leaves.any(axis=1)
 
     tally.total += int(within.sum())
@@ -185,6 +187,7 @@ def _due_of_others(
     rules: Rules,
     held: _Held,
     moved: MovedAddresses,
+    tally: Tally,
     position: npt.NDArray[np.int64],
 ) -> pa.Table:
     """Leaves of ledger rows that are no contacts of this run."""
@@ -202,6 +205,9 @@ def _due_of_others(
     left[tables.exempt] = False
     leaves = np.where((withdrawn | away)[:, None], held.sure | held.uncertain, left)
     leaves[~absent] = False
+    if not rules.remove_leavers:
+        stay = absent & ~tables.exempt
+        tally.kept_leavers += int(((held.sure & rules.whole & ~leaves).any(axis=1) & stay).sum())
     chosen = leaves.any(axis=1)
     unsubscribe = withdrawn & chosen & rules.unsubscribe_withdrawn
     rows = pa.array(np.flatnonzero(chosen))

@@ -74,6 +74,7 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
             *_older_segments(basis),
             *_empty_segments(basis),
             *_unjudged(basis, tally),
+            *_kept_leavers(basis, tally),
         ),
     )
 
@@ -202,4 +203,13 @@ def _unjudged(basis: PlanBasis, tally: Tally) -> Iterator[str]:
         yield (
             f"{tally.unjudged} people who are not known to give permission were not added: {why}. A run of "
             f"all segments of the newest snapshot adds them"
+        )
+
+
+def _kept_leavers(basis: PlanBasis, tally: Tally) -> Iterator[str]:
+    if tally.kept_leavers and basis.request.definition.permission is not None:
+        yield (
+            f"{tally.kept_leavers} people left their segment and stay on its list (when_member_leaves: keep)"
+            f". Where the segment itself asks for consent they may have withdrawn it: "
+            f"when_member_leaves: remove ends the mailing"
         )

@@ -20,6 +20,7 @@ class Tally:
 
     ``added`` counts those joins whose member the ledger doesn't hold: a join may be sent again.
     ``unjudged`` are contacts that are held back since not all was read that may speak against them.
+    ``kept_leavers`` are members who left a list's segments and stay (``when_member_leaves: keep``).
     ``nameless`` are rows of which only the contact's id is known, ``earlier_contacts`` the contacts that
     customers were under other addresses: both are looked up.
     """
@@ -28,7 +29,7 @@ class Tally:
         self._titles = titles
         self.joins, self.leaves, self.added = (np.zeros(len(titles), np.int64) for _ in range(3))
         self.total = self.due = self.refused_before = self.suppressed_before = self.superseded = 0
-        self.unjudged = 0
+        self.unjudged = self.kept_leavers = 0
         self.over_limit = self.known_addresses = self.new_addresses = 0
         self.upserts = self.unsubscribes = 0
         self.places = self.rows = self.nameless = self.earlier_contacts = 0

@@ -231,3 +231,11 @@ def test_a_segment_that_is_invalid_in_customer_insights_is_a_problem(
     (problem,) = check_export(definition, source).problems
 
     assert problem.startswith("Customer Insights calls the segment HighValueSegment invalid")
+
+
+def test_it_is_told_where_falling_out_of_a_segment_ends_no_mailing(lake: LakeExport) -> None:
+    asks = {"permission": {"attribute": "Email Subscriber", "equals": "Yes"}}
+    told = "when_member_leaves is keep"
+    assert any(told in note for note in check(lake, when_member_leaves="keep", **asks).notes)
+    assert not any(told in note for note in check(lake, **asks).notes)
+    assert not any(told in note for note in check(lake, when_member_leaves="keep").notes)

@@ -71,6 +71,21 @@ def test_leavers_stay_unless_they_are_to_be_removed(tmp_path: Path) -> None:
         assert operations(run.chunks()) == expected
 
 
+def test_who_left_and_stays_is_told_where_falling_out_of_the_segment_may_be_a_withdrawal(
+    tmp_path: Path,
+) -> None:
+    consent = {"attribute": "Consent", "equals": "Yes"}
+    dan = Person("dan@example.com", "4", ("B",))
+    eve = Person("eve@example.com", "5", ("A",))
+    for setting, expected in (({"permission": consent}, "2 people left their segment and stay"), ({}, "")):
+        stage = Stage(tmp_path / str(len(setting)), definition_of(when_member_leaves="keep", **setting))
+        stage.run(1).whole([ANN, BOB, CAT, dan, eve])
+        # Cat is gone, Bob has left one of two segments, Eve's profile became invalid.
+        plan = stage.run(2).read([ANN, Person(BOB.email, "2", ("A",)), dan], invalid=["5"]).plan()
+        told = [text for text in plan.warnings if "stay on its list" in text]
+        assert [text.startswith(expected) for text in told] == ([True] if expected else [])
+
+
 @pytest.mark.parametrize(
     "reading", [{"segments": ("A",)}, {"whole": False}], ids=["a subset of the segments", "a sample"]
 )
