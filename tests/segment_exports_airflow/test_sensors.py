@@ -103,6 +103,27 @@ class TestRefresh:
 
         assert waited("manual").state is RefreshState.ENDED
 
+    @pytest.mark.parametrize("content", [None, "", '{"entities": [{"na'])
+    def test_a_model_that_is_being_written_is_waited_for_and_at_last_told(
+        self, lake: LakeExport, content: str | None
+    ) -> None:
+        model = lake.folder / "model.json"
+        whole = model.read_text()
+        if content is None:
+            model.unlink()
+        else:
+            model.write_text(content)
+
+        assert not self.sensor().poke(context("manual")).is_done
+        assert "Customer Insights may be writing it" in waited("manual").text
+
+        late = TaskInstance(task_id="wait_for_refresh", waiting_for=timedelta(minutes=MINUTES))
+        with pytest.raises(RefreshMissedError, match=r"gave up after 90 minutes .* may be writing it"):
+            self.sensor().poke(context("manual", ti=late))
+
+        model.write_text(whole)
+        assert self.sensor().poke(context("manual")).is_done
+
     def test_a_run_that_has_to_wait_after_all_is_kept_as_waiting_and_then_as_late(
         self, lake: LakeExport, monkeypatch: pytest.MonkeyPatch
     ) -> None:

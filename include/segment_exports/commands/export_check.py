@@ -18,7 +18,7 @@ from segment_exports.commands.export_check_table import written
 from segment_exports.definition import LakeSource, definitions_folder, load_definitions
 from segment_exports.definition.problems import near
 from segment_exports.errors import SegmentExportError, SourceError
-from segment_exports.extracting.segment_checks import refuse_invalid
+from segment_exports.extracting.segment_checks import refuse_unusable
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.refresh.snapshot_choice import choose_snapshots
 from segment_exports.settings.environment import require_good_settings
@@ -56,11 +56,11 @@ def check_export(definition: ExportDefinition, source: Source, *, now: datetime 
             known = ", ".join(sorted(announced)) or "none"
             problems.append(f"no segment {target.name}.{near(target.name, announced)} There are: {known}")
             continue
-        missing = list(_attribute_problems(definition, info))
+        missing = [] if info.fault else list(_attribute_problems(definition, info))
         problems += missing
         notes += _state_notes(info)
         try:
-            refuse_invalid([info])
+            refuse_unusable([info])
             segments.append(_would_read(definition, source, info, count=not missing))
         except SegmentExportError as error:
             problems.append(str(error))

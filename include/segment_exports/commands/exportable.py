@@ -67,7 +67,7 @@ def exportable(source: Source) -> Exportable:
 
     :raises SourceError: it can't be read.
     """
-    infos = [info for info in source.segments() if info.name != WHOLE_TABLE]
+    infos = [info for info in source.segments() if info.name != WHOLE_TABLE and not info.fault]
     infos = [info for info in infos if not info.attributes or _has(info.attributes, CUSTOMER_ID)]
     common = (
         [one for one in infos[0].attributes if all(_has(info.attributes, one.name) for info in infos)]

@@ -62,7 +62,7 @@ def judge_segments(
 
     :raises SourceError: one is invalid, or too old and the definition refuses that.
     """
-    refuse_invalid(infos)
+    refuse_unusable(infos)
     warnings: list[str] = []
     refusals: list[str] = []
     for info in infos:
@@ -95,11 +95,13 @@ def history_warnings(
     ]
 
 
-def refuse_invalid(infos: Sequence[SegmentInfo]) -> None:
-    """Refuse segments that Customer Insights calls invalid.
+def refuse_unusable(infos: Sequence[SegmentInfo]) -> None:
+    """Refuse segments that Customer Insights calls invalid, or describes wrongly.
 
     :raises SourceError: there is one.
     """
+    if faults := [info.fault for info in infos if info.fault]:
+        raise SourceError("; ".join(faults))
     if invalid := [info.name for info in infos if info.state is SegmentState.INVALID]:
         raise SourceError(
             f"Customer Insights calls the segment {', '.join(invalid)} invalid and doesn't evaluate it. "

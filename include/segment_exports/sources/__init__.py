@@ -43,6 +43,7 @@ class SegmentInfo:
     """What a source announces of a segment; None where it doesn't tell.
 
     :param evaluation: how its last evaluation ended, of a source that tells evaluations.
+    :param fault: why it can't be exported, where the source announces it and describes it wrongly.
     """
 
     name: str
@@ -52,6 +53,7 @@ class SegmentInfo:
     evaluated_at: datetime | None = None
     size_bytes: int | None = None
     evaluation: EvaluationStatus | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from segment_exports.errors import SourceError
 from segment_exports.settings.environment import read_settings
 from segment_exports.settings.names import LAKE
 from segment_exports.sources.lake.source import LakeExport
+from segment_exports.sources.lake.storage import ExportFolder
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -46,8 +47,7 @@ def lake_location(source: LakeSource) -> str:
 def open_lake(source: LakeSource, fs: AbstractFileSystem, root: str) -> LakeExport:
     """Return the lake export in a folder of a file system."""
     return LakeExport(
-        fs,
-        root,
+        ExportFolder(fs, root.rstrip("/")),
         snapshot_timezone=source.snapshot_timezone,
         by_backslash=source.csv_escape == "backslash",
     )

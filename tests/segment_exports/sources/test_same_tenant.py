@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fsspec.implementations.local import LocalFileSystem
 
 from segment_emulators.customer_insights import ListShape, NextPage
 from segment_emulators.lake_writer import LakeExport as EmulatedLake
@@ -20,6 +19,7 @@ from segment_exports.records.staging import RunFiles, Store
 from segment_exports.refresh.snapshot_choice import choose_snapshots
 from segment_exports.sources import ReadUnit
 from segment_exports.sources.lake.source import LakeExport
+from segment_exports.sources.lake.storage import ExportFolder
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def mapped(source: Source, folder: Path) -> tuple[pa.Table, dict[str, Any], list
 def from_lake(insights: Insights, tmp_path: Path) -> tuple[pa.Table, dict[str, Any], list[Any]]:
     lake = EmulatedLake(tmp_path / "lake", insights.state.tenant)
     lake.write(insights.state.snapshot)
-    return mapped(LakeExport(LocalFileSystem(), str(lake.folder)), tmp_path / "from-lake")
+    return mapped(LakeExport(ExportFolder.local(lake.folder)), tmp_path / "from-lake")
 
 
 @pytest.mark.parametrize("shape", list(ListShape))
@@ -108,7 +108,7 @@ def test_the_api_gives_the_contacts_of_the_lake(
 def test_the_snapshots_have_the_same_time_whichever_way(insights: Insights, tmp_path: Path) -> None:
     lake = EmulatedLake(tmp_path / "lake", insights.state.tenant)
     lake.write(0)
-    sources = [LakeExport(LocalFileSystem(), str(lake.folder)), insights.dataverse(), insights.api()]
+    sources = [LakeExport(ExportFolder.local(lake.folder)), insights.dataverse(), insights.api()]
 
     assert {tuple(source.snapshots("ChurnProne")) for source in sources} == {(insights.state.marked_at,)}
 

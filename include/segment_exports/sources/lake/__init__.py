@@ -6,6 +6,7 @@ locations    where the files lie
 csv_files    CSV as Arrow batches
 header       a first row that names the columns
 text_blocks  the text of a file in blocks, as UTF-8
+storage      the folder on a file system that fails now and then
 quoting      whether the quotes of a block are whole
 quote_bits   the quotes of a block as bits
 """

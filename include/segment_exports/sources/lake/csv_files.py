@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from fsspec.implementations.local import LocalFileSystem
 from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from segment_exports.errors import SourceError
@@ -28,9 +27,9 @@ from segment_exports.sources.lake.text_blocks import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from fsspec import AbstractFileSystem
-
     from segment_exports.sources.lake.model_json import CsvFormat
+    from segment_exports.sources.lake.storage import ExportFolder
+    from segment_exports.sources.lake.text_blocks import Readable
 
 BLOCK_BYTES = 2 * 1024 * 1024
 LONGEST_FIELD_BYTES = 1024 * 1024
@@ -44,6 +43,7 @@ class CsvFile:
 
     After it was read, ``header`` is what its first row said and ``doubts`` what is doubtful.
 
+    :param relative: where it lies in the folder.
     :param columns: names of the table's columns, as ``model.json`` gives them.
     :param block_bytes: how much is held at once; no row may be longer.
     """
@@ -53,16 +53,17 @@ class CsvFile:
 
     def __init__(
         self,
-        fs: AbstractFileSystem,
-        path: str,
+        folder: ExportFolder,
+        relative: str,
         columns: Sequence[str],
         layout: CsvFormat,
         *,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self.doubts: list[str] = []
-        self._fs = fs
-        self.path = path
+        self.path = folder.path(relative)
+        self._folder = folder
+        self._relative = relative
         self._columns = tuple(columns)
         self._layout = layout
         self._block_bytes = block_bytes
@@ -82,8 +83,12 @@ class CsvFile:
             columns, or stands once more among the rows.
         """
         try:
-            with self._opened() as raw:
+            with self._folder.open(self._relative) as raw:
                 yield from self._batches(CheckedStream(self._blocks(raw), self._rules), wanted)
+        except FileNotFoundError:
+            raise SourceError(
+                f"{self.path} is missing; wait for the export to end, or run it again"
+            ) from None
         except MalformedQuotingError as error:
             raise SourceError(
                 f"{self.path}: row {self._row_at(error.offset)}: {error}. Nothing of the file is kept"
@@ -123,24 +128,12 @@ class CsvFile:
                 "quoted"
             )
 
-    def _opened(self) -> Any:
-        try:
-            if isinstance(self._fs, LocalFileSystem):
-                return pa.OSFile(self.path)
-            return self._fs.open(self.path, "rb")
-        except FileNotFoundError:
-            raise SourceError(
-                f"{self.path} is missing; wait for the export to end, or run it again"
-            ) from None
-        except Exception as error:  # every file system has errors of its own
-            raise SourceError(f"{self.path} can't be read ({type(error).__name__})") from error
-
-    def _blocks(self, raw: Any) -> TextBlocks:
+    def _blocks(self, raw: Readable) -> TextBlocks:
         return TextBlocks(raw, self._layout.encoding, self._block_bytes)
 
     def _row_at(self, offset: int) -> int:
         """Count rows up to an offset, by reading once more: only a message needs it."""
-        with self._opened() as raw:
+        with self._folder.open(self._relative) as raw:
             return row_at(self._blocks(raw), self._rules or QuotingRules(), offset)
 
     def _first_rows(self, block: bytes) -> tuple[list[str], list[str]]:
@@ -210,7 +203,8 @@ class CsvFile:
     def _refuse_headers(self, batch: pa.RecordBatch, first_row: int) -> None:
         """Refuse a header among the rows, as files have that were put together from several."""
         place = batch.schema.get_field_index(CUSTOMER_ID)
-        if place < 0:
+        # Not by comparing with a value: making one of Python's imports pandas, for a second.
+        if place < 0 or not pc.any(pc.starts_with(batch.column(place), pattern=CUSTOMER_ID)).as_py():
             return
         found = pc.index(batch.column(place), CUSTOMER_ID).as_py()
         if found >= 0:

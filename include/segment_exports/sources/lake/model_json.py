@@ -2,24 +2,28 @@
 
 The shape is the Common Data Model's (``common-data-model/model-json.md`` of Microsoft's
 specification). No file that Customer Insights itself wrote was seen, so that whatever isn't needed is
-ignored, and what the file settings leave out has the specification's defaults: no header, comma,
-UTF-8, quoted values.
+ignored, null counts as left out, and what the file settings leave out has the specification's defaults: no
+header, comma, UTF-8, quoted values.
 """
 
 from __future__ import annotations
 
 import codecs
+import json
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from segment_exports.definition.problems import explained, near, place_in_words
-from segment_exports.errors import SourceError
+from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.sources import Attribute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+PartOfModel = TypeVar("PartOfModel", bound=BaseModel)
 
 MODEL_FILE = "model.json"
 _PROBLEMS_TOLD = 5
@@ -63,6 +67,13 @@ class LakeEntity:
 class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_left_out(cls, value: Any) -> Any:
+        return (
+            {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
+        )
+
 
 class _Settings(_Part):
     columnHeaders: bool | None = None  # noqa: N815 - the specification's name, and so on
@@ -89,37 +100,68 @@ class _Entity(_Part):
 
 
 class _Model(_Part):
-    entities: tuple[_Entity, ...]
+    entities: tuple[Any, ...]
 
 
-def parse_model(raw: bytes, path: str) -> dict[str, LakeEntity]:
-    """Return the tables of a ``model.json`` by name; those without columns are left out.
+class LakeModel:
+    """The tables of a ``model.json``. Each is judged when it is asked for: what nobody reads may be broken.
 
-    :raises SourceError: it isn't JSON, or not of the specification's shape; the text says where.
+    :param tables: what describes a table, by its name; more than one description is a fault of the table.
+    """
+
+    def __init__(self, path: str, tables: Mapping[str, Sequence[Any]]) -> None:
+        self._path = path
+        self._tables = tables
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the tables, sorted; those that describe no columns are left out."""
+        return sorted(
+            name for name, found in self._tables.items() if any(one.get("attributes") for one in found)
+        )
+
+    def table(self, name: str) -> LakeEntity:
+        """Return a table.
+
+        :raises SourceError: it isn't there, the text names those that are; or its description can't be used,
+            the text says where and why.
+        """
+        if name not in self._tables:
+            raise SourceError(
+                f"{self._path} has no table {name}.{near(name, self.names)} It has: {names_told(self.names)}"
+            )
+        found = self._tables[name]
+        if len(found) > 1:
+            raise SourceError(f"{self._path} describes {name} more than once")
+        return _entity(_validated(_Entity, found[0], f"{self._path}: table {name}"), self._path)
+
+
+def parse_model(raw: bytes, path: str) -> LakeModel:
+    """Return the tables of a ``model.json``.
+
+    :raises SourceNotReadyError: it isn't JSON, as a file is that is being written.
+    :raises SourceError: it isn't of the specification's shape.
     """
     try:
-        model = _Model.model_validate_json(raw.removeprefix(b"\xef\xbb\xbf"))
+        content = json.loads(raw.removeprefix(b"\xef\xbb\xbf"))
+    except ValueError:
+        raise SourceNotReadyError(
+            f"{path} isn't whole: it can't be read as JSON. Customer Insights may be writing it"
+        ) from None
+    tables: dict[str, list[Any]] = defaultdict(list)
+    for entity in _validated(_Model, content, path).entities:
+        if isinstance(entity, dict) and isinstance(name := entity.get("name"), str):
+            tables[name].append(entity)
+    return LakeModel(path, tables)
+
+
+def _validated(part: type[PartOfModel], content: Any, place: str) -> PartOfModel:
+    try:
+        return part.model_validate(content)
     except ValidationError as error:
-        problems = explained(error.errors(include_url=False, include_input=True), _Model)
-        told = [f"{place_in_words(place)}: {text}" for place, text in problems[:_PROBLEMS_TOLD]]
-        raise SourceError(f"{path} can't be used: {'; '.join(told)}") from None
-    entities: dict[str, LakeEntity] = {}
-    for entity in model.entities:
-        if entity.name in entities:
-            raise SourceError(f"{path} describes {entity.name} more than once")
-        if entity.attributes:
-            entities[entity.name] = _entity(entity, path)
-    return entities
-
-
-def find_entity(entities: Mapping[str, LakeEntity], name: str, path: str) -> LakeEntity:
-    """Return a table.
-
-    :raises SourceError: it isn't there; the text names those that are.
-    """
-    if name not in entities:
-        raise SourceError(f"{path} has no table {name}.{near(name, entities)} It has: {names_told(entities)}")
-    return entities[name]
+        problems = explained(error.errors(include_url=False, include_input=True), part)
+        told = [f"{place_in_words(where)}: {text}" for where, text in problems[:_PROBLEMS_TOLD]]
+        raise SourceError(f"{place} can't be used: {'; '.join(told)}") from None
 
 
 def names_told(names: Iterable[str]) -> str:
@@ -130,6 +172,8 @@ def names_told(names: Iterable[str]) -> str:
 
 
 def _entity(entity: _Entity, path: str) -> LakeEntity:
+    if not entity.attributes:
+        raise SourceError(f"{path} describes no attributes of {entity.name}")
     names = [attribute.name for attribute in entity.attributes]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})

@@ -9,7 +9,6 @@ another number of columns is refused.
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -32,7 +31,7 @@ from segment_exports.sources.lake.model_json import (
     MODEL_FILE,
     CsvFormat,
     LakeEntity,
-    find_entity,
+    LakeModel,
     names_told,
     parse_model,
 )
@@ -41,7 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
-    from fsspec import AbstractFileSystem
+
+    from segment_exports.sources.lake.storage import ExportFolder
 
 LARGEST_MODEL_BYTES = 64 * 1024 * 1024
 
@@ -49,7 +49,7 @@ LARGEST_MODEL_BYTES = 64 * 1024 * 1024
 class LakeExport:
     """Reads one export's folder on any fsspec file system.
 
-    :param root: the folder that holds ``model.json``, as the file system writes paths.
+    :param folder: the one that holds ``model.json``.
     :param snapshot_timezone: time zone of the folders ``<YYYY>/<MM>/<DD>/<HHMM>``.
     :param by_backslash: quotes inside quoted values are escaped by a backslash; model.json can't say so.
     """
@@ -58,14 +58,12 @@ class LakeExport:
 
     def __init__(
         self,
-        fs: AbstractFileSystem,
-        root: str,
+        folder: ExportFolder,
         *,
         snapshot_timezone: str = "UTC",
         by_backslash: bool = False,
     ) -> None:
-        self._fs = fs
-        self._root = root.rstrip("/")
+        self._folder = folder
         self._zone = ZoneInfo(snapshot_timezone)
         self._by_backslash = by_backslash
         self.doubts: list[str] = []
@@ -75,7 +73,8 @@ class LakeExport:
 
         :raises SourceError: ``model.json`` is missing or broken.
         """
-        return [self._info(entity) for _, entity in sorted(self._entities().items())]
+        model = self._model()
+        return [self._info(model, name) for name in model.names]
 
     def snapshots(self, segment: str) -> list[datetime]:
         """Return the times (UTC) of the whole snapshots, oldest first.
@@ -111,7 +110,7 @@ class LakeExport:
                     raise SourceError(f"{path} isn't a file of {segment}")
                 layout = formats.get(file) or next(iter(formats.values()), CsvFormat())
                 layout = replace(layout, by_backslash=self._by_backslash)
-                csv_file = CsvFile(self._fs, self._path(file.path), entity.columns, layout)
+                csv_file = CsvFile(self._folder, file.path, entity.columns, layout)
                 yield from self._batches(entity, csv_file, wanted)
                 one_order.add(csv_file)
                 self.doubts += csv_file.doubts
@@ -147,7 +146,7 @@ class LakeExport:
 
     def _empty_files(self, segment: str, files: Sequence[str]) -> list[str]:
         """Doubt files without a byte beside others: a segment that has no member may be one such file."""
-        empty = [path for path, size in zip(files, self._sizes(segment, files), strict=True) if size == 0]
+        empty = [path for path, size in zip(files, self._sizes(files), strict=True) if size == 0]
         if not empty or len(files) == 1:
             return []
         told = f"files of {segment} have 0 bytes ({names_told(empty)})"
@@ -158,9 +157,11 @@ class LakeExport:
             f"members in them count as having left. Look at the export in Customer Insights, or run it again"
         ]
 
-    def _sizes(self, segment: str, files: Iterable[str]) -> list[int]:
-        with self._reaching(segment):
-            return [int(self._fs.info(self._path(file))["size"]) for file in files]
+    def _sizes(self, files: Iterable[str]) -> list[int]:
+        try:
+            return [self._folder.state(file).size for file in files]
+        except FileNotFoundError as error:
+            raise SourceNotReadyError(f"{error} isn't there any more") from None
 
     def _whole(self, entity: LakeEntity) -> tuple[dict[datetime, list[SnapshotFile]], str | None]:
         """Return the files of every whole snapshot, and what the one in ``model.json`` lacks."""
@@ -181,66 +182,52 @@ class LakeExport:
 
     def _listed(self, table: str) -> dict[datetime, list[SnapshotFile]]:
         found: dict[datetime, list[SnapshotFile]] = defaultdict(list)
-        with self._reaching(table):
-            self._fs.invalidate_cache()
-            paths = self._fs.find(self._path(table)) if self._fs.exists(self._path(table)) else []
-        for path in sorted(paths):
-            file = listed_file(path, self._root, table)
+        for path in self._folder.files(table):
+            file = listed_file(path, self._folder.root, table)
             if file is not None:
                 found[file.time(self._zone)].append(file)
         return found
 
     def _formats(self, entity: LakeEntity) -> dict[SnapshotFile, CsvFormat]:
-        files = located_files([location for location, _ in entity.files], self._root, entity.name)
+        files = located_files([location for location, _ in entity.files], self._folder.root, entity.name)
         return dict(zip(files, (layout for _, layout in entity.files), strict=True))
 
-    def _info(self, entity: LakeEntity) -> SegmentInfo:
+    def _info(self, model: LakeModel, name: str) -> SegmentInfo:
+        try:
+            entity = model.table(name)
+        except SourceError as error:
+            return SegmentInfo(name, (), fault=str(error))
         try:
             files = list(self._formats(entity))
-            sizes = self._sizes(entity.name, [file.path for file in files])
+            sizes = self._sizes([file.path for file in files])
         except SourceError:
-            return SegmentInfo(entity.name, entity.attributes)
+            return SegmentInfo(name, entity.attributes)
         time = files[0].time(self._zone) if files else None
-        return SegmentInfo(entity.name, entity.attributes, evaluated_at=time, size_bytes=sum(sizes))
+        return SegmentInfo(name, entity.attributes, evaluated_at=time, size_bytes=sum(sizes))
 
     def _entity(self, name: str) -> LakeEntity:
-        return find_entity(self._entities(), name, self._path(MODEL_FILE))
+        return self._model().table(name)
 
-    def _entities(self) -> dict[str, LakeEntity]:
-        path = self._path(MODEL_FILE)
-        with self._reaching(MODEL_FILE):
-            self._fs.invalidate_cache()
-            size = int(self._fs.info(path)["size"])
+    def _model(self) -> LakeModel:
+        path = self._folder.path(MODEL_FILE)
+        try:
+            size = self._folder.state(MODEL_FILE).size
             if size > LARGEST_MODEL_BYTES:
                 raise SourceError(f"{path} has {size:,} bytes; at most {LARGEST_MODEL_BYTES:,} are read")
-            raw = bytes(self._fs.cat_file(path))
+            raw = self._folder.read(MODEL_FILE)
+        except FileNotFoundError:
+            raise self._without_model(path) from None
         if not raw:
             raise SourceNotReadyError(f"{path} is empty; Customer Insights may be writing it")
         return parse_model(raw, path)
 
-    def _path(self, relative: str) -> str:
-        return f"{self._root}/{relative}"
-
-    @contextmanager
-    def _reaching(self, relative: str) -> Iterator[None]:
-        try:
-            yield
-        except SourceError:
-            raise
-        except FileNotFoundError:
-            raise SourceError(self._missing(relative)) from None
-        except Exception as error:  # every file system has errors of its own
-            raise SourceError(f"{self._path(relative)} can't be read ({type(error).__name__})") from error
-
-    def _missing(self, relative: str) -> str:
-        text = (
-            f"{self._path(relative)} isn't there; source.path must be the export's folder, with {MODEL_FILE}"
+    def _without_model(self, path: str) -> SourceError:
+        """Return what a missing ``model.json`` means: it is being replaced, or this is another folder."""
+        nearby = self._folder.found(f"CustomerInsights_*/*/{MODEL_FILE}")
+        if not nearby and self._folder.is_there():
+            return SourceNotReadyError(f"{path} isn't there; Customer Insights may be writing it")
+        folders = names_told(place.rsplit("/", 1)[0] for place in nearby)
+        return SourceError(
+            f"{path} isn't there; source.path must be the export's folder, with {MODEL_FILE}"
+            + (f". Below it there are: {folders}" if nearby else "")
         )
-        try:
-            nearby = [str(path) for path in self._fs.glob(f"{self._root}/CustomerInsights_*/*/{MODEL_FILE}")]
-        except Exception:  # noqa: BLE001 - only a hint is lost
-            nearby = []
-        hint = (
-            f". Below it there are: {names_told(path.rsplit('/', 1)[0] for path in nearby)}" if nearby else ""
-        )
-        return text + hint

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import fsspec
 import pyarrow as pa
 import pytest
-from fsspec.implementations.local import LocalFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment_exports.errors import SourceError
 from segment_exports.sources.lake.csv_files import BLOCK_BYTES, LONGEST_FIELD_BYTES, CsvFile
 from segment_exports.sources.lake.model_json import CsvFormat
+from segment_exports.sources.lake.storage import ExportFolder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def csv_file(
 ) -> CsvFile:
     fs = fsspec.filesystem("memory")
     fs.pipe_file("/lake_csv/file.csv", raw)
-    return CsvFile(fs, "/lake_csv/file.csv", columns, layout, block_bytes=block_bytes)
+    return CsvFile(ExportFolder(fs, "/lake_csv"), "file.csv", columns, layout, block_bytes=block_bytes)
 
 
 def read(
@@ -286,13 +286,13 @@ def test_a_field_of_200_mb_is_refused_and_not_held_in_memory(tmp_path: Path) -> 
     bound = 48 * BLOCK_BYTES
     before = pa.total_allocated_bytes()
     with pytest.raises(SourceError, match="has a row of over 2 MiB"):
-        list(CsvFile(LocalFileSystem(), str(path), COLUMNS, CsvFormat()).read(["CustomerId"]))
+        list(CsvFile(ExportFolder.local(tmp_path), path.name, COLUMNS, CsvFormat()).read(["CustomerId"]))
     assert pa.total_allocated_bytes() - before < bound
 
 
 def test_a_missing_file_is_told() -> None:
     with pytest.raises(SourceError, match=r"nowhere\.csv is missing"):
-        list(CsvFile(LocalFileSystem(), "/nowhere.csv", COLUMNS, CsvFormat()).read(COLUMNS))
+        list(CsvFile(ExportFolder.local("/"), "nowhere.csv", COLUMNS, CsvFormat()).read(COLUMNS))
 
 
 _VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), max_size=12)

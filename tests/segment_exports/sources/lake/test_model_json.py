@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from segment_exports.errors import SourceError
+from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.sources import Attribute
-from segment_exports.sources.lake.model_json import CsvFormat, find_entity, parse_model
+from segment_exports.sources.lake.model_json import CsvFormat, parse_model
 
 
 def model(settings: dict[str, Any] | None = None, **entity: Any) -> bytes:
@@ -27,11 +27,11 @@ def model(settings: dict[str, Any] | None = None, **entity: Any) -> bytes:
 
 
 def formats(raw: bytes) -> CsvFormat:
-    return parse_model(raw, "model.json")["HighValueSegment"].files[0][1]
+    return parse_model(raw, "model.json").table("HighValueSegment").files[0][1]
 
 
 def test_a_table_has_columns_and_files() -> None:
-    entity = parse_model(model(), "model.json")["HighValueSegment"]
+    entity = parse_model(model(), "model.json").table("HighValueSegment")
     assert entity.attributes == (Attribute("CustomerId", "string"), Attribute("Points", "int64"))
     assert entity.columns == ("CustomerId", "Points")
     assert [location for location, _ in entity.files] == ["x.csv"]
@@ -60,24 +60,53 @@ def test_a_byte_order_mark_and_unknown_keys_are_passed_over() -> None:
     assert parse_model(b"\xef\xbb\xbf" + model(None, traits=[{"x": 1}]), "model.json")
 
 
-def test_a_table_without_columns_is_left_out() -> None:
-    assert parse_model(model(None, attributes=[]), "model.json") == {}
+def test_a_table_without_columns_is_not_announced() -> None:
+    found = parse_model(model(None, attributes=None), "model.json")
+    assert found.names == []
+    with pytest.raises(SourceError, match=r"model\.json describes no attributes of HighValueSegment"):
+        found.table("HighValueSegment")
+
+
+def test_null_counts_as_left_out() -> None:
+    nulls = {"columnHeaders": None, "delimiter": None, "quoteStyle": None, "csvStyle": None, "encoding": None}
+    assert formats(model(nulls)) == CsvFormat()
+    attributes = [{"name": "CustomerId", "dataType": None}]
+    found = parse_model(model(None, attributes=attributes, partitions=None), "model.json")
+    table = found.table("HighValueSegment")
+    assert table.attributes == (Attribute("CustomerId", "string"),)
+    assert table.files == ()
+
+
+@pytest.mark.parametrize(
+    "raw", [b"{", b"<html>", b"", b'{"entities": []', b'{"entities": []}}', b"\xff\xfe{"]
+)
+def test_one_that_is_no_json_may_be_whole_in_a_moment(raw: bytes) -> None:
+    with pytest.raises(SourceNotReadyError, match=r"lake/model\.json isn't whole: it can't be read as JSON"):
+        parse_model(raw, "lake/model.json")
 
 
 @pytest.mark.parametrize(
     ("raw", "told"),
     [
-        (b"{", "lake/model.json can't be used: the file: Invalid JSON"),
-        (b"<html>", "Invalid JSON"),
         (b"[]", "the file: is a list of 0 items; it must be a mapping of keys"),
-        (b"{}", "entities: is missing"),
+        (b"{}", "entities: is missing; it is required"),
+        (b'{"entities": null}', "entities: is missing; it is required"),
         (b'{"entities": {}}', "entities: is a mapping of 0 keys; it must be a list"),
-        (b'{"entities": [{}]}', "entities (item 1).name: is missing"),
-        (b'{"entities": [{"name": 5}]}', "entities (item 1).name: is 5; it must be text"),
-        (
-            b'{"entities": [{"name": "A", "partitions": [{}]}]}',
-            "entities (item 1).partitions (item 1).location: is missing",
-        ),
+    ],
+)
+def test_one_of_another_shape_is_told(raw: bytes, told: str) -> None:
+    with pytest.raises(SourceError) as refused:
+        parse_model(raw, "lake/model.json")
+    assert str(refused.value) == f"lake/model.json can't be used: {told}"
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (model(None, partitions=[{}]), "partitions (item 1).location: is missing"),
+        (model(None, partitions=[{"location": None}]), "partitions (item 1).location: is missing"),
+        (model(None, partitions={}), "partitions: is a mapping of 0 keys; it must be a list"),
+        (model(None, attributes=[{}]), "attributes (item 1).name: is missing"),
         (model({"delimiter": "||"}), "fileFormatSettings of HighValueSegment: delimiter must be one ASCII"),
         (
             model({"delimiter": "\0"}),
@@ -90,29 +119,35 @@ def test_a_table_without_columns_is_left_out() -> None:
         (model({"encoding": "utf-99"}), "encoding isn't one that Python knows"),
         (model({"encoding": "rot13"}), "encoding isn't one that Python knows"),
         (model({"encoding": "idna"}), "encoding isn't one that Python knows"),
+        (model({"encoding": "Unicode_Escape"}), "encoding isn't one that Python knows"),
         (
             model(None, attributes=[{"name": "A"}, {"name": "A"}]),
             "HighValueSegment has more than one attribute A",
         ),
     ],
 )
-def test_a_broken_one_is_told(raw: bytes, told: str) -> None:
+def test_a_broken_table_is_told_by_its_name_when_it_is_asked_for(raw: bytes, told: str) -> None:
+    found = parse_model(raw, "lake/model.json")
     with pytest.raises(SourceError) as refused:
-        parse_model(raw, "lake/model.json")
+        found.table("HighValueSegment")
     assert told in str(refused.value)
     assert str(refused.value).startswith("lake/model.json")
+    assert "HighValueSegment" in str(refused.value)
 
 
-def test_one_table_twice_is_refused() -> None:
+def test_one_table_twice_is_refused_when_it_is_asked_for() -> None:
     twice = json.loads(model())
     twice["entities"] *= 2
+    twice["entities"].append({"name": "Other", "attributes": [{"name": "A"}]})
+    found = parse_model(json.dumps(twice).encode(), "model.json")
+    assert found.table("Other").columns == ("A",)
     with pytest.raises(SourceError, match="describes HighValueSegment more than once"):
-        parse_model(json.dumps(twice).encode(), "model.json")
+        found.table("HighValueSegment")
 
 
 def test_a_table_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(SourceError) as refused:
-        find_entity(parse_model(model(), "model.json"), "HighValueSegments", "lake/model.json")
+        parse_model(model(), "lake/model.json").table("HighValueSegments")
     assert str(refused.value) == (
         "lake/model.json has no table HighValueSegments. Did you mean HighValueSegment? "
         "It has: HighValueSegment"

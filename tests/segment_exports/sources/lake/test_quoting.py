@@ -16,6 +16,7 @@ from segment_exports.errors import SourceError
 from segment_exports.sources.lake.csv_files import CsvFile
 from segment_exports.sources.lake.model_json import CsvFormat
 from segment_exports.sources.lake.quoting import MalformedQuotingError, QuoteScanner, QuotingRules
+from segment_exports.sources.lake.storage import ExportFolder
 
 COLUMNS = ("CustomerId", "EMail", "Note")
 
@@ -195,7 +196,7 @@ def found_in(raw: bytes, layout: CsvFormat, block_bytes: int) -> list[list[str]]
     """Return the values that are read, or None where the file is refused."""
     fs = fsspec.filesystem("memory")
     fs.pipe_file("/lake_csv/quoting.csv", raw)
-    file = CsvFile(fs, "/lake_csv/quoting.csv", COLUMNS, layout, block_bytes=block_bytes)
+    file = CsvFile(ExportFolder(fs, "/lake_csv"), "quoting.csv", COLUMNS, layout, block_bytes=block_bytes)
     try:
         batches = list(file.read(COLUMNS))
     except SourceError:

@@ -17,6 +17,7 @@ from segment_emulators.tenant import ATTRIBUTE_NAMES, Tenant
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.sources import Attribute, ReadUnit, doubts_of
 from segment_exports.sources.lake.source import LakeExport
+from segment_exports.sources.lake.storage import ExportFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,7 @@ class Lake:
 
     @property
     def source(self) -> LakeExport:
-        return LakeExport(LocalFileSystem(), str(self.root))
+        return LakeExport(ExportFolder.local(self.root))
 
     def rows(self, unit: ReadUnit, *attributes: str) -> list[dict[str, str | None]]:
         return [row for _, batch in self.source.read(unit, attributes) for row in batch.to_pylist()]
@@ -89,7 +90,7 @@ def test_has_a_snapshot_per_folder_oldest_first(lake: Lake) -> None:
 
 
 def test_folders_are_named_in_the_time_zone_of_the_definition(lake: Lake) -> None:
-    source = LakeExport(LocalFileSystem(), str(lake.root), snapshot_timezone="America/Sao_Paulo")
+    source = LakeExport(ExportFolder.local(lake.root), snapshot_timezone="America/Sao_Paulo")
     assert source.snapshots("T")[0] == datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
@@ -98,7 +99,7 @@ def test_folders_are_named_in_the_time_zone_of_the_definition(lake: Lake) -> Non
 )
 def test_a_folder_whose_time_exists_in_no_calendar_is_passed_over(lake: Lake, folder: str, zone: str) -> None:
     lake.put(folder, "1,a,true\n")
-    source = LakeExport(LocalFileSystem(), str(lake.root), snapshot_timezone=zone)
+    source = LakeExport(ExportFolder.local(lake.root), snapshot_timezone=zone)
     assert len(source.snapshots("T")) == 2
     lake.point(f"{folder}/T_1.csv")
     with pytest.raises(SourceError, match="location of partition 1 of T isn't T/<YYYY>/"):
@@ -230,7 +231,7 @@ def test_a_snapshot_that_is_not_there_can_not_be_read(lake: Lake) -> None:
 
 def test_quotes_escaped_by_a_backslash_are_read_where_the_definition_says_so(lake: Lake) -> None:
     lake.put(SECOND, '1,"a \\"b\\" c",TRUE\n', "3,c@x.example,\n")
-    source = LakeExport(LocalFileSystem(), str(lake.root), by_backslash=True)
+    source = LakeExport(ExportFolder.local(lake.root), by_backslash=True)
     (unit,) = source.read_units({"T": SECOND_TIME})
     assert next(source.read(unit, ["EMail"]))[1].to_pydict() == {"EMail": ['a "b" c']}
     with pytest.raises(SourceError, match="csv_escape: backslash"):
@@ -289,7 +290,7 @@ def test_an_older_snapshot_of_other_columns_is_refused_not_mixed_up(lake: Lake) 
 
 
 def test_without_a_model_the_folder_to_name_is_told(tmp_path: Path, lake: Lake) -> None:
-    source = LakeExport(LocalFileSystem(), str(tmp_path))
+    source = LakeExport(ExportFolder.local(tmp_path))
     with pytest.raises(SourceError) as refused:
         source.segments()
     assert "source.path must be the export's folder, with model.json" in str(refused.value)
@@ -302,10 +303,51 @@ def test_an_empty_model_is_one_that_is_being_written(lake: Lake) -> None:
         lake.source.snapshots("T")
 
 
-def test_a_broken_model_is_told(lake: Lake) -> None:
-    lake.write('{"entities": [')
-    with pytest.raises(SourceError, match=r"model\.json can't be used: the file: Invalid JSON"):
+@pytest.mark.parametrize("content", ['{"entities": [', '{"entities": []}\n"partitions": []}', "\x00\x00"])
+def test_a_model_that_is_no_json_is_one_that_is_being_written(lake: Lake, content: str) -> None:
+    lake.write(content)
+    with pytest.raises(
+        SourceNotReadyError, match=r"model\.json isn't whole: it can't be read as JSON\. Customer"
+    ):
         lake.source.snapshots("T")
+
+
+def test_a_model_of_another_shape_is_told(lake: Lake) -> None:
+    lake.write('{"entities": {}}')
+    with pytest.raises(SourceError, match=r"model\.json can't be used: entities: is a mapping") as refused:
+        lake.source.snapshots("T")
+    assert not isinstance(refused.value, SourceNotReadyError)
+
+
+def test_a_model_that_is_missing_beside_its_tables_is_being_replaced(lake: Lake) -> None:
+    (lake.root / "model.json").unlink()
+    with pytest.raises(
+        SourceNotReadyError, match=r"model\.json isn't there; Customer Insights may be writing it"
+    ):
+        lake.source.snapshots("T")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"partitions": {"x": 1}},
+        {"partitions": [{"name": "U_1.csv"}]},
+        {"partitions": [{"location": "x.csv", "fileFormatSettings": {"delimiter": "||"}}]},
+        {"attributes": [{"name": "A"}, {"name": "A"}]},
+        {"attributes": [{"dataType": "string"}]},
+        {"attributes": "none"},
+    ],
+)
+def test_a_fault_of_another_table_is_nobodys_business(lake: Lake, other: dict[str, Any]) -> None:
+    model = json.loads((lake.root / "model.json").read_text())
+    broken = {"name": "U", "attributes": [{"name": "CustomerId"}], "partitions": []} | other
+    lake.write(json.dumps({"entities": [broken, *model["entities"], "nothing", {"name": None}]}))
+    assert lake.source.snapshots("T") == [FIRST_TIME, SECOND_TIME]
+    infos = {info.name: info for info in lake.source.segments()}
+    assert infos["T"].fault is None
+    assert "U" in (infos["U"].fault or "")
+    with pytest.raises(SourceError, match="U"):
+        lake.source.snapshots("U")
 
 
 def test_a_file_system_that_fails_is_told_without_a_traceback(lake: Lake) -> None:
@@ -316,14 +358,16 @@ def test_a_file_system_that_fails_is_told_without_a_traceback(lake: Lake) -> Non
             raise PermissionError("with a token in it")
 
     with pytest.raises(SourceError) as refused:
-        LakeExport(Refusing(), str(lake.root)).segments()
-    assert str(refused.value).endswith("model.json can't be read (PermissionError)")
+        LakeExport(ExportFolder(Refusing(), str(lake.root))).segments()
+    assert str(refused.value).endswith(
+        "model.json may not be read (PermissionError): the user of the worker must be allowed to read it"
+    )
 
 
 def test_an_object_store_is_read_as_a_folder_is(lake: Lake) -> None:
     memory = fsspec.filesystem("memory")
     memory.put(str(lake.root) + "/", f"/container/{FOLDER}", recursive=True)
-    source = LakeExport(memory, f"/container/{FOLDER}")
+    source = LakeExport(ExportFolder(memory, f"/container/{FOLDER}"))
     assert source.snapshots("T") == lake.source.snapshots("T")
     (unit,) = source.read_units({"T": SECOND_TIME})
     batches = [batch for _, batch in source.read(unit, ["CustomerId", "Subscribed"])]
@@ -347,7 +391,7 @@ def test_a_generated_export_is_read_value_by_value(tmp_path: Path, layout: CsvFo
     tenant = Tenant(3_000, seed=11)
     written = WrittenExport(tmp_path, tenant, csv=layout, partitions=2)
     times = list(write_lake(written, 2))
-    source = LakeExport(LocalFileSystem(), str(written.folder))
+    source = LakeExport(ExportFolder.local(written.folder))
     for number, time in enumerate(times):
         units = source.read_units(dict.fromkeys(tenant.segments, time))
         found = {segment: batch for unit in units for segment, batch in _whole(source, unit)}

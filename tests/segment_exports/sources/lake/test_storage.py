@@ -1,0 +1,220 @@
+"""Storage that fails now and then: tried again, waited out, or told with what a person has to do."""
+
+from __future__ import annotations
+
+import errno
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+
+from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.sources.lake.storage import ExportFolder, FileState
+from segment_exports.sources.snapshot_marks import SnapshotChangedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONTENT = b"1,a@x.example\n" * 10
+
+
+class HttpError(Exception):
+    """What a client library of a storage account raises; its words hold a signature."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__("https://account.example/?sig=secret")
+        self.status_code = status
+
+
+class ClientAuthenticationError(Exception):
+    """Refused credentials, as azure-core names them."""
+
+
+class Failing(LocalFileSystem):
+    """Fails as it is told, one error for each call, and counts the calls."""
+
+    cachable = False
+
+    def __init__(self, *errors: Exception) -> None:
+        super().__init__()
+        self.errors = list(errors)
+        self.calls = 0
+
+    def fail(self) -> None:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+
+    def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
+        self.fail()
+        found: dict[str, Any] = super().info(path, **kwargs)
+        return found
+
+    def cat_file(self, path: str, *args: Any, **kwargs: Any) -> bytes:
+        self.fail()
+        content: bytes = super().cat_file(path, *args, **kwargs)
+        return content
+
+    def find(self, path: str, *args: Any, **kwargs: Any) -> Any:
+        self.fail()
+        return super().find(path, *args, **kwargs)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "T").mkdir()
+    (tmp_path / "T" / "T_1.csv").write_bytes(CONTENT)
+    return tmp_path
+
+
+class Folder:
+    """A folder on a failing file system; nobody sleeps."""
+
+    def __init__(self, root: Path, *errors: Exception) -> None:
+        self.slept: list[float] = []
+        self.fs = Failing(*errors)
+        self.folder = ExportFolder(self.fs, str(root), waits=(1.0, 4.0), sleep=self.slept.append)
+
+
+PASSING = [
+    OSError(errno.EIO, "with a token in it"),
+    ConnectionResetError(errno.ECONNRESET, "x"),
+    TimeoutError("x"),
+    HttpError(503),
+    HttpError(429),
+    HttpError(500),
+    RuntimeError("of a client library"),
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_fails_for_a_moment_is_tried_again(root: Path, error: Exception, times: int) -> None:
+    made = Folder(root, *[error] * times)
+    assert made.folder.read("T/T_1.csv") == CONTENT
+    assert made.slept == [1.0, 4.0][:times]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+def test_what_fails_three_times_is_waited_out_and_its_own_words_are_not_repeated(
+    root: Path, error: Exception
+) -> None:
+    made = Folder(root, *[error] * 3)
+    with pytest.raises(
+        SourceNotReadyError, match=r"T_1\.csv can't be read just now, after 3 tries \("
+    ) as told:
+        made.folder.state("T/T_1.csv")
+    assert "token" not in str(told.value)
+    assert "sig=" not in str(told.value)
+    assert made.fs.calls == 3
+
+
+def test_a_reason_that_the_system_knows_is_told(root: Path) -> None:
+    made = Folder(root, *[OSError(errno.EIO, "x")] * 3)
+    with pytest.raises(SourceNotReadyError, match=r"\(OSError, Input/output error\)"):
+        made.folder.files("T")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PermissionError(13, "x"), HttpError(403), HttpError(401), ClientAuthenticationError("x")],
+    ids=repr,
+)
+def test_what_may_not_be_read_is_final_and_names_what_is_lacking(root: Path, error: Exception) -> None:
+    made = Folder(root, error)
+    with pytest.raises(
+        SourceError, match=r"may not be read .*: the user of the worker must be allowed"
+    ) as told:
+        made.folder.read("T/T_1.csv")
+    assert not isinstance(told.value, SourceNotReadyError)
+    assert made.slept == []
+
+
+def test_on_an_object_store_the_role_is_named(root: Path) -> None:
+    class Store:
+        def invalidate_cache(self) -> None: ...
+
+        def info(self, path: str) -> dict[str, Any]:
+            raise HttpError(403)
+
+    with pytest.raises(
+        SourceError, match=r"HTTP 403.*needs the role Storage Blob Data Reader on the container"
+    ):
+        ExportFolder(Store(), "container/Export").state("model.json")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("x"), HttpError(404)], ids=repr)
+def test_what_is_not_there_is_not_tried_again(root: Path, error: Exception) -> None:
+    made = Folder(root, error)
+    with pytest.raises(FileNotFoundError):
+        made.folder.read("T/T_1.csv")
+    assert made.slept == []
+    assert Folder(root).folder.files("U") == {}
+
+
+def test_an_error_of_ours_is_not_waited_out(root: Path) -> None:
+    made = Folder(root, TypeError("x"))
+    with pytest.raises(SourceError, match=r"can't be read \(TypeError\)") as told:
+        made.folder.read("T/T_1.csv")
+    assert not isinstance(told.value, SourceNotReadyError)
+
+
+class Breaking(io.BytesIO):
+    """A connection that breaks once, when so much was read."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__(CONTENT)
+        self.after = after
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() >= self.after:
+            self.after = len(CONTENT) + 1
+            raise ConnectionResetError("x")
+        return super().read(size)
+
+
+class Store:
+    """An object store of one file, whose connections break."""
+
+    def __init__(self, *etags: str) -> None:
+        self.etags = list(etags)
+        self.opened = 0
+
+    def invalidate_cache(self) -> None: ...
+
+    def info(self, _path: str) -> dict[str, Any]:
+        etag = self.etags[min(self.opened, len(self.etags) - 1)]
+        return {"size": len(CONTENT), "etag": etag}
+
+    def open(self, _path: str, _mode: str) -> Breaking:
+        self.opened += 1
+        return Breaking(30 * self.opened)
+
+
+def whole(folder: ExportFolder) -> bytes:
+    with folder.open("T_1.csv") as file:
+        return b"".join(iter(lambda: file.read(10), b""))
+
+
+def test_a_connection_that_breaks_while_a_file_is_read_is_taken_up_where_it_broke() -> None:
+    store = Store("v1")
+    slept: list[float] = []
+    assert whole(ExportFolder(store, "c", sleep=slept.append)) == CONTENT  # type: ignore[arg-type]
+    assert store.opened > 2
+    assert len(slept) == store.opened - 1
+
+
+def test_two_versions_of_a_file_are_never_read_as_one() -> None:
+    with pytest.raises(
+        SnapshotChangedError, match=r"T_1\.csv was written again while this run was reading it"
+    ):
+        whole(ExportFolder(Store("v1", "v2"), "c", sleep=lambda _: None))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("info", "mark"),
+    [({"size": 3, "etag": "0x8D"}, "0x8D"), ({"size": 3, "mtime": 1.5}, "1.5"), ({"size": 3}, "")],
+)
+def test_a_file_has_the_mark_that_its_file_system_tells(info: dict[str, Any], mark: str) -> None:
+    assert FileState.of(info) == FileState(3, mark)
