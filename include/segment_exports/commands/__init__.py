@@ -2,6 +2,7 @@
 
 export_check        ``make check``: would the exports run
 check_result        what it found
+values_check        what the values of profiles would become
 export_check_table  that as text
 new_export          ``make segments`` and ``make new-export``
 exportable          what a source has, and guesses at its meaning

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from segment_exports.commands.check_result import CheckResult, SegmentCheck
 from segment_exports.commands.export_check_table import written
+from segment_exports.commands.values_check import ValuesCheck
 from segment_exports.definition import LakeSource, definitions_folder, load_definitions
 from segment_exports.definition.problems import near
 from segment_exports.errors import SegmentExportError, SourceError
@@ -27,13 +28,11 @@ from segment_exports.sources.opening import open_without_airflow
 from segment_exports.sources.refresh_evidence import SegmentState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
-    import pyarrow as pa
-
     from segment_exports.definition import ExportDefinition
-    from segment_exports.sources import ReadUnit, SegmentInfo, Source
+    from segment_exports.sources import SegmentInfo, Source
 
 LARGEST_COUNTED_BYTES = 64 * 1024 * 1024
 """Segments of files up to this size are read to count their rows; larger ones only tell their size."""
@@ -50,6 +49,7 @@ def check_export(definition: ExportDefinition, source: Source, *, now: datetime 
     problems: list[str] = []
     notes: list[str] = []
     segments: list[SegmentCheck] = []
+    values = ValuesCheck(definition)
     for target in definition.segments:
         info = announced.get(target.name)
         if info is None:
@@ -61,11 +61,13 @@ def check_export(definition: ExportDefinition, source: Source, *, now: datetime 
         notes += _state_notes(info)
         try:
             refuse_unusable([info])
-            segments.append(_would_read(definition, source, info, count=not missing))
+            segments.append(_would_read(definition, source, info, None if missing else values))
         except SegmentExportError as error:
             problems.append(str(error))
+    problems += values.problems()
     notes += (
-        doubts_of(source)
+        values.notes()
+        + doubts_of(source)
         + _consent_notes(definition)
         + _age_notes(definition, segments, now or datetime.now(UTC))
     )
@@ -123,16 +125,7 @@ def _plain(name: str) -> str:
 
 
 def _wanted_for(definition: ExportDefinition, attribute: str) -> str:
-    keys = [
-        f"mapping.{'custom.' if field.custom else ''}{field.target}"
-        for field in definition.mapping.fields
-        if field.attribute == attribute
-    ]
-    if definition.permission and definition.permission.attribute == attribute:
-        keys.append("permission.attribute")
-    if definition.recency == attribute:
-        keys.append("recency")
-    return " and ".join(keys) or f"every export ({CUSTOMER_ID} names the customer)"
+    return definition.keys_naming(attribute) or f"every export ({CUSTOMER_ID} names the customer)"
 
 
 def _state_notes(info: SegmentInfo) -> list[str]:
@@ -163,33 +156,25 @@ def _age_notes(definition: ExportDefinition, segments: Sequence[SegmentCheck], n
 
 
 def _would_read(
-    definition: ExportDefinition, source: Source, info: SegmentInfo, *, count: bool
+    definition: ExportDefinition, source: Source, info: SegmentInfo, values: ValuesCheck | None
 ) -> SegmentCheck:
     """Return what a run would read of a segment now.
 
+    :param values: takes in its profiles, where they can all be read at once; None if they can't be read.
     :raises SourceError: there is no whole snapshot, or a file can't be read.
     """
     chosen = choose_snapshots(source, [info.name])
     rows, addresses = info.members, None
     if info.size_bytes is not None:
         units = source.read_units(chosen)
-        if count and info.size_bytes <= LARGEST_COUNTED_BYTES:
-            rows, addresses = _counted(definition, source, units)
+        if values is not None and info.size_bytes <= LARGEST_COUNTED_BYTES:
+            for unit in units:
+                for segment, batch in source.read(unit, definition.attributes):
+                    values.add(segment, batch)
+            rows, addresses = values.rows(info.name), values.with_address(info.name)
     return SegmentCheck(
         info.name, definition.list_of(info.name), chosen[info.name], rows, addresses, info.size_bytes
     )
-
-
-def _counted(definition: ExportDefinition, source: Source, units: Iterable[ReadUnit]) -> tuple[int, int]:
-    """Read the segment as a run would; return (rows, rows that have an address)."""
-    email = definition.mapping.Email
-    rows = empty = 0
-    for unit in units:
-        for _, batch in source.read(unit, definition.attributes):
-            column: pa.Array = batch.column(batch.schema.get_field_index(email))
-            rows += len(column)
-            empty += column.null_count
-    return rows, rows - empty
 
 
 def main(

@@ -2,6 +2,8 @@
 
 fields              neutral names and types, in which every mapping is written
 destination_fields  the first face of a destination
+text_forms          how a source may write dates and numbers
+form_columns        columns of such a form in ISO 8601 and with a decimal point
 opening             from ``destination.type`` to that face
 autopilot           Autopilot's
 json_columns        JSON of many contacts at once

@@ -26,12 +26,17 @@ TYPES = ", ".join(FieldType)
 
 @dataclass(frozen=True)
 class MappedField:
-    """One field of the contact: ``target``, by its neutral name, comes from the profile's ``attribute``."""
+    """One field of the contact: ``target``, by its neutral name, comes from the profile's ``attribute``.
+
+    ``form`` is how the source writes its dates or numbers, as :mod:`.text_forms` reads it; None for ISO 8601
+    and a decimal point.
+    """
 
     target: str
     attribute: str
     type: FieldType
     custom: bool
+    form: str | None = None
 
 
 STANDARD_FIELDS = (

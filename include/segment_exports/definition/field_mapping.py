@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - pydantic reads it at run time
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from segment_exports.contact_fields.fields import (
     STANDARD_FIELDS,
@@ -16,6 +16,7 @@ from segment_exports.contact_fields.fields import (
     name_of,
 )
 from segment_exports.contact_fields.opening import refused_fields
+from segment_exports.contact_fields.text_forms import DateForm, NumberForm
 from segment_exports.definition.strict import LONGEST_NAME, Name, StrictModel, Text
 
 if TYPE_CHECKING:
@@ -23,6 +24,29 @@ if TYPE_CHECKING:
 
 
 CustomFieldName = Annotated[Text, Field(max_length=LONGEST_NAME), AfterValidator(checked_custom_field)]
+
+
+_FORMS = {FieldType.DATE: DateForm.of, FieldType.INTEGER: NumberForm.of, FieldType.FLOAT: NumberForm.of}
+
+
+class FieldSource(StrictModel):
+    """The attribute that fills a custom field, and how the source writes it."""
+
+    attribute: Name = Field(description="Name of the profile attribute.")
+    format: Text | None = Field(
+        default=None,
+        description="How the source writes its dates, as M/d/yyyy h:mm:ss tt, or its numbers, as 1.234,56; "
+        "left out, ISO 8601 and a decimal point.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_a_name(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"attribute": value}
+        if not isinstance(value, dict | FieldSource):
+            raise ValueError("must be an attribute's name, or a mapping of attribute and format")  # noqa: TRY004
+        return value
 
 
 class FieldMapping(StrictModel):
@@ -53,7 +77,7 @@ class FieldMapping(StrictModel):
     Status: Name | None = None
     LinkedIn: Name | None = None
     Twitter: Name | None = None
-    custom: dict[CustomFieldName, Name] = Field(
+    custom: dict[CustomFieldName, FieldSource] = Field(
         default_factory=dict,
         description="Custom fields as <type>--<Name>, blanks in the name written as --. "
         f"Types: {TYPES}. Create them in Autopilot first.",
@@ -61,11 +85,26 @@ class FieldMapping(StrictModel):
 
     @field_validator("custom")
     @classmethod
-    def _one_type_for_a_name(cls, custom: dict[str, str]) -> dict[str, str]:
+    def _one_type_for_a_name(cls, custom: dict[str, FieldSource]) -> dict[str, FieldSource]:
         names = [name_of(target) for target in custom]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"gives {', '.join(twice)} more than one type; a custom field has one")
+        return custom
+
+    @field_validator("custom")
+    @classmethod
+    def _formats_of_their_types(cls, custom: dict[str, FieldSource]) -> dict[str, FieldSource]:
+        for target, source in custom.items():
+            if source.format is None:
+                continue
+            form = _FORMS.get(FieldType(target.partition("--")[0]))
+            if form is None:
+                raise ValueError(f"gives {target} a format; only dates and numbers have one")
+            try:
+                form(source.format)
+            except ValueError as error:
+                raise ValueError(f"gives {target} a format that {error}") from None
         return custom
 
     @property
@@ -78,5 +117,6 @@ class FieldMapping(StrictModel):
             attribute: str | None = getattr(self, target)
             if attribute is not None:
                 yield MappedField(target, attribute, FieldType.STRING, custom=False)
-        for target, attribute in sorted(self.custom.items()):
-            yield MappedField(target, attribute, FieldType(target.partition("--")[0]), custom=True)
+        for target, source in sorted(self.custom.items(), key=lambda one: one[0]):
+            kind = FieldType(target.partition("--")[0])
+            yield MappedField(target, source.attribute, kind, custom=True, form=source.format)

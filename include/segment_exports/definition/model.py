@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from segment_exports.contact_fields.fields import field_of, name_of
+from segment_exports.contact_fields.text_forms import DateForm
 from segment_exports.definition.destination_settings import Destination, Membership
 from segment_exports.definition.field_mapping import FieldMapping  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh
@@ -55,6 +56,11 @@ class Permission(StrictModel):
 
     attribute: Name = Field(description="Profile attribute that holds the consent.")
     equals: tuple[Name, ...] = Field(min_length=1, description="Value or values that mean yes.")
+    when_nobody: Literal["stop", "withhold"] = Field(
+        default="stop",
+        description="Where nobody gives permission, or nobody of a segment has a value: stop the run, or "
+        "believe it and withhold them.",
+    )
 
     @field_validator("equals", mode="before")
     @classmethod
@@ -149,6 +155,9 @@ class ExportDefinition(StrictModel):
     recency: Name | None = Field(
         default=None, description="Attribute with a date: the newest row of an address wins within a segment."
     )
+    recency_format: Text | None = Field(
+        default=None, description="How the source writes that date, as M/d/yyyy; left out, ISO 8601."
+    )
     refresh: Refresh | None = Field(default=None, description="Left out, the export runs on demand only.")
     wait_for_refresh: WaitForRefresh = WaitForRefresh()
     max_age_hours: Annotated[Number, Field(gt=0)] | None = Field(
@@ -181,6 +190,13 @@ class ExportDefinition(StrictModel):
         if not EXPORT_NAME.fullmatch(name):
             raise ValueError("must be lower-case letters, digits and _, starting with a letter")
         return name
+
+    @field_validator("recency_format")
+    @classmethod
+    def _form_of_a_date(cls, form: str | None) -> str | None:
+        if form is not None:
+            DateForm.of(form)
+        return form
 
     @field_validator("segments")
     @classmethod
@@ -263,6 +279,19 @@ class ExportDefinition(StrictModel):
         ids = (CUSTOMER_ID, PREVIOUS_CUSTOMER_ID)
         return (*dict.fromkeys(name for name in wanted if name not in ids), *ids)
 
+    def keys_naming(self, attribute: str) -> str:
+        """Return the keys of the definition that name an attribute, for a message; empty where none does."""
+        keys = [
+            f"mapping.{'custom.' if field.custom else ''}{field.target}"
+            for field in self.mapping.fields
+            if field.attribute == attribute
+        ]
+        if self.permission and self.permission.attribute == attribute:
+            keys.append("permission.attribute")
+        if self.recency == attribute:
+            keys.append("recency")
+        return " and ".join(keys)
+
     @property
     def membership_fields(self) -> dict[str, str]:
         """The custom fields that hold who is on a list, with the lists' titles (``membership: field``)."""
@@ -272,6 +301,9 @@ class ExportDefinition(StrictModel):
 
     @property
     def mapping_fingerprint(self) -> str:
-        """Names the mapping: it changes when a field, its attribute or its type does, not with the order."""
-        fields = [[field.target, field.attribute, field.type] for field in self.mapping.fields]
+        """Names the mapping: it changes with a field, its attribute, type or form, not with the order."""
+        fields = [
+            [one.target, one.attribute, one.type, *([one.form] if one.form else [])]
+            for one in self.mapping.fields
+        ]
         return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:32]

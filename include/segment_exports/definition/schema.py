@@ -16,6 +16,9 @@ def json_schema() -> dict[str, Any]:
     schema["properties"]["segments"]["items"] = {
         "anyOf": [{"type": "string"}, {"$ref": "#/$defs/SegmentTarget"}]
     }
+    parts["FieldMapping"]["properties"]["custom"]["additionalProperties"] = {
+        "anyOf": [{"type": "string"}, {"$ref": "#/$defs/FieldSource"}]
+    }
     one_value = {"type": ["string", "boolean", "integer"]}
     equals = parts["Permission"]["properties"]["equals"]
     parts["Permission"]["properties"]["equals"] = {

@@ -4,11 +4,14 @@
 type         what is taken (blanks around it are ignored, but in strings)     text given
 ===========  ===============================================================  =========================
 string       any text without NUL; line breaks and blanks stay                as it is
-integer      ``12``, ``-3``, ``+7``, ``007``, ``12.0``; 64 bits               ``12``
+integer      ``12``, ``-3``, ``+7``, ``007``, ``12.0``; up to 2^53 - 1         ``12``
 float        ``1.5``, ``.5``, ``-2``, ``1e3``; finite                         shortest, as ``1.5``
 boolean      true, false, yes, no, 1, 0 in any case                           ``true`` or ``false``
 date         ISO 8601 date, or date and time; UTC where no zone is named      ``2021-03-04T05:06:07.000Z``
 ===========  ===============================================================  =========================
+
+An integer beyond ±(2^53 - 1) is refused: it travels as a number of JSON, which many readers take for a double
+(RFC 8259 section 6), and then it is another number. Ids and card numbers belong into a string.
 
 Text of blanks only is empty for every type. Dates are written as destinations give them back (for
 example Autopilot, by recorded responses of 2017 and 2021); parts of a millisecond are cut off.
@@ -25,6 +28,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.contact_fields.fields import FieldType
+from segment_exports.contact_fields.form_columns import iso_dates, plain_numbers
+from segment_exports.contact_fields.text_forms import DateForm, NumberForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +39,10 @@ if TYPE_CHECKING:
 LONGEST_VALUE = 32 * 1024
 """Bytes of a value in UTF-8; a longer one is refused, so that one field can't blow up a request."""
 
+LARGEST_INTEGER = 2**53 - 1
+"""Beyond it, to both sides, not every reader of JSON keeps a whole number as it is."""
+
 _INT64_DIGITS = 18
-_INT64_MINIMUM, _INT64_MAXIMUM = -(2**63), 2**63 - 1
 _INTEGER = r"\A[+-]?[0-9]+(?:\.0*)?\z"
 _SHORT_INTEGER = rf"\A[+-]?[0-9]{{1,{_INT64_DIGITS}}}\z"
 _FLOAT = r"\A[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\z"
@@ -53,6 +60,9 @@ _ANY_DATE = (
     r"(?::(?P<second>[0-5][0-9])(?:\.(?P<fraction>[0-9]{1,9}))?)?"
     r"(?:Z|(?P<sign>[+-])(?P<ahead_hours>[01][0-9]|2[0-3])(?::?(?P<ahead_minutes>[0-5][0-9]))?)?)?\z"
 )
+_OF_NO_FORM = "?"
+"""Stands for a number that is not in the form that the definition names; it is none in any."""
+
 _TRUE = pa.array(["true", "yes", "1"])
 _FALSE = pa.array(["false", "no", "0"])
 _DAY_MILLISECONDS = 86_400_000
@@ -88,17 +98,28 @@ class Converted:
         return int(self.values.null_count + self.refusals.null_count - len(self.values))
 
 
-def convert(values: pa.StringArray, field_type: FieldType) -> Converted:
-    """Return a column's values as text of the field's type, or why they are refused."""
+def convert(values: pa.StringArray, field_type: FieldType, form: str | None = None) -> Converted:
+    """Return a column's values as text of the field's type, or why they are refused.
+
+    :param form: how the source writes dates or numbers, by :mod:`segment_exports.contact_fields.text_forms`.
+        Dates in ISO 8601 are taken as well, numbers in no other form.
+    """
     long = pc.greater(pc.binary_length(values), LONGEST_VALUE)
     has_long = bool(pc.any(long).as_py())
     if has_long:
         values = pc.if_else(long, None, values)
-    converted = _CONVERSIONS[field_type](_without_blanks(values, field_type))
+    plain = _without_blanks(values, field_type)
+    converted = _CONVERSIONS[field_type](_from_form(plain, field_type, form) if form else plain)
     if not has_long:
         return converted
     refusals = pc.if_else(long.fill_null(fill_value=False), ValueRefusal.TOO_LONG.value, converted.refusals)
     return Converted(converted.values, refusals)
+
+
+def _from_form(values: pa.StringArray, field_type: FieldType, form: str) -> pa.StringArray:
+    if field_type is FieldType.DATE:
+        return iso_dates(values, DateForm.of(form))
+    return plain_numbers(values, NumberForm.of(form), others=_OF_NO_FORM)
 
 
 def date_milliseconds(values: pa.StringArray) -> pa.Int64Array:
@@ -145,26 +166,21 @@ def _string(values: pa.StringArray) -> Converted:
 def _integer(values: pa.StringArray) -> Converted:
     is_integer = pc.match_substring_regex(values, _INTEGER)
     digits = pc.replace_substring_regex(values, r"\A\+|\.0*\z", "")
-    short = pc.match_substring_regex(digits, _SHORT_INTEGER)
-    numbers = pc.if_else(short, digits, None).cast(pa.int64())
-    long = pc.fill_null(pc.and_(is_integer, pc.invert(short)), fill_value=False)
+    numbers = _whole_numbers(digits)
+    long = pc.and_not(is_integer, numbers.is_valid()).fill_null(fill_value=False)
     if pc.any(long).as_py():
-        numbers = pc.replace_with_mask(
-            numbers, long, pa.array(map(_int64, digits.filter(long).to_pylist()), pa.int64())
-        )
-    text = numbers.cast(pa.string())
+        significant = pc.replace_substring_regex(digits.filter(long), r"\A(-?)0+([0-9])", r"\1\2")
+        numbers = pc.replace_with_mask(numbers, long, _whole_numbers(significant))
+    within = pc.less_equal(pc.abs(numbers), LARGEST_INTEGER)
+    text = pc.if_else(within, numbers, None).cast(pa.string())
     judged = _judged(values, text, is_integer, ValueRefusal.NOT_AN_INTEGER)
-    beyond = pc.and_(pc.and_(long, text.is_null()), judged.refusals.is_null())
+    beyond = pc.and_not(is_integer, text.is_valid()).fill_null(fill_value=False)
     return Converted(judged.values, pc.if_else(beyond, ValueRefusal.OUT_OF_RANGE.value, judged.refusals))
 
 
-def _int64(digits: str) -> int | None:
-    sign = "-" if digits.startswith("-") else ""
-    significant = digits.lstrip("+-").lstrip("0") or "0"
-    if len(significant) > _INT64_DIGITS + 1:
-        return None
-    number = int(sign + significant)
-    return number if _INT64_MINIMUM <= number <= _INT64_MAXIMUM else None
+def _whole_numbers(digits: pa.StringArray) -> pa.Int64Array:
+    """Return the numbers of at most 18 digits; null for anything else."""
+    return pc.if_else(pc.match_substring_regex(digits, _SHORT_INTEGER), digits, None).cast(pa.int64())
 
 
 def _float(values: pa.StringArray) -> Converted:

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from segment_exports.errors import DefinitionError, StagingError
+from segment_exports.mapping.column_counts import ColumnCounts, judge_columns
 from segment_exports.mapping.merging import ROWS, merge_shard
 from segment_exports.mapping.permission import PeopleHeldBack
 from segment_exports.mapping.profile_batch import ProfileMapper
@@ -26,9 +27,10 @@ from segment_exports.records.refusals import NOBODY_REFUSED
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.row_groups import writing_row_groups
 from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
+from segment_exports.records.warnings import record_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from segment_exports.mapping.profile_batch import MappedBatch
     from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.step_counts import SegmentReads
+
+STEP = "map_profiles"
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +51,8 @@ class MapSummary:
 
     ``read``, ``invalid``, ``withheld`` and the two kinds of merged rows count profiles.
     ``invalid_reasons`` counts them per (contact field, reason), ``withheld_addresses`` counts addresses
-    per reason, ``empty_values`` per contact field the profiles that had nothing to send,
-    ``recency_unreadable`` the profiles whose recency attribute is neither a date nor a number.
+    per reason, ``empty_values`` per contact field the profiles that had nothing to send, ``columns`` per
+    segment what its attributes hold.
     """
 
     segments_read: dict[str, int]
@@ -61,7 +65,7 @@ class MapSummary:
     invalid_reasons: Counter[tuple[str, str]]
     withheld_addresses: Counter[str]
     empty_values: Counter[str]
-    recency_unreadable: int
+    columns: Mapping[str, ColumnCounts]
     seconds: float
 
     @property
@@ -87,7 +91,11 @@ class MapSummary:
                 "contacts": self.contacts,
             },
             "segments": {
-                name: {"read": read, "contacts": self.segment_contacts[name]}
+                name: {
+                    "read": read,
+                    "contacts": self.segment_contacts[name],
+                    "permission": self.columns[name].consents_to_json(),
+                }
                 for name, read in self.segments_read.items()
             },
             "invalid_reasons": [
@@ -96,7 +104,7 @@ class MapSummary:
             ],
             "withheld_addresses": dict(self.withheld_addresses.most_common()),
             "empty_values": dict(self.empty_values),
-            "recency_unreadable": self.recency_unreadable,
+            "recency_unreadable": sum(one.unreadable_recency for one in self.columns.values()),
             "seconds": round(self.seconds, 3),
         }
 
@@ -129,6 +137,8 @@ def map_profiles(
         their refusals count. All rows are the run's by default.
     :param erased: keyed hashes of addresses and customer ids of erased people.
     :param refused: who must not be taken for allowed (:meth:`.refusals.Refusals.against`).
+    :raises GuardTrippedError: an attribute is empty, or the permission or the recency means nothing, for
+        everybody; see :func:`.column_counts.judge_columns`, whose doubts are kept for the report.
     :raises DefinitionError: ``segments`` names one that the definition doesn't have.
     :raises StagingError: profiles of a segment are missing or lack an attribute.
     """
@@ -138,6 +148,7 @@ def map_profiles(
     with ShardedRows(ROWS, shard_bits(_count_profiles(files, chosen), sizes.shard)) as shards:
         mapper = ProfileMapper(definition, hasher, PeopleHeldBack(erased, refused, hasher))
         _scatter(mapper, _Profiles(definition, files, reads, sizes.batch), shards, counts)
+        record_warnings(files.store, STEP, judge_columns(definition, counts.columns))
         _merge(shards, files, hasher, counts)
     summary = counts.summary(clock() - begun)
     files.store.write_json(files.MAP, summary.to_json())
@@ -161,7 +172,7 @@ class _Counts:
         self.read = dict.fromkeys(segments, 0)
         self.invalid_reasons: Counter[tuple[str, str]] = Counter()
         self.empty_values: Counter[str] = Counter()
-        self.recency_unreadable = 0
+        self.columns = {name: ColumnCounts() for name in segments}
         self.withheld = 0
         self.withheld_addresses: Counter[str] = Counter()
         self.merged_same_customer = 0
@@ -174,7 +185,7 @@ class _Counts:
         columns = (batch.invalid.column(name).to_pylist() for name in ("field", "reason"))
         self.invalid_reasons.update(zip(*columns, strict=True))
         self.empty_values.update(batch.empty_values)
-        self.recency_unreadable += batch.recency_unreadable
+        self.columns[segment].add(batch.columns)
 
     def add_shard(self, shard: MergedShard) -> None:
         self.withheld += shard.withheld_rows
@@ -196,7 +207,7 @@ class _Counts:
             invalid_reasons=self.invalid_reasons,
             withheld_addresses=self.withheld_addresses,
             empty_values=self.empty_values,
-            recency_unreadable=self.recency_unreadable,
+            columns=self.columns,
             seconds=seconds,
         )
         known = summary.invalid + summary.withheld + summary.merged + summary.contacts
@@ -234,7 +245,9 @@ def _scatter(mapper: ProfileMapper, profiles: _Profiles, shards: ShardedRows, co
                     invalid.add(batch.invalid)
                     shards.add(batch.rows)
                 else:
-                    shards.add(mapper.judge(rows, place=place))
+                    judged = mapper.judge(rows, place=place)
+                    counts.columns[segment].add(judged.columns)
+                    shards.add(judged.rows)
                 pa.default_memory_pool().release_unused()
 
 

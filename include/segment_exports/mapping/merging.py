@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.contact_fields.fields import FieldType
+from segment_exports.contact_fields.form_columns import iso_dates
+from segment_exports.contact_fields.text_forms import DateForm
 from segment_exports.mapping.field_values import convert, date_milliseconds
 from segment_exports.mapping.permission import Withholding
 from segment_exports.mapping.previous_ids import split_previous_ids
@@ -75,9 +77,13 @@ class MergedShard:
     in_segment: npt.NDArray[np.int64]
 
 
-def recency_key(values: pa.StringArray) -> pa.DoubleArray:
-    """Return numbers that grow with recency, from ISO 8601 dates or numbers; null for anything else."""
+def recency_key(values: pa.StringArray, form: str | None = None) -> pa.DoubleArray:
+    """Return numbers that grow with recency, from dates or numbers; null for anything else.
+
+    :param form: how the dates are written where that isn't ISO 8601.
+    """
     trimmed = pc.utf8_trim_whitespace(values)
+    trimmed = iso_dates(trimmed, DateForm.of(form)) if form else trimmed
     dates = date_milliseconds(trimmed).cast(pa.float64())
     if dates.null_count == trimmed.null_count:
         return dates

@@ -6,6 +6,7 @@ decide for all of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_exports.mapping.column_counts import Consent
 from segment_exports.mapping.previous_ids import split_previous_ids
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.tables.sorted_tables import prefixes
@@ -55,6 +57,18 @@ def judge_permission(values: pa.StringArray, permission: Permission) -> Verdicts
     empty = np.asarray(pc.equal(given, ""))
     refused = np.where(empty, Withholding.PERMISSION_EMPTY.verdict, Withholding.PERMISSION_REFUSED.verdict)
     return np.where(granted, 0, refused).astype(np.int8)
+
+
+def consents_of(verdicts: Verdicts) -> Counter[Consent]:
+    """Count the verdicts of :func:`judge_permission` by what the values say."""
+    counted = np.bincount(verdicts, minlength=len(Withholding) + 1)
+    return Counter(
+        {
+            Consent.YES: int(counted[0]),
+            Consent.EMPTY: int(counted[Withholding.PERMISSION_EMPTY.verdict]),
+            Consent.OTHER: int(counted[Withholding.PERMISSION_REFUSED.verdict]),
+        }
+    )
 
 
 def _plain(values: pa.StringArray) -> pa.StringArray:

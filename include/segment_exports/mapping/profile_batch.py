@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 
 from segment_exports.contact_fields.fields import FieldType
 from segment_exports.contact_fields.opening import fields_of
-from segment_exports.mapping.email_address import judge_emails, mask_email, meant_addresses
+from segment_exports.mapping.column_counts import ColumnCounts, Consent
+from segment_exports.mapping.email_address import EmailRefusal, judge_emails, mask_email, meant_addresses
 from segment_exports.mapping.field_values import Converted, convert
 from segment_exports.mapping.merging import ROWS, recency_key
-from segment_exports.mapping.permission import PeopleHeldBack, judge_permission
+from segment_exports.mapping.permission import PeopleHeldBack, consents_of, judge_permission
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.records.tables.schemas import INVALID
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segment_exports.definition import ExportDefinition
+    from segment_exports.mapping.permission import Verdicts
     from segment_exports.records.keyed_hash import KeyedHasher
 
 
@@ -32,14 +34,25 @@ if TYPE_CHECKING:
 class MappedBatch:
     """What became of a batch; ``rows`` follow :data:`segment_exports.mapping.merging.ROWS`.
 
-    ``empty_values`` counts per contact field the profiles that have nothing to send,
-    ``recency_unreadable`` those whose recency attribute is neither a date nor a number.
+    ``empty_values`` counts per contact field the profiles that have nothing to send, ``columns`` what the
+    attributes hold.
     """
 
     rows: pa.RecordBatch
     invalid: pa.Table
     empty_values: Counter[str]
-    recency_unreadable: int
+    columns: ColumnCounts
+
+
+@dataclass(frozen=True)
+class JudgedBatch:
+    """Rows that speak against their address, and what is known of the columns: addresses and permission.
+
+    All other attributes count as empty.
+    """
+
+    rows: pa.RecordBatch
+    columns: ColumnCounts
 
 
 class ProfileMapper:
@@ -55,6 +68,7 @@ class ProfileMapper:
         self._destination = fields_of(definition.destination.type)
         self._permission = definition.permission
         self._recency = definition.recency
+        self._recency_form = definition.recency_format
         self._hasher = hasher
         self._held_back = held_back
 
@@ -71,7 +85,8 @@ class ProfileMapper:
         refused = _first_refusal(values | {CUSTOMER_ID: customers, PREVIOUS_CUSTOMER_ID: previous})
         emails = values[self._fields[0].target].values
         hashes = self._hasher.column(emails)
-        verdicts = self._judge(columns, hashes, customers.values, previous.values)
+        consents = self._consents(columns, len(profiles))
+        verdicts = np.maximum(self._held_back.judge(hashes, customers.values, previous.values), consents)
         recency = self._recency_keys(columns, len(profiles))
         texts = [values[field.target].values for field in self._fields]
         payloads = self._destination.render(self._fields, texts)
@@ -95,20 +110,22 @@ class ProfileMapper:
             rows=self._with_meant(rows, matters, texts),
             invalid=_invalid(refused, customers.values, previous.values, texts, verdicts, segment, first_row),
             empty_values=Counter({target: one.empty for target, one in values.items()}),
-            recency_unreadable=self._unreadable(columns, recency),
+            columns=self._counted(columns, values | {CUSTOMER_ID: customers}, consents, recency),
         )
 
-    def judge(self, profiles: pa.RecordBatch, *, place: int) -> pa.RecordBatch:
+    def judge(self, profiles: pa.RecordBatch, *, place: int) -> JudgedBatch:
         """Return the rows (ROWS, without payload) that speak against their address.
 
         For profiles that are not the run's and are read only for that, as those after a sample.
         """
         columns = dict(zip(profiles.schema.names, profiles.columns, strict=True))
         texts = columns[self._fields[0].attribute]
-        emails = judge_emails(texts).emails
+        judged = judge_emails(texts)
+        emails = judged.emails
         customers, previous = (one.values for one in _people(columns, len(profiles)))
         hashes = self._hasher.column(emails)
-        verdicts = pa.array(self._judge(columns, hashes, customers, previous))
+        consents = self._consents(columns, len(profiles))
+        verdicts = pa.array(np.maximum(self._held_back.judge(hashes, customers, previous), consents))
         places = pa.repeat(pa.scalar(place, pa.int16()), len(profiles))
         recency, payloads = (
             pa.nulls(len(profiles), ROWS.field(name).type) for name in ("recency", "payload")
@@ -116,25 +133,52 @@ class ProfileMapper:
         rows = pa.RecordBatch.from_arrays(
             [hashes, emails, customers, previous, places, recency, verdicts, payloads], schema=ROWS
         )
-        return self._with_meant(rows, pc.and_(emails.is_valid(), pc.greater(verdicts, 0)), texts)
+        counts = ColumnCounts(rows=len(profiles), empty=Counter(dict.fromkeys(columns, len(profiles))))
+        self._count_address_and_consents(counts, judged.refusals, consents)
+        return JudgedBatch(
+            self._with_meant(rows, pc.and_(emails.is_valid(), pc.greater(verdicts, 0)), texts), counts
+        )
 
     def _convert(self, columns: Mapping[str, pa.StringArray]) -> dict[str, Converted]:
         email, *others = self._fields
         judged = judge_emails(columns[email.attribute])
         values = {email.target: Converted(judged.emails, judged.refusals)}
-        return values | {field.target: convert(columns[field.attribute], field.type) for field in others}
+        return values | {
+            field.target: convert(columns[field.attribute], field.type, field.form) for field in others
+        }
 
-    def _judge(
+    def _consents(self, columns: Mapping[str, pa.StringArray], length: int) -> Verdicts:
+        if self._permission is None:
+            return np.zeros(length, np.int8)
+        return judge_permission(columns[self._permission.attribute], self._permission)
+
+    def _counted(
         self,
         columns: Mapping[str, pa.StringArray],
-        hashes: pa.FixedSizeBinaryArray,
-        customers: pa.StringArray,
-        previous: pa.StringArray,
-    ) -> npt.NDArray[np.int8]:
-        verdicts = self._held_back.judge(hashes, customers, previous)
-        if self._permission is None:
-            return verdicts
-        return np.maximum(verdicts, judge_permission(columns[self._permission.attribute], self._permission))
+        values: Mapping[str, Converted],
+        consents: Verdicts,
+        recency: pa.DoubleArray,
+    ) -> ColumnCounts:
+        counts = ColumnCounts(rows=len(consents))
+        email, *others = self._fields
+        counts.empty[CUSTOMER_ID] = values[CUSTOMER_ID].empty
+        for field in others:
+            counts.empty[field.attribute] = values[field.target].empty
+        self._count_address_and_consents(counts, values[email.target].refusals, consents)
+        if self._recency is not None:
+            given = pc.not_equal(pc.utf8_trim_whitespace(columns[self._recency].fill_null("")), "")
+            counts.empty[self._recency] = len(consents) - (pc.sum(given).as_py() or 0)
+            counts.unreadable_recency = pc.sum(pc.and_(given, recency.is_null())).as_py() or 0
+        return counts
+
+    def _count_address_and_consents(
+        self, counts: ColumnCounts, refusals: pa.StringArray, consents: Verdicts
+    ) -> None:
+        missing = pc.equal(refusals, EmailRefusal.MISSING.value)
+        counts.empty[self._fields[0].attribute] = pc.sum(missing).as_py() or 0
+        if self._permission is not None:
+            counts.consents.update(consents_of(consents))
+            counts.empty[self._permission.attribute] = counts.consents[Consent.EMPTY]
 
     def _with_meant(
         self, rows: pa.RecordBatch, matters: pa.BooleanArray, texts: pa.StringArray
@@ -164,13 +208,7 @@ class ProfileMapper:
     def _recency_keys(self, columns: Mapping[str, pa.StringArray], length: int) -> pa.DoubleArray:
         if self._recency is None:
             return pa.nulls(length, pa.float64())
-        return recency_key(columns[self._recency])
-
-    def _unreadable(self, columns: Mapping[str, pa.StringArray], keys: pa.DoubleArray) -> int:
-        if self._recency is None:
-            return 0
-        given = pc.not_equal(pc.utf8_trim_whitespace(columns[self._recency].fill_null("")), "")
-        return int(pc.sum(pc.and_(given, keys.is_null())).as_py() or 0)
+        return recency_key(columns[self._recency], self._recency_form)
 
 
 @dataclass(frozen=True)

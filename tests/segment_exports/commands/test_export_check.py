@@ -64,7 +64,10 @@ def check(lake: LakeExport, **changes: Any) -> CheckResult:
 def test_a_good_definition_shows_what_would_be_read(lake: LakeExport) -> None:
     result = check(lake)
     assert result.is_good
-    assert result.notes == ()
+    (note,) = result.notes
+    assert note.startswith(
+        "mapping.Email: 1 rows would be refused, since EMail is bad_domain; one looks like"
+    )
     rows = sum(batch.num_rows for batch in lake.tenant.segment(1, "HighValueSegment"))
     empty = sum(batch["EMail"].null_count for batch in lake.tenant.segment(1, "HighValueSegment"))
     size = sum(path.stat().st_size for path in lake.files("HighValueSegment", 1))
@@ -137,8 +140,8 @@ def test_an_empty_file_beside_others_is_noted_also_where_nothing_is_counted(
 
 
 def test_a_snapshot_older_than_allowed_is_noted(lake: LakeExport) -> None:
-    assert check(lake, max_age_hours=24 * 365).notes == ()
-    (note,) = check(lake, max_age_hours=36).notes
+    assert len(check(lake, max_age_hours=24 * 365).notes) == 1
+    (_, note) = check(lake, max_age_hours=36).notes
     assert note == "HighValueSegment: the snapshot is older than max_age_hours (36); a run would be red"
 
 
@@ -169,9 +172,10 @@ def test_the_command_prints_a_table_and_succeeds(
     assert main([]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "newsletter: good"
-    assert lines[1].split() == ["segment", "list", "snapshot", "(UTC)", "rows", "with", "address", "size"]
-    assert lines[2].split()[:4] == ["HighValueSegment", "HighValueSegment", "2026-01-06", "05:00"]
-    assert lines[3].split()[:2] == ["ChurnProne", "Win-back"]
+    assert lines[1].startswith("  note: mapping.Email: ")
+    assert lines[2].split() == ["segment", "list", "snapshot", "(UTC)", "rows", "with", "address", "size"]
+    assert lines[3].split()[:4] == ["HighValueSegment", "HighValueSegment", "2026-01-06", "05:00"]
+    assert lines[4].split()[:2] == ["ChurnProne", "Win-back"]
     assert lines[-1] == "1 export checked, none with errors"
 
 

@@ -123,7 +123,19 @@ def test_a_wrong_source_is_told(write: Callable[..., Path], source: str, told: s
         ),
         (
             "{Email: E, custom: {integer--Points: }}",
-            "mapping.custom.integer--Points: is empty; it must be text",
+            "mapping.custom.integer--Points: must be an attribute's name, or a mapping of",
+        ),
+        (
+            "{Email: E, custom: {date--Born: {attribute: B, format: dd.MM}}}",
+            "mapping.custom: gives date--Born a format that must have year, month and day once each",
+        ),
+        (
+            "{Email: E, custom: {float--Income: {attribute: I, format: de-DE}}}",
+            "mapping.custom: gives float--Income a format that must be the number 1234.56",
+        ),
+        (
+            "{Email: E, custom: {string--Tier: {attribute: T, format: dd.MM.yyyy}}}",
+            "mapping.custom: gives string--Tier a format; only dates and numbers have one",
         ),
     ],
 )

@@ -51,8 +51,8 @@ NAMES: dict[str | None, Any] = {
 POINTS: dict[str | None, Any] = {
     "12": 12,
     " 012.0 ": 12,
-    "-9223372036854775808": -(2**63),
-    "9223372036854775808": Refused("out_of_range"),
+    "-9007199254740991": -(2**53) + 1,
+    "9007199254740993": Refused("out_of_range"),
     "": EMPTY,
     None: EMPTY,
     "many": Refused("not_an_integer"),
@@ -117,7 +117,7 @@ DEFINITION = ExportDefinition.model_validate(
             "FirstName": "Name",
             "custom": {target: attribute for target, attribute in MAPPED.items() if "--" in target},
         },
-        "permission": {"attribute": "Consent", "equals": ("YES", "true")},
+        "permission": {"attribute": "Consent", "equals": ("YES", "true"), "when_nobody": "withhold"},
         "recency": "Updated",
     }
 )
@@ -150,6 +150,16 @@ class Expected:
     customers: dict[str, set[str | None]] = field(default_factory=lambda: defaultdict(set))
     invalid: list[tuple[str, int, str | None, str, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+
+
+def stops(tenant: dict[str, list[Row]], segments: tuple[str, ...] = SEGMENTS, sample: int = 1000) -> bool:
+    """Whether nobody of a segment has an address, or no recency that the run's rows have can be read."""
+    rows = [row for name in segments for row in tenant[name][:sample]]
+    dated = [row["Updated"] for row in rows if (row["Updated"] or "").strip()]
+    given = {name: [(row["EMail"] or "").strip() for row in tenant[name]] for name in segments}
+    return any(emails and not any(emails) for emails in given.values()) or (
+        bool(dated) and all(RECENCIES[one] is None for one in dated)
+    )
 
 
 def map_plainly(

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.segment_exports.mapping.mapping_reference import (
     COLUMNS,
@@ -18,6 +18,7 @@ from tests.segment_exports.mapping.mapping_reference import (
     TENANTS,
     Row,
     map_plainly,
+    stops,
 )
 
 from segment_exports.definition import ExportDefinition
@@ -97,6 +98,7 @@ REFUSED = st.frozensets(st.sampled_from(["bob@example.com", "c2", "p1", "somebod
 @settings(max_examples=80, deadline=None)
 @given(TENANTS, SIZES, TOMBSTONES, REFUSED, st.sampled_from([1000, 1, 2, 5]))
 def test_profiles_become_what_a_plain_reading_says(tenant, sizes, erased, refused, sample):
+    assume(not stops(tenant, sample=sample))
     expected = map_plainly(tenant, erased=erased, refused=refused, sample=sample)
     with a_run(tenant) as files:
         summary = map_profiles(
@@ -152,6 +154,7 @@ def as_written(customer: str | None, values: dict[str, Any]) -> tuple[Any, ...]:
 @settings(max_examples=40, deadline=None)
 @given(TENANTS, SIZES, st.randoms(use_true_random=False))
 def test_neither_the_order_of_rows_nor_the_size_of_pieces_matters(tenant, sizes, random):
+    assume(not stops(tenant))
     with a_run(tenant) as files:
         map_profiles(DEFINITION, files, HASHER)
         expected = everything(files)
@@ -165,6 +168,7 @@ def test_neither_the_order_of_rows_nor_the_size_of_pieces_matters(tenant, sizes,
 @given(TENANTS, st.frozensets(st.sampled_from(SEGMENTS), min_size=1))
 def test_a_run_of_some_segments_maps_only_those(tenant, chosen):
     kept = tuple(name for name in SEGMENTS if name in chosen)
+    assume(not stops(tenant, kept))
     expected = map_plainly(tenant, kept)
     with a_run({name: rows for name, rows in tenant.items() if name in chosen}) as files:
         summary = map_profiles(DEFINITION, files, HASHER, segments=sorted(chosen))
@@ -282,7 +286,7 @@ def test_an_export_without_permission_and_recency_takes_everybody():
     with a_run({"Gold": [{"EMail": "a@x.de"}, {"EMail": "b@x.de"}]}, ["EMail", "CustomerId"]) as files:
         summary = map_profiles(definition, files, HASHER)
         assert summary.contacts == 2
-        assert summary.recency_unreadable == 0
+        assert summary.to_json()["recency_unreadable"] == 0
         assert read(files, files.CONTACTS)[0]["previous_customer_hashes"] == []
 
 
@@ -303,6 +307,7 @@ def test_segments_without_profiles_give_empty_files():
 def test_the_summary_counts_reasons_empty_values_and_unreadable_dates():
     rows = [
         profile("a@x.de", Name="A", Updated="last week"),
+        profile("a@x.de", Name="A", Updated="2024-05-06"),
         profile("nobody"),
         profile("b@x.de", Points="x"),
         profile("c@x.de", Points="y", Consent="No"),
@@ -317,14 +322,15 @@ def test_the_summary_counts_reasons_empty_values_and_unreadable_dates():
     assert written["empty_values"] == {
         "Email": 0,
         "FirstName": 3,
-        "boolean--Active": 4,
-        "date--Born": 4,
-        "float--Income": 4,
-        "integer--Points": 2,
+        "boolean--Active": 5,
+        "date--Born": 5,
+        "float--Income": 5,
+        "integer--Points": 3,
     }
     assert written["recency_unreadable"] == 1
     assert written["seconds"] == 2.5
-    assert written["segments"]["Gold"] == {"read": 4, "contacts": 1}
+    permission = {"yes": 4, "empty": 0, "other": 1}
+    assert written["segments"]["Gold"] == {"read": 5, "contacts": 1, "permission": permission}
 
 
 def test_invalid_rows_are_told_with_their_number_and_a_masked_address():

@@ -1,0 +1,149 @@
+"""What the columns of a segment hold as a whole, and when that can't be what its people mean.
+
+A column that vanished at the source (column security, a mapping that unification lost) answers nothing for
+everybody, and a rule with a typo matches nobody. Judged person by person that looks like people who withdraw,
+so it is judged here, before anybody is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from segment_exports.errors import GuardTrippedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from segment_exports.definition import ExportDefinition
+
+READABLE_RECENCY = "2026-11-20T14:33:00Z, 2026-11-20, or a number that grows"
+_LOOK_AT = (
+    "Look at the column's security in the source (to whoever may not read it, a secured column looks empty) "
+    "and at its mapping in Customer Insights' unification"
+)
+
+
+class Consent(StrEnum):
+    """What a value of the permission's attribute says."""
+
+    YES = "yes"
+    OTHER = "other"
+    EMPTY = "empty"
+
+
+@dataclass
+class ColumnCounts:
+    """Counts over the rows of one segment.
+
+    ``empty`` counts per attribute the rows without a value, ``consents`` the rows by what their permission
+    says (none where the definition asks for no permission), ``unreadable_recency`` those whose recency is
+    neither a date nor a number.
+    """
+
+    rows: int = 0
+    empty: Counter[str] = field(default_factory=Counter)
+    consents: Counter[Consent] = field(default_factory=Counter)
+    unreadable_recency: int = 0
+
+    def add(self, other: ColumnCounts) -> None:
+        """Take in the counts of further rows."""
+        self.rows += other.rows
+        self.empty += other.empty
+        self.consents += other.consents
+        self.unreadable_recency += other.unreadable_recency
+
+    def consents_to_json(self) -> dict[str, int]:
+        """Return the consents as JSON values; empty where none were judged."""
+        return {one.value: self.consents[one] for one in Consent} if self.consents else {}
+
+    def is_without(self, attribute: str) -> bool:
+        """Tell whether there are rows, and none has a value of an attribute."""
+        return 0 < self.rows == self.empty[attribute]
+
+
+def judge_columns(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> list[str]:
+    """Return what is doubtful about the columns of a run, one sentence each.
+
+    :raises GuardTrippedError: nobody can be judged by them: no address or no permission in any row of a
+        segment, a permission that matches nobody, or a recency of which no value can be read.
+    """
+    stops = [
+        *_without_address(definition, segments),
+        *_without_permission(definition, segments),
+        *_without_recency(definition, segments),
+    ]
+    if stops:
+        raise GuardTrippedError(". ".join(stops))
+    return list(_doubts(definition, segments))
+
+
+def _without_address(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> Iterator[str]:
+    email = definition.mapping.Email
+    if empty := [name for name, counts in segments.items() if counts.is_without(email)]:
+        yield (
+            f"{_nothing_in(definition, email, empty, segments)}: nobody can be addressed, and nothing is "
+            f"sent. {_LOOK_AT}"
+        )
+
+
+def _without_permission(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> Iterator[str]:
+    permission = definition.permission
+    if permission is None or permission.when_nobody == "withhold":
+        return
+    name, go_on = permission.attribute, "If it is true that nobody does, set permission.when_nobody: withhold"
+    empty = [segment for segment, counts in segments.items() if counts.is_without(name)]
+    total = ColumnCounts()
+    for counts in segments.values():
+        total.add(counts)
+    if empty:
+        yield (
+            f"{_nothing_in(definition, name, empty, segments)}: that is not taken for people who "
+            f"withdraw, and nothing is sent. {_LOOK_AT}. {go_on}"
+        )
+    elif total.rows and not total.consents[Consent.YES]:
+        empty_values, others = (total.consents[one] for one in (Consent.EMPTY, Consent.OTHER))
+        yield (
+            f"permission.equals matches no row: of {total.rows} values of {name} {empty_values} are empty "
+            f"and {others} are others than {_quoted(permission.equals)}. That is not taken for people who "
+            f"withdraw, and nothing is sent. Look at the rule's spelling (curly quotes, another language, a "
+            f"choice's number or label); make check shows which values there are. {go_on}"
+        )
+
+
+def _without_recency(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> Iterator[str]:
+    name = definition.recency
+    if name is None:
+        return
+    given = sum(counts.rows - counts.empty[name] for counts in segments.values())
+    if 0 < given == sum(counts.unreadable_recency for counts in segments.values()):
+        yield (
+            f"recency: none of {given} values of {name} can be read, so the newest row of an address can't "
+            f"be told. What would be read: {READABLE_RECENCY}. Take another attribute, or leave recency out"
+        )
+
+
+def _doubts(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> Iterator[str]:
+    unreadable = sum(counts.unreadable_recency for counts in segments.values())
+    if unreadable:
+        yield (
+            f"recency: {unreadable} values of {definition.recency} can't be read, and their rows count as "
+            f"the oldest. What would be read: {READABLE_RECENCY}"
+        )
+    for name in definition.attributes:
+        if empty := [segment for segment, counts in segments.items() if counts.is_without(name)]:
+            yield f"{_nothing_in(definition, name, empty, segments)}. {_LOOK_AT}"
+
+
+def _nothing_in(
+    definition: ExportDefinition, name: str, where: Sequence[str], segments: Mapping[str, ColumnCounts]
+) -> str:
+    rows = sum(segments[segment].rows for segment in where)
+    wanted_for = definition.keys_naming(name) or "names the customer"
+    return f"{name} ({wanted_for}) has no value in any of {rows} rows of {', '.join(where)}"
+
+
+def _quoted(values: Sequence[str]) -> str:
+    return " or ".join(f'"{value}"' for value in values)

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segment_exports.definition import ExportDefinition
+from segment_exports.errors import GuardTrippedError
+from segment_exports.mapping.column_counts import ColumnCounts, judge_columns
+from segment_exports.mapping.permission import PeopleHeldBack
+from segment_exports.mapping.profile_batch import ProfileMapper
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.refusals import NOBODY_REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HASHER = KeyedHasher("a secret of sixteen characters")
+Row = dict[str, str]
+NAMES = ("EMail", "Name", "Consent", "Seen", "CustomerId")
+WHOLE = {"EMail": "a@x.de", "Name": "Ann", "Consent": "Yes", "Seen": "2026-11-20", "CustomerId": "c1"}
+
+
+def definition(**settings: Any) -> ExportDefinition:
+    return ExportDefinition.model_validate(
+        {
+            "name": "counted",
+            "source": {"type": "lake", "path": "lake"},
+            "segments": ["Gold", "Silver"],
+            "mapping": {"Email": "EMail", "FirstName": "Name"},
+            "permission": {"attribute": "Consent", "equals": "Yes"},
+            "recency": "Seen",
+        }
+        | settings
+    )
+
+
+def without(*names: str, **others: str) -> Row:
+    return {name: "" if name in names else value for name, value in WHOLE.items()} | others
+
+
+def judged(segments: Mapping[str, list[Row]], rules: ExportDefinition) -> list[str]:
+    nobody = PeopleHeldBack(frozenset(), NOBODY_REFUSED.keys, HASHER)
+    mapper = ProfileMapper(rules, HASHER, nobody)
+    counts: dict[str, ColumnCounts] = {name: ColumnCounts() for name in segments}
+    for name, rows in segments.items():
+        batch = pa.RecordBatch.from_pylist(rows, pa.schema([(one, pa.string()) for one in NAMES]))
+        counts[name].add(mapper.map(batch, segment=name, place=0, first_row=1).columns)
+    return judge_columns(rules, counts)
+
+
+def stopped(segments: Mapping[str, list[Row]], **settings: Any) -> str:
+    with pytest.raises(GuardTrippedError) as error:
+        judged(segments, definition(**settings))
+    return str(error.value)
+
+
+def test_columns_that_hold_something_are_not_spoken_of():
+    rows = [
+        WHOLE,
+        without("Name"),
+        without("Seen"),
+        without("Consent"),
+        without("EMail"),
+        without("CustomerId"),
+    ]
+    assert judged({"Gold": rows, "Silver": []}, definition()) == []
+
+
+@pytest.mark.parametrize("size", [1, 40, 400])
+def test_a_permission_that_is_empty_for_everybody_of_a_segment_stops_the_run(size):
+    told = stopped({"Gold": [WHOLE] * size, "Silver": [without("Consent")] * size})
+    assert told.startswith(f"Consent (permission.attribute) has no value in any of {size} rows of Silver: ")
+    assert "not taken for people who withdraw" in told
+    assert "security" in told
+    assert "permission.when_nobody: withhold" in told
+
+
+@pytest.mark.parametrize("equals", ["\u201cYes\u201d", "Ja", "100000001", ["y", "on"]])
+def test_a_rule_that_matches_nobody_stops_the_run(equals):
+    rule = {"attribute": "Consent", "equals": equals}
+    told = stopped({"Gold": [WHOLE, WHOLE], "Silver": [WHOLE, without("Consent")]}, permission=rule)
+    assert "permission.equals matches no row: of 4 values of Consent 1 are empty and 3 are others" in told
+    assert "spelling" in told
+
+
+def test_no_value_of_the_permission_is_told():
+    told = stopped({"Gold": [without(Consent="only@me.example")], "Silver": [WHOLE | {"Consent": "Nein"}]})
+    assert not re.search("only|Nein", told)
+
+
+def test_nobody_may_be_believed_if_the_definition_says_so():
+    rule = {"attribute": "Consent", "equals": "Yes", "when_nobody": "withhold"}
+    told = judged(
+        {"Gold": [without("Consent")], "Silver": [without(Consent="No")]}, definition(permission=rule)
+    )
+    assert [text.split(":")[0].split(". ")[0] for text in told] == [
+        "Consent (permission.attribute) has no value in any of 1 rows of Gold"
+    ]
+
+
+def test_an_address_that_is_empty_for_everybody_of_a_segment_stops_the_run():
+    told = stopped({"Gold": [WHOLE], "Silver": [without("EMail", CustomerId="c7"), without("EMail")]})
+    assert told.startswith("EMail (mapping.Email) has no value in any of 2 rows of Silver")
+
+
+def test_a_mapped_attribute_without_any_value_in_a_segment_is_doubtful():
+    told = judged({"Gold": [without("Name", "Seen")] * 2, "Silver": [WHOLE]}, definition())
+    assert [text.split(". ")[0] for text in told] == [
+        "Name (mapping.FirstName) has no value in any of 2 rows of Gold",
+        "Seen (recency) has no value in any of 2 rows of Gold",
+    ]
+
+
+def test_customers_without_any_id_are_doubtful():
+    (told,) = judged({"Gold": [without("CustomerId")]}, definition())
+    assert told.startswith("CustomerId (names the customer) has no value in any of 1 rows of Gold")
+
+
+def test_a_recency_that_can_be_read_of_nobody_stops_the_run():
+    told = stopped({"Gold": [without(Seen="11/20/2026 2:33:00 PM"), without("Seen")]})
+    assert "recency: none of 1 values of Seen can be read" in told
+    assert "2026-11-20T14:33:00Z" in told
+
+
+def test_a_recency_in_the_form_that_the_definition_names_is_read():
+    rows = [without(Seen="11/20/2026 2:33:00 PM"), WHOLE]
+    assert judged({"Gold": rows}, definition(recency_format="M/d/yyyy h:mm:ss tt")) == []
+
+
+def test_recencies_that_can_not_be_read_are_told_with_their_number():
+    rows = [WHOLE, without(Seen="11/20/2026"), without(Seen="soon"), without(Seen="17")]
+    (told,) = judged({"Gold": rows}, definition())
+    assert told.startswith("recency: 2 values of Seen can't be read")
+    assert "2026-11-20T14:33:00Z" in told
+
+
+def test_a_segment_without_rows_stops_nothing():
+    assert judged({"Gold": [], "Silver": []}, definition()) == []
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["Gold", "Silver"]), st.lists(st.sampled_from(["", "No", "Yes"]), max_size=4)
+    )
+)
+def test_permission_stops_a_run_exactly_where_it_means_nothing(consents):
+    rows = {name: [without(Consent=value) for value in values] for name, values in consents.items()}
+    every = [value for values in consents.values() for value in values]
+    means_nothing = any(values and not any(values) for values in consents.values())
+    if means_nothing or (every and "Yes" not in every):
+        assert "permission" in stopped(rows)
+    else:
+        judged(rows, definition())
