@@ -107,18 +107,28 @@ def _require_ledger(files: RunFiles, report: RunReport, plan: Plan, history: Row
     told_of: dict[bytes, Rows] = defaultdict(list)
     for row in history:
         told_of[row["email_hash"]].append(row)
+    contacts = {row["contact_id"]: row for row in rows.values()}
     for person, operations in told_of.items():
-        _require_row(changes[person], operations, rows.get(person))
+        _require_row(changes[person], operations, rows.get(person), contacts)
 
 
-def _require_row(change: dict[str, Any], operations: Rows, row: dict[str, Any] | None) -> None:
-    """Hold what the history tells of one person against their row of the ledger."""
+def _require_row(
+    change: dict[str, Any],
+    operations: Rows,
+    row: dict[str, Any] | None,
+    contacts: dict[str | None, dict[str, Any]],
+) -> None:
+    """Hold what the history tells of one person against their row of the ledger.
+
+    :param contacts: the ledger's rows by contact: what left may be another one than has the address now.
+    """
     known = row or {"member_of": [], "uncertain_of": [], "rejected_at": None, "suppressed": False}
     moved, doubted = change["moved_contact_id"] is not None, _unsubscribe_is_due(operations)
-    is_member, in_doubt = known["member_of"], known["uncertain_of"]
     for one in operations:
         what, outcome, title = one["operation"], Outcome(one["outcome"]), one["list"]
-        told = f"{what} of {title or 'data'} was {outcome}, the ledger has {known}"
+        held = contacts.get(one["contact_id"], known) if what == "leave" and one["contact_id"] else known
+        is_member, in_doubt = held["member_of"], held["uncertain_of"]
+        told = f"{what} of {title or 'data'} was {outcome}, the ledger has {held}"
         if what == "upsert":
             assert outcome is not Outcome.DELIVERED or known["payload_hash"] == change["payload_hash"], told
         elif title == UNSUBSCRIBE:

@@ -73,9 +73,10 @@ class Chunk:
     ``upsert`` has one state per row; ``join`` and ``leave`` one per row and column of ``titles``, whose
     last column, :attr:`unsubscribe`, stands for the unsubscribe that may be among the leaves. ``sizes``
     are about the bytes that each row takes in a body. ``contact_ids`` grow as the destination tells
-    them; they and ``emails`` are strings or None. ``was_known`` tells whose id was known from the start.
+    them; they, ``planned_ids`` (those known from the start) and ``emails`` are strings or None.
     ``restored`` are payloads that were fetched for contacts that turned out to be gone. ``recreated`` marks
-    contacts that were deleted or merged there.
+    contacts that were deleted or merged there, ``displaced`` those whose known contact lives there under
+    another address: its leaves are the row's, the joins are for the contact that has the address now.
     """
 
     def __init__(self, table: pa.Table) -> None:
@@ -87,7 +88,7 @@ class Chunk:
         self.titles: list[str] = [*sorted(named - {UNSUBSCRIBE}), UNSUBSCRIBE]
         self.emails: Texts = table["email"].to_numpy()
         self.contact_ids: Texts = table["contact_id"].to_numpy()
-        self.was_known = is_there(self.contact_ids)
+        self.planned_ids = self.contact_ids.copy()
         self.is_contact: npt.NDArray[np.bool_] = table["is_contact"].to_numpy()
         self.has_previous_ids = pc.greater(pc.list_value_length(table["previous_contact_ids"]), 0).to_numpy()
         self.moved_ids: Texts = table["moved_contact_id"].to_numpy()
@@ -100,7 +101,8 @@ class Chunk:
         self.member_of = to_matrix(table["member_of"], self.titles)
         self.is_planned_upsert = self.upsert.copy().astype(bool)
         self.is_planned_join = self.join.copy().astype(bool)
-        self.recreated = np.zeros(self.rows, dtype=np.bool_)
+        self.is_planned_leave = self.leave.copy().astype(bool)
+        self.recreated, self.displaced = (np.zeros(self.rows, dtype=np.bool_) for _ in range(2))
         self.restored: dict[int, bytes] = {}
 
     def previous_ids(self, row: int) -> list[str]:
@@ -143,9 +145,35 @@ class Chunk:
         found: bytes | None = self.restored.get(row) or self.payloads[row].as_py()
         return found
 
+    def leaves_by_address(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Tell which leaves are due for the contacts that have the rows' addresses, by row and list."""
+        return is_due(self.leave[rows, : self.unsubscribe]) & ~self.displaced[rows, None]
+
+    def ids_of(self, operation: Operation, rows: npt.NDArray[np.int64]) -> Texts:
+        """Return the ids of the contacts that an operation of these rows is for; None where not known."""
+        own: Texts = self.contact_ids[rows]
+        if operation is not Operation.LEAVE:
+            return own
+        return np.where(self.displaced[rows], self.planned_ids[rows], own)
+
     def mark_recreated(self, row: int) -> None:
         """Note that the destination has the contact anew: what it was a member of is due again."""
         self.recreated[row] = True
+        self._join_again(row)
+
+    def mark_displaced(self, row: int) -> list[int]:
+        """Note that the known contact lives under another address; return columns that it is to leave now.
+
+        What it is a member of, or may be, it leaves; the contact that has the address now joins it.
+        """
+        self.displaced[row] = True
+        held = (self.member_of[row] | self.is_planned_join[row]) & (self.leave[row] == State.ABSENT)
+        self.leave[row, held] = State.PENDING
+        self._join_again(row)
+        columns: list[int] = np.flatnonzero(held).tolist()
+        return columns
+
+    def _join_again(self, row: int) -> None:
         lost = self.member_of[row] & (self.join[row] == State.ABSENT)
         self.join[row, lost] = State.PENDING
 
@@ -156,15 +184,16 @@ class Chunk:
         self.upsert[row] = State.PENDING
 
     def count_rejoined(self) -> int:
-        """Count the memberships that were sent again because their contacts were recreated."""
+        """Count the memberships that were sent again because their addresses have other contacts."""
         return int(((self.join == State.DELIVERED) & ~self.is_planned_join).sum())
 
     def forget_lists(self, columns: list[int]) -> None:
         """Leave out memberships of lists that the account does not have, where they are not planned."""
         self.member_of[:, columns] = False
-        for column in columns:
-            states = self.join[:, column]
-            states[is_due(states) & ~self.is_planned_join[:, column]] = State.ABSENT
+        for every, planned in ((self.join, self.is_planned_join), (self.leave, self.is_planned_leave)):
+            for column in columns:
+                states = every[:, column]
+                states[is_due(states) & ~planned[:, column]] = State.ABSENT
 
     def resume(self, receipts: ChunkReceipts, *, resend_rejected: bool) -> int:
         """Take over what earlier attempts wrote down; return how many operations they had delivered."""
@@ -196,10 +225,16 @@ class Chunk:
         self._take_over_contacts(table)
 
     def _take_over_contacts(self, table: pa.Table) -> None:
+        anew = set(pc.unique(table.filter(table["recreated"])["row"]).to_pylist())
         known = table.filter(pc.is_valid(table["contact_id"]))
         for row, contact_id in zip(known["row"].to_pylist(), known["contact_id"].to_pylist(), strict=True):
+            if contact_id == self.planned_ids[row]:  # a leave's, maybe, of before another one was learnt
+                continue
             self.contact_ids[row] = contact_id
-        for row in pc.unique(table.filter(table["recreated"])["row"]).to_pylist():
+            is_known = self.planned_ids[row] is not None and contact_id != self.moved_ids[row]
+            if is_known and row not in anew and not self.recreated[row]:
+                self.mark_displaced(row)
+        for row in anew:
             self.mark_recreated(row)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -27,6 +27,11 @@ class Memberships(NamedTuple):
         """Take a matrix of places and columns."""
         return cls(*np.nonzero(changes))
 
+    def at(self, place: int) -> Memberships:
+        """Return those of one place, as the only one."""
+        columns = self.columns[self.places == place]
+        return Memberships(np.zeros(len(columns), np.int64), columns)
+
 
 NO_MEMBERSHIPS = Memberships(np.empty(0, np.int64), np.empty(0, np.int64))
 
@@ -43,3 +48,14 @@ class Content:
     upserts: Mask
     joins: Memberships = NO_MEMBERSHIPS
     leaves: Memberships = NO_MEMBERSHIPS
+
+    def at(self, place: int) -> Content:
+        """Return what is sent for the contact at one place alone."""
+        one = slice(place, place + 1)
+        return Content(
+            self.rows[one], self.contacts[one], self.upserts[one], self.joins.at(place), self.leaves.at(place)
+        )
+
+    def without_leaves(self) -> Content:
+        """Return the same without the leaves that it carries out."""
+        return replace(self, leaves=NO_MEMBERSHIPS)

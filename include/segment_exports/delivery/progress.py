@@ -80,7 +80,7 @@ class Progress:
             operation,
             None if column == NO_LIST else chunk.titles[column],
             outcome,
-            chunk.contact_ids[rows].tolist(),
+            chunk.ids_of(operation, rows).tolist(),
             chunk.recreated[rows].tolist(),
             reason,
             status,

@@ -38,6 +38,7 @@ class SingleKind(StrEnum):
     JOIN = "join"
     PREVIOUS = "previous"
     FIND_EMAIL = "find_email"
+    LEAVE_ELSEWHERE = "leave_elsewhere"
 
 
 @dataclass

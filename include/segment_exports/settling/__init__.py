@@ -2,7 +2,8 @@
 
 settle_run      the step: the end of a run, whatever became of it
 settle_plan     what became of a plan: counts, ledger, history
-folding         receipts become what is known
+effects         what the outcomes of operations come to, per contact
+folding         it becomes what is known
 counting        what became of operations and contacts, and who was refused
 report_writing  the report, and why a run is red
 refused_file    ``refused.csv``

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.records.tables.schemas import HELD_BACK
-from segment_exports.settling.folding import first_refusals
+from segment_exports.settling.effects import first_refusals
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,7 +30,8 @@ class Settlement:
     ``contacts`` counts contacts of the run by outcome (those with something due only), ``operations`` the
     operations of its chunks by kind and outcome, ``answered`` by outcome those that an upload wrote down or
     left in doubt: both with the ones that were added for recreated contacts, which ``planned`` leaves out.
-    ``unfinished`` are lists that contacts are still to join. ``rejected`` are contacts of the run that were
+    ``unfinished`` are lists that contacts are still to join. ``displaced`` counts contacts that have another
+    address at the destination than in the source. ``rejected`` are contacts of the run that were
     refused anything in it, ``held_back`` those that were held back for what was answered before
     (both: schema HELD_BACK).
     """
@@ -43,6 +44,7 @@ class Settlement:
     answered: Counter[str] = field(default_factory=Counter)
     unfinished: set[str] = field(default_factory=set)
     recreated: int = 0
+    displaced: int = 0
     requests: dict[str, int] = field(default_factory=lambda: {"total": 0, "throttled": 0, "retried": 0})
     upload_seconds: float = 0.0
     membership: str | None = None

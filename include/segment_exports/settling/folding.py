@@ -7,6 +7,7 @@ gives the same ledger.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,97 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.records.keyed_hash import HASH_TYPE
-from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
 from segment_exports.records.tables.memberships import to_lists, to_matrix
-from segment_exports.records.tables.schemas import LEDGER, LIST_KEYS, TIMESTAMP
+from segment_exports.records.tables.schemas import LEDGER
 from segment_exports.records.tables.sorted_tables import key_array, match
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
 
     from segment_exports.records.tables.memberships import Matrix
 
     Mask = npt.NDArray[np.bool_]
-
-EFFECT = pa.schema(
-    [
-        pa.field("email_hash", HASH_TYPE, nullable=False),
-        pa.field("contact_id", pa.string()),
-        pa.field("moved_id", pa.string()),
-        pa.field("maybe_moved_id", pa.string()),
-        pa.field("payload_hash", HASH_TYPE),
-        pa.field("upserted", pa.bool_(), nullable=False),
-        pa.field("unsure_upsert", pa.bool_(), nullable=False),
-        pa.field("recreated", pa.bool_(), nullable=False),
-        pa.field("gained", LIST_KEYS, nullable=False),
-        pa.field("lost", LIST_KEYS, nullable=False),
-        pa.field("unsure_of", LIST_KEYS, nullable=False),
-        pa.field("rejected", pa.bool_(), nullable=False),
-        pa.field("rejected_at", TIMESTAMP),
-        pa.field("rejected_reason", pa.string()),
-        pa.field("suppressed", pa.bool_(), nullable=False),
-    ]
-)
-"""What one run did to one contact, sorted by ``email_hash``. ``moved_id`` is the contact if it was given this
-address, ``maybe_moved_id`` one that may have been, by a request that was never answered."""
-
-
-def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa.Table:
-    """Return what the operations of a chunk come to per contact (schema EFFECT).
-
-    :param outcomes: all operations with their final outcome (schema RECEIPT), those that were added for
-        recreated contacts included.
-    """
-    size = len(chunk)
-    # A leave of unknown fate leaves a membership of unknown fate, which the next plan settles either way.
-    # So does one whose unsubscribe was not acknowledged: the ledger has no other way to know that it is due.
-    lost = _matrix(outcomes, size, titles, Operation.LEAVE, Outcome.DELIVERED)
-    still_due = lost & _not_unsubscribed(outcomes, size)[:, None]
-    unsure = _matrix(outcomes, size, titles, Operation.JOIN, Outcome.FAILED) | still_due
-    unsure |= _matrix(outcomes, size, titles, Operation.LEAVE, Outcome.FAILED)
-    recreated = _mask_of_rows(outcomes.filter(outcomes["recreated"]), size)
-    # A contact that was made anew was to have its memberships again. Where none of them was written down, the
-    # delivery was cut off in between.
-    unsure |= recreated[:, None] & to_matrix(chunk["member_of"], titles) & ~_told(outcomes, size, titles)
-    unsure_upsert = _rows(outcomes, size, Operation.UPSERT, Outcome.FAILED)
-    upserted = _rows(outcomes, size, Operation.UPSERT, Outcome.DELIVERED)
-    answered, moving = _answered_ids(outcomes, size), chunk["moved_contact_id"]
-    moved = pc.and_(pa.array(upserted), pc.equal(answered, moving))
-    refused = first_refusals(outcomes.filter(pc.not_equal(outcomes["operation"], Operation.LEAVE.value)))
-    place = np.full(size, -1, np.int64)
-    place[refused["row"].to_numpy()] = np.arange(len(refused))
-    told = refused.select(["at", "reason"]).take(pa.array(place, mask=place < 0))
-    return pa.table(
-        {
-            "email_hash": chunk["email_hash"],
-            "contact_id": pc.coalesce(answered, chunk["contact_id"]),
-            "moved_id": pc.if_else(moved, moving, None),
-            "maybe_moved_id": pc.if_else(pa.array(unsure_upsert), moving, None),
-            "payload_hash": chunk["payload_hash"],
-            "upserted": upserted,
-            "unsure_upsert": unsure_upsert,
-            "recreated": recreated,
-            "gained": to_lists(_matrix(outcomes, size, titles, Operation.JOIN, Outcome.DELIVERED), titles),
-            "lost": to_lists(lost & ~still_due, titles),
-            "unsure_of": to_lists(unsure, titles),
-            "rejected": place >= 0,
-            "rejected_at": told["at"],
-            "rejected_reason": told["reason"],
-            "suppressed": _rows(outcomes, size, Operation.JOIN, Outcome.SUPPRESSED),
-        },
-        schema=EFFECT,
-    )
-
-
-def first_refusals(outcomes: pa.Table) -> pa.Table:
-    """Return of each row that was refused anything the refusal that tells most: of data before lists."""
-    refused = outcomes.filter(_is(outcomes, "outcome", Outcome.REJECTED))
-    kinds = pc.index_in(refused["operation"], pa.array([one.value for one in Operation]))
-    order = np.lexsort((kinds.to_numpy(), refused["row"].to_numpy()))
-    _, first = np.unique(refused["row"].to_numpy()[order], return_index=True)
-    return refused.take(pa.array(order[first]))
 
 
 EARLIER = pa.schema([LEDGER.field(name) for name in ("contact_id", "member_of", "uncertain_of")])
@@ -139,10 +59,11 @@ class Fold:
         old, new = _take(ledger, old_at), _take(effects, effect_at)
         member, unsure = self._memberships(old, new)
         payload_hash = self._payload_hash(old, new)
+        customers = _customers(keys, old, contacts)
         rows = pa.table(
             {
                 "email_hash": pc.coalesce(new["email_hash"], old["email_hash"]),
-                "customer_hash": _customers(keys, old, contacts),
+                "customer_hash": customers,
                 "contact_id": pc.coalesce(new["contact_id"], old["contact_id"]),
                 "payload_hash": payload_hash,
                 "member_of": to_lists(member, self.titles),
@@ -154,14 +75,48 @@ class Fold:
             },
             schema=LEDGER,
         )
-        return rows.filter(pa.array(self._kept(rows, old_at >= 0, pc.is_valid(new["moved_id"]).to_numpy())))
+        rows = rows.filter(pa.array(self._kept(rows, old_at >= 0, pc.is_valid(new["moved_id"]).to_numpy())))
+        displaced = pa.array(_mask(new["displaced"]) & (old_at >= 0))
+        return self._with_elsewhere(rows, *(table.filter(displaced) for table in (old, new)))
+
+    def _with_elsewhere(self, rows: pa.Table, old: pa.Table, new: pa.Table) -> pa.Table:
+        """Add rows for the contacts that live under another address than the one that they were known by.
+
+        They are to leave what they may be on: until that is acknowledged it is due, and whoever joins in
+        their stead is found to be the same customer.
+        """
+        if not len(old):
+            return rows
+        held, doubted = self._matrices(old, "member_of", "uncertain_of")
+        (lost,) = self._matrices(new, "lost")
+        left = (held | doubted) & ~lost & self.memberships_known
+        blank = {name: pa.nulls(len(old), LEDGER.field(name).type) for name in LEDGER.names}
+        elsewhere = pa.table(
+            blank
+            | {
+                "email_hash": _keys_elsewhere(old),
+                "customer_hash": old["customer_hash"],
+                "contact_id": old["contact_id"],
+                "member_of": to_lists(np.zeros_like(left), self.titles),
+                "uncertain_of": to_lists(left, self.titles),
+                "uncertain_run": pc.if_else(pa.array(left.any(axis=1)), self.run_id, None),
+                "suppressed": pa.array(np.zeros(len(old), np.bool_)),
+            },
+            schema=LEDGER,
+        )
+        others = rows.filter(
+            pc.invert(pc.is_in(rows["email_hash"], elsewhere["email_hash"].combine_chunks()))
+        )
+        every = pa.concat_tables([others, elsewhere])
+        return every.take(pc.sort_indices(every["email_hash"]))
 
     def _memberships(self, old: pa.Table, new: pa.Table) -> tuple[Matrix, Matrix]:
         held, doubted = self._matrices(old, "member_of", "uncertain_of")
         gained, lost, unsure = self._matrices(new, "gained", "lost", "unsure_of")
         # A contact that was made anew has no membership but those it was given since.
-        known = ~_mask(new["recreated"])[:, None] & self.memberships_known
+        known = ~_mask(new["anew"])[:, None] & self.memberships_known
         held, doubted = held & known, doubted & known
+        lost &= ~_mask(new["displaced"])[:, None]
         member = (held & ~lost & ~unsure) | gained
         doubted = (doubted | unsure) & ~lost
         if len(self.earlier):
@@ -183,7 +138,7 @@ class Fold:
     @staticmethod
     def _payload_hash(old: pa.Table, new: pa.Table) -> pa.ChunkedArray:
         # A contact that was made anew has no fields but those it was given since.
-        lost = _mask(new["unsure_upsert"]) | _mask(new["recreated"])
+        lost = _mask(new["unsure_upsert"]) | _mask(new["anew"])
         kept = pc.if_else(pa.array(lost), None, old["payload_hash"])
         return pc.if_else(pa.array(_mask(new["upserted"])), new["payload_hash"], kept)
 
@@ -222,57 +177,14 @@ def _rejections(old: pa.Table, new: pa.Table) -> dict[str, pa.ChunkedArray]:
     }
 
 
-def _answered_ids(outcomes: pa.Table, size: int) -> pa.Array:
-    """Return per row the id that the destination answered last for an upsert, or else for a join."""
-    place = np.full(size, -1, np.int64)
-    known = pc.is_valid(outcomes["contact_id"]).to_numpy()
-    for operation in (Operation.JOIN, Operation.UPSERT):
-        chosen = np.flatnonzero(known & _is(outcomes, "operation", operation).to_numpy())
-        place[outcomes["row"].to_numpy()[chosen]] = chosen
-    return outcomes["contact_id"].combine_chunks().take(pa.array(place, mask=place < 0))
+def _keys_elsewhere(ledger: pa.Table) -> pa.Array:
+    """Return keys for contacts whose address isn't known: in the hash range of the one that they had.
 
-
-def _not_unsubscribed(outcomes: pa.Table, size: int) -> Mask:
-    """Tell which rows were to be unsubscribed and, as far as is known, are not."""
-    asked = outcomes.filter(_is(outcomes, "list", UNSUBSCRIBE))
-    return _mask_of_rows(asked.filter(pc.not_equal(asked["outcome"], Outcome.DELIVERED.value)), size)
-
-
-def _rows(outcomes: pa.Table, size: int, operation: Operation, outcome: Outcome) -> Mask:
-    return _mask_of_rows(_only(outcomes, operation, outcome), size)
-
-
-def _only(outcomes: pa.Table, operation: Operation, outcome: Outcome) -> pa.Table:
-    return outcomes.filter(pc.and_(_is(outcomes, "operation", operation), _is(outcomes, "outcome", outcome)))
-
-
-def _mask_of_rows(outcomes: pa.Table, size: int) -> Mask:
-    mask = np.zeros(size, np.bool_)
-    mask[outcomes["row"].to_numpy()] = True
-    return mask
-
-
-def _matrix(
-    outcomes: pa.Table, size: int, titles: Sequence[str], operation: Operation, outcome: Outcome
-) -> Matrix:
-    return _places(_only(outcomes, operation, outcome), size, titles)
-
-
-def _told(outcomes: pa.Table, size: int, titles: Sequence[str]) -> Matrix:
-    """Tell which joins and leaves were written down, whatever came of them."""
-    return _places(outcomes.filter(pc.is_valid(outcomes["at"])), size, titles)
-
-
-def _places(chosen: pa.Table, size: int, titles: Sequence[str]) -> Matrix:
-    place = pc.index_in(chosen["list"], pa.array(titles, pa.string()))
-    known = pc.is_valid(place)
-    matrix = np.zeros((size, len(titles)), np.bool_)
-    matrix[chosen["row"].filter(known).to_numpy(), place.filter(known).to_numpy()] = True
-    return matrix
-
-
-def _is(table: pa.Table, column: str, value: str) -> pa.ChunkedArray:
-    return pc.equal(table[column], value)
+    The last bit of the leading half tells them from it; the other half is the contact's own.
+    """
+    heads = (key[:7] + bytes([key[7] ^ 1]) for key in ledger["email_hash"].to_pylist())
+    tails = (blake2b(one.encode(), digest_size=8).digest() for one in ledger["contact_id"].to_pylist())
+    return pa.array([head + tail for head, tail in zip(heads, tails, strict=True)], HASH_TYPE)
 
 
 def _take(table: pa.Table, position: npt.NDArray[np.int64]) -> pa.Table:

@@ -273,6 +273,13 @@ def _warnings(facts: RunFacts) -> Iterator[str]:
     if facts.plan is None:
         return
     yield from facts.plan.warnings
+    if facts.settlement.displaced:
+        yield (
+            f"{facts.settlement.displaced} people have another address at the destination than in the "
+            f"source: it was changed there. The source's address has a second contact now, which joins no "
+            f"list if the first one unsubscribed; the first one leaves our lists. Correct the address in "
+            f"the source"
+        )
     if facts.plan.state is PlanState.SUPERSEDED:
         yield (
             "the snapshot is older than the one delivered last, so nothing was sent; "

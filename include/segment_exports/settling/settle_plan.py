@@ -23,7 +23,8 @@ from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.schemas import CHUNK, CONTACTS, HELD_BACK, LEDGER
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, SortedReader, hash_ranges
 from segment_exports.settling.counting import Settlement, count_chunk
-from segment_exports.settling.folding import EARLIER, EFFECT, Fold, effects_of
+from segment_exports.settling.effects import EFFECT, effects_of
+from segment_exports.settling.folding import EARLIER, Fold
 from segment_exports.settling.history import OPERATIONS, REPEATING, operation_rows, operations_file
 
 if TYPE_CHECKING:
@@ -115,7 +116,9 @@ def _settle_chunk(
     if history is not None:
         identity = {"export": plan.export, "account": plan.account, "run_id": plan.run_id}
         history.write_table(operation_rows(chunk, every, **identity, number=number))
-    return effects_of(chunk, every, tuple(planned.title for planned in plan.lists))
+    effects = effects_of(chunk, every, tuple(planned.title for planned in plan.lists))
+    settlement.displaced += int(pc.sum(effects["displaced"]).as_py() or 0)
+    return effects
 
 
 def _without_payloads(file: pq.ParquetFile) -> pa.Table:

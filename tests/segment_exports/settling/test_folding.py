@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
 from segment_exports.records.tables.schemas import CHUNK, CONTACTS, LEDGER, RECEIPT
-from segment_exports.settling.folding import EARLIER, Fold, effects_of
+from segment_exports.settling.effects import effects_of
+from segment_exports.settling.folding import EARLIER, Fold
 
 AT = datetime(2026, 11, 1, 5, tzinfo=UTC)
 LISTS = ("A", "B")
@@ -76,7 +77,7 @@ def folded(
     )
     assert rows.schema == LEDGER
     assert rows["email_hash"].to_pylist() == sorted(rows["email_hash"].to_pylist())
-    return {row["email_hash"].rstrip(b"\0").decode(): row for row in rows.to_pylist()}
+    return {row["email_hash"].rstrip(b"\0").decode(errors="replace"): row for row in rows.to_pylist()}
 
 
 UPSERTED = answer(0, "upsert", Outcome.DELIVERED, contact_id="person_1")
@@ -318,3 +319,53 @@ def test_folding_an_outcome_twice_is_folding_it_once(
         assert not set(row["member_of"]) & set(row["uncertain_of"])
         if row["uncertain_of"]:
             assert row["uncertain_run"]
+
+
+def test_a_contact_that_lives_under_another_address_is_known_until_it_has_left() -> None:
+    before = ledger_row(
+        "a", customer_hash=key("c"), contact_id="person_0", payload_hash=key("p"), member_of=["A", "B"]
+    )
+    rows = folded(
+        [before],
+        [change("a", payload="{}", contact_id="person_0", member_of=["A", "B"])],
+        [
+            UPSERTED,
+            answer(0, "join", Outcome.DELIVERED, list="A", contact_id="person_1"),
+            answer(0, "join", Outcome.FAILED, list="B", contact_id="person_1"),
+            answer(0, "leave", Outcome.DELIVERED, list="A", contact_id="person_0"),
+            answer(0, "leave", Outcome.FAILED, list="B", contact_id="person_0"),
+        ],
+    )
+    own = rows.pop("a")
+    (elsewhere,) = rows.values()
+    assert own == before | {
+        "contact_id": "person_1",
+        "payload_hash": key("payload 1"),
+        "member_of": ["A"],
+        "uncertain_of": ["B"],
+        "uncertain_run": "run_2",
+    }
+    left = {
+        "customer_hash": key("c"),
+        "contact_id": "person_0",
+        "uncertain_of": ["B"],
+        "uncertain_run": "run_2",
+    }
+    assert elsewhere == ledger_row("a", **left) | {"email_hash": elsewhere["email_hash"]}
+
+
+@given(st.sets(st.sampled_from(LISTS)), st.sets(st.sampled_from(LISTS)), st.sets(st.sampled_from(LISTS)))
+def test_whatever_a_displaced_contact_may_be_on_and_has_not_left_is_due(
+    held: set[str], doubted: set[str], left: set[str]
+) -> None:
+    before = ledger_row(
+        "a", contact_id="person_0", member_of=sorted(held), uncertain_of=sorted(doubted - held)
+    )
+    rows = folded(
+        [before],
+        [change("a", payload="{}", contact_id="person_0")],
+        [UPSERTED, *(answer(0, "leave", Outcome.DELIVERED, list=title) for title in sorted(left))],
+    )
+    assert rows.pop("a")["member_of"] == []
+    (elsewhere,) = rows.values()
+    assert elsewhere["uncertain_of"] == sorted((held | doubted) - left)

@@ -5,14 +5,14 @@ api             its address, header and limits
 client          the endpoints
 answers         what its answers mean
 account         an account, asked outside of a delivery: can it be sent to, who is there
-destination     which step an item of the queue is the work of
+destination     a chunk's lists are found or made; then which step an item of the queue is the work of
 chunk_delivery  what these steps share, and what is queued for whom
-targets         the lists of a chunk are found or made
 lists           lists by title: ours, adopted, or made once
 membership      ways of keeping membership, and what each costs
 probing         does a bulk upsert honour a list id
 batches         bulk upserts, split where they are refused; why a contact is rejected
 bodies          the JSON of a batch
-singles         calls for one contact: leave, join, unsubscribe, look up; why one is rejected
-restoring       contacts that are gone there are sent whole again
+singles         calls for one contact: leave, join, unsubscribe; why one is rejected
+look_ups        contacts of earlier addresses, and those named by an id alone
+restoring       addresses that have another contact there than the known one, or none
 """

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segment_exports.delivery.chunk import State, is_there
+from segment_exports.delivery.chunk import is_there
 from segment_exports.destinations.autopilot.membership import MembershipWay
+from segment_exports.destinations.autopilot.restoring import meet_another
 from segment_exports.errors import (
     AccountRefusedError,
     DestinationError,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from segment_exports.delivery.flushing import Block
     from segment_exports.delivery.queue import Batch
     from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
+
+    Mask = npt.NDArray[np.bool_]
 
 LEFT_OUT = "the destination left the contact out of its answer"
 UPSERT_REFUSED = "the contact itself was refused"
@@ -71,37 +74,35 @@ async def _answered(
 ) -> None:
     """Settle a batch of which the destination has taken somebody: it judged the others."""
     taken = is_there(ids)
-    bare = _learn(delivery, content.rows[taken], ids[taken])
+    others = taken & _is_another(delivery, content.rows, ids)
+    same = taken & ~others
+    delivery.chunk.contact_ids[content.rows[same]] = ids[same]
     blocks = delivery.progress.settle_content(
-        content, taken, Outcome.DELIVERED, batch.call, with_joins=not hold_joins
+        content, same, Outcome.DELIVERED, batch.call, with_joins=not hold_joins
     )
     if delivery.way is MembershipWay.BULK and not hold_joins:
         delivery.joins_unchecked |= len(content.joins.places) > 0
     if not taken.all():
         blocks += _reject(delivery, batch, content, ~taken, LEFT_OUT, 200)
     if hold_joins:
-        here = taken[content.joins.places]
+        here = same[content.joins.places]
         held = content.rows[content.joins.places[here]].tolist()
         for row, column in zip(held, content.joins.columns[here].tolist(), strict=True):
             delivery.progress.doubt(Operation.JOIN, row, column)
+    places = np.flatnonzero(others).tolist()
+    for place in places:
+        delivery.progress.doubt_content(content.at(place))
     await delivery.flusher.write(blocks)
-    for row in bare:
-        delivery.queue.add_gone(row)
-    goes_on = content.rows[~taken] if hold_joins else content.rows
-    delivery.go_on(goes_on[~np.isin(goes_on, bare)] if bare else goes_on)
+    delivery.go_on(content.rows[~taken if hold_joins else ~others])
+    for place in places:
+        await meet_another(delivery, batch, content.at(place), str(ids[place]), hold_joins=hold_joins)
 
 
-def _learn(delivery: ChunkDelivery, rows: npt.NDArray[np.int64], ids: Texts) -> list[int]:
-    """Take over the contacts' ids; return rows whose contact was gone and is there again, but bare."""
-    chunk = delivery.chunk
-    known = chunk.contact_ids[rows]
-    chunk.contact_ids[rows] = ids
-    bare = []
-    for row in rows[is_there(known) & np.not_equal(known, ids)].tolist():
-        chunk.mark_recreated(row)
-        if chunk.upsert[row] == State.ABSENT and row not in delivery.sought:
-            bare.append(row)
-    return bare
+def _is_another(delivery: ChunkDelivery, rows: npt.NDArray[np.int64], ids: Texts) -> Mask:
+    """Tell under which addresses another contact was taken than the one that is known."""
+    known = delivery.chunk.contact_ids[rows]
+    another: Mask = is_there(known) & np.not_equal(known, ids)
+    return another
 
 
 async def _refused(

@@ -14,7 +14,7 @@ from segment_exports.delivery.queue import NO_LIST
 from segment_exports.destinations.autopilot.membership import MembershipWay
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -56,10 +56,15 @@ class Bodies:
                 contacts[place] = insert_member(contacts[place], self._list_member[column])
             return Content(rows, contacts, due, joins)
         if self._way is MembershipWay.FIELD:
-            join, leave = is_due(chunk.join[rows]), is_due(chunk.leave[rows, : chunk.unsubscribe])
+            join, leave = is_due(chunk.join[rows]), chunk.leaves_by_address(rows)
             contacts = list(map(insert_custom, contacts, self._flags_of(join, leave)))
             return Content(rows, contacts, due, Memberships.of(join), Memberships.of(leave))
         return Content(rows, contacts, due)
+
+    def leaving(self, email: str, columns: Sequence[int]) -> bytes:
+        """Return the JSON of a contact that is to leave lists, as fields."""
+        told = b",".join(self._fields[column] + b":false" for column in columns)
+        return insert_custom(address_only(email), told)
 
     def _base(self, rows: Places, due: Mask) -> list[bytes]:
         chunk = self._chunk

@@ -67,9 +67,12 @@ class ChunkDelivery(Attempt):
                 kind = SingleKind.UNSUBSCRIBE if is_unsubscribe else SingleKind.LEAVE
                 for row in np.flatnonzero(is_due(chunk.leave[:, column])).tolist():
                     self.queue.add_first(Single(kind, row, column))
+        if self.way is MembershipWay.FIELD:
+            for row in np.flatnonzero(chunk.displaced).tolist():
+                self.plan_leaves_elsewhere(row, ())
         due = self._due()
         moved = due & chunk.has_previous_ids & (is_there(chunk.moved_ids) | is_due(chunk.join).any(axis=1))
-        gone = chunk.recreated & (chunk.upsert == 0)
+        gone = (chunk.recreated | chunk.displaced) & (chunk.upsert == 0)
         for row in np.flatnonzero(moved).tolist():
             self.queue.add_first(Single(SingleKind.PREVIOUS, row, feeds=True))
         for row in np.flatnonzero(gone & ~moved).tolist():
@@ -92,11 +95,19 @@ class ChunkDelivery(Attempt):
             wanted = addressed & (upserts | (first != NO_LIST))
             self.queue.add_entries(rows[wanted], first[wanted])
             return
-        leaves = is_due(self.chunk.leave[rows, : self.chunk.unsubscribe]).any(axis=1)
+        leaves = self.chunk.leaves_by_address(rows).any(axis=1)
         wanted = upserts | joins.any(axis=1) | leaves
         self.queue.add_entries(rows[wanted & addressed])
         for row in rows[wanted & ~addressed].tolist():
             self.queue.add_first(Single(SingleKind.FIND_EMAIL, row, feeds=True))
+
+    def plan_leaves_elsewhere(self, row: int, columns: Sequence[int]) -> None:
+        """Queue leaves of a known contact that has another address there; as fields, all that are due."""
+        if self.way is not MembershipWay.FIELD:
+            for column in columns:
+                self.queue.add_first(Single(SingleKind.LEAVE, row, column))
+        elif self.chunk.due_leaves(row):
+            self.queue.add_first(Single(SingleKind.LEAVE_ELSEWHERE, row))
 
     def go_on(self, rows: npt.NDArray[np.int64]) -> None:
         """Queue what has become due for contacts after their upsert or join."""
@@ -115,7 +126,7 @@ class ChunkDelivery(Attempt):
         """Tell which rows have something due for a contact (in way ``field``, a leave too)."""
         due: Mask = is_due(self.chunk.upsert) | is_due(self.chunk.join).any(axis=1)
         if self.way is MembershipWay.FIELD:
-            due |= is_due(self.chunk.leave[:, : self.chunk.unsubscribe]).any(axis=1)
+            due |= self.chunk.leaves_by_address(np.arange(self.chunk.rows)).any(axis=1)
         return due
 
     def _plan_joins(self, rows: npt.NDArray[np.int64], joins: Mask) -> None:

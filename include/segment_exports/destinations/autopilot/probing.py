@@ -157,14 +157,14 @@ async def _try_existing(delivery: ChunkDelivery, rows: Sequence[int]) -> bool | 
 
 
 async def _try_join(delivery: ChunkDelivery, row: int) -> bool | None:
-    """Send a row with its first list, and tell whether it stands on it; None if it was not taken."""
-    chunk = delivery.chunk
+    """Send a row with its first list, and tell whether it stands on it; None if that says nothing."""
+    chunk, known = delivery.chunk, delivery.chunk.contact_ids[row]
     column = chunk.due_joins(row)[0]
     batch = _alone(row, column)
     content = await send_batch(delivery, batch, hold_joins=True)
     contact = chunk.contact_ids[row]
-    if content is None or contact is None:
-        return None
+    if content is None or contact is None or (known is not None and contact != known):
+        return None  # not taken, or taken as another contact than the one that was tried
     stands = await is_listed(delivery.client, delivery.list_id(column), contact, delivery.sleep)
     if stands:
         await _settle_joins(delivery, batch, [(row, column)])
@@ -190,7 +190,7 @@ async def _misses(
     chunk = delivery.chunk
     memberships = [
         (delivery.list_id(int(columns[place])), contact)
-        for place in _sample(chunk.was_known[rows], delivery.uniform)
+        for place in _sample(is_there(chunk.planned_ids[rows]), delivery.uniform)
         if (contact := chunk.contact_ids[rows[place]]) is not None
     ]
     return await missing_members(delivery.client, memberships, delivery.sleep) > 0

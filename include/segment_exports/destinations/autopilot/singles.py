@@ -1,47 +1,31 @@
-"""Sends calls that concern one contact: leaves, joins, unsubscribes, and look-ups before an upsert."""
+"""Sends calls that concern one contact: leaves, joins and unsubscribes."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.queue import Single, SingleKind
 from segment_exports.destinations.autopilot.answers import ContactNotFoundError, ListNotFoundError
 from segment_exports.destinations.autopilot.membership import is_listed
-from segment_exports.errors import (
-    DestinationError,
-    OutcomeUnknownError,
-    RequestRefusedError,
-)
+from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.reasons import reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from segment_exports.delivery.flushing import Block
     from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
+    from segment_exports.transport.call import Call
 
 CONTACT_GONE = "the contact is not there any more"
-NO_ADDRESS = "the contact has no address, so it can't be changed by address"
 UNSUBSCRIBED_BEFORE = "unsubscribed under an earlier address"
-_LOOK_AGAIN = (1.0, 4.0, 15.0)
-"""Waits (seconds) before looking whether a change of address that was not answered has been done."""
 
 
 async def send_single(delivery: ChunkDelivery, single: Single) -> None:
-    """Send one call, write down what it carried out, and queue what follows from it."""
-    match single.kind:
-        case SingleKind.PREVIOUS:
-            await _look_at_previous(delivery, single)
-        case SingleKind.FIND_EMAIL:
-            await _find_email(delivery, single)
-        case _:
-            await _write(delivery, single)
-
-
-async def _write(delivery: ChunkDelivery, single: Single) -> None:
-    """Join, leave or unsubscribe."""
+    """Send one call (join, leave or unsubscribe) and write down what it carried out."""
     outcome, reason = Outcome.DELIVERED, None
     status: int | None = 200
     try:
@@ -153,7 +137,11 @@ async def _require_gone(delivery: ChunkDelivery, single: Single) -> None:
 
 def _names(delivery: ChunkDelivery, single: Single) -> list[str]:
     """Return id and address as far as they are known: one for a join, an unsubscribe by the address first."""
-    names = [delivery.chunk.contact_ids[single.row], delivery.chunk.emails[single.row]]
+    chunk = delivery.chunk
+    contact_id = chunk.ids_of(_operation(single), np.array([single.row]))[0]
+    if single.kind is SingleKind.LEAVE and chunk.displaced[single.row]:
+        return [contact_id]  # under the address stands the contact that joins
+    names = [contact_id, chunk.emails[single.row]]
     if single.kind is SingleKind.UNSUBSCRIBE:
         names.reverse()
     known = [name for name in names if name] or [""]
@@ -212,98 +200,14 @@ def _not_found(delivery: ChunkDelivery, single: Single) -> Outcome | None:
     return Outcome.REJECTED
 
 
-async def _look_at_previous(delivery: ChunkDelivery, single: Single) -> None:
-    """Look at the contacts that the person was under other addresses, before the new one is joined."""
-    chunk, row = delivery.chunk, single.row
-    try:
-        found = {one: await delivery.client.contact(one) for one in chunk.previous_ids(row)}
-        delivery.stopping.answered()
-        is_unsubscribed = any(one is not None and one.get("unsubscribed") is True for one in found.values())
-        moving = found.get(chunk.moved_ids[row] or "")
-        if moving is not None and not is_unsubscribed:
-            await _move(delivery, single, moving)
-    except DestinationError as error:
-        single.recording = True
-        if not delivery.stopping.stops(error):
-            delivery.stopping.missed(error)
-        return
-    single.recording = True
-    if is_unsubscribed:
-        await _suppress_joins(delivery, single)
-    delivery.plan_contacts([row])
-
-
-async def _suppress_joins(delivery: ChunkDelivery, single: Single) -> None:
-    blocks = [
+def suppress_joins(delivery: ChunkDelivery, row: int, call: Call) -> list[Block]:
+    """Settle a row's joins that are due as not to be done."""
+    return [
         delivery.progress.settle(
-            Operation.JOIN,
-            [single.row],
-            Outcome.SUPPRESSED,
-            single.call,
-            column=column,
-            reason=UNSUBSCRIBED_BEFORE,
+            Operation.JOIN, [row], Outcome.SUPPRESSED, call, column=column, reason=UNSUBSCRIBED_BEFORE
         )
-        for column in delivery.chunk.due_joins(single.row)
+        for column in delivery.chunk.due_joins(row)
     ]
-    await delivery.flusher.write(blocks)
-
-
-async def _move(delivery: ChunkDelivery, single: Single, contact: Mapping[str, Any]) -> None:
-    """Give the old contact the new address, unless another contact has it already."""
-    chunk, client, row = delivery.chunk, delivery.client, single.row
-    old, new = contact.get("Email"), chunk.emails[row] or ""
-    if not isinstance(old, str) or not old:
-        return
-    if old.lower() != new:
-        if await client.contact(new) is not None:
-            return
-        try:
-            await client.change_email(old, new, single.call)
-        except RequestRefusedError:
-            return  # then it is a new contact, as with when_email_changes: add
-        except OutcomeUnknownError:
-            if not await _has_moved(delivery, row):  # asked twice, it would make another contact
-                raise
-    chunk.contact_ids[row] = chunk.moved_ids[row]
-
-
-async def _has_moved(delivery: ChunkDelivery, row: int) -> bool:
-    """Look whether a change of address that was not answered has been done."""
-    for wait in _LOOK_AGAIN:
-        await delivery.sleep(wait)
-        moved = await delivery.client.contact(delivery.chunk.moved_ids[row] or "")
-        if moved is not None and str(moved.get("Email")).lower() == delivery.chunk.emails[row]:
-            return True
-    return False
-
-
-async def _find_email(delivery: ChunkDelivery, single: Single) -> None:
-    """Ask whether someone who is no contact of the run is there, and under which address."""
-    chunk, row = delivery.chunk, single.row
-    contact = None
-    try:
-        for name in _names(delivery, single):
-            contact = contact or await delivery.client.contact(name)
-    except DestinationError as error:
-        single.recording = True
-        if not delivery.stopping.stops(error):
-            delivery.stopping.missed(error)
-        return
-    single.recording = True
-    delivery.stopping.answered()
-    email = None if contact is None else contact.get("Email")
-    if isinstance(email, str) and email:
-        chunk.emails[row] = email.lower()
-        delivery.found[row] = True
-        delivery.plan_contacts([row])
-        return
-    outcome, reason = (Outcome.DELIVERED, CONTACT_GONE) if contact is None else (Outcome.REJECTED, NO_ADDRESS)
-    blocks = [
-        delivery.progress.settle(Operation.LEAVE, [row], outcome, single.call, column=column, reason=reason)
-        for column in chunk.due_leaves(row)
-    ]
-    blocks += delivery.progress.reject_due_joins([row], single.call, reason)
-    await delivery.flusher.write(blocks)
 
 
 def _operation(single: Single) -> Operation:

@@ -131,4 +131,5 @@ LEDGER = pa.schema(
 """``ledger/<account>/<sequence>-<run>.parquet``: what the destination is known to hold, sorted by
 ``email_hash``. ``payload_hash`` is null until an upsert was acknowledged. ``member_of`` are
 memberships that we added and that were acknowledged, ``uncertain_of`` those that a join or leave of
-``uncertain_run`` left in doubt. ``rejected_hash`` is the payload that was refused last."""
+``uncertain_run`` left in doubt. ``rejected_hash`` is the payload that was refused last. A contact that lives
+under another address than the one that it was known by has a row too; its ``email_hash`` is of no address."""

@@ -1,0 +1,142 @@
+"""Looks at contacts before anything is sent: those of earlier addresses, those named by an id alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from segment_exports.delivery.queue import Single, SingleKind
+from segment_exports.destinations.autopilot.singles import CONTACT_GONE, suppress_joins
+from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
+from segment_exports.records.outcomes import Operation, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
+
+NO_ADDRESS = "the contact has no address, so it can't be changed by address"
+ADDRESS_SHARED = "another contact has the address too, so it can't be changed by address"
+_LOOK_AGAIN = (1.0, 4.0, 15.0)
+"""Waits (seconds) before looking whether a change of address that was not answered has been done."""
+
+
+async def look_up(delivery: ChunkDelivery, single: Single) -> None:
+    """Look at a contact, and queue or settle what follows from it."""
+    await LOOK_UPS[single.kind](delivery, single)
+
+
+async def _look_at_previous(delivery: ChunkDelivery, single: Single) -> None:
+    """Look at the contacts that the person was under other addresses, before the new one is joined."""
+    chunk, row = delivery.chunk, single.row
+    try:
+        found = {one: await delivery.client.contact(one) for one in chunk.previous_ids(row)}
+        delivery.stopping.answered()
+        is_unsubscribed = any(one is not None and one.get("unsubscribed") is True for one in found.values())
+        moving = found.get(chunk.moved_ids[row] or "")
+        if moving is not None and not is_unsubscribed:
+            await _move(delivery, single, moving)
+    except DestinationError as error:
+        single.recording = True
+        if not delivery.stopping.stops(error):
+            delivery.stopping.missed(error)
+        return
+    single.recording = True
+    if is_unsubscribed:
+        await delivery.flusher.write(suppress_joins(delivery, row, single.call))
+    delivery.plan_contacts([row])
+
+
+async def _move(delivery: ChunkDelivery, single: Single, contact: Mapping[str, Any]) -> None:
+    """Give the old contact the new address, unless another contact has it already."""
+    chunk, client, row = delivery.chunk, delivery.client, single.row
+    old, new = contact.get("Email"), chunk.emails[row] or ""
+    if not isinstance(old, str) or not old:
+        return
+    if old.lower() != new:
+        if await client.contact(new) is not None:
+            return
+        try:
+            await client.change_email(old, new, single.call)
+        except RequestRefusedError:
+            return  # then it is a new contact, as with when_email_changes: add
+        except OutcomeUnknownError:
+            if not await _has_moved(delivery, row):  # asked twice, it would make another contact
+                raise
+    chunk.contact_ids[row] = chunk.moved_ids[row]
+
+
+async def _has_moved(delivery: ChunkDelivery, row: int) -> bool:
+    """Look whether a change of address that was not answered has been done."""
+    for wait in _LOOK_AGAIN:
+        await delivery.sleep(wait)
+        moved = await delivery.client.contact(delivery.chunk.moved_ids[row] or "")
+        if moved is not None and str(moved.get("Email")).lower() == delivery.chunk.emails[row]:
+            return True
+    return False
+
+
+async def _find_email(delivery: ChunkDelivery, single: Single) -> None:
+    """Ask whether someone who is no contact of the run is there, and under which address."""
+    chunk, row = delivery.chunk, single.row
+    contact = None
+    try:
+        for name in filter(None, (chunk.contact_ids[row], chunk.emails[row])):
+            contact = contact or await delivery.client.contact(name)
+    except DestinationError as error:
+        single.recording = True
+        if not delivery.stopping.stops(error):
+            delivery.stopping.missed(error)
+        return
+    single.recording = True
+    delivery.stopping.answered()
+    email = None if contact is None else contact.get("Email")
+    if isinstance(email, str) and email:
+        chunk.emails[row] = email.lower()
+        delivery.found[row] = True
+        delivery.plan_contacts([row])
+        return
+    outcome, reason = (Outcome.DELIVERED, CONTACT_GONE) if contact is None else (Outcome.REJECTED, NO_ADDRESS)
+    blocks = [
+        delivery.progress.settle(Operation.LEAVE, [row], outcome, single.call, column=column, reason=reason)
+        for column in chunk.due_leaves(row)
+    ]
+    blocks += delivery.progress.reject_due_joins([row], single.call, reason)
+    await delivery.flusher.write(blocks)
+
+
+async def _leave_elsewhere(delivery: ChunkDelivery, single: Single) -> None:
+    """Take a contact that has another address now off lists that are fields: under that address."""
+    chunk, row = delivery.chunk, single.row
+    known, columns = chunk.planned_ids[row], chunk.due_leaves(row)
+    outcome, reason = Outcome.DELIVERED, None
+    try:
+        contact = await delivery.client.contact(known)
+        email = None if contact is None else contact.get("Email")
+        if contact is None:
+            reason = CONTACT_GONE
+        elif not isinstance(email, str) or not email:
+            outcome, reason = Outcome.REJECTED, NO_ADDRESS
+        elif await delivery.client.upsert(delivery.bodies.leaving(email, columns), single.call) != known:
+            outcome, reason = Outcome.REJECTED, ADDRESS_SHARED
+    except DestinationError as error:
+        single.recording = True
+        if not delivery.stopping.stops(error):
+            delivery.stopping.missed(error)
+        return
+    single.recording = True
+    delivery.stopping.answered()
+    await delivery.flusher.write(
+        [
+            delivery.progress.settle(
+                Operation.LEAVE, [row], outcome, single.call, column=column, reason=reason
+            )
+            for column in columns
+        ]
+    )
+
+
+LOOK_UPS = {
+    SingleKind.PREVIOUS: _look_at_previous,
+    SingleKind.FIND_EMAIL: _find_email,
+    SingleKind.LEAVE_ELSEWHERE: _leave_elsewhere,
+}

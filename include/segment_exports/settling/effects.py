@@ -1,0 +1,170 @@
+"""What one run did to each contact, by the outcomes of its operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
+from segment_exports.records.tables.memberships import to_lists, to_matrix
+from segment_exports.records.tables.schemas import LIST_KEYS, TIMESTAMP
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from segment_exports.records.tables.memberships import Matrix
+
+    Mask = npt.NDArray[np.bool_]
+
+EFFECT = pa.schema(
+    [
+        pa.field("email_hash", HASH_TYPE, nullable=False),
+        pa.field("contact_id", pa.string()),
+        pa.field("moved_id", pa.string()),
+        pa.field("maybe_moved_id", pa.string()),
+        pa.field("payload_hash", HASH_TYPE),
+        pa.field("upserted", pa.bool_(), nullable=False),
+        pa.field("unsure_upsert", pa.bool_(), nullable=False),
+        pa.field("anew", pa.bool_(), nullable=False),
+        pa.field("displaced", pa.bool_(), nullable=False),
+        pa.field("gained", LIST_KEYS, nullable=False),
+        pa.field("lost", LIST_KEYS, nullable=False),
+        pa.field("unsure_of", LIST_KEYS, nullable=False),
+        pa.field("rejected", pa.bool_(), nullable=False),
+        pa.field("rejected_at", TIMESTAMP),
+        pa.field("rejected_reason", pa.string()),
+        pa.field("suppressed", pa.bool_(), nullable=False),
+    ]
+)
+"""What one run did to one contact, sorted by ``email_hash``. ``moved_id`` is the contact if it was given this
+address, ``maybe_moved_id`` one that may have been, by a request that was never answered. ``anew``: the
+address has another contact than the known one, which is gone or, if ``displaced``, lives under another
+address; then it is the known one that ``lost`` memberships."""
+
+
+def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa.Table:
+    """Return what the operations of a chunk come to per contact (schema EFFECT).
+
+    :param outcomes: all operations with their final outcome (schema RECEIPT), those that were added for
+        recreated contacts included.
+    """
+    size = len(chunk)
+    # A leave of unknown fate leaves a membership of unknown fate, which the next plan settles either way.
+    # So does one whose unsubscribe was not acknowledged: the ledger has no other way to know that it is due.
+    lost = _matrix(outcomes, size, titles, Operation.LEAVE, Outcome.DELIVERED)
+    still_due = lost & _not_unsubscribed(outcomes, size)[:, None]
+    recreated = _mask_of_rows(outcomes.filter(outcomes["recreated"]), size)
+    answered, moving = _answered_ids(outcomes, size), chunk["moved_contact_id"]
+    displaced = _is_another(answered, chunk) & ~recreated
+    anew = recreated | displaced
+    unsure = still_due | _matrix(outcomes, size, titles, Operation.LEAVE, Outcome.FAILED)
+    unsure[displaced] = False
+    unsure |= _matrix(outcomes, size, titles, Operation.JOIN, Outcome.FAILED)
+    # A contact that was made anew was to have its memberships again. Where none of them was written down, the
+    # delivery was cut off in between.
+    unsure |= anew[:, None] & to_matrix(chunk["member_of"], titles) & ~_told_joins(outcomes, size, titles)
+    unsure_upsert = _rows(outcomes, size, Operation.UPSERT, Outcome.FAILED)
+    upserted = _rows(outcomes, size, Operation.UPSERT, Outcome.DELIVERED)
+    moved = pc.and_(pa.array(upserted), pc.equal(answered, moving))
+    refused = first_refusals(outcomes.filter(pc.not_equal(outcomes["operation"], Operation.LEAVE.value)))
+    place = np.full(size, -1, np.int64)
+    place[refused["row"].to_numpy()] = np.arange(len(refused))
+    told = refused.select(["at", "reason"]).take(pa.array(place, mask=place < 0))
+    return pa.table(
+        {
+            "email_hash": chunk["email_hash"],
+            "contact_id": pc.coalesce(answered, chunk["contact_id"]),
+            "moved_id": pc.if_else(moved, moving, None),
+            "maybe_moved_id": pc.if_else(pa.array(unsure_upsert), moving, None),
+            "payload_hash": chunk["payload_hash"],
+            "upserted": upserted,
+            "unsure_upsert": unsure_upsert,
+            "anew": anew,
+            "displaced": displaced,
+            "gained": to_lists(_matrix(outcomes, size, titles, Operation.JOIN, Outcome.DELIVERED), titles),
+            "lost": to_lists(lost & ~still_due, titles),
+            "unsure_of": to_lists(unsure, titles),
+            "rejected": place >= 0,
+            "rejected_at": told["at"],
+            "rejected_reason": told["reason"],
+            "suppressed": _rows(outcomes, size, Operation.JOIN, Outcome.SUPPRESSED),
+        },
+        schema=EFFECT,
+    )
+
+
+def first_refusals(outcomes: pa.Table) -> pa.Table:
+    """Return of each row that was refused anything the refusal that tells most: of data before lists."""
+    refused = outcomes.filter(_is(outcomes, "outcome", Outcome.REJECTED))
+    kinds = pc.index_in(refused["operation"], pa.array([one.value for one in Operation]))
+    order = np.lexsort((kinds.to_numpy(), refused["row"].to_numpy()))
+    _, first = np.unique(refused["row"].to_numpy()[order], return_index=True)
+    return refused.take(pa.array(order[first]))
+
+
+def _answered_ids(outcomes: pa.Table, size: int) -> pa.Array:
+    """Return per row the id that the destination answered last for an upsert, or else for a join."""
+    place = np.full(size, -1, np.int64)
+    known = pc.is_valid(outcomes["contact_id"]).to_numpy()
+    for operation in (Operation.JOIN, Operation.UPSERT):
+        chosen = np.flatnonzero(known & _is(outcomes, "operation", operation).to_numpy())
+        place[outcomes["row"].to_numpy()[chosen]] = chosen
+    return outcomes["contact_id"].combine_chunks().take(pa.array(place, mask=place < 0))
+
+
+def _is_another(answered: pa.Array, chunk: pa.Table) -> Mask:
+    """Tell for which rows another id was answered than the known one, other than by a move."""
+    is_other = pc.not_equal(answered, chunk["contact_id"])
+    is_moved = pc.fill_null(pc.equal(answered, chunk["moved_contact_id"]), False)
+    another: Mask = pc.fill_null(pc.and_not(is_other, is_moved), False).to_numpy()
+    return another
+
+
+def _not_unsubscribed(outcomes: pa.Table, size: int) -> Mask:
+    """Tell which rows were to be unsubscribed and, as far as is known, are not."""
+    asked = outcomes.filter(_is(outcomes, "list", UNSUBSCRIBE))
+    return _mask_of_rows(asked.filter(pc.not_equal(asked["outcome"], Outcome.DELIVERED.value)), size)
+
+
+def _rows(outcomes: pa.Table, size: int, operation: Operation, outcome: Outcome) -> Mask:
+    return _mask_of_rows(_only(outcomes, operation, outcome), size)
+
+
+def _only(outcomes: pa.Table, operation: Operation, outcome: Outcome) -> pa.Table:
+    return outcomes.filter(pc.and_(_is(outcomes, "operation", operation), _is(outcomes, "outcome", outcome)))
+
+
+def _mask_of_rows(outcomes: pa.Table, size: int) -> Mask:
+    mask = np.zeros(size, np.bool_)
+    mask[outcomes["row"].to_numpy()] = True
+    return mask
+
+
+def _matrix(
+    outcomes: pa.Table, size: int, titles: Sequence[str], operation: Operation, outcome: Outcome
+) -> Matrix:
+    return _places(_only(outcomes, operation, outcome), size, titles)
+
+
+def _told_joins(outcomes: pa.Table, size: int, titles: Sequence[str]) -> Matrix:
+    """Tell which joins were written down, whatever came of them."""
+    told = pc.and_(pc.is_valid(outcomes["at"]), _is(outcomes, "operation", Operation.JOIN))
+    return _places(outcomes.filter(told), size, titles)
+
+
+def _places(chosen: pa.Table, size: int, titles: Sequence[str]) -> Matrix:
+    place = pc.index_in(chosen["list"], pa.array(titles, pa.string()))
+    known = pc.is_valid(place)
+    matrix = np.zeros((size, len(titles)), np.bool_)
+    matrix[chosen["row"].filter(known).to_numpy(), place.filter(known).to_numpy()] = True
+    return matrix
+
+
+def _is(table: pa.Table, column: str, value: str) -> pa.ChunkedArray:
+    return pc.equal(table[column], value)

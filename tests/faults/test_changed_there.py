@@ -1,0 +1,199 @@
+"""An address that was changed at Autopilot: the first contact stays ours until it has left our lists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.faults.lake_folder import Profile
+from tests.faults.simulated_kills import Kill, Killer, Moment
+
+from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
+
+if TYPE_CHECKING:
+    from tests.faults.scenario import Scenario
+
+ANCHOR = Profile("anchor", "anchor@example.com")
+NORA = Profile("c1", "nora@example.com", "Nora")
+CHANGED = replace(NORA, Tier="gold")
+WITHDRAWN = replace(NORA, Tier="gold", Subscriber="No")
+THERE = "nora.oz@example.org"
+"""Her address at Autopilot, after staff changed it."""
+
+WAYS = pytest.mark.parametrize("way", ["list", "bulk", "field"])
+
+
+def refresh(*gold: Profile, churn: tuple[Profile, ...] = ()) -> dict[str, list[Profile]]:
+    return {"Gold": [ANCHOR, *gold], "Churn": [ANCHOR, *churn], "Readers": [ANCHOR]}
+
+
+def on_lists(scenario: Scenario, email: str) -> set[str]:
+    """Return the lists that an address is on, be it by membership or by a field."""
+    account = scenario.emulator.account
+    contact = account.find(email)
+    by_field = {name for name, value in (contact.custom or {}).items() if value is True} if contact else set()
+    return {
+        title
+        for title in ("Gold", "Win-back", "Readers")
+        if email in account.members(title) or f"boolean--List--{title}" in by_field
+    }
+
+
+def changed_there(scenario: Scenario, way: str, *, unsubscribed: bool = False, **settings: str) -> None:
+    """Deliver Nora as a member of Gold; then staff change her address, and maybe she unsubscribes."""
+    scenario.begin(membership=way, **settings)
+    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.write_segments(1, refresh(NORA))
+    assert not scenario.export.run().red
+    scenario.emulator.staff.change_email(NORA.EMail, THERE)
+    if unsubscribed:
+        scenario.emulator.staff.unsubscribe(THERE)
+
+
+@WAYS
+@pytest.mark.parametrize("leaving", ["keep", "remove"])
+def test_is_on_each_list_once_and_the_report_says_so(scenario: Scenario, way: str, leaving: str) -> None:
+    changed_there(scenario, way, when_member_leaves=leaving)
+    scenario.write_segments(2, refresh(CHANGED))
+
+    result = scenario.export.run()
+
+    assert not result.red, result.report.red_reasons
+    assert on_lists(scenario, NORA.EMail) == {"Gold"}
+    assert on_lists(scenario, THERE) == set()
+    assert "1 people have another address at the destination" in " ".join(result.report.warnings)
+    again = scenario.export.run()
+    assert again.attempts == 0
+    assert "another address" not in " ".join(again.report.warnings)
+
+
+@WAYS
+@pytest.mark.parametrize("later", [{}, {"full_resync": True}, {"reconcile": True}, {"retry_rejected": True}])
+def test_who_unsubscribed_there_is_put_on_no_list_in_this_run_or_a_later_one(
+    scenario: Scenario, way: str, later: dict[str, bool]
+) -> None:
+    changed_there(scenario, way, unsubscribed=True)
+    scenario.write_segments(2, refresh(CHANGED))
+    assert not scenario.export.run().red
+    assert on_lists(scenario, NORA.EMail) == set()
+    joins_more = replace(CHANGED, Tier="silver")
+    scenario.write_segments(3, refresh(joins_more, churn=(joins_more,)))
+
+    assert not scenario.export.run(**later).red
+
+    assert on_lists(scenario, NORA.EMail) == set()
+    assert scenario.emulator.account.find(THERE).unsubscribed
+
+
+@WAYS
+def test_who_unsubscribed_there_after_the_second_contact_was_made_joins_no_further_list(
+    scenario: Scenario, way: str
+) -> None:
+    changed_there(scenario, way)
+    scenario.write_segments(2, refresh(CHANGED))
+    assert not scenario.export.run().red
+    scenario.emulator.staff.unsubscribe(THERE)
+    scenario.write_segments(3, refresh(CHANGED, churn=(CHANGED,)))
+
+    assert not scenario.export.run().red
+
+    assert "Win-back" not in on_lists(scenario, NORA.EMail)
+
+
+@WAYS
+@pytest.mark.parametrize("unsubscribed", [False, True])
+def test_a_join_alone_makes_no_member_of_whoever_unsubscribed(
+    scenario: Scenario, way: str, unsubscribed: bool
+) -> None:
+    """Nothing of her changed but her segments, so her upsert isn't due."""
+    changed_there(scenario, way, unsubscribed=unsubscribed)
+    scenario.write_segments(2, refresh(NORA, churn=(NORA,)))
+
+    assert not scenario.export.run().red
+
+    everywhere = on_lists(scenario, NORA.EMail) | on_lists(scenario, THERE)
+    if unsubscribed:
+        assert on_lists(scenario, NORA.EMail) == set()
+    else:
+        assert everywhere == {"Gold", "Win-back"}
+        assert not on_lists(scenario, NORA.EMail) & on_lists(scenario, THERE)
+
+
+@WAYS
+def test_a_leave_reaches_the_first_contact(scenario: Scenario, way: str) -> None:
+    changed_there(scenario, way)
+    scenario.write_segments(2, refresh(churn=(CHANGED,)))
+
+    assert not scenario.export.run().red
+
+    assert on_lists(scenario, NORA.EMail) == {"Win-back"}
+    assert on_lists(scenario, THERE) == set()
+
+
+@WAYS
+@pytest.mark.parametrize("later", ["changes", "withdraws", "leaves"])
+def test_the_first_contact_leaves_later_where_it_could_not_at_once(
+    scenario: Scenario, way: str, later: str
+) -> None:
+    changed_there(scenario, way)
+    scenario.write_segments(2, refresh(CHANGED))
+    path = "^/contact$" if way == "field" else "^/list/"
+    method = "POST" if way == "field" else "DELETE"
+    scenario.emulator.inject(Fault(kind=FaultKind.ERROR, status=503, method=method, path=path, times=None))
+    assert scenario.export.run(retries=0).red
+    assert on_lists(scenario, THERE) == {"Gold"}
+    scenario.emulator.inject()
+    now = {"changes": [replace(NORA, Tier="silver")], "withdraws": [WITHDRAWN], "leaves": []}[later]
+    scenario.write_segments(3, refresh(*now))
+
+    assert not scenario.export.run().red
+
+    assert on_lists(scenario, THERE) == set()
+    assert on_lists(scenario, NORA.EMail) == ({"Gold"} if later == "changes" else set())
+    assert scenario.export.run().attempts == 0
+
+
+@WAYS
+@pytest.mark.parametrize("unsubscribed", [False, True])
+def test_what_cannot_be_looked_at_is_not_believed(scenario: Scenario, way: str, unsubscribed: bool) -> None:
+    changed_there(scenario, way, unsubscribed=unsubscribed)
+    scenario.write_segments(2, refresh(CHANGED))
+    unseen = Fault(kind=FaultKind.ERROR, status=500, method="GET", path="^/contact/person", times=None)
+    assert scenario.export.run(retries=0, before_upload=lambda: scenario.emulator.inject(unseen)).red
+    scenario.emulator.inject()
+
+    assert not scenario.export.run().red
+
+    assert on_lists(scenario, NORA.EMail) == (set() if unsubscribed else {"Gold"})
+    assert on_lists(scenario, THERE) == set()
+
+
+@WAYS
+@pytest.mark.parametrize("answers", range(1, 6))
+@pytest.mark.parametrize(("unsubscribed", "goes_on"), [(False, True), (True, False)])
+def test_after_a_kill_at_any_answer(
+    scenario: Scenario,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    unsubscribed: bool,
+    answers: int,
+    goes_on: bool,
+) -> None:
+    """The upload goes on, or its run is never settled and the next one takes over."""
+    killer = Killer(monkeypatch)
+    changed_there(scenario, way, unsubscribed=unsubscribed)
+    scenario.write_segments(2, refresh(CHANGED))
+    kill = Kill(Moment.AFTER_ANSWER, answers)
+    scenario.export.run(
+        retries=int(goes_on),
+        settle=goes_on,
+        before_upload=lambda: killer.arm(kill),
+        between_attempts=lambda: killer.arm(None),
+    )
+    killer.arm(None)
+
+    assert not scenario.export.run().red
+
+    assert on_lists(scenario, NORA.EMail) == (set() if unsubscribed else {"Gold"})
+    assert on_lists(scenario, THERE) == set()
