@@ -98,7 +98,8 @@ def form_fields(definition: ExportDefinition) -> dict[str, Param]:
             False,
             type="boolean",
             title="Reconcile",
-            description="Read the lists' members back from the account first, and repair what differs.",
+            description="Read the lists' members back from the account first, and repair what differs. "
+            "Who gives no permission and is on a list that we don't know of leaves it.",
             section=_REPAIR,
         ),
         "force": Param(

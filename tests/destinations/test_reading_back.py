@@ -21,7 +21,9 @@ def test_the_members_of_a_list_are_those_that_were_delivered_to_it(stand: Stand)
     reader = stand.destination.reader(stand.account())
     list_id = stand.destination.known_lists(stand.folder)["News"]
 
-    assert {one for page in reader.member_ids(list_id) for one in page} == joined
+    shown = {contact_id: email for page in reader.members(list_id) for contact_id, email in page}
+    assert shown.keys() == joined
+    assert set(shown.values()) == {f"p{number}@example.com" for number in range(150)}
     assert len(joined) == 150
     assert reader.count_existing(sorted(everybody)[:20]) == 20
 

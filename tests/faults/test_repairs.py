@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.fault_kinds import storm
-from tests.faults.people import Event
+from tests.faults.people import Event, refresh
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario
@@ -52,6 +52,36 @@ def test_a_full_resync_brings_back_what_is_gone(scenario: Scenario, membership: 
 
     assert not result.red, result.report.red_reasons
     scenario.check()
+
+
+@pytest.mark.parametrize("membership", ["list", "bulk"])
+def test_who_withdraws_after_a_run_whose_files_were_lost_leaves_by_a_reconcile(
+    scenario: Scenario, membership: str
+) -> None:
+    scenario.begin(people=PEOPLE, membership=membership)
+    scenario.refresh(1)
+    scenario.happen(2)
+    scenario.write(2)
+    lost = scenario.export.run(settle=False)
+    scenario.export.files(lost.run_id).export.remove(f"runs/{lost.run_id}")
+    newcomer, changes = "newcomer@example.com", "changes@example.com"
+    assert newcomer in scenario.emulator.account.members("Win-back")
+    segments = refresh(2, PEOPLE)
+    for name, people in segments.items():
+        segments[name] = [
+            replace(one, Subscriber="No") if one.EMail in (newcomer, changes) else one for one in people
+        ]
+    scenario.write_segments(3, segments)
+
+    result = scenario.export.run(reconcile=True)
+
+    assert not result.red, result.report.red_reasons
+    for title in ("Gold", "Win-back", "Readers"):
+        assert not {newcomer, changes} & scenario.emulator.account.members(title)
+    assert any(
+        "Win-back: 1 people were on it who give no permission" in one for one in result.report.warnings
+    )
+    assert "stranger@example.com" in scenario.emulator.account.members("Gold")
 
 
 def test_a_changed_mapping_sends_every_contact_again_and_undoes_no_unsubscribe(scenario: Scenario) -> None:

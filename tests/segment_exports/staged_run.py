@@ -220,20 +220,23 @@ class Run:
         earlier = [one for one in people if refused(one)]
         return [one for one in people if one not in earlier], list(withheld), earlier
 
+    def request(self, *, unasked: bool = False, **options: Any) -> PlanRequest:
+        return PlanRequest(
+            staging=self.stage.staging,
+            files=self.files,
+            definition=self.stage.definition,
+            account=self.stage.account,
+            hasher=self.stage.hasher,
+            options=RunOptions(**options),
+            lease=None,
+            requests_per_second=5.0,
+            now=self.now,
+            unasked=unasked,
+        )
+
     def plan(self, *, unasked: bool = False, **options: Any) -> Plan:
         return plan_run(
-            PlanRequest(
-                staging=self.stage.staging,
-                files=self.files,
-                definition=self.stage.definition,
-                account=self.stage.account,
-                hasher=self.stage.hasher,
-                options=RunOptions(**options),
-                lease=None,
-                requests_per_second=5.0,
-                now=self.now,
-                unasked=unasked,
-            ),
+            self.request(unasked=unasked, **options),
             is_alive=self.stage.alive.__contains__,
             reader=_Reader(self.stage),
             list_ids={},
@@ -329,8 +332,8 @@ class Run:
 class _Reader:
     stage: Stage
 
-    def member_ids(self, list_id: str) -> list[list[str]]:
-        return [self.stage.members.get(list_id, [])]
+    def members(self, list_id: str) -> list[list[tuple[str, str | None]]]:
+        return [[(one, one.removeprefix("person_")) for one in self.stage.members.get(list_id, [])]]
 
     def count_existing(self, contact_ids: Sequence[str]) -> int:
         return self.stage.existing(contact_ids)

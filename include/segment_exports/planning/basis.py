@@ -122,7 +122,8 @@ def _usable_ledger(request: PlanRequest) -> Ledger:
         raise LedgerError(
             f"the ledger of export {export} for {request.account} is lost: an earlier run wrote one below "
             f"{request.files.export.root}/ledger and none is there. Restore it, or trigger a run with "
-            f"full_resync, which sends every contact again and removes nobody"
+            f"full_resync, which sends every contact again, and with reconcile, which takes off the lists "
+            f"who gives no permission: without it nobody is removed"
         )
     ledger = folder.latest()
     if ledger.info is None or ledger.info.secret_fingerprint == request.hasher.fingerprint:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class DestinationReader(Protocol):
     """What planning asks of the destination; it only reads."""
 
-    def member_ids(self, list_id: str) -> Iterable[Sequence[str]]:
-        """Return the contact ids of a list's members, page by page."""
+    def members(self, list_id: str) -> Iterable[Sequence[tuple[str, str | None]]]:
+        """Return (contact id, address as it is shown) of a list's members, page by page."""
 
     def count_existing(self, contact_ids: Sequence[str]) -> int:
         """Return how many of these contacts the destination still has."""

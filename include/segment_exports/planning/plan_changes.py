@@ -39,9 +39,10 @@ if TYPE_CHECKING:
     from segment_exports.records.plan import Plan
 
 
-def plan_changes(request: PlanRequest) -> Plan:
+def plan_changes(request: PlanRequest, *, warnings: tuple[str, ...] = ()) -> Plan:
     """Plan the run and write ``changes.parquet``, ``held_back.parquet`` and ``plan.json``.
 
+    :param warnings: what was doubtful before, for the plan to tell.
     :raises LedgerError: the ledger is lost or was written with another secret, and no full resync
         confirms that a new one is to be made.
     :raises LimitExceededError: more profiles than the limit allows.
@@ -56,12 +57,12 @@ def plan_changes(request: PlanRequest) -> Plan:
     at_destination = count_distinct([basis.ledger, *basis.others])
     tally = Tally(basis.rules.titles)
     if basis.all_superseded:
-        warnings = _write_nothing(basis, tally)
+        warnings += _write_nothing(basis, tally)
     else:
         with store.parquet_file(RunFiles.CONTACTS) as contacts:
             limit = request.definition.limit
             room = room_for(limit, at_destination=at_destination, contacts=contacts, own=basis.ledger)
-        warnings = _write_changes(basis, tally, room)
+        warnings += _write_changes(basis, tally, room)
     plan = summarise(basis, tally, at_destination=at_destination, warnings=warnings)
     store.write_json(RunFiles.PLAN, plan.model_dump(mode="json"))
     return plan

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from segment_exports.planning.plan_changes import plan_changes
-from segment_exports.planning.reconciling import reconcile, require_contacts_exist
+from segment_exports.planning.reconciling.contacts_exist import require_contacts_exist
+from segment_exports.planning.reconciling.reconcile import reconcile
 from segment_exports.records import lease as leasing
 from segment_exports.records.ledger import LedgerFolder, newest_sequence
 from segment_exports.records.plan import Plan
@@ -57,12 +58,11 @@ def plan_run(
     ledger = folder.latest()
     if not request.options.full_resync:
         require_contacts_exist(ledger, reader)
+    warnings: tuple[str, ...] = ()
     if request.options.reconcile:
-        ids = _known_ids(request, ledger, list_ids)
-        former = set(ids) - {target.title for target in request.definition.lists}
-        reconcile(export, ledger, lease, reader, ids, request.now, former=former)
-        lease = leasing.renew(export, lease)
-    return plan_changes(replace(request, lease=lease))
+        found = reconcile(request, ledger, lease, reader, _known_ids(request, ledger, list_ids))
+        lease, warnings = leasing.renew(export, lease), found.warnings
+    return plan_changes(replace(request, lease=lease), warnings=warnings)
 
 
 def _settle_earlier(request: PlanRequest, lease: Lease, list_ids: Mapping[str, str], *, above: int) -> None:

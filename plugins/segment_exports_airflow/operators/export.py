@@ -92,7 +92,7 @@ class CheckDestinationOperator(ExportOperator):
         return {"lists": found.lists, "seconds": round(found.seconds, 3)}
 
     def _require_own_account(self, context: Context, account: AccountConnection) -> None:
-        from segment_exports.planning.reconciling import require_contacts_exist
+        from segment_exports.planning.reconciling.contacts_exist import require_contacts_exist
         from segment_exports.records.ledger import LedgerFolder
 
         folder = LedgerFolder(self.files(context).export, self.export, account.connection_id)

@@ -71,14 +71,14 @@ class AccountReader:
     def __init__(self, client: Callable[[], AutopilotClient]) -> None:
         self._client = client
 
-    def member_ids(self, list_id: str) -> Iterator[Sequence[str]]:
-        """Yield the contact ids of a list's members, page by page, without holding more than one page."""
+    def members(self, list_id: str) -> Iterator[Sequence[tuple[str, str | None]]]:
+        """Yield (contact id, address) of a list's members, page by page, holding no more than one page."""
         with asyncio.Runner() as runner:
             client = runner.run(self._client().__aenter__())
             try:
                 pages = client.members(list_id)
                 while (page := runner.run(_next(pages))) is not None:
-                    yield [str(one["contact_id"]) for one in page.contacts]
+                    yield [(str(one["contact_id"]), _address(one.get("Email"))) for one in page.contacts]
             finally:
                 runner.run(client.__aexit__(None, None, None))
 
@@ -90,6 +90,10 @@ class AccountReader:
         async with self._client() as client:
             found = await asyncio.gather(*(client.contact(one) for one in contact_ids))
         return sum(one is not None for one in found)
+
+
+def _address(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 async def _next(pages: AsyncIterator[ContactPage]) -> ContactPage | None:

@@ -1,0 +1,104 @@
+"""Whom a run knows, against whom the members of the lists are held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.planning.earlier_refusals import customers_with_invalid_profiles
+from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.records.refusals import RefusalFolder
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.step_counts import RunCounts
+from segment_exports.records.tables.memberships import to_matrix
+from segment_exports.records.tables.sorted_tables import prefixes
+from segment_exports.records.tombstones import erased_hashes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from segment_exports.planning.basis import PlanRequest
+
+    Prefixes = npt.NDArray[np.uint64]
+    Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class KnownPeople:
+    """Whom the run knows, by prefixes of keyed hashes: who must not be mailed, and its contacts by list.
+
+    ``whole`` are lists of which every segment was read whole: only of them is known who belongs there.
+    """
+
+    refused: Prefixes
+    contacts: Prefixes
+    wanted: Mapping[str, Prefixes]
+    whole: frozenset[str]
+
+    @classmethod
+    def of(cls, request: PlanRequest) -> KnownPeople:
+        """Read the contacts of the run, whom it withheld, and who refused or was erased before."""
+        files, definition = request.files, request.definition
+        refused = [
+            customers_with_invalid_profiles(files, request.hasher, withdrawn=True),
+            prefixes(pa.array(sorted(erased_hashes(request.staging, request.hasher)), HASH_TYPE)),
+            RefusalFolder(files.export, request.hasher.fingerprint).latest().keys,
+        ]
+        with files.store.parquet_file(RunFiles.WITHHELD) as file:
+            for batch in file.iter_batches(columns=["email_hash", "customer_hash"], use_threads=False):
+                refused += [prefixes(batch["email_hash"]), prefixes(batch["customer_hash"].drop_null())]
+        contacts, segments = [np.empty(0, np.uint64)], definition.segment_names
+        matrices = [np.zeros((0, len(segments)), np.bool_)]
+        with files.store.parquet_file(RunFiles.CONTACTS) as file:
+            for batch in file.iter_batches(columns=["email_hash", "segments"], use_threads=False):
+                contacts.append(prefixes(batch["email_hash"]))
+                matrices.append(to_matrix(batch["segments"], segments))
+        every, member = np.concatenate(contacts), np.concatenate(matrices)
+        read = RunCounts.of(files.store).whole
+        columns = {
+            target.title: [at for at, name in enumerate(segments) if definition.list_of(name) == target.title]
+            for target in definition.lists
+        }
+        return cls(
+            refused=np.unique(np.concatenate(refused)),
+            contacts=every,
+            wanted={title: every[member[:, chosen].any(axis=1)] for title, chosen in columns.items()},
+            whole=frozenset(
+                title
+                for title, chosen in columns.items()
+                if all(read.get(segments[at], False) for at in chosen)
+            ),
+        )
+
+    def may_not_be_mailed(self, rows: pa.Table) -> Mask:
+        """Tell who refused or was erased, by address or customer, and is no contact of the run."""
+        emails = prefixes(rows["email_hash"])
+        found: Mask = np.isin(emails, self.refused) & is_valid(rows["email_hash"])
+        if "customer_hash" in rows.column_names:
+            found |= np.isin(prefixes(rows["customer_hash"]), self.refused) & is_valid(rows["customer_hash"])
+        return found & ~self.are_contacts(rows)
+
+    def are_contacts(self, rows: pa.Table) -> Mask:
+        """Tell who is a contact of the run, by address."""
+        here: Mask = np.isin(prefixes(rows["email_hash"]), self.contacts) & is_valid(rows["email_hash"])
+        return here
+
+    def are_unexplained(self, title: str, rows: pa.Table) -> Mask:
+        """Tell whom the run doesn't want on a list, as far as it can know."""
+        if title in self.wanted and title not in self.whole:
+            return np.zeros(len(rows), np.bool_)
+        wanted = self.wanted.get(title, np.empty(0, np.uint64))
+        known: Mask = np.isin(prefixes(rows["email_hash"]), wanted) & is_valid(rows["email_hash"])
+        return ~known
+
+
+def is_valid(column: pa.ChunkedArray) -> Mask:
+    """Tell which values are not null."""
+    valid: Mask = pc.is_valid(column).to_numpy()
+    return valid

@@ -1,0 +1,241 @@
+"""Reconcile: read the lists' members back and correct the ledger where it drifted from them.
+
+It finds too who must not be on a list and of whom no ledger knows that they are: a run whose files were
+lost, or a ledger, may have left them there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.errors import NotFoundError
+from segment_exports.mapping.email_address import judge_emails
+from segment_exports.planning.reconciling.known_people import KnownPeople, is_valid
+from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.records.ledger import Ledger, LedgerFolder, LedgerInfo
+from segment_exports.records.tables.memberships import to_lists, to_matrix
+from segment_exports.records.tables.schemas import LEDGER
+from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, SortedReader, hash_ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+    import pyarrow.parquet as pq
+
+    from segment_exports.planning.basis import PlanRequest
+    from segment_exports.planning.destination import DestinationReader
+    from segment_exports.records.lease import Lease
+
+    Mask = npt.NDArray[np.bool_]
+
+MEMBERS = pa.schema([pa.field("contact_id", pa.string()), pa.field("email_hash", HASH_TYPE)])
+"""Members of a list; ``email_hash`` is null where the address is none."""
+
+
+@dataclass
+class Reconciled:
+    """What was found, by list.
+
+    ``corrected``: memberships that the ledger had otherwise. ``taken_up``: members whom the ledger didn't
+    have there and who give no permission or were erased; it has them there in doubt now, so that they leave.
+    ``unexplained``: members whom neither the ledger nor the run has there; they stay.
+    """
+
+    corrected: Counter[str] = field(default_factory=Counter)
+    taken_up: Counter[str] = field(default_factory=Counter)
+    unexplained: Counter[str] = field(default_factory=Counter)
+    unread: str | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of it."""
+        told = [self.unread] if self.unread else []
+        told += [
+            f"list {title}: {count} people were on it who give no permission or were erased, and of whom the "
+            f"ledger did not know it; they are taken off"
+            for title, count in self.taken_up.items()
+            if count
+        ]
+        told += [
+            f"list {title}: {count} people are on it whom, as far as is known, this export did not put "
+            f"there. They stay: staff may want them there. If the files of a run were lost, it may have put "
+            f"them there: look at the list at the destination, and take off by hand who must not be there"
+            for title, count in self.unexplained.items()
+            if count
+        ]
+        return tuple(told)
+
+
+def reconcile(
+    request: PlanRequest,
+    ledger: Ledger,
+    lease: Lease,
+    reader: DestinationReader,
+    list_ids: Mapping[str, str],
+) -> Reconciled:
+    """Write a ledger whose memberships are those that the destination shows.
+
+    Memberships that the ledger believed in and the destination doesn't show are due again; those of
+    unknown fate are settled. People whom others put on a list are left alone: they are not ours. But who
+    gives no permission or was erased is taken for ours, by their contact or by their address: a run whose
+    files were lost may have put them there, and nobody else would take them off.
+
+    Memberships that are kept as fields stand on no list, so there is nothing to compare.
+
+    :param list_ids: ids of the lists by title.
+    """
+    definition = request.definition
+    if ledger.info is not None and ledger.info.secret_fingerprint != request.hasher.fingerprint:
+        ledger = Ledger(ledger.store, None, None)
+    kinds = {definition.destination.membership.kind, ledger.info.membership if ledger.info else "list"}
+    if kinds != {"list"}:
+        return Reconciled(
+            unread="membership is or was kept as fields, which stand on no list: nothing was reconciled"
+        )
+    own = {target.title for target in definition.lists}
+    members = {
+        title: _members(reader, list_ids[title], request, may_be_gone=title not in own)
+        for title in dict.fromkeys([*ledger.titles, *(target.title for target in definition.lists)])
+        if list_ids.get(title)
+    }
+    work = _Reconciling(members, KnownPeople.of(request), tuple(dict.fromkeys([*ledger.titles, *members])))
+    with ledger.opened() as file:
+        strangers = work.strangers(file)
+        if file is None and not len(strangers):
+            return work.found
+        info = _next_info(request, ledger, lease, {title: list_ids[title] for title in members})
+        folder = LedgerFolder(request.files.export, definition.name, request.account)
+        rows = SortedReader.of_file(file, LEDGER), SortedReader(iter([strangers]), LEDGER)
+        with folder.writing(info) as writer:
+            for bound in hash_ranges(file.metadata.num_rows if file else 0):
+                known, new = (one.below(bound) for one in rows)
+                both = pa.concat_tables([work.corrected(known), new])
+                writer.write(both.take(pc.sort_indices(both["email_hash"])) if len(new) else both)
+    return work.found
+
+
+def _next_info(request: PlanRequest, ledger: Ledger, lease: Lease, list_ids: Mapping[str, str]) -> LedgerInfo:
+    """Return what is true of the ledger as a whole; of the first one, that nothing was delivered yet."""
+    info = ledger.info or LedgerInfo(
+        export=request.definition.name,
+        account=request.account,
+        sequence=0,
+        run_id="",
+        written_at="",
+        secret_fingerprint=request.hasher.fingerprint,
+        mapping_fingerprint=request.definition.mapping_fingerprint,
+        membership="list",
+        snapshots={},
+        lists={},
+        members={},
+        addresses=0,
+    )
+    known = {title: list_id for title, list_id in info.lists.items() if list_id}
+    lists = dict.fromkeys(info.lists, "") | dict(list_ids) | known
+    now = {"sequence": lease.fence, "run_id": lease.run_id, "written_at": request.now.isoformat()}
+    return info.model_copy(update={**now, "lists": lists})
+
+
+def _members(reader: DestinationReader, list_id: str, request: PlanRequest, *, may_be_gone: bool) -> pa.Table:
+    """Return the members of a list (schema MEMBERS)."""
+    pages = [MEMBERS.empty_table()]
+    try:
+        for page in reader.members(list_id):
+            ids, emails = ([one[place] for one in page] for place in (0, 1))
+            accepted = judge_emails(pa.array(emails, pa.string())).emails
+            pages.append(pa.table([ids, request.hasher.column(accepted)], schema=MEMBERS))
+    except NotFoundError:
+        if not may_be_gone:
+            raise
+    return pa.concat_tables(pages).combine_chunks()
+
+
+class _Reconciling:
+    """One reconciling: the members of each list (schema MEMBERS) against the rows of the ledger."""
+
+    def __init__(
+        self,
+        members: Mapping[str, pa.Table],
+        people: KnownPeople,
+        titles: Sequence[str],
+    ) -> None:
+        self._members = members
+        self._people = people
+        self._titles = titles
+        self._everyone = pa.concat_tables([MEMBERS.empty_table(), *members.values()]).combine_chunks()
+        self.found = Reconciled(Counter(dict.fromkeys(members, 0)))
+
+    def strangers(self, file: pq.ParquetFile | None) -> pa.Table:
+        """Return rows (schema LEDGER) for members who must leave and whom the ledger doesn't know at all."""
+        known = np.zeros(len(self._everyone), np.bool_)
+        for batch in file.iter_batches(ROWS_PER_RANGE, columns=MEMBERS.names) if file else ():
+            for name in MEMBERS.names:
+                known |= pc.is_in(self._everyone[name], batch[name].drop_null()).to_numpy()
+        unknown = self._everyone.filter(pa.array(~known))
+        leaving = unknown.filter(pa.array(self._people.may_not_be_mailed(unknown)))
+        first = np.unique(leaving["email_hash"].to_numpy(), return_index=True)[1]
+        leaving = leaving.take(pa.array(first))
+        on = np.zeros((len(leaving), len(self._titles)), np.bool_)
+        for title, members in self._members.items():
+            here = members.filter(pc.is_in(members["contact_id"], unknown["contact_id"].combine_chunks()))
+            mine = pc.is_in(leaving["contact_id"], here["contact_id"].combine_chunks()).to_numpy()
+            on[:, self._titles.index(title)] = mine
+            self.found.taken_up[title] += int(mine.sum())
+            leave = pc.is_in(here["contact_id"], leaving["contact_id"].combine_chunks())
+            others = here.filter(pc.invert(leave))
+            self.found.unexplained[title] += int(self._people.are_unexplained(title, others).sum())
+        nothing = {one.name: pa.nulls(len(leaving), one.type) for one in LEDGER}
+        told = {
+            "email_hash": leaving["email_hash"],
+            "contact_id": leaving["contact_id"],
+            "member_of": to_lists(np.zeros_like(on), self._titles),
+            "uncertain_of": to_lists(on, self._titles),
+            "suppressed": np.zeros(len(leaving), np.bool_),
+        }
+        return pa.table(nothing | told, schema=LEDGER)
+
+    def corrected(self, rows: pa.Table) -> pa.Table:
+        """Return rows of the ledger with the memberships that are shown."""
+        rows, is_known = self._with_shown_ids(rows)
+        sure, unsure = (to_matrix(rows[name], self._titles) for name in ("member_of", "uncertain_of"))
+        leaving = self._people.may_not_be_mailed(rows)
+        for title, members in self._members.items():
+            column = self._titles.index(title)
+            shown = pc.is_in(rows["contact_id"], members["contact_id"].combine_chunks()).to_numpy() & is_known
+            believed = sure[:, column] | unsure[:, column]
+            self.found.corrected[title] += int(((believed & shown) != sure[:, column]).sum())
+            sure[:, column], unsure[is_known, column] = believed & shown, False
+            more = shown & ~believed
+            unsure[:, column] |= more & leaving
+            self.found.taken_up[title] += int((more & leaving).sum())
+            unexplained = self._people.are_unexplained(title, rows)
+            self.found.unexplained[title] += int((more & ~leaving & unexplained).sum())
+        for name, matrix in (("member_of", sure), ("uncertain_of", unsure)):
+            rows = _replaced(rows, name, to_lists(matrix, self._titles))
+        return rows
+
+    def _with_shown_ids(self, rows: pa.Table) -> tuple[pa.Table, Mask]:
+        """Take over the id under which an address is shown, where none is known or the known one is gone.
+
+        Not for a contact of the run: what is due to it is sent, and the delivery looks at what is there.
+        Returned is too whose contact is known now.
+        """
+        at = pc.index_in(rows["email_hash"], self._everyone["email_hash"].combine_chunks())
+        known = is_valid(rows["contact_id"])
+        gone = ~pc.is_in(rows["contact_id"], self._everyone["contact_id"].combine_chunks()).to_numpy()
+        other = is_valid(at) & (~known | (gone & ~self._people.are_contacts(rows)))
+        ids = pc.if_else(pa.array(other), self._everyone["contact_id"].take(at), rows["contact_id"])
+        # Of another contact nobody knows what it was given.
+        payload = pc.if_else(pa.array(other & known), None, rows["payload_hash"])
+        return _replaced(_replaced(rows, "contact_id", ids), "payload_hash", payload), known | other
+
+
+def _replaced(rows: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
+    return rows.set_column(rows.column_names.index(name), LEDGER.field(name), values)
