@@ -64,6 +64,7 @@ def account_connection(connection: Connection, destination: Destination) -> Acco
         ),
         enabled=str(extra.get("enabled", True)).strip().lower() not in _FALSE,
         agreement=Agreement.of(extra),
+        ca_bundle=str(extra.get("ca_bundle") or "").strip() or None,
     )
 
 

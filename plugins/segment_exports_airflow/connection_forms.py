@@ -6,6 +6,13 @@ from typing import Any
 
 from segment_exports.destinations.agreement import AGREEMENT_TEXT, AGREEMENT_VERSION
 
+_CA_BUNDLE: dict[str, Any] = {
+    "ca_bundle": {
+        "label": "CA bundle",
+        "description": "File of CA certificates on the workers, for a proxy that opens TLS.",
+        "schema": {"type": ["string", "null"]},
+    },
+}
 _APP_REGISTRATION: dict[str, Any] = {
     "tenant": {
         "label": "Tenant",
@@ -22,11 +29,7 @@ _APP_REGISTRATION: dict[str, Any] = {
         "description": "Where tokens are issued; another one for other clouds.",
         "schema": {"type": ["string", "null"], "default": "https://login.microsoftonline.com"},
     },
-    "ca_bundle": {
-        "label": "CA bundle",
-        "description": "File of CA certificates on the workers, for a proxy that opens TLS.",
-        "schema": {"type": ["string", "null"]},
-    },
+    **_CA_BUNDLE,
 }
 _APP_LABELS = {"login": "Client ID", "password": "Client secret"}
 
@@ -51,6 +54,7 @@ AUTOPILOT: dict[str, Any] = {
             "description": "Off stops every export to this account, a running one within seconds.",
             "schema": {"type": ["boolean", "null"], "default": True},
         },
+        **_CA_BUNDLE,
         # Choosing it says which text was agreed to; a changed text has another version, and asks again.
         "agreed_text": {
             "label": "Data privacy and compliance",

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import Route
 
+from segment_emulators.customer_insights.serving import write_certificate
 from segment_emulators.serving import serve_in_thread
 from segment_exports.destinations.agreement import AGREEMENT_VERSION, signed_agreement
 from segment_exports.errors import AgreementMissingError, ConnectionDisabledError, DestinationError
@@ -22,6 +23,7 @@ from segment_exports_airflow.hooks.autopilot import KEY_HEADER, AutopilotHook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from segment_emulators.autopilot import AutopilotEmulator
 
@@ -217,6 +219,19 @@ class TestHttpHook:
         assert session.headers[KEY_HEADER] == emulator.api_key
         assert not {"enabled", "secret_note", *SIGNED} & {name.lower() for name in session.headers}
         assert AutopilotHook(connection, method="GET").run("/lists").ok
+
+    def test_certificates_are_held_against_the_bundle_of_the_connection(
+        self, emulator: AutopilotEmulator, connect: Callable[..., str], tmp_path: Path
+    ) -> None:
+        bundle, _ = write_certificate(tmp_path)
+        connection = connect(emulator.base_url, emulator.api_key, ca_bundle=f" {bundle} ", **SIGNED)
+
+        assert AutopilotHook(connection, method="GET").get_conn().verify == str(bundle)
+        assert AutopilotHook(connection).test_connection()[0]
+        bundle.unlink()
+        good, message = AutopilotHook(connection).test_connection()
+        assert not good
+        assert "CA bundle of the connection" in message
 
     def test_the_key_follows_no_redirect(self, connect: Callable[..., str]) -> None:
         reached = []

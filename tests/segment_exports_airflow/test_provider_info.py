@@ -51,7 +51,14 @@ def test_airflow_shows_the_form_of_the_account() -> None:
     }
 
     assert behaviour["relabeling"] == {"host": "Base URL", "password": "API key"}
-    assert fields == {"requests_per_second", "enabled", "agreed_text", "agreed_by", "agreed_at"}
+    assert fields == {
+        "requests_per_second",
+        "enabled",
+        "ca_bundle",
+        "agreed_text",
+        "agreed_by",
+        "agreed_at",
+    }
 
 
 def test_agreeing_is_a_choice_that_names_the_text() -> None:

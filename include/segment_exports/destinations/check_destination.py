@@ -21,6 +21,7 @@ class AccountConnection:
     :param connection_id: names the account; ledgers and budget are kept under it.
     :param requests_per_second: the account's rate.
     :param enabled: off stops every export that uses it.
+    :param ca_bundle: file of the CAs to trust instead of the system's, on each worker.
     :param agreement: None while nobody agreed to the transfer.
     """
 
@@ -30,6 +31,7 @@ class AccountConnection:
     requests_per_second: float
     enabled: bool = True
     agreement: Agreement | None = None
+    ca_bundle: str | None = None
 
     def require_usable(self) -> None:
         """Refuse a connection that must not be used.

@@ -3,6 +3,7 @@
 transport       the course of a request; a destination's client is one
 call            a request, what is known of it while it is tried, what came back
 pacing          the account's rate
+way             address, proxy, certificates, and what is wrong with them
 retrying        when again, and after how long; ``Retry-After`` of either end
 json_answers    which error a status is, and members that must be there
 redaction       no key and no address in a text

@@ -54,7 +54,7 @@ class Pacer:
     know nothing of it: it waits a fifth of a second before its first start and begins evenly, which is
     enough whatever the other's last second was like (see ``docs/rate-budget.md``).
 
-    After a 429 it pauses (as told, else a quarter of a second, doubling while nothing but 429 comes)
+    After a 429 it pauses (a quarter of a second, doubling while nothing but 429 comes; longer if told to)
     and goes on at 90 % of the pace it had, down to a tenth; it wins back 2 % of the full pace per
     second. A single 429 so costs half a second; an account that others use too is left to them.
     """
@@ -118,15 +118,16 @@ class Pacer:
     def throttled(self, retry_after: float | None = None) -> None:
         """Take in a 429; ``retry_after`` (seconds) is what the destination asked for."""
         now = self._clock()
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._refusals) if retry_after is None else retry_after
+        asked = retry_after or 0.0
         # Refusals of what was sent before the pause are no news.
         if now >= self._paused_until and (self._share == 1 or now >= self._share_since + _BURST):
             self._share = max(_LEAST_SHARE, self.share * _CUT)
             self._share_since = now
+            own = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._refusals)
             self._refusals += 1
-            self._pause_until(now + pause)
-        elif retry_after is not None:
-            self._pause_until(now + pause)
+            self._pause_until(now + max(own, asked))
+        elif asked:
+            self._pause_until(now + asked)
 
     def accepted(self) -> None:
         """Take in an answer that is no 429."""

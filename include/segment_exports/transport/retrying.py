@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 TRANSIENT_STATUSES = frozenset({408, 425, *range(500, 600)})
 """Answers after which the same request may succeed; 429 is not among them, since it uses up no retry."""
+
+
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -37,29 +41,27 @@ class RetrySettings:
 
 
 def retry_after(headers: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks for: a number, or an HTTP date.
+    """Return the seconds (at least 0) that a ``Retry-After`` header asks for: a number, or an HTTP date.
 
-    None if there is none or it is unreadable. (Servers need not send one; a proxy before them may.)
+    A date is counted from the answer's own clock where it tells one (``Date``), else from ours, which may go
+    wrong. It is a hint: who waits takes the longer of it and their own wait. None if there is none, or if it
+    is neither. (Servers need not send one; a proxy before them may.)
     """
-    seconds = told_wait(headers, now)
-    return seconds if seconds is not None and seconds >= 0 else None
-
-
-def told_wait(headers: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
-    """Return what a ``Retry-After`` header says in seconds, also where it is a number below zero."""
     value = headers.get("Retry-After", "").strip()
-    try:
+    if _SECONDS.fullmatch(value):
         seconds = float(value)
-    except ValueError:
-        return _seconds_until(value, now)
-    return seconds if math.isfinite(seconds) else None
-
-
-def _seconds_until(date: str, now: Callable[[], datetime]) -> float | None:
-    try:
-        moment = parsedate_to_datetime(date)
-    except ValueError:
+        return seconds if math.isfinite(seconds) else None
+    moment = http_date(value)
+    if moment is None:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now()).total_seconds())
+    told = http_date(headers.get("Date", ""))
+    return max(0.0, (moment - (told or now())).total_seconds())
+
+
+def http_date(text: str) -> datetime | None:
+    """Return the time (UTC) of a header; None where it is none."""
+    try:
+        moment = parsedate_to_datetime(text.strip())
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, TypeError):
+        return None

@@ -9,7 +9,6 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from segment_exports.errors import (
     CredentialsRefusedError,
@@ -21,6 +20,14 @@ from segment_exports.errors import (
 from segment_exports.transport.call import Answer, Call, RequestCounters
 from segment_exports.transport.json_answers import json_of
 from segment_exports.transport.retrying import RetrySettings, retry_after
+from segment_exports.transport.way import (
+    checked_url,
+    place_of,
+    proxy_answered,
+    proxy_for,
+    ssl_context,
+    why_unreachable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,6 +51,7 @@ class Transport(ABC):
     :param base_url: such as :attr:`example_url`.
     :param timeout_seconds: for one attempt, connecting included. Servers were seen to answer after
         30.5 s, and to complete requests that they answer with a time-out.
+    :param ca_bundle: file of the CAs to trust instead of the system's.
     :param now, clock, sleep, uniform: wall time (UTC), seconds that never go back, waiting, and
         randomness in [0, 1).
     """
@@ -61,7 +69,7 @@ class Transport(ABC):
         pacer: Pacer,
         retry: RetrySettings | None = None,
         timeout_seconds: float = 60.0,
-        verify_tls: bool = True,
+        ca_bundle: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -69,17 +77,19 @@ class Transport(ABC):
     ) -> None:
         """Check address and key; nothing is sent.
 
-        :raises DestinationError: the base URL is none.
+        :raises DestinationError: the base URL is none, or what the environment names as a proxy.
+        :raises ConnectionFieldError: the file of CAs is not there, or is none.
         :raises CredentialsRefusedError: the key is empty or can't be sent in a header.
         """
-        self.base_url = _checked_url(base_url, self.example_url)
+        self.base_url = checked_url(base_url, self.example_url)
         self.pacer = pacer
         self.counters = RequestCounters()
         self.deadline: float | None = None
         self._key = _checked_key(api_key)
         self._retry = retry or RetrySettings()
         self._timeout = timeout_seconds
-        self._verify_tls = verify_tls
+        self._proxy = proxy_for(self.base_url)
+        self._ssl = ssl_context(ca_bundle)
         self._now, self._clock, self._sleep, self._uniform = now, clock, sleep, uniform
         self._session: aiohttp.ClientSession | None = None
 
@@ -92,7 +102,7 @@ class Transport(ABC):
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(self._on_sent)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._verify_tls),
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._ssl),
             timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_SECONDS),
             headers={
                 self.key_header: self._key,
@@ -100,7 +110,7 @@ class Transport(ABC):
                 "User-Agent": "segment-exports",
             },
             cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=_proxy(self.base_url),
+            proxy=None if self._proxy is None else self._proxy.url,
             trace_configs=[trace],
         )
         return self
@@ -138,7 +148,7 @@ class Transport(ABC):
                 if 200 <= answer.status < 300:
                     return parse(json_of(request.label, answer))
                 hint = retry_after(answer.headers, self._now)
-                raise self.error_of(request, answer, self._key)
+                raise self._refusal(request, answer)
             except ThrottledError as error:
                 asked_since = self._clock() if asked_since is None else asked_since
                 if self._is_too_long(hint or 0.0, asked_since):
@@ -149,7 +159,7 @@ class Transport(ABC):
                 is_unknown = isinstance(error, OutcomeUnknownError)
                 call.in_doubt |= is_unknown
                 failures += 1
-                wait = self._retry.wait(failures, self._uniform) if hint is None else hint
+                wait = max(self._retry.wait(failures, self._uniform), hint or 0.0)
                 is_last = failures >= (call.max_attempts or self._retry.max_attempts)
                 if is_last or (request.once and is_unknown) or self._is_late(wait):
                     raise
@@ -160,8 +170,17 @@ class Transport(ABC):
                 self.counters.retried += 1
                 await self._sleep(wait)
 
+    def _refusal(self, request: Request, answer: Answer) -> DestinationError:
+        error = self.error_of(request, answer, self._key)
+        if answer.status != 407:
+            return error
+        text = f"{error}; {proxy_answered(self._proxy, 407)}"
+        return type(error)(text, status=error.status, answer=error.answer)
+
     async def _exchange(self, request: Request, call: Call) -> Answer:
         """Make one attempt. :raises DestinationError: no answer came."""
+        import aiohttp
+
         if self._session is None:
             raise RuntimeError("the client is used outside of its 'async with' block")
         ticket = await self.pacer.start()
@@ -170,7 +189,7 @@ class Transport(ABC):
         call.attempts += 1
         try:
             answer = await self._request(self._session, request, (ticket, call, request))
-        except OSError as error:  # TimeoutError is one, and so are aiohttp's connection errors
+        except (OSError, aiohttp.ClientError) as error:
             raise self._broken(request.label, call, error) from None
         except asyncio.CancelledError:
             call.in_doubt |= call.on_wire
@@ -185,23 +204,16 @@ class Transport(ABC):
         return answer
 
     async def _request(self, session: aiohttp.ClientSession, request: Request, context: Any) -> Answer:
-        import aiohttp
-
         headers = {"Content-Type": "application/json"} if request.body is not None else None
-        try:
-            async with session.request(
-                request.method,
-                _url(f"{self.base_url}{request.path}"),
-                data=request.body,
-                headers=headers,
-                allow_redirects=False,
-                trace_request_ctx=context,
-            ) as response:
-                return Answer(response.status, response.headers, await response.read())
-        except aiohttp.ClientError as error:
-            if isinstance(error, OSError):
-                raise
-            raise ConnectionError(type(error).__name__) from None
+        async with session.request(
+            request.method,
+            _url(f"{self.base_url}{request.path}"),
+            data=request.body,
+            headers=headers,
+            allow_redirects=False,
+            trace_request_ctx=context,
+        ) as response:
+            return Answer(response.status, response.headers, await response.read())
 
     async def _on_sent(self, _session: object, context: Any, _params: object) -> None:
         """Take note that the headers go out: connecting may have taken long after the start was given."""
@@ -222,16 +234,17 @@ class Transport(ABC):
         waited = self._clock() - since
         return waited + wait > self._retry.throttle_patience or self._is_late(wait)
 
-    def _broken(self, label: str, call: Call, error: OSError) -> DestinationError:
-        host = urlsplit(self.base_url).netloc
+    def _broken(self, label: str, call: Call, error: Exception) -> DestinationError:
         if call.on_wire:
+            host = place_of(urlsplit(self.base_url))
             what = (
                 f"no answer in {self._timeout:g} s"
                 if isinstance(error, TimeoutError)
                 else "connection broken"
             )
-            return OutcomeUnknownError(f"{label}: {what} after sending to {host}; it may have been done")
-        return DestinationUnreachableError(f"{label}: no connection to {host}: {_reason(error)}")
+            by = f" by the proxy {self._proxy}" if self._proxy is not None else ""
+            return OutcomeUnknownError(f"{label}: {what} after sending to {host}{by}; it may have been done")
+        return DestinationUnreachableError(f"{label}: {why_unreachable(error, self.base_url, self._proxy)}")
 
 
 def _given_up(error: DestinationError, asked: float | None) -> DestinationError:
@@ -241,37 +254,10 @@ def _given_up(error: DestinationError, asked: float | None) -> DestinationError:
     return type(error)(text, status=error.status, answer=error.answer)
 
 
-def _reason(error: OSError) -> str:
-    import aiohttp
-
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return "its TLS certificate is not trusted, or it speaks no TLS"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name can't be resolved"
-    if isinstance(error, TimeoutError):
-        return "it does not answer"
-    inner = getattr(error, "os_error", error)
-    return inner.strerror or type(inner).__name__
-
-
 def _url(text: str) -> Any:
     from yarl import URL
 
     return URL(text, encoded=True)
-
-
-def _checked_url(text: str, example: str) -> str:
-    try:
-        parts = urlsplit(text.strip())
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-    except ValueError:
-        usable = False
-    if not usable or parts.username or parts.query or parts.fragment:
-        raise DestinationError(
-            "the connection's base URL must be http(s)://host[:port][/path] without user, query or "
-            f"fragment, such as {example}"
-        )
-    return text.strip().rstrip("/")
 
 
 def _checked_key(key: str) -> str:
@@ -284,11 +270,3 @@ def _checked_key(key: str) -> str:
             f"it must be printable ASCII without spaces"
         )
     return key
-
-
-def _proxy(url: str) -> str | None:
-    """Return the proxy that the environment names for this address, as curl would take it."""
-    parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
-        return None
-    return getproxies().get(parts.scheme)

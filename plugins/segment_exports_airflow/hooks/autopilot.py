@@ -104,7 +104,7 @@ class AutopilotHook(HttpHook):
         Redirects are not followed: they would carry the key to wherever they lead.
         """
         self.merged_extra = {"allow_redirects": False, **extra_options}
-        session.verify = extra_options.get("verify", True)
+        session.verify = extra_options.get("verify", self.account.ca_bundle or True)
         return session
 
 

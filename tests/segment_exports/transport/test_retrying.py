@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from segment_exports.transport.retrying import RetrySettings, retry_after
 
@@ -34,11 +36,38 @@ def test_jitter_is_full() -> None:
         ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
         ("soon", None),
         ("-5", None),
+        ("1_0", None),
+        ("nan", None),
+        ("0x10", None),
+        ("1e3", None),
+        ("Sun, 99 Mar 2026 12:01:30 GMT", None),
+        ("Sun, 01 Mar 99999999999 12:01:30 GMT", None),
         ("", None),
     ],
 )
 def test_retry_after_is_a_number_or_a_date(value, seconds) -> None:
     assert retry_after({"Retry-After": value}, lambda: NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("Sun, 01 Mar 2026 09:00:00 GMT", 3600.0),
+        ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
+        ("yesterday", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_a_date_is_counted_from_the_clock_of_the_answer(told: str, seconds: float) -> None:
+    """Ours is two hours ahead of the first one's."""
+    headers = {"Retry-After": "Sun, 01 Mar 2026 10:00:00 GMT", "Date": told}
+    assert retry_after(headers, lambda: NOW) == seconds
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_no_header_breaks_the_wait(value: str, date: str) -> None:
+    seconds = retry_after({"Retry-After": value, "Date": date}, lambda: NOW)
+    assert seconds is None or 0 <= seconds < float("inf")
 
 
 def test_no_header_asks_for_nothing() -> None:

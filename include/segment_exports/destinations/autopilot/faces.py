@@ -31,13 +31,19 @@ class Autopilot:
     def client(self, account: AccountConnection) -> AutopilotClient:
         """Return a client with the account's key, paced to its rate.
 
-        :raises DestinationError: the base URL is none.
+        :raises DestinationError: the base URL is none, or the proxy.
+        :raises ConnectionFieldError: the CA bundle is not a file of certificates.
         :raises CredentialsRefusedError: the key is empty or can't be sent in a header.
         """
         from segment_exports.destinations.autopilot.client import AutopilotClient
         from segment_exports.transport.pacing import Pacer
 
-        return AutopilotClient(account.base_url, account.api_key, pacer=Pacer(account.requests_per_second))
+        return AutopilotClient(
+            account.base_url,
+            account.api_key,
+            pacer=Pacer(account.requests_per_second),
+            ca_bundle=account.ca_bundle,
+        )
 
     def delivery(self, account: AccountConnection) -> AutopilotDestination:
         """Return who delivers chunks to the account. Raises as :meth:`client`."""

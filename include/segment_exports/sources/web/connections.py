@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from segment_exports.errors import SourceError
+from segment_exports.transport.way import is_host
 
 PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
 CI_API_URL = "https://api.ci.ai.dynamics.com/v1"
@@ -114,15 +115,22 @@ class CiApiConnection:
 def check_service_url(name: str, url: str) -> None:
     """Refuse a URL that would carry the token in clear text, or that holds more than a place.
 
-    :raises SourceError: not https (http is allowed to this machine only), no host, or credentials,
-        query or fragment in it.
+    :raises SourceError: not https (http is allowed to this machine only), no host or one that can't be one,
+        or credentials, query or fragment in it. None of these is told, nor what may hold a password.
     """
-    parts = urlsplit(url)
-    if not parts.hostname or parts.scheme not in ("http", "https"):
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        is_place = parts.scheme in ("http", "https") and is_host(host) and (parts.port or 1)
+    except ValueError:
+        raise SourceError(f"The {name} of the connection is none; it must look like https://host") from None
+    if "@" in url or parts.query or parts.fragment:
+        raise SourceError(
+            f"The {name} of the connection must not hold a user, a password, a query or a fragment"
+        )
+    if not is_place:
         raise SourceError(f"The {name} of the connection is {url!r}; it must look like https://host")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise SourceError(f"The {name} of the connection must not hold a user, a query or a fragment")
-    if parts.scheme == "http" and not is_this_machine(parts.hostname):
+    if parts.scheme == "http" and not is_this_machine(host):
         raise SourceError(f"The {name} of the connection is {url!r}; it must start with https://")
 
 

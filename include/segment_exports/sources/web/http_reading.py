@@ -19,7 +19,7 @@ from requests.auth import AuthBase
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.transport.redaction import redact
-from segment_exports.transport.retrying import told_wait
+from segment_exports.transport.retrying import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -245,8 +245,7 @@ class _Pause:
     def throttled(self, headers: Mapping[str, str], service: str) -> None:
         """Wait as long as the service says."""
         self._throttles += 1
-        seconds = told_wait(headers, self._now)
-        wait = self._backoff(self._throttles) if seconds is None else max(0.0, seconds)
+        wait = max(self._backoff(self._throttles), retry_after(headers, self._now) or 0.0)
         waited = self._waits.monotonic() - self._started
         if waited + wait > self._patience.throttled_seconds:
             raise SourceNotReadyError(

@@ -42,7 +42,9 @@ class Clock:
 
     def client(self, server) -> AutopilotClient:
         pacer = Pacer(None, clock=lambda: self.now, sleep=self.sleep)
-        return AutopilotClient(server.url, KEY, pacer=pacer, clock=lambda: self.now, sleep=self.sleep)
+        return AutopilotClient(
+            server.url, KEY, pacer=pacer, clock=lambda: self.now, sleep=self.sleep, uniform=lambda: 0.5
+        )
 
 
 @pytest.fixture
@@ -215,7 +217,6 @@ def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key) -> None:
         "api2.autopilothq.com",
         "ftp://x/v1",
         "http://",
-        "https://user:pw@x/v1",
         "https://x/v1?a=b",
         "http://x:y/",
     ],
@@ -270,18 +271,34 @@ async def test_a_redirect_is_not_followed_with_the_key(odd, odd_client) -> None:
     assert len(odd.seen) == 1
 
 
-async def test_waiting_for_the_rate_uses_up_no_attempt(odd, odd_client) -> None:
-    throttled = '{"error":"Too Many Requests","message":"You have exceeded your request rate of 5 r/s."}'
-    odd.answer(throttled, status=429, headers={"Retry-After": "0"})
-    odd.answers = odd.answers * 12
-    ok = odd.answers[0]
+async def test_waiting_for_the_rate_uses_up_no_attempt(odd, clock) -> None:
+    odd.answer('{"error":"Too Many Requests","message":"You have exceeded your request rate."}', status=429)
+    throttled = odd.answers * 12
     odd.answer('{"lists":[]}')
-    odd.answers = [ok] * 12 + odd.answers
-    call_count = len(odd.answers)
-    await odd_client.lists()
+    odd.answers = throttled + odd.answers
+    async with clock.client(odd) as client:
+        await client.lists()
 
-    assert len(odd.seen) == call_count
-    assert (odd_client.counters.throttled, odd_client.counters.retried) == (12, 0)
+        assert len(odd.seen) == 13
+        assert (client.counters.throttled, client.counters.retried) == (12, 0)
+
+
+@pytest.mark.parametrize("asked", ["0", "-5", "soon", "Sun, 01 Mar 2020 12:00:00 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+async def test_who_asks_for_no_wait_does_not_shorten_ours(odd, clock, status, asked) -> None:
+    """A ``Retry-After`` is a hint: the longer of it and our own wait counts."""
+    waits = []
+    for headers in ({}, {"Retry-After": asked}):
+        odd.answer("", status=status, headers=headers)
+        troubled = odd.answers * 3
+        odd.answer('{"lists":[]}')
+        odd.answers = troubled + odd.answers
+        began = clock.now
+        async with clock.client(odd) as client:
+            await client.lists()
+        waits.append(clock.now - began)
+    assert waits[0] == pytest.approx(waits[1])
+    assert waits[1] >= 0.25
 
 
 async def test_a_throttled_request_gives_up_when_its_patience_ends(odd) -> None:

@@ -1,0 +1,202 @@
+"""The way to a destination: its address, a proxy, certificates; and what is wrong with it, in words.
+
+An error is told of what it happened at: where a proxy failed, that one is named, not the server behind it.
+No text holds a user or a password.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from segment_exports.errors import ConnectionFieldError, DestinationError
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+_LABEL = re.compile(r"[0-9A-Za-z_]([0-9A-Za-z_-]{0,61}[0-9A-Za-z_])?")
+_LONGEST_HOST = 253
+_PROXY_SAYS = {
+    407: "it wants a user and password, or others",
+    403: "it does not let this host through",
+    502: "it can't reach this host",
+    503: "it can't reach this host",
+    504: "it can't reach this host",
+}
+_NOT_YET_VALID = 9
+_EXPIRED = 10
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy of the environment, and the variable that names it; ``url`` may hold a password."""
+
+    url: str = field(repr=False)
+    variable: str
+
+    def __str__(self) -> str:
+        return f"{place_of(urlsplit(self.url))} ({self.variable})"
+
+
+def checked_url(text: str, example: str) -> str:
+    """Return the base URL of a connection.
+
+    :raises ConnectionFieldError: it is none, its host can't be one, or it holds more than a place. A
+        password in it is not told.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        raise ConnectionFieldError(_MUST_BE + example) from None
+    if "@" in parts.netloc:
+        raise ConnectionFieldError(
+            "the connection's base URL holds a user or a password; take them out: the key stands in a field "
+            f"of its own, and the URL looks like {example}"
+        )
+    if not usable or parts.query or parts.fragment:
+        raise ConnectionFieldError(_MUST_BE + example)
+    if not is_host(parts.hostname or ""):
+        raise ConnectionFieldError(
+            f"the connection's base URL names a host that can't be one: each part between two dots has 1 to "
+            f"63 letters, digits and hyphens, all of them {_LONGEST_HOST} at most. It looks like {example}"
+        )
+    return text.strip().rstrip("/")
+
+
+_MUST_BE = (
+    "the connection's base URL must be http(s)://host[:port][/path] without user, query or fragment, such as "
+)
+
+
+def is_host(name: str) -> bool:
+    """Tell whether a name can be that of a host: an IP address, or labels as DNS takes them (RFC 1035)."""
+    try:
+        ip_address(name.partition("%")[0])
+    except ValueError:
+        pass
+    else:
+        return True
+    try:
+        labels = name.removesuffix(".").encode("idna").decode().split(".")
+    except UnicodeError:
+        return False
+    return len(name) <= _LONGEST_HOST and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def proxy_for(url: str) -> Proxy | None:
+    """Return the proxy that the environment names for this address, as curl would take it.
+
+    :raises DestinationError: what it names is no address of one.
+    """
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    known = getproxies()
+    for scheme in (parts.scheme, "all"):
+        if known.get(scheme):
+            return _proxy(known[scheme], _variable(scheme))
+    return None
+
+
+def ssl_context(ca_bundle: str | None) -> ssl.SSLContext | bool:
+    """Return what certificates are held against: these CAs, or those of the system (``SSL_CERT_FILE``).
+
+    :raises ConnectionFieldError: the file is not there, or holds no certificates.
+    """
+    if ca_bundle is None:
+        return True
+    if not Path(ca_bundle).is_file():
+        raise ConnectionFieldError(
+            f"the CA bundle of the connection, {ca_bundle}, is not a file on this worker"
+        )
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except (ssl.SSLError, OSError) as error:
+        raise ConnectionFieldError(
+            f"the CA bundle of the connection, {ca_bundle}, can't be read as PEM certificates: "
+            f"{type(error).__name__}"
+        ) from None
+
+
+def why_unreachable(error: Exception, url: str, proxy: Proxy | None) -> str:
+    """Say what is wrong on the way, and at what.
+
+    :param error: aiohttp's, or the system's, before anything of the request was sent.
+    """
+    import aiohttp
+
+    host = place_of(urlsplit(url))
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"no connection to {host}: {proxy_answered(proxy, error.status)}"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return f"no connection to {host}: {_tls_reason(error)}"
+    is_timeout = isinstance(error, TimeoutError)
+    at_proxy = isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientConnectorDNSError)
+    target = f"the proxy {proxy}" if proxy is not None and (at_proxy or is_timeout) else host
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"no connection to {target}: its name can't be resolved"
+    if is_timeout:
+        return f"no connection to {target}: it does not answer"
+    inner = getattr(error, "os_error", error)
+    number = inner.errno if isinstance(inner, OSError) else None
+    what = os.strerror(number) if number else type(inner).__name__
+    by = f" (by the proxy {proxy})" if proxy is not None and target == host else ""
+    return f"no connection to {target}{by}: {what}"
+
+
+def proxy_answered(proxy: Proxy | None, status: int) -> str:
+    """Say what a proxy's answer to us means."""
+    name = f"the proxy {proxy}" if proxy is not None else "a proxy on the way"
+    says = _PROXY_SAYS.get(status)
+    return f"{name} answered {status}" + (f": {says}" if says else "")
+
+
+def place_of(parts: SplitResult) -> str:
+    """Return host and port of a URL, without the user and password that may stand before them."""
+    return parts.netloc.rpartition("@")[2]
+
+
+def _proxy(text: str, variable: str) -> Proxy:
+    url = text.strip() if "://" in text else f"http://{text.strip()}"
+    try:
+        parts = urlsplit(url)
+        is_usable = is_host(parts.hostname or "") and (parts.port or 1) > 0
+    except ValueError:
+        parts, is_usable = None, False
+    if parts is not None and parts.scheme not in ("http", "https"):
+        raise DestinationError(
+            f"{variable} names a proxy of the kind {parts.scheme}://; it must be an http:// or https:// one"
+        )
+    if not is_usable:
+        raise DestinationError(
+            f"{variable} names no proxy; it must be [http://][user:password@]host[:port], or unset"
+        )
+    return Proxy(url, variable)
+
+
+def _variable(scheme: str) -> str:
+    """Return the name of the variable that is taken for a scheme: in lower case before any other."""
+    wanted = f"{scheme}_proxy"
+    named = sorted((one for one in os.environ if one.lower() == wanted), reverse=True)
+    return named[0] if named else "the system's settings"
+
+
+def _tls_reason(error: Exception) -> str:
+    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
+    if not isinstance(inner, ssl.SSLCertVerificationError):
+        return "it speaks no TLS, or breaks it off; is the base URL one with http://, or a proxy in between?"
+    told = f"its TLS certificate is not trusted ({inner.verify_message})"
+    if inner.verify_code in (_NOT_YET_VALID, _EXPIRED):
+        return f"{told}; is the clock of this machine right?"
+    return (
+        f"{told}. If a proxy opens TLS, or the certificate is of a CA of your own, name the file of that CA "
+        f"in the connection's field CA bundle, or in SSL_CERT_FILE"
+    )
