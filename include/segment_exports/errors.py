@@ -37,6 +37,10 @@ class StagingError(SegmentExportError):
     """A file between the steps is missing or does not hold what it must."""
 
 
+class DamagedFileError(StagingError):
+    """A file between the steps can't be believed: cut off, empty, or another's. The text says what to do."""
+
+
 class LedgerError(SegmentExportError):
     """The ledger can't be trusted: lost, or written with another secret."""
 

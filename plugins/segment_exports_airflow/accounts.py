@@ -89,10 +89,11 @@ def reason_to_stop(connection_id: str, destination_type: str = DEFAULT_TYPE) -> 
 
 def recorded_agreement(run: Store) -> dict[str, str] | None:
     """Return the agreement under which a run's data were read; None where it did not get so far."""
+    from segment_exports.records.storing.damage import ASIDE
+
     if not run.exists(AGREEMENT_FILE):
         return None
-    agreement: dict[str, str] = run.read_json(AGREEMENT_FILE)
-    return agreement
+    return run.read_model(AGREEMENT_FILE, dict[str, str], advice=ASIDE)
 
 
 def _base_url(connection: Connection) -> str:

@@ -41,6 +41,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
                 errors.ConnectionDisabledError,
                 errors.ConnectionFieldError,
                 errors.CredentialsRefusedError,
+                errors.DamagedFileError,
                 errors.DefinitionError,
                 errors.GuardTrippedError,
                 errors.LedgerError,

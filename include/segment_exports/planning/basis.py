@@ -19,6 +19,7 @@ from segment_exports.records.ledger import Ledger, LedgerFolder
 from segment_exports.records.plan import RETRY_REJECTED_AFTER
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.step_counts import RunCounts
+from segment_exports.records.tables.schemas import CONTACTS
 from segment_exports.records.tombstones import erased_hashes
 from segment_exports.settings.names import LEDGER_SECRET
 
@@ -138,7 +139,7 @@ def _usable_ledger(request: PlanRequest) -> Ledger:
 
 
 def _require_own_secret(request: PlanRequest) -> None:
-    with request.files.store.parquet_file(RunFiles.CONTACTS) as file:
+    with request.files.store.parquet_file(RunFiles.CONTACTS, CONTACTS.names) as file:
         first = next(file.iter_batches(1, columns=["email_hash", "email"], use_threads=False), None)
     if first is not None and len(first):
         row = first.to_pylist()[0]

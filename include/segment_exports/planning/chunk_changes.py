@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from segment_exports.definition import Destination
 from segment_exports.destinations.opening import open_destination
-from segment_exports.records.plan import Plan, PlanState
+from segment_exports.records.plan import Plan, PlanState, planned
 from segment_exports.records.receipts import chunk_fingerprint
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS
@@ -65,11 +65,11 @@ def chunk_changes(
     :param approved: a person let the run pass although a guard tripped.
     """
     store = files.store
-    plan = Plan.model_validate(store.read_json(RunFiles.PLAN))
+    plan = planned(store)
     store.remove("chunks")
     if plan.dry_run or not (plan.state is PlanState.READY or (plan.state is PlanState.STOPPED and approved)):
         return []
-    with store.parquet_file(RunFiles.CHANGES) as changes:
+    with store.parquet_file(RunFiles.CHANGES, CHUNK.names) as changes:
         cutter = _Cutter(plan, changes.metadata.num_rows, most_contacts)
         return list(_write_chunks(files, _chunks(changes, cutter), cutter))
 

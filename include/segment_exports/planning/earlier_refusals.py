@@ -14,6 +14,7 @@ from segment_exports.mapping.permission import Withholding
 from segment_exports.mapping.previous_ids import split_previous_ids
 from segment_exports.records.refusals import RefusalFolder
 from segment_exports.records.staging import RunFiles
+from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, prefixes
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def require_nobody_refused(refused: Prefixes, contacts: pa.Table, path: str) -> 
 def _who_refused(files: RunFiles, hasher: KeyedHasher) -> Prefixes:
     """Return prefixes of the addresses and customers that gave no permission in this run, distinct."""
     found = [np.empty(0, np.uint64), customers_with_invalid_profiles(files, hasher, withdrawn=True)]
-    with files.store.parquet_file(RunFiles.WITHHELD) as file:
+    with files.store.parquet_file(RunFiles.WITHHELD, WITHHELD.names) as file:
         for batch in file.iter_batches(ROWS_PER_RANGE, use_threads=False):
             own = batch.filter(pc.invert(pc.is_in(batch["reason"], value_set=_NOT_OF_THIS_RUN)))
             found += [prefixes(own["email_hash"]), prefixes(own["customer_hash"].drop_null())]
@@ -112,7 +113,7 @@ def customers_with_invalid_profiles(files: RunFiles, hasher: KeyedHasher, *, wit
     Customers that merged into one of them are among them: the ledger may know the person by their ids.
     """
     found = [np.empty(0, np.uint64)]
-    with files.store.parquet_file(RunFiles.INVALID) as file:
+    with files.store.parquet_file(RunFiles.INVALID, INVALID.names) as file:
         columns = ["customer_id", "previous_ids", "withdrawn"]
         for batch in file.iter_batches(columns=columns, use_threads=False):
             chosen = batch.filter(pc.equal(batch["withdrawn"], withdrawn))
@@ -139,7 +140,7 @@ class _Sought:
 def _people_of_contacts(files: RunFiles) -> Iterator[Prefixes]:
     """Give the addresses and customers of contacts; where there are several at one address, all of them."""
     columns = ["email_hash", "customer_hash", "previous_customer_hashes"]
-    with files.store.parquet_file(RunFiles.CONTACTS) as file:
+    with files.store.parquet_file(RunFiles.CONTACTS, CONTACTS.names) as file:
         for batch in file.iter_batches(ROWS_PER_RANGE, columns=columns, use_threads=False):
             yield np.concatenate(
                 [

@@ -26,7 +26,14 @@ from segment_exports.planning.uncertain_addresses import AddressBook
 from segment_exports.records.ledger import counts_as_address
 from segment_exports.records.refusals import RefusalFolder
 from segment_exports.records.staging import RunFiles
-from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS, CONTACTS, HELD_BACK, LEDGER, WITHHELD
+from segment_exports.records.tables.schemas import (
+    CHUNK,
+    CHUNK_LISTS,
+    CONTACTS,
+    HELD_BACK,
+    LEDGER,
+    WITHHELD,
+)
 from segment_exports.records.tables.sorted_tables import SortedReader, hash_ranges, prefixes
 
 if TYPE_CHECKING:
@@ -59,7 +66,7 @@ def plan_changes(request: PlanRequest, *, warnings: tuple[str, ...] = ()) -> Pla
     if basis.all_superseded:
         warnings += _write_nothing(basis, tally)
     else:
-        with store.parquet_file(RunFiles.CONTACTS) as contacts:
+        with store.parquet_file(RunFiles.CONTACTS, CONTACTS.names) as contacts:
             limit = request.definition.limit
             room = room_for(limit, at_destination=at_destination, contacts=contacts, own=basis.ledger)
         warnings += _write_changes(basis, tally, room)
@@ -83,7 +90,8 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
     with ExitStack() as stack:
         ledger = stack.enter_context(basis.ledger.opened())
         contacts, withheld = (
-            stack.enter_context(store.parquet_file(name)) for name in (RunFiles.CONTACTS, RunFiles.WITHHELD)
+            stack.enter_context(store.parquet_file(name, schema.names))
+            for name, schema in ((RunFiles.CONTACTS, CONTACTS), (RunFiles.WITHHELD, WITHHELD))
         )
         moved = NOBODY_MOVED
         if ledger is not None:

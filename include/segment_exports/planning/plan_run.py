@@ -10,9 +10,9 @@ from segment_exports.planning.reconciling.contacts_exist import require_contacts
 from segment_exports.planning.reconciling.reconcile import reconcile
 from segment_exports.records import lease as leasing
 from segment_exports.records.ledger import LedgerFolder, newest_sequence
-from segment_exports.records.plan import Plan
+from segment_exports.records.plan import Plan, planned
 from segment_exports.records.problems import forget_problems
-from segment_exports.records.staging import RunFiles
+from segment_exports.records.staging import RunFiles, folder_text
 from segment_exports.settling.settle_plan import has_receipts, settle_plan
 
 if TYPE_CHECKING:
@@ -75,14 +75,18 @@ def _settle_earlier(request: PlanRequest, lease: Lease, list_ids: Mapping[str, s
     """
     export = request.files.export
     for held in leasing.leases(export, above=above - 1):
-        files = RunFiles(export, held.run_id)
         is_settled = held.fence == above and leasing.is_released(export, held)
-        if is_settled or held.fence > lease.fence or not has_receipts(files.store):
+        if is_settled or held.fence > lease.fence:
             continue
-        plan = Plan.model_validate(files.store.read_json(RunFiles.PLAN))
-        is_lost = LedgerFolder(export, plan.export, plan.account).is_lost()
-        if plan.fence == held.fence and not is_lost:
-            settle_plan(files, plan, list_ids=list_ids, now=request.now)
+        # A lease that can't be read tells no run: then every run is looked at for the plan under its fence.
+        runs = [held.run_id] if held.run_id else [folder_text(name) for name in export.names("runs")]
+        for files in (RunFiles(export, run_id) for run_id in runs):
+            if not has_receipts(files.store):
+                continue
+            plan = planned(files.store)
+            is_lost = LedgerFolder(export, plan.export, plan.account).is_lost()
+            if plan.fence == held.fence and not is_lost:
+                settle_plan(files, plan, list_ids=list_ids, now=request.now)
 
 
 def _forget_earlier_plan(store: Store) -> None:

@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.errors import StagingError
+from segment_exports.errors import DamagedFileError, StagingError
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.schemas import CHUNK
 
 if TYPE_CHECKING:
     from segment_exports.records.staging import Store
+
+_ADDRESSES = (
+    "It alone has the addresses of people whose last delivery is of unknown fate. Restore it, or move it "
+    "away and trigger a run with reconcile"
+)
 
 
 class AddressBook:
@@ -48,10 +53,13 @@ class AddressBook:
         tables = [schema.empty_table()]
         for run in runs:
             try:
-                with RunFiles(self._export, run).store.parquet_file(RunFiles.CHANGES) as file:
+                store = RunFiles(self._export, run).store
+                with store.parquet_file(RunFiles.CHANGES, schema.names, advice=_ADDRESSES) as file:
                     for batch in file.iter_batches(columns=schema.names, use_threads=False):
                         known = pc.and_(pc.is_in(batch["email_hash"], wanted), pc.is_valid(batch["email"]))
                         tables.append(pa.Table.from_batches([batch.filter(known)], schema))
-            except StagingError:
+            except DamagedFileError:
+                raise
+            except StagingError:  # it was purged
                 continue
         return pa.concat_tables(tables)

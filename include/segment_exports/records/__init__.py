@@ -1,6 +1,7 @@
 """What lies between the steps of a run and outlives them, and how it is kept.
 
 staging      where every file lies; a file appears whole or not at all
+storing      files put in place whole and synced, and words for damage and for trouble of the disk
 tables       Arrow schemas, and sorted Parquet that is read range by range
 profiles     columns that every file of ``profiles/`` has
 step_counts  what the steps before planning counted

@@ -9,11 +9,14 @@ under its run's fence: a slow old run can never replace a newer ledger.
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from segment_exports.errors import LeaseHeldError, RunSupersededError, StagingError
+from pydantic import BaseModel, ConfigDict
+
+from segment_exports.errors import DamagedFileError, LeaseHeldError, RunSupersededError, StagingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,11 +25,22 @@ if TYPE_CHECKING:
 
 _FOLDER = "lease"
 _KEPT = 100
+_NAME = re.compile(r"(\d{10})\.json")
+
+
+class _Note(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    run_id: str
 
 
 @dataclass(frozen=True)
 class Lease:
-    """The right of one run to deliver, under a fencing number that only grows."""
+    """The right of one run to deliver, under a fencing number that only grows.
+
+    ``run_id`` is empty where the lease's file can't be read: its fence counts, and nobody holds it. Should
+    its run live, that finds a newer lease, and sends no more.
+    """
 
     fence: int
     run_id: str
@@ -41,7 +55,7 @@ def current_lease(export: Store) -> Lease | None:
 def holder(export: Store) -> Lease | None:
     """Return the lease that is held at the moment, by a living run or a dead one."""
     newest = current_lease(export)
-    return None if newest is None or is_released(export, newest) else newest
+    return newest if newest and newest.run_id and not is_released(export, newest) else None
 
 
 def leases(export: Store, *, above: int = 0) -> list[Lease]:
@@ -64,7 +78,7 @@ def acquire(export: Store, run_id: str, *, is_alive: Callable[[str], bool], abov
     """
     while True:
         newest = current_lease(export)
-        if newest is not None and not is_released(export, newest):
+        if newest is not None and newest.run_id and not is_released(export, newest):
             if newest.run_id == run_id:
                 return newest
             if is_alive(newest.run_id):
@@ -143,11 +157,14 @@ def _create(export: Store, fence: int, run_id: str) -> Lease | None:
 
 
 def _read(export: Store, fence: int) -> Lease:
-    return Lease(fence, str(export.read_json(_file(fence))["run_id"]))
+    try:
+        return Lease(fence, export.read_model(_file(fence), _Note).run_id)
+    except DamagedFileError:
+        return Lease(fence, "")
 
 
 def _fences(export: Store) -> list[int]:
-    return [int(name.removesuffix(".json")) for name in export.names(_FOLDER) if name.endswith(".json")]
+    return [int(found[1]) for name in export.names(_FOLDER) if (found := _NAME.fullmatch(name))]
 
 
 def _forget_old(export: Store) -> None:

@@ -7,6 +7,7 @@ whole ledger (:class:`LedgerInfo`) lies in the file's own metadata, so both are 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from segment_exports.errors import LedgerError
+from segment_exports.errors import DamagedFileError, LedgerError
 from segment_exports.records.staging import Store, folder_name, folder_text
+from segment_exports.records.storing.damage import parsed
 from segment_exports.records.tables.schemas import LEDGER
 
 if TYPE_CHECKING:
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
+_RESTORE = (
+    "It is a ledger: restore it from a backup, or move it away: then the one before it counts, and what was "
+    "delivered since is sent again"
+)
+_NAME = re.compile(r"\d{10}-.+\.parquet")
+_NEEDED = ("email_hash", "contact_id", "member_of", "uncertain_of")
 _METADATA_KEY = b"segment_exports.ledger"
 _KEPT = 5
 _REPEATING = ("member_of.list.element", "uncertain_of.list.element", "uncertain_run", "rejected_reason")
@@ -80,7 +88,7 @@ class Ledger:
         if self.name is None:
             yield None
             return
-        with self.store.parquet_file(self.name) as file:
+        with self.store.parquet_file(self.name, _NEEDED, advice=_RESTORE) as file:
             yield file
 
 
@@ -142,19 +150,22 @@ class LedgerFolder:
         return f"accounts/{folder_name(self._account)}.has-ledger"
 
     def _names(self) -> list[str]:
-        return [name for name in self._store.names() if name.endswith(".parquet")]
+        return [name for name in self._store.names() if _NAME.fullmatch(name)]
 
     def _open(self, name: str) -> Ledger:
+        path = self._store.path(name)
         try:
-            with self._store.parquet_file(name) as file:
-                told = (file.metadata.metadata or {})[_METADATA_KEY]
-            return Ledger(self._store, name, LedgerInfo.model_validate_json(told))
-        except (pa.ArrowInvalid, KeyError, ValueError) as error:
+            with self._store.parquet_file(name, _NEEDED, advice=_RESTORE) as file:
+                told = (file.metadata.metadata or {}).get(_METADATA_KEY, b"")
+            info = parsed(told, LedgerInfo, path, _RESTORE)
+        except DamagedFileError as error:
+            raise LedgerError(str(error)) from error
+        if (info.export, info.account) != (self._export_name, self._account):
             raise LedgerError(
-                f"{self._store.path(name)} is no readable ledger ({type(error).__name__}). Restore it from a "
-                f"backup, or move it away: then the one before it counts, and what was delivered since is "
-                f"sent again"
-            ) from error
+                f"{path} is the ledger of {info.export} for {info.account}, not of {self._export_name} for "
+                f"{self._account}. {_RESTORE}"
+            )
+        return Ledger(self._store, name, info)
 
 
 class LedgerWriter:
@@ -197,7 +208,7 @@ def newest_ledgers(export: Store, export_name: str) -> list[Ledger]:
 def newest_sequence(export: Store) -> int:
     """Return the highest sequence of any ledger of an export, whatever its account; 0 if there is none."""
     names = (name for account in export.names("ledger") for name in export.names(f"ledger/{account}"))
-    return max((_sequence(name) for name in names if name.endswith(".parquet")), default=0)
+    return max((_sequence(name) for name in names if _NAME.fullmatch(name)), default=0)
 
 
 def _sequence(name: str) -> int:

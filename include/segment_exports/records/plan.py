@@ -9,9 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
+from segment_exports.records.staging import RunFiles
+
+if TYPE_CHECKING:
+    from segment_exports.records.staging import Store
+
+_WITHOUT_A_PLAN = (
+    "Restore it from a backup. Else: if nothing was uploaded yet, clear plan_changes with what follows; if "
+    "something was, move the folder of that run away and trigger a run with reconcile, which reads back what "
+    "it sent"
+)
 RETRY_REJECTED_AFTER = timedelta(days=7)
 """How long a contact that was refused is held back, unless its data or the mapping change."""
 
@@ -153,6 +164,14 @@ class Plan(_Model):
     def least_seconds(self, way: str) -> int:
         """Return the least time (whole seconds) at the account's rate, by one way of keeping membership."""
         return round(self.least_requests.of(way) / self.requests_per_second)
+
+
+def planned(run: Store) -> Plan:
+    """Return the plan of a run.
+
+    :raises StagingError: there is none, or it can't be believed.
+    """
+    return run.read_model(RunFiles.PLAN, Plan, advice=_WITHOUT_A_PLAN)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,22 @@ A failed task leaves no XCom, and its log is not the report.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segment_exports.records.staging import folder_name
+from segment_exports.records.storing.damage import ASIDE
 
 if TYPE_CHECKING:
     from segment_exports.records.staging import Store
 
 _FOLDER = "problems"
+
+
+@dataclass(frozen=True)
+class _Problem:
+    step: str
+    message: str
 
 
 def record_problem(run: Store, step: str, message: str) -> None:
@@ -32,5 +40,5 @@ def forget_problems(run: Store) -> None:
 
 def recorded_problems(run: Store) -> dict[str, str]:
     """Return the problems of a run by step."""
-    told = [run.read_json(f"{_FOLDER}/{name}") for name in run.names(_FOLDER)]
-    return {one["step"]: one["message"] for one in told}
+    told = [run.read_model(f"{_FOLDER}/{name}", _Problem, advice=ASIDE) for name in run.names(_FOLDER)]
+    return {one.step: one.message for one in told}

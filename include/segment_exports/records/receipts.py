@@ -24,9 +24,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.errors import StagingError
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.records.staging import RunFiles
+from segment_exports.records.storing.damage import told_of_damage
 from segment_exports.records.tables.schemas import RECEIPT
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 ROWS_PER_FILE = 2000
 _NAME_DIGITS = 16
+_SEND_AGAIN = (
+    "It is a receipt: the outcome of a part of the chunk is lost. Move the file away and clear the upload "
+    "task: its operations are sent again"
+)
 _TALLY = b"segment_exports.tally"
 _OPERATIONS = tuple(Operation)
 _FINAL = (Outcome.DELIVERED, Outcome.REJECTED, Outcome.SUPPRESSED, Outcome.UNCHANGED)
@@ -259,18 +263,13 @@ class ReceiptFolder:
 
 
 def _read_file(store: Store, name: str) -> tuple[pa.Table, Tally]:
-    try:
-        with pa.ipc.open_stream(store.read_bytes(name)) as stream:
-            table = stream.read_all()
+    content = store.read_bytes(name)
+    with told_of_damage(store.path(name), _SEND_AGAIN), pa.ipc.open_stream(content) as stream:
+        table = stream.read_all()
         value: dict[str, Any] = json.loads(table.schema.metadata[_TALLY])
-    except (pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
-        raise StagingError(
-            f"{store.path(name)} is no readable receipt ({type(error).__name__}); the outcome of a part of "
-            f"the chunk is lost. Move the file away and clear the upload task: its operations are sent again"
-        ) from error
-    known = {one.name for one in fields(Tally)}
-    tally = Tally(**{key: content for key, content in value.items() if key in known})
-    return table.replace_schema_metadata(None), tally
+        known = {one.name for one in fields(Tally)}
+        tally = Tally(**{key: content for key, content in value.items() if key in known})
+        return table.replace_schema_metadata(None), tally
 
 
 def _latest(table: pa.Table, attempts: npt.NDArray[np.int32]) -> tuple[pa.Table, npt.NDArray[np.int32]]:

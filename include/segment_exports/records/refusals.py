@@ -8,6 +8,7 @@ who refused, in ``refusals/<sequence>-<run>.parquet``; the highest sequence coun
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from segment_exports.errors import StagingError
 from segment_exports.records.staging import Store, folder_name
+from segment_exports.records.storing.damage import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,6 +33,11 @@ REFUSALS = pa.schema(
 )
 _METADATA_KEY = b"segment_exports.refusals"
 _KEPT = 3
+_NAME = re.compile(r"\d{10}-.+\.parquet")
+_READ_ALL = (
+    "It tells who gives no permission. Restore it from a backup; or move it away, and let the next run be "
+    "one of all segments and of the newest snapshot: it writes that down anew"
+)
 
 
 @dataclass(frozen=True)
@@ -148,16 +154,14 @@ class RefusalFolder:
         names = self._names()
         if not names:
             return NOBODY_REFUSED
-        try:
-            with self._store.parquet_file(names[-1]) as file:
-                told = _Told.model_validate_json((file.metadata.metadata or {})[_METADATA_KEY])
-                rows = file.read(use_threads=False)
-        except (pa.ArrowInvalid, OSError, KeyError, ValueError) as error:
-            raise StagingError(
-                f"{self._store.path(names[-1])} is no readable record of refusals ({type(error).__name__}). "
-                f"Restore it from a backup; or move it away, and let the next run be one of all segments and "
-                f"of the newest snapshot: it writes down anew who gives no permission"
-            ) from error
+        with self._store.parquet_file(names[-1], REFUSALS.names, advice=_READ_ALL) as file:
+            told = parsed(
+                (file.metadata.metadata or {}).get(_METADATA_KEY, b""),
+                _Told,
+                self._store.path(names[-1]),
+                _READ_ALL,
+            )
+            rows = file.read(use_threads=False)
         if told.secret_fingerprint != self._fingerprint:
             return NOBODY_REFUSED
         return Refusals(
@@ -179,4 +183,4 @@ class RefusalFolder:
             self._store.remove(old)
 
     def _names(self) -> Sequence[str]:
-        return [name for name in self._store.names() if name.endswith(".parquet")]
+        return [name for name in self._store.names() if _NAME.fullmatch(name)]

@@ -2,21 +2,20 @@
 
 A file appears whole or not at all. On a local disk that is a temporary sibling and an atomic replace;
 on an object store the bytes are made ready first and put once (a rename there is copy and delete, and
-a stream broken by an exception would commit what it has).
+a stream broken by an exception would commit what it has). What a file holds is believed only where it
+came through :meth:`Store.read_model` or :meth:`Store.parquet_file`, which tell of damage and what to do.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
-from uuid import uuid4
 
 import fsspec
 import pyarrow as pa
@@ -25,12 +24,15 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from segment_exports.errors import StagingError
+from segment_exports.records.storing import local_disk
+from segment_exports.records.storing.damage import CLEAR, ParquetReading, parsed
+from segment_exports.records.storing.trouble import staging_trouble, told_of_staging
 from segment_exports.settings.names import STAGING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-_PRIVATE_FOLDER = 0o700
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -86,34 +88,56 @@ class Store:
             found = [str(path).rstrip("/") for path in self.fs.ls(target, detail=False)]
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise staging_trouble(target, error) from error
         # An object store may list the folder itself, and a file as its only content.
         inside = (path.rsplit("/", 1)[-1] for path in found if path.lstrip("/") != target.lstrip("/"))
         return sorted(name for name in inside if not name.startswith("."))
 
-    def read_bytes(self, relative: str) -> bytes:
+    def read_bytes(self, relative: str, *, advice: str = CLEAR) -> bytes:
         """Return a file's bytes.
 
-        :raises StagingError: it isn't there.
+        :param advice: what to do where it isn't there.
+        :raises StagingError: it isn't there, or can't be read.
         """
+        path = self.path(relative)
         try:
-            return bytes(self.fs.cat_file(self.path(relative)))
+            content: bytes = self.fs.cat_file(path)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise _missing(self.path(relative)) from error
+            raise _missing(path, advice) from error
+        except OSError as error:
+            raise staging_trouble(path, error) from error
+        return bytes(content)
+
+    def read_model(self, relative: str, model: Callable[..., T], *, advice: str = CLEAR) -> T:
+        """Return what a JSON file holds.
+
+        :param model: a pydantic model, a dataclass, or a type such as ``dict[str, str]``.
+        :param advice: what to do where it can't be believed.
+        :raises StagingError: it isn't there, or is no such file: cut off, empty, or another's.
+        """
+        return parsed(self.read_bytes(relative, advice=advice), model, self.path(relative), advice)
 
     def read_json(self, relative: str) -> Any:
-        """Return a JSON file's content."""
-        return json.loads(self.read_bytes(relative))
+        """Return a JSON file's content, whatever it is.
+
+        :raises StagingError: it isn't there, or holds no JSON.
+        """
+        content: Any = self.read_model(relative, object)
+        return content
 
     def write_bytes(self, relative: str, data: bytes) -> None:
-        """Write a file whole, replacing one that is there."""
+        """Write a file whole, replacing one that is there.
+
+        :raises StagingError: the disk takes no file.
+        """
         target = self.path(relative)
-        self._make_parent(target)
-        if not self.is_local:
-            self.fs.pipe_file(target, data)
-            return
-        with _sibling(target) as temporary:
-            temporary.write_bytes(data)
-            temporary.replace(target)
+        with self._making(target):
+            if self.is_local:
+                with local_disk.replacing(target) as temporary:
+                    temporary.write_bytes(data)
+            else:
+                self.fs.pipe_file(target, data)
 
     def write_json(self, relative: str, value: Any) -> None:
         """Write a JSON file whole."""
@@ -122,34 +146,36 @@ class Store:
     def create(self, relative: str, data: bytes) -> bool:
         """Write a file only if none is there, in one atomic step; return whether this call made it.
 
-        :raises StagingError: the file system has no such step.
+        :raises StagingError: the file system has no such step, or takes no file.
         """
         target = self.path(relative)
-        self._make_parent(target)
         try:
-            if self.is_local:
-                _create_locally(target, data)
-            else:
-                self._require_exclusive_create()
-                self.fs.pipe_file(target, data, mode="create")
+            with self._making(target):
+                if self.is_local:
+                    local_disk.create(target, data)
+                else:
+                    self._require_exclusive_create()
+                    self.fs.pipe_file(target, data, mode="create")
         except FileExistsError:
             return False
         return True
 
     @contextmanager
     def writing(self, relative: str) -> Iterator[str]:
-        """Give a local path to write to; the file appears whole at the end, or not at all on an error."""
+        """Give a local path to write to; the file appears whole at the end, or not at all on an error.
+
+        :raises StagingError: the disk takes no file.
+        """
         target = self.path(relative)
-        self._make_parent(target)
-        if self.is_local:
-            with _sibling(target) as temporary:
-                yield str(temporary)
-                temporary.replace(target)
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            local = str(Path(folder) / "file")
-            yield local
-            self.fs.put_file(local, target)
+        with self._making(target):
+            if self.is_local:
+                with local_disk.replacing(target) as temporary:
+                    yield str(temporary)
+                return
+            with tempfile.TemporaryDirectory() as folder:
+                local = str(Path(folder) / "file")
+                yield local
+                self.fs.put_file(local, target)
 
     @contextmanager
     def parquet_writer(
@@ -175,23 +201,29 @@ class Store:
             yield writer
 
     @contextmanager
-    def parquet_file(self, relative: str) -> Iterator[pq.ParquetFile]:
+    def parquet_file(
+        self, relative: str, columns: Sequence[str] = (), *, advice: str = CLEAR
+    ) -> Iterator[pq.ParquetFile]:
         """Open a Parquet file for reading piece by piece.
 
-        :raises StagingError: it isn't there.
+        :param columns: those that it must have, else it is another's.
+        :param advice: what to do where it can't be believed.
+        :raises StagingError: it isn't there, or is no such file, also while it is read.
         """
         target = self.path(relative)
         if self.is_local:
             if not Path(target).exists():
-                raise _missing(target)
-            with pq.ParquetFile(target, pre_buffer=False) as file:
+                raise _missing(target, advice)
+            with ParquetReading(target, target, advice, columns, pre_buffer=False) as file:
                 yield file
             return
         try:
             opened = self.fs.open(target, "rb")
         except FileNotFoundError as error:
-            raise _missing(target) from error
-        with opened as stream, pq.ParquetFile(stream) as file:
+            raise _missing(target, advice) from error
+        except OSError as error:
+            raise staging_trouble(target, error) from error
+        with opened as stream, ParquetReading(stream, target, advice, columns) as file:
             yield file
 
     def modified(self, relative: str) -> datetime | None:
@@ -215,14 +247,12 @@ class Store:
             with suppress(FileNotFoundError):  # another process was faster
                 self.fs.rm(self.path(relative), recursive=True)
 
-    def _make_parent(self, target: str) -> None:
-        if not self.is_local:
-            return
-        parent = Path(target).parent
-        missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
-        # One by one: mkdir(parents=True) would give its mode to the last folder alone.
-        for folder in reversed(missing):
-            folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+    @contextmanager
+    def _making(self, target: str) -> Iterator[None]:
+        with told_of_staging(target):
+            if self.is_local:
+                local_disk.make_parent(target)
+            yield
 
     def _require_exclusive_create(self) -> None:
         if getattr(self.fs.pipe_file, "__func__", None) is AbstractFileSystem.pipe_file:  # looks, then writes
@@ -233,32 +263,8 @@ class Store:
             )
 
 
-@contextmanager
-def _sibling(target: str) -> Iterator[Path]:
-    """Give a path beside the target that is gone at the end, whatever happens."""
-    path = Path(target)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _create_locally(target: str, data: bytes) -> None:
-    """Make a file with its content, or raise FileExistsError."""
-    with _sibling(target) as temporary:
-        temporary.write_bytes(data)
-        try:
-            os.link(temporary, target)
-        except FileExistsError:
-            raise
-        except OSError:  # no hard links (SMB): still made by one process alone, but filled after that
-            with Path(target).open("xb") as file:
-                file.write(data)
-
-
-def _missing(path: str) -> StagingError:
-    return StagingError(f"{path} is missing; clear the task that writes it")
+def _missing(path: str, advice: str) -> StagingError:
+    return StagingError(f"{path} is missing. {advice}")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict
+
 from segment_exports.errors import StagingError
 from segment_exports.records.refusals import Reading
 from segment_exports.records.staging import RunFiles
@@ -13,6 +15,44 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from segment_exports.records.staging import Store
+
+
+class _SegmentRead(BaseModel):
+    read: int
+    snapshot: str
+    whole: bool
+    judged: bool | None = None
+
+
+class _Extracted(BaseModel):
+    """``extract/<unit>.json``, as far as it counts."""
+
+    segments: dict[str, _SegmentRead]
+    seconds: float
+
+
+class _SegmentMapped(BaseModel):
+    contacts: int
+
+
+class _ProfilesMapped(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    read: int
+    invalid: int
+    withheld: int
+    merged: int
+    merged_same_customer: int
+    merged_same_address: int
+    contacts: int
+
+
+class _Mapped(BaseModel):
+    """``map.json``, as far as it counts."""
+
+    profiles: _ProfilesMapped
+    segments: dict[str, _SegmentMapped]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -33,20 +73,22 @@ class SegmentReads:
     def of(cls, store: Store) -> SegmentReads:
         """Read what the extract tasks of a run left.
 
-        :raises StagingError: none has run.
+        :raises StagingError: none has run, or what one left can't be believed.
         """
-        units = [store.read_json(f"extract/{name}") for name in store.names("extract")]
-        segments = {name: told for unit in units for name, told in unit["segments"].items()}
+        units = [store.read_model(f"extract/{name}", _Extracted) for name in store.names("extract")]
+        segments = {name: told for unit in units for name, told in unit.segments.items()}
         if not segments:
             raise StagingError(
                 f"{store.path('extract')} holds no counts; clear the extract tasks of this run"
             )
         return cls(
-            read={name: told["read"] for name, told in segments.items()},
-            snapshots={name: told["snapshot"] for name, told in segments.items()},
-            whole={name: told["whole"] for name, told in segments.items()},
-            judged={name: told.get("judged", told["whole"]) for name, told in segments.items()},
-            extract_seconds=sum(unit["seconds"] for unit in units),
+            read={name: told.read for name, told in segments.items()},
+            snapshots={name: told.snapshot for name, told in segments.items()},
+            whole={name: told.whole for name, told in segments.items()},
+            judged={
+                name: told.whole if told.judged is None else told.judged for name, told in segments.items()
+            },
+            extract_seconds=sum(unit.seconds for unit in units),
         )
 
     def reading(self, segments: Iterable[str]) -> Reading:
@@ -66,14 +108,14 @@ class RunCounts(SegmentReads):
     def of(cls, store: Store) -> RunCounts:
         """Read the counts of a run.
 
-        :raises StagingError: extract or map has not run.
+        :raises StagingError: extract or map has not run, or what they left can't be believed.
         """
-        reads, mapped = SegmentReads.of(store), store.read_json(RunFiles.MAP)
+        reads, mapped = SegmentReads.of(store), store.read_model(RunFiles.MAP, _Mapped)
         return cls(
             **vars(reads),
-            profiles=mapped["profiles"],
-            contacts_by_segment={name: told["contacts"] for name, told in mapped["segments"].items()},
-            map_seconds=mapped["seconds"],
+            profiles=mapped.profiles.model_dump(),
+            contacts_by_segment={name: told.contacts for name, told in mapped.segments.items()},
+            map_seconds=mapped.seconds,
         )
 
     @property

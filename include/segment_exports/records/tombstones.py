@@ -7,9 +7,11 @@ address or CustomerId; it can't be turned back into either. Mapping and planning
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import LedgerError
+from segment_exports.records.storing.damage import damaged
 from segment_exports.settings.names import LEDGER_SECRET
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from segment_exports.records.staging import Store
 
 _FOLDER = "_erased"
+_NAME = re.compile(r"[0-9a-f]{32}")
 
 
 def write_tombstones(staging: Store, hasher: KeyedHasher, hashes: Sequence[bytes], now: datetime) -> int:
@@ -33,6 +36,7 @@ def erased_hashes(staging: Store, hasher: KeyedHasher) -> frozenset[bytes]:
     """Return the keyed hashes of addresses and customer ids of all erased people.
 
     :raises LedgerError: tombstones were written under another key: nobody would be held back by them.
+    :raises StagingError: a name among them is none of theirs.
     """
     if others := other_tombstones(staging, hasher):
         raise LedgerError(
@@ -40,7 +44,18 @@ def erased_hashes(staging: Store, hasher: KeyedHasher) -> frozenset[bytes]:
             f"that key; if it is lost, delete {', '.join(others)} and erase them again under this one before "
             f"the next run"
         )
-    return frozenset(bytes.fromhex(name) for name in staging.names(f"{_FOLDER}/{hasher.fingerprint}"))
+    folder = f"{_FOLDER}/{hasher.fingerprint}"
+    return frozenset(_hash_of(name, staging.path(folder)) for name in staging.names(folder))
+
+
+def _hash_of(name: str, folder: str) -> bytes:
+    if not _NAME.fullmatch(name):
+        raise damaged(
+            f"{folder}/{name}",
+            "a tombstone's name is the hash of an erased person",
+            "Give it its name again if it was renamed, else move it away",
+        )
+    return bytes.fromhex(name)
 
 
 def other_tombstones(staging: Store, hasher: KeyedHasher) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from segment_exports.records.staging import RunFiles
+from segment_exports.records.storing.damage import ASIDE
 
 if TYPE_CHECKING:
     from segment_exports.records.staging import Store
@@ -80,6 +81,6 @@ def keep_wait(run: Store, wait: WaitRecord) -> None:
 
 def kept_wait(run: Store) -> WaitRecord | None:
     """Return what a run waited for; None if it did not come so far or asked for an older snapshot."""
-    return (
-        WaitRecord.model_validate(run.read_json(RunFiles.REFRESH)) if run.exists(RunFiles.REFRESH) else None
-    )
+    if not run.exists(RunFiles.REFRESH):
+        return None
+    return run.read_model(RunFiles.REFRESH, WaitRecord, advice=ASIDE)

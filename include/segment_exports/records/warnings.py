@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segment_exports.records.staging import folder_name
+from segment_exports.records.storing.damage import ASIDE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,5 +34,5 @@ def forget_warnings(run: Store) -> None:
 
 def recorded_warnings(run: Store) -> list[str]:
     """Return the warnings of a run, each once."""
-    told = [text for name in run.names(_FOLDER) for text in run.read_json(f"{_FOLDER}/{name}")]
-    return list(dict.fromkeys(told))
+    told = (run.read_model(f"{_FOLDER}/{name}", list[str], advice=ASIDE) for name in run.names(_FOLDER))
+    return list(dict.fromkeys(text for texts in told for text in texts))

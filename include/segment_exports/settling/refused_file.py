@@ -14,7 +14,7 @@ import pyarrow.csv as pa_csv
 
 from segment_exports.mapping.email_address import mask_email
 from segment_exports.records.staging import RunFiles
-from segment_exports.records.tables.schemas import CONTACTS
+from segment_exports.records.tables.schemas import CONTACTS, INVALID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ def write_refused(store: Store, rejected: Mapping[str, pa.Table] | None = None) 
 def _invalid(store: Store) -> Iterator[pa.Table]:
     if not store.exists(RunFiles.INVALID):
         return
-    with store.parquet_file(RunFiles.INVALID) as file:
+    with store.parquet_file(RunFiles.INVALID, INVALID.names) as file:
         for batch in file.iter_batches(use_threads=False):
             yield pa.table(
                 [
@@ -70,7 +70,7 @@ def _rejected(store: Store, by_kind: Mapping[str, pa.Table]) -> Iterator[pa.Tabl
     if not len(rejected):
         return
     hashes = rejected["email_hash"].combine_chunks()
-    with store.parquet_file(RunFiles.CONTACTS) as file:
+    with store.parquet_file(RunFiles.CONTACTS, CONTACTS.names) as file:
         columns = ["email_hash", "email", "customer_id", "segments"]
         for batch in file.iter_batches(columns=columns, use_threads=False):
             place = pc.index_in(batch["email_hash"], hashes)

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
 from segment_exports.errors import StagingError
 from segment_exports.records.lease import Lease, holder, is_released
 from segment_exports.records.ledger import LedgerFolder, newest_ledgers
-from segment_exports.records.plan import Plan
+from segment_exports.records.plan import planned
 from segment_exports.records.staging import RunFiles, Store, folder_text
 from segment_exports.settling.settle_plan import has_receipts
 
@@ -71,10 +71,10 @@ def _is_old(files: RunFiles, keep: timedelta, now: datetime) -> bool:
 
 def _told_time(store: Store, name: str, key: str) -> datetime | None:
     try:
-        told = store.read_json(name).get(key)
-    except StagingError:
+        told = store.read_model(name, dict[str, Any]).get(key)
+        return datetime.fromisoformat(told) if told else None
+    except (StagingError, TypeError, ValueError):  # its files tell their age as well
         return None
-    return datetime.fromisoformat(told) if told else None
 
 
 def _has_begun_anew(store: Store, name: str) -> bool:
@@ -93,8 +93,8 @@ def _is_settled(files: RunFiles) -> bool:
     if not has_receipts(files.store):
         return True
     try:
-        plan = Plan.model_validate(files.store.read_json(RunFiles.PLAN))
-    except ValueError:
+        plan = planned(files.store)
+    except StagingError:
         return False
     ledger = LedgerFolder(files.export, plan.export, plan.account).latest()
     if plan.fence is None or ledger.sequence > plan.fence:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 def has_receipts(store: Store) -> bool:
     """Tell whether a run's folder holds a plan and receipts of it."""
-    return store.exists(RunFiles.PLAN) and bool(store.names("receipts"))
+    return bool(store.names("receipts"))
 
 
 def settle_plan(files: RunFiles, plan: Plan, *, list_ids: Mapping[str, str], now: datetime) -> Settlement:
@@ -67,7 +67,7 @@ def who_is_held_back(files: RunFiles) -> pa.Table:
     """Return the contacts that the plan holds back (schema HELD_BACK)."""
     if not files.store.exists(RunFiles.HELD_BACK):  # planned before there was such a file
         return HELD_BACK.empty_table()
-    with files.store.parquet_file(RunFiles.HELD_BACK) as file:
+    with files.store.parquet_file(RunFiles.HELD_BACK, HELD_BACK.names) as file:
         return file.read(use_threads=False).cast(HELD_BACK)
 
 
@@ -106,7 +106,7 @@ def _settle_chunk(
     files: RunFiles, plan: Plan, settlement: Settlement, number: int, history: pq.ParquetWriter | None
 ) -> pa.Table:
     """Count what became of one chunk, write its history, and return its effects on the ledger."""
-    with files.store.parquet_file(files.chunk(number)) as file:
+    with files.store.parquet_file(files.chunk(number), CHUNK.names) as file:
         chunk = _without_payloads(file)
     receipts = read_receipts(files.store, number)
     settled = settle(chunk, receipts)
@@ -137,7 +137,7 @@ def _write_ledger(
     base = folder.with_sequence(plan.base_sequence)
     with ExitStack() as stack:
         old = stack.enter_context(base.opened())
-        contacts = stack.enter_context(files.store.parquet_file(RunFiles.CONTACTS))
+        contacts = stack.enter_context(files.store.parquet_file(RunFiles.CONTACTS, CONTACTS.names))
         ledger = stack.enter_context(folder.writing(_next_info(plan, base, list_ids, now)))
         effects = _effects(files, plan, settlement, with_history=True)
         stack.callback(effects.close)
@@ -202,7 +202,7 @@ def _earlier_contacts(files: RunFiles, ledger: pq.ParquetFile | None) -> tuple[p
     earlier, moved = pa.array([], pa.string()), pa.array([], pa.string())
     for name in files.store.names("chunks"):
         number = int(name.removesuffix(".parquet"))
-        with files.store.parquet_file(files.chunk(number)) as file:
+        with files.store.parquet_file(files.chunk(number), CHUNK.names) as file:
             moving = file.read(columns=["moved_contact_id"])["moved_contact_id"].combine_chunks()
         if moving.null_count < len(moving):
             earlier = pa.concat_arrays([earlier, moving.drop_null()])

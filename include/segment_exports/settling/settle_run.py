@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from segment_exports.errors import RunSupersededError, SegmentExportError, StagingError
+from segment_exports.errors import DamagedFileError, RunSupersededError, SegmentExportError, StagingError
 from segment_exports.records import lease as leasing
 from segment_exports.records.lease import Lease
-from segment_exports.records.plan import Plan
+from segment_exports.records.plan import Plan, planned
 from segment_exports.records.problems import recorded_problems
 from segment_exports.records.report import LimitUse, RunReport, RunState
 from segment_exports.records.staging import RunFiles
@@ -23,7 +23,13 @@ from segment_exports.settling.history import write_run
 from segment_exports.settling.refused_file import write_refused
 from segment_exports.settling.report_writing import RunFacts, make_report, what_stopped
 from segment_exports.settling.retention import purge_runs
-from segment_exports.settling.settle_plan import count_plan, is_settled, settle_plan, who_is_held_back
+from segment_exports.settling.settle_plan import (
+    count_plan,
+    has_receipts,
+    is_settled,
+    settle_plan,
+    who_is_held_back,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +66,7 @@ class Ending:
 def settle_run(ending: Ending) -> RunReport:
     """Settle the run, write its report and its refused file, purge old runs, and release the lease."""
     store = ending.files.store
-    plan = Plan.model_validate(store.read_json(RunFiles.PLAN)) if store.exists(RunFiles.PLAN) else None
+    plan = planned(store) if store.exists(RunFiles.PLAN) or has_receipts(store) else None
     counts, problems, warnings = _counts(store), recorded_problems(store), recorded_warnings(store)
     settlement = Settlement()
     if plan is not None:
@@ -203,7 +209,9 @@ def _write_refused(ending: Ending, settlement: Settlement) -> dict[str, str]:
 def _counts(store: Store) -> RunCounts | None:
     try:
         return RunCounts.of(store)
-    except StagingError:
+    except DamagedFileError:
+        raise
+    except StagingError:  # it did not come so far
         return None
 
 

@@ -37,12 +37,12 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
         return None
 
     def _ask(self, context: Context) -> None:
-        from segment_exports.records.plan import Plan, PlanState
+        from segment_exports.records.plan import PlanState, planned
         from segment_exports.records.staging import RunFiles
         from segment_exports.settling.refused_file import write_refused
 
         run = self.files(context).store
-        plan = Plan.model_validate(run.read_json(RunFiles.PLAN))
+        plan = planned(run)
         if plan.state is not PlanState.STOPPED or plan.dry_run:
             return
         # The question names this file, which else is written when the run is settled, after the answer.

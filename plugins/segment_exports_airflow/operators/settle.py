@@ -110,6 +110,9 @@ def _step(name: str, context: Context) -> str:
 
 
 def _approval(store: Store) -> bool | None:
+    from segment_exports.records.storing.damage import ASIDE
+
     if not store.exists("approval.json"):
         return None
-    return bool(store.read_json("approval.json")["approved"])
+    answer = store.read_model("approval.json", dict[str, Any], advice=ASIDE)
+    return bool(answer.get("approved"))

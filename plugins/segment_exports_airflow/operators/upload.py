@@ -49,12 +49,11 @@ class AutopilotUploadOperator(ExportOperator):
         """
         from segment_exports.delivery.engine import deliver_chunk_blocking
         from segment_exports.records import lease
-        from segment_exports.records.plan import Plan
-        from segment_exports.records.staging import RunFiles
+        from segment_exports.records.plan import planned
         from segment_exports_airflow.accounts import account_of
 
         files = self.files(context)
-        plan = Plan.model_validate(files.store.read_json(RunFiles.PLAN))
+        plan = planned(files.store)
         lease.reopen(files.export, _lease_of(plan))
         account = account_of(plan.account, self.definition.destination.type)
         account.require_usable()

@@ -135,12 +135,27 @@ def test_a_ledger_that_was_there_and_is_gone_is_lost_until_one_is_written(
 
 def test_ledgers_of_two_accounts_are_never_taken_for_each_other(export: Store) -> None:
     first, second = (LedgerFolder(export, "newsletter", account) for account in ("a/b", "a"))
-    write(first, 4)
-    assert second.latest().info is None
-    write(second, 5)
+    for folder, account, sequence in ((first, "a/b", 4), (second, "a", 5)):
+        assert folder.latest().info is None
+        with folder.writing(info_of(sequence, account=account)):
+            pass
     assert (first.latest().sequence, second.latest().sequence) == (4, 5)
     assert newest_sequence(export) == 5
     assert [ledger.sequence for ledger in newest_ledgers(export, "newsletter")] == [5, 4]
+
+
+def test_a_ledger_of_another_account_is_not_believed(export: Store, folder: LedgerFolder) -> None:
+    write(folder, 1)
+    for name in export.names("ledger/autopilot_default"):
+        export.write_bytes(f"ledger/other/{name}", export.read_bytes(f"ledger/autopilot_default/{name}"))
+    with pytest.raises(LedgerError, match="is the ledger of newsletter for autopilot_default, not of"):
+        LedgerFolder(export, "newsletter", "other").latest()
+
+
+def test_other_files_beside_ledgers_are_no_ledgers(export: Store, folder: LedgerFolder) -> None:
+    write(folder, 1)
+    export.write_bytes("ledger/autopilot_default/notes.parquet", b"")
+    assert folder.latest().sequence == newest_sequence(export) == 1
 
 
 def test_an_export_without_ledgers_has_sequence_0(export: Store) -> None:
@@ -159,7 +174,7 @@ def test_an_unreadable_ledger_is_told_by_its_path_with_what_to_do(
             pass
     else:
         export.write_bytes(name, content)
-    with pytest.raises(LedgerError, match=r"0000000002-run_2\.parquet is no readable ledger .*move it away"):
+    with pytest.raises(LedgerError, match=r"0000000002-run_2\.parquet can't be believed: .*move it away"):
         folder.latest()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +16,11 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
-from segment_exports.errors import StagingError
+from segment_exports.errors import DamagedFileError, StagingError
 from segment_exports.records.staging import RunFiles, Store, folder_name, folder_text
+from segment_exports.records.storing.damage import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +69,7 @@ def test_what_is_no_folder_has_no_names(store: Store, folder: str) -> None:
 def test_a_missing_file_is_told_by_its_path_and_what_to_do(store: Store) -> None:
     store.write_bytes("file", b"1")
     for missing in ("nothing.json", "folder/nothing.json", "file/nothing.json"):
-        with pytest.raises(StagingError, match=f"{missing} is missing; clear the task"):
+        with pytest.raises(StagingError, match=f"{missing} is missing. Clear the task"):
             store.read_bytes(missing)
     with (
         pytest.raises(StagingError, match=r"nothing\.parquet is missing"),
@@ -109,6 +112,180 @@ def test_without_hard_links_a_file_is_created_once_all_the_same(
     assert store.create("lease/1", b"first")
     assert not store.create("lease/1", b"second")
     assert store.read_bytes("lease/1") == b"first"
+
+
+def test_without_hard_links_a_file_that_could_not_be_filled_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("no hard links here")
+
+    def full(descriptor: int) -> None:
+        lease = tmp_path / "lease" / "1"
+        if lease.exists() and os.path.samestat(os.fstat(descriptor), lease.stat()):
+            raise OSError(28, "No space left on device")
+
+    store = Store.local(tmp_path)
+    monkeypatch.setattr(os, "link", refuse)
+    store.create("lease/0", b"before")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StagingError, match="the disk is full"):
+        store.create("lease/1", b"first")
+    assert everything_in(store) == {"lease/0"}
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "the quota is used up"),
+        (errno.EROFS, "it is on a read-only file system"),
+        (errno.EACCES, r"the user .* is not permitted to"),
+    ],
+)
+def test_trouble_of_the_disk_is_told_in_words_with_its_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, told: str
+) -> None:
+    store = Store.local(tmp_path)
+
+    def refuse(path: Path, _: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
+    writes = (
+        lambda: store.write_json("folder/plan.json", {}),
+        lambda: store.create("folder/lease", b""),
+        lambda: write_table(store),
+    )
+    for write in writes:
+        with pytest.raises(StagingError, match=rf"{tmp_path}/folder/.*: {told}.*\. SEGMENT_EXPORTS_STAGING"):
+            write()
+
+
+def write_table(store: Store) -> None:
+    with store.parquet_writer("folder/table.parquet", NUMBERS):
+        pass
+
+
+def test_an_error_that_is_not_of_the_disk_goes_on_as_it_is(tmp_path: Path) -> None:
+    store = Store.local(tmp_path)
+    for error in (ConnectionResetError(104, "reset"), FileNotFoundError(2, "gone", "/elsewhere/file")):
+        with pytest.raises(type(error)), store.writing("file"):
+            raise error
+
+
+def test_what_was_written_is_synced_before_it_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut leaves the old file or the new one: never one that is there and empty."""
+    seen: list[str] = []
+    sync, replace, link = os.fsync, Path.replace, os.link
+
+    def noted_sync(descriptor: int) -> None:
+        seen.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    def noted_replace(path: Path, target: Any) -> Path:
+        seen.append("in place")
+        return replace(path, target)
+
+    def noted_link(source: Any, target: Any) -> None:
+        seen.append("in place")
+        link(source, target)
+
+    store = Store.local(tmp_path)
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    monkeypatch.setattr(os, "link", noted_link)
+    writes = (
+        lambda: store.write_bytes("plan.json", b"{}"),
+        lambda: store.create("lease", b"{}"),
+        lambda: write_ledger(store),
+    )
+    for write in writes:
+        seen.clear()
+        write()
+        assert seen == ["file", "in place", "folder"]
+
+
+def write_ledger(store: Store) -> None:
+    with store.parquet_writer("ledger.parquet", NUMBERS):
+        pass
+
+
+class Kept(BaseModel):
+    run_id: str
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", r"it is empty \(0 bytes\)"),
+        (b'{"run_id": "a', "it is no whole JSON"),
+        (b"\0" * 9, "it holds 9 bytes of nothing, as after a power cut"),
+        (b"[]", "its content: Input should be an object"),
+        (b'{"run_id": 7}', "run_id: Input should be a valid string"),
+        (b"{}", "run_id: Field required"),
+        (b"\xff\xfe", "it is no whole JSON"),
+    ],
+)
+def test_a_file_that_cannot_be_believed_is_told_with_path_damage_and_advice(
+    store: Store, content: bytes, told: str
+) -> None:
+    store.write_bytes("kept.json", content)
+    with pytest.raises(DamagedFileError, match=rf"/kept\.json can't be believed: {told}.*\. Restore it\."):
+        store.read_model("kept.json", Kept, advice="Restore it.")
+
+
+@given(st.text("abcdef", min_size=12, max_size=40))
+def test_no_content_of_a_file_comes_into_what_is_told_of_it(content: str) -> None:
+    for data in (content, f'{{"run_id": ["{content}"]}}', f'["{content}"]'):
+        with pytest.raises(DamagedFileError) as told:
+            parsed(data.encode(), Kept, "kept.json", "Restore it")
+        assert content not in str(told.value)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.99])
+def test_a_parquet_file_that_was_cut_off_is_told_with_its_path(store: Store, share: float) -> None:
+    numbers = pa.table({"number": range(5_000)}, schema=NUMBERS)
+    with store.parquet_writer("numbers.parquet", NUMBERS) as writer:
+        writer.write_table(numbers)
+    whole = store.read_bytes("numbers.parquet")
+    store.write_bytes("numbers.parquet", whole[: int(len(whole) * share)])
+    with (
+        pytest.raises(DamagedFileError, match=r"numbers\.parquet can't be believed"),
+        store.parquet_file("numbers.parquet", NUMBERS.names) as file,
+    ):
+        file.read()
+
+
+def test_damage_in_the_midst_of_a_parquet_file_is_told_while_it_is_read(store: Store) -> None:
+    with store.parquet_writer("numbers.parquet", NUMBERS) as writer:
+        writer.write_table(pa.table({"number": range(5_000)}, schema=NUMBERS))
+    whole = bytearray(store.read_bytes("numbers.parquet"))
+    whole[8 : len(whole) // 2] = b"\xff" * (len(whole) // 2 - 8)
+    store.write_bytes("numbers.parquet", bytes(whole))
+    for read in (lambda file: file.read(), lambda file: list(file.iter_batches()), row_group):
+        with (
+            pytest.raises(DamagedFileError, match=r"numbers\.parquet can't be believed"),
+            store.parquet_file("numbers.parquet") as file,
+        ):
+            read(file)
+
+
+def row_group(file: Any) -> Any:
+    return file.read_row_group(0)
+
+
+def test_a_parquet_file_of_other_columns_is_another_files(store: Store) -> None:
+    with store.parquet_writer("contacts.parquet", NUMBERS):
+        pass
+    with (
+        pytest.raises(DamagedFileError, match="it has no columns email, so it is another's"),
+        store.parquet_file("contacts.parquet", ["number", "email"]),
+    ):
+        pass
 
 
 class LooksThenWrites(AbstractFileSystem):
@@ -164,7 +341,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(
 
     monkeypatch.setattr(Path, "write_bytes", write_some)
     for write in (lambda: store.write_bytes("file", b"new"), lambda: store.create("lease", b"new")):
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(StagingError, match="the disk is full"):
             write()
     assert store.read_bytes("file") == b"old"
     assert everything_in(store) == {"file"}

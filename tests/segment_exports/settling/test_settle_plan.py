@@ -198,7 +198,7 @@ def test_a_receipt_that_cannot_be_read_turns_the_run_red_and_is_named(stage: Sta
     run.files.store.write_bytes(f"receipts/0001/{receipt}", b"torn")
     report = run.settle()
     assert (report.state, report.contacts.not_sent) == (RunState.STOPPED, 1)
-    assert f"{receipt} is no readable receipt" in report.red_reasons[0]
+    assert f"{receipt} can't be believed" in report.red_reasons[0]
     assert stage.ledgers.latest().info is None
 
 

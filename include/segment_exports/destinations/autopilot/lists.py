@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import ListProblemError, OutcomeUnknownError, RequestRefusedError
+from segment_exports.records.storing.damage import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -29,6 +30,10 @@ _LOOK_AGAIN = (0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
 the 30.5 s that ``POST /list`` was recorded to take."""
 _STILL_BEING_MADE = timedelta(seconds=120)
 _TRIES = 3
+_ADOPT = (
+    "It says which list we made. Move it away, and give the list's id as list_id beside its segment, as the "
+    "next run tells it"
+)
 _OTHER_ACCOUNT = "Is the key of another account on the connection?"
 """Asked before anything is advised: following the advice there would send everything to that account."""
 
@@ -75,8 +80,7 @@ class ListRegistry:
         path = self._path(title)
         if not self._store.exists(path):
             return None
-        found = self._store.read_json(path)
-        return RegisteredList(title, found["list_id"], datetime.fromisoformat(found["intended_at"]))
+        return self._read(path)
 
     def intend(self, title: str, at: datetime) -> bool:
         """Write down that the list is about to be made; return False if that stands there already."""
@@ -92,8 +96,14 @@ class ListRegistry:
 
     def ids(self) -> dict[str, str]:
         """Return the ids of the lists that were made, by title."""
-        known = [self._store.read_json(f"lists/{name}") for name in self._store.names("lists")]
-        return {one["title"]: one["list_id"] for one in known if one["list_id"]}
+        known = [self._read(f"lists/{name}") for name in self._store.names("lists")]
+        return {one.title: one.list_id for one in known if one.list_id}
+
+    def _read(self, path: str) -> RegisteredList:
+        found = self._store.read_model(path, RegisteredList, advice=_ADOPT)
+        if self._path(found.title) != path:
+            raise damaged(self._store.path(path), f"it is that of the list {found.title!r}", _ADOPT)
+        return found
 
     @staticmethod
     def _path(title: str) -> str:

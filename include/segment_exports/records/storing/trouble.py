@@ -1,0 +1,74 @@
+"""An error of a disk in words: which place, which setting names it, and what is wrong with it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from segment_exports.errors import StagingError
+from segment_exports.settings.names import STAGING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NOT_PERMITTED = (errno.EACCES, errno.EPERM)
+_OF_A_DISK = (*_FULL, *_NOT_PERMITTED, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ESTALE)
+
+
+def staging_trouble(path: str, error: OSError) -> StagingError:
+    """Return the error that tells what is wrong with a path of the staging, and which setting names it."""
+    return StagingError(f"{path} can't be written or read: {_what(error)}. {STAGING} names the staging")
+
+
+@contextmanager
+def told_of_staging(path: str) -> Iterator[None]:
+    """Turn an error of the disk while a file of the staging is made into words; others go on as they are.
+
+    :raises StagingError: naming the path, what is wrong with it and the setting.
+    """
+    try:
+        yield
+    except OSError as error:
+        folder = path.rsplit("/", 1)[0]
+        if error.errno not in _OF_A_DISK or not str(error.filename or folder).startswith(folder):
+            raise
+        raise staging_trouble(path, error) from error
+
+
+def words_of_temporary_files(error: OSError) -> str | None:
+    """Return what to tell of an error that can only come from temporary files; None if it is another's."""
+    if error.errno not in _OF_A_DISK:
+        return None
+    try:
+        folder = tempfile.gettempdir()
+    except FileNotFoundError:
+        return f"there is no folder for temporary files; let TMPDIR name one ({error.strerror})"
+    path = str(error.filename or folder)
+    if not path.startswith(folder):
+        return f"{path} can't be written or read: {_what(error)}"
+    return f"no temporary file can be written in {folder}: {_what(error)}. TMPDIR names another folder"
+
+
+def _what(error: OSError) -> str:
+    number = error.errno
+    if number in _FULL:
+        return "the disk is full" if number == errno.ENOSPC else "the quota is used up"
+    if number == errno.EROFS:
+        return "it is on a read-only file system"
+    if number in _NOT_PERMITTED:
+        return f"the user {_user()}, as whom the task runs, is not permitted to"
+    if number == errno.ENOENT:
+        return "there is no such folder"
+    return error.strerror or type(error).__name__
+
+
+def _user() -> str:
+    try:
+        return f"{pwd.getpwuid(os.geteuid()).pw_name} ({os.geteuid()})"
+    except KeyError:  # containers run as users without a name
+        return str(os.geteuid())
