@@ -6,6 +6,7 @@ API), where any were; other texts are the emulator's own.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from segment_emulators.autopilot.config import BadContact, MapKeys, SameTitle
@@ -57,11 +58,26 @@ def upsert_contacts(call: Call) -> Answer:
         stored = upsert(call.account, call.switches, contact, in_bulk=True)
         ids.append(stored.contact_id)
         if stored.email is not None:
-            as_sent = call.switches.map_keys is MapKeys.AS_SENT and not contact.get("_NewEmail")
-            email_map[contact["Email"] if as_sent else stored.email] = stored.contact_id
+            sent = stored.email if contact.get("_NewEmail") else contact["Email"]
+            email_map[_map_key(call.switches.map_keys, sent, stored.email)] = stored.contact_id
     return json_answer(
         {"contact_ids": ids, "email_contact_map": email_map, "_removeResultKeys": ["proposedContacts"]}
     )
+
+
+def _map_key(keys: MapKeys, sent: str, stored: str) -> str:
+    local, _, domain = stored.rpartition("@")
+    match keys:
+        case MapKeys.AS_SENT:
+            return sent
+        case MapKeys.CAPITALS:
+            return stored.upper()
+        case MapKeys.PUNYCODE:
+            return f"{local}@{domain.encode('idna').decode()}"
+        case MapKeys.DECOMPOSED:
+            return unicodedata.normalize("NFD", stored)
+        case _:
+            return stored
 
 
 @route("GET", "/contact/{contact}")

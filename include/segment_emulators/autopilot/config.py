@@ -70,6 +70,11 @@ class MapKeys(StrEnum):
 
     STORED = "stored"
     AS_SENT = "as_sent"
+    CAPITALS = "capitals"
+    PUNYCODE = "punycode"
+    """The domain in ASCII, as mail servers are asked for it."""
+    DECOMPOSED = "decomposed"
+    """Letters with marks as two characters (NFD)."""
 
 
 class AddressTaken(StrEnum):

@@ -16,6 +16,7 @@ from segment_exports.errors import (
     OutcomeUnknownError,
     RequestRefusedError,
 )
+from segment_exports.mapping.email_address import EmailRefusal, judge_email
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.reasons import reason_of
 
@@ -187,9 +188,19 @@ async def _unanswered(
 
 
 def _ids(answer: Mapping[str, str], emails: Sequence[str | None]) -> Texts:
-    """Return the contact id of each address, or None; without regard to case where need be."""
+    """Return the contact id of each address, or None, in whatever form the address is answered."""
     ids = [answer.get(email or "") for email in emails]
     if None in ids:
-        lowered = {email.strip().lower(): contact_id for email, contact_id in answer.items()}
-        ids = [lowered.get((email or "").strip().lower()) for email in emails]
+        ours = set(emails)
+        others = {_form(email): contact_id for email, contact_id in answer.items() if email not in ours}
+        ids = [
+            contact_id if contact_id is not None else others.get(_form(email or ""))
+            for contact_id, email in zip(ids, emails, strict=True)
+        ]
     return np.array([one if isinstance(one, str) and one else None for one in ids], np.object_)
+
+
+def _form(email: str) -> str:
+    """Return the form in which two texts of one address are alike, as far as it is an address at all."""
+    judged = judge_email(email)
+    return email.strip().lower() if isinstance(judged, EmailRefusal) else judged

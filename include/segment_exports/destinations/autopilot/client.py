@@ -70,7 +70,7 @@ class AutopilotClient(Transport):
         """Create or update up to 100 contacts, each a JSON object in UTF-8.
 
         :return: contact ids by address. An address that is missing here was not taken, also under
-            a 200; compare without regard to case, since the destination lower-cases.
+            a 200; the destination may write it in another form (it lower-cases).
         """
         label = "POST /contacts"
         body = b'{"contacts":[' + b",".join(contacts) + b"]}"

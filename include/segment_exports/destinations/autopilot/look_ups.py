@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from segment_exports.delivery.queue import Single, SingleKind
 from segment_exports.destinations.autopilot.singles import CONTACT_GONE, suppress_joins
 from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
+from segment_exports.mapping.email_address import same_address
 from segment_exports.records.outcomes import Operation, Outcome
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ async def _move(delivery: ChunkDelivery, single: Single, contact: Mapping[str, A
     old, new = contact.get("Email"), chunk.emails[row] or ""
     if not isinstance(old, str) or not old:
         return
-    if old.lower() != new:
+    if not same_address(old, new):
         if await client.contact(new) is not None:
             return
         try:
@@ -70,7 +71,7 @@ async def _has_moved(delivery: ChunkDelivery, row: int) -> bool:
     for wait in _LOOK_AGAIN:
         await delivery.sleep(wait)
         moved = await delivery.client.contact(delivery.chunk.moved_ids[row] or "")
-        if moved is not None and str(moved.get("Email")).lower() == delivery.chunk.emails[row]:
+        if moved is not None and same_address(str(moved.get("Email")), delivery.chunk.emails[row] or ""):
             return True
     return False
 

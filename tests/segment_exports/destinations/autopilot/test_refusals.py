@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from segment_emulators.autopilot import BadContact, Fault, FaultKind, UnknownList
+from segment_emulators.autopilot import BadContact, Fault, FaultKind, MapKeys, UnknownList
 from segment_exports.delivery.job import RejectedGuard, StopKind
 from segment_exports.destinations.autopilot.batches import LEFT_OUT
 
@@ -59,6 +59,19 @@ async def test_who_is_missing_from_the_answer_is_rejected_under_a_200(scene, peo
     assert scene.requests()["upsert_contacts"] == 1
     assert len(scene.members("News")) == 8
     assert result.complete
+
+
+@pytest.mark.parametrize("keys", list(MapKeys))
+async def test_an_address_that_is_answered_in_another_form_is_still_that_address(scene, people, keys) -> None:
+    scene.emulator.switch(map_keys=keys, bad_emails={"p1@example.com"})
+    emails = ["jörg@müller.example.com", "a.b+c@example.com", "nora@čaj.example.com"]
+    rows = [people(number + 10, email=email, joins=["News"]) for number, email in enumerate(emails)]
+    scene.chunk([*rows, people(1)])
+    result = await scene.deliver()
+
+    assert result.counts["upsert"] == {"delivered": 3, "rejected": 1}
+    assert scene.members("News") == set(emails)
+    assert scene.requests()["upsert_contacts"] == 1
 
 
 async def test_a_batch_that_is_too_large_is_split(scene, people) -> None:
