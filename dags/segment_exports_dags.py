@@ -1,7 +1,10 @@
 """One DAG per export definition: ``include/exports/newsletter.yaml`` becomes ``export_newsletter``.
 
-    check_destination → wait_for_refresh → extract → map_profiles → plan_changes [→ ask_a_person]
-        → chunk_changes → upload → settle_run
+    check_destination → wait_for_refresh → extract → map_profiles → plan_changes → upload_duties
+        → after_duties [→ ask_a_person] → chunk_changes → upload → settle_run
+
+People who withdrew or were erased leave our lists first (``upload_duties``), whatever a guard or a person
+says of the rest; the rest goes on whatever became of that (``after_duties``).
 
 Wiring only; each step is an operator or sensor of the package ``segment_exports_airflow``, and what it
 does is in ``segment_exports``. SEGMENT_EXPORTS_DEFINITIONS names another folder of definitions. A
@@ -13,6 +16,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule
 
 from segment_exports.definition import WhenTripped, definitions_folder, load_definitions
@@ -74,24 +78,29 @@ def export_dag(definition: ExportDefinition) -> DAG:
         chunk = ChunkChangesOperator(
             task_id="chunk_changes", export=export, approval_task=ASK if asks else None
         )
-        upload = AutopilotUploadOperator.partial(
-            task_id="upload",
-            export=export,
-            pool=pool_of(definition.destination.connection),
-            retries=4,
-            retry_exponential_backoff=True,
-            max_retry_delay=timedelta(minutes=10),
-            map_index_template="{{ task.chunk['number'] }}: {{ task.chunk['contacts'] }} contacts",
-        ).expand(chunk=chunk.output)
+        upload_duties, upload = (
+            AutopilotUploadOperator.partial(
+                task_id=task_id,
+                export=export,
+                pool=pool_of(definition.destination.connection),
+                retries=4,
+                retry_exponential_backoff=True,
+                max_retry_delay=timedelta(minutes=10),
+                map_index_template="{{ task.chunk['number'] }}: {{ task.chunk['contacts'] }} contacts",
+            ).expand(chunk=cut.output)
+            for task_id, cut in (("upload_duties", plan), ("upload", chunk))
+        )
+        # Takes no worker: the scheduler itself ends it.
+        after_duties = EmptyOperator(task_id="after_duties", trigger_rule=TriggerRule.ALL_DONE)
         settle = SettleRunOperator(
             task_id="settle_run", export=export, retries=0, trigger_rule=TriggerRule.ALL_DONE
         )
 
-        check >> wait >> extract >> map_profiles >> plan
+        check >> wait >> extract >> map_profiles >> plan >> upload_duties >> after_duties
         if asks:
-            plan >> GuardApprovalOperator(task_id=ASK, export=export) >> chunk
+            [plan, after_duties] >> GuardApprovalOperator(task_id=ASK, export=export) >> chunk
         else:
-            plan >> chunk
+            [plan, after_duties] >> chunk
         chunk >> upload >> settle
     # Last: each operator would copy them, and the DAG hold its own constants against their schema with
     # every parse. With 50 exports that took two thirds of the time.

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from segment_emulators.autopilot.control_client import EmulatorControl
 
 STEPS = (
-    "check_destination", "wait_for_refresh", "extract", "map_profiles", "plan_changes", "ask_a_person",
-    "chunk_changes", "upload", "settle_run",
+    "check_destination", "wait_for_refresh", "extract", "map_profiles", "plan_changes", "upload_duties",
+    "ask_a_person", "chunk_changes", "upload", "settle_run",
 )  # fmt: skip
 _ENDED = {"success", "failed"}
 _MOST_SECONDS = 1800

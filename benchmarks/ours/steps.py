@@ -107,8 +107,10 @@ class OurRun:
     def chunk(self) -> list[dict[str, Any]]:
         """Cut the changes into chunks; the references lie beside the run, as XCom would keep them."""
         from segment_exports.planning.chunk_changes import chunk_changes
+        from segment_exports.records.plan import Plan
 
-        references = [one.to_json() for one in chunk_changes(self.files)]
+        duties = Plan.model_validate(self.files.store.read_json(self.files.PLAN)).duty_chunks
+        references = [one.to_json() for one in (*duties, *chunk_changes(self.files))]
         self.files.store.write_json(_REFERENCES, references)
         return references
 

@@ -53,10 +53,6 @@ class RunSupersededError(SegmentExportError):
     """A newer run of this export has planned since; this one must not send any more."""
 
 
-class LimitExceededError(SegmentExportError):
-    """More profiles than the limit of the definition allows."""
-
-
 class GuardTrippedError(SegmentExportError):
     """A guard of the definition stops the run; the text gives the figures."""
 

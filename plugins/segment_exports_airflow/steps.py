@@ -45,7 +45,6 @@ RETRY_POLICY = ExceptionRetryPolicy(
                 errors.DefinitionError,
                 errors.GuardTrippedError,
                 errors.LedgerError,
-                errors.LimitExceededError,
                 errors.RequestRefusedError,
                 errors.RunSupersededError,
                 errors.SettingsError,

@@ -60,7 +60,8 @@ def test_a_first_run_delivers_and_adds_up(scene: ExportScene, emulator: Autopilo
     run = scene.run()
 
     assert run.state == "success"
-    assert set(run.tasks.values()) == {"success"}
+    assert {task for task, state in run.tasks.items() if state != "success"} == {"upload_duties"}
+    assert run.tasks["upload_duties"] == "skipped", "nobody has to leave a list in the first run"
     assert run.report["state"] == "delivered"
     assert identities_hold(run.report)
     assert run.report["agreement"]["agreed_by"] == "the tests"
@@ -293,6 +294,52 @@ def test_too_many_invalid_profiles_stop_the_run_before_the_first_request(scene: 
     assert "guards.stop_above_invalid allows 0.1%" in " ".join(run.report["red_reasons"])
     assert identities_hold(run.report)
     assert scene.writes == 0
+
+
+def test_an_erased_person_leaves_our_lists_although_a_guard_stops_the_rest(
+    scene: ExportScene, emulator: AutopilotEmulator
+) -> None:
+    from segment_exports_airflow.staging_root import ledger_hasher, staging_root
+
+    scene.run()
+    erased = min(emulator.account.contacts_by_email())
+    erase(staging_root(), ledger_hasher(), emails=[erased], now=datetime.now(UTC))
+    scene.lake.write(1)
+    scene.define(guards="stop_above_invalid: 0.001")
+    emulator.log.clear()
+
+    run = scene.run()
+
+    assert run.state == "failed"
+    assert (run.tasks["upload_duties"], run.tasks["upload"]) == ("success", "skipped")
+    assert "lists" not in emulator.account.contacts_by_email()[erased]
+    assert {one.endpoint for one in emulator.log.writes()} == {"leave_list"}
+    assert "Nothing was sent but" in " ".join(run.report["red_reasons"])
+    assert identities_hold(run.report)
+
+
+def test_duties_that_fail_are_red_and_hold_up_nobody_else(
+    scene: ExportScene, emulator: AutopilotEmulator
+) -> None:
+    from segment_exports_airflow.staging_root import ledger_hasher, staging_root
+
+    scene.run()
+    erase(
+        staging_root(),
+        ledger_hasher(),
+        emails=[min(emulator.account.contacts_by_email())],
+        now=datetime.now(UTC),
+    )
+    scene.lake.write(1)
+    emulator.inject(Fault(kind=FaultKind.HTML, status=405, method="DELETE"))
+
+    run = scene.run()
+
+    assert run.tasks["upload_duties"] == "failed"
+    assert run.tasks["upload"] == "success"
+    assert run.state == "failed"
+    assert run.report["contacts"]["delivered"] > 0
+    assert identities_hold(run.report)
 
 
 def test_over_the_limit_nothing_is_sent_and_each_segment_is_named(scene: ExportScene) -> None:

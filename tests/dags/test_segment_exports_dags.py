@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 
 STEPS = [
-    "check_destination", "wait_for_refresh", "extract", "map_profiles", "plan_changes", "chunk_changes",
-    "upload", "settle_run",
+    "check_destination", "wait_for_refresh", "extract", "map_profiles", "plan_changes", "upload_duties",
+    "after_duties", "chunk_changes", "upload", "settle_run",
 ]  # fmt: skip
 SCHEDULE = '    refresh: {timezone: America/Sao_Paulo, times: ["05:00", "17:00"], days: [mon, fri]}\n'
 
@@ -48,7 +48,14 @@ def test_every_definition_is_one_dag(
 def test_the_steps_stand_in_one_line(dag: DAG) -> None:
     assert [task.task_id for task in dag.topological_sort()] == STEPS
     for earlier, later in itertools.pairwise(STEPS):
-        assert dag.get_task(earlier).downstream_task_ids == {later}
+        also = {"chunk_changes"} if earlier == "plan_changes" else set()
+        assert dag.get_task(earlier).downstream_task_ids == {later} | also
+
+
+def test_what_became_of_the_duties_holds_nothing_up_but_a_plan_that_failed_does(dag: DAG) -> None:
+    assert dag.get_task("after_duties").trigger_rule == TriggerRule.ALL_DONE
+    assert dag.get_task("chunk_changes").upstream_task_ids == {"plan_changes", "after_duties"}
+    assert dag.get_task("chunk_changes").trigger_rule == TriggerRule.ALL_SUCCESS
 
 
 def test_the_last_step_judges_every_run(dag: DAG) -> None:
@@ -61,7 +68,7 @@ def test_the_last_step_judges_every_run(dag: DAG) -> None:
 def test_uploads_share_the_pool_of_their_account(dag: DAG) -> None:
     pools = {task.task_id: task.pool for task in dag.tasks if task.pool != "default_pool"}
 
-    assert pools == {"upload": "account_autopilot_default"}
+    assert pools == dict.fromkeys(["upload_duties", "upload"], "account_autopilot_default")
 
 
 def test_waiting_holds_no_worker_slot(dag: DAG) -> None:
@@ -123,7 +130,7 @@ def test_guards_that_ask_put_a_person_before_the_upload(
 
     dag = load_dags().dags["export_newsletter"]
 
-    assert dag.get_task("ask_a_person").upstream_task_ids == {"plan_changes"}
+    assert dag.get_task("ask_a_person").upstream_task_ids == {"plan_changes", "after_duties"}
     assert dag.get_task("ask_a_person").downstream_task_ids == {"chunk_changes"}
 
 

@@ -20,6 +20,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from tests.segment_exports.books_agree import require_books_agree
 
 from segment_exports.destinations.agreement import signed_agreement
+from segment_exports.records.plan import Plan
 from segment_exports.records.report import RunReport
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports_airflow.operators.export import (
@@ -264,9 +265,11 @@ class RunningExport:
         assert self._try("plan_changes", run_id, params, sensor.poke).is_done
 
     def _chunk(self, run_id: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+        """Cut the changes; return all chunks, those of the duties first."""
+        plan = Plan.model_validate(self.files(run_id).store.read_json(RunFiles.PLAN))
         operator = ChunkChangesOperator(task_id="t", export=self.name)
         chunks: list[dict[str, Any]] = self._try("chunk_changes", run_id, params, operator.execute)
-        return json.loads(json.dumps(chunks))
+        return json.loads(json.dumps([*(one.to_json() for one in plan.duty_chunks), *chunks]))
 
     def _try(self, task_id: str, run_id: str, params: dict[str, Any], step: Callable[[Any], Any]) -> Any:
         """Do a step with two retries, as the DAG has them."""

@@ -62,17 +62,21 @@ def _require_reasons(refused: dict[str, Rows]) -> None:
             assert line["Reason"], f"refused.csv: {kind} without a reason"
 
 
+def _planned_rows(store: Store) -> Rows:
+    return [row for name in (RunFiles.CHANGES, RunFiles.DUTIES) for row in _rows(store, name)]
+
+
 def _require_operations(store: Store, report: RunReport, history: Rows) -> None:
     told = Counter((row["operation"], row["outcome"]) for row in history)
     for operation, counts in report.operations.items():
         for outcome in (Outcome.DELIVERED, Outcome.REJECTED, Outcome.SUPPRESSED, Outcome.FAILED):
             what = f"operations.{operation}.{outcome} and the history"
             _require_equal(what, getattr(counts, outcome.value), told[operation, outcome])
-    changes = _rows(store, RunFiles.CHANGES)
+    changes = _planned_rows(store)
     for what in ("joins", "leaves"):
         planned = Counter(title for row in changes for title in row[what] if title != UNSUBSCRIBE)
         listed = Counter({title: getattr(one, what) for title, one in report.lists.items()})
-        _require_equal(f"{what} of the lists and of changes.parquet", +listed, planned)
+        _require_equal(f"{what} of the lists and of what was planned", +listed, planned)
 
 
 def _require_contacts(store: Store, report: RunReport, history: Rows, refused: dict[str, Rows]) -> None:
@@ -106,7 +110,7 @@ def _require_ledger(files: RunFiles, report: RunReport, plan: Plan, history: Row
     for title, told in report.lists.items():
         planned = next(one for one in plan.lists if one.title == title)
         _require_equal(f"list {title}: held before", told.held_before, planned.held)
-    changes = {row["email_hash"]: row for row in _rows(files.store, RunFiles.CHANGES)}
+    changes = {row["email_hash"]: row for row in _planned_rows(files.store)}
     told_of: dict[bytes, Rows] = defaultdict(list)
     for row in history:
         told_of[row["email_hash"]].append(row)

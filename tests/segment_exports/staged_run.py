@@ -243,7 +243,8 @@ class Run:
         )
 
     def chunks(self, *, approved: bool = False) -> list[pa.Table]:
-        references = chunk_changes(self.files, approved=approved)
+        plan = Plan.model_validate(self.files.store.read_json(RunFiles.PLAN))
+        references = [*plan.duty_chunks, *chunk_changes(self.files, approved=approved)]
         return [self.chunk(one.number) for one in references]
 
     def chunk(self, number: int) -> pa.Table:

@@ -153,7 +153,6 @@ class TestRetries:
             errors.DefinitionError("x"),
             errors.GuardTrippedError("x"),
             errors.LedgerError("x"),
-            errors.LimitExceededError("x"),
             errors.RunSupersededError("x"),
             errors.SettingsError("x"),
             errors.SourceError("x"),

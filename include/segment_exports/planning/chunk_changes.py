@@ -1,5 +1,8 @@
 """``chunk_changes``: cut the changes into chunks, each the work of one upload task.
 
+Duties are cut by ``plan_changes``, into the first chunks: they are sent before anybody is asked. All else is
+cut once it may be sent.
+
 A chunk is at most 50,000 contacts, 64 MiB of what they are given and ten minutes of the account's rate, so
 that one task neither outlives its token, nor takes more memory where the mapping has many fields, nor costs
 more in starting than in work. Its upserts fill whole batches, where that doesn't halve it: a run that
@@ -8,8 +11,7 @@ is mostly joins and leaves sends a few batches that aren't full.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,14 +19,14 @@ import pyarrow.compute as pc
 
 from segment_exports.definition import Destination
 from segment_exports.destinations.opening import open_destination
-from segment_exports.records.plan import Plan, PlanState, planned
+from segment_exports.records.plan import ChunkReference, Plan, PlanState, planned
 from segment_exports.records.receipts import chunk_fingerprint
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     import numpy.typing as npt
     import pyarrow.parquet as pq
@@ -38,44 +40,37 @@ MOST_CHUNKS = 1_000
 """Airflow maps a task over at most 1,024 items."""
 
 
-@dataclass(frozen=True)
-class ChunkReference:
-    """What an upload task is given: which chunk file, its fingerprint, and how much is in it."""
-
-    number: int
-    fingerprint: str
-    contacts: int
-    requests: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the reference as JSON values, for XCom."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> ChunkReference:
-        """Return the reference that :meth:`to_json` wrote."""
-        return cls(**value)
-
-
 def chunk_changes(
     files: RunFiles, *, approved: bool = False, most_contacts: int = MOST_CONTACTS
 ) -> list[ChunkReference]:
-    """Write ``chunks/NNNN.parquet`` and return a reference to each; none where nothing is to be sent.
+    """Write the chunks of all but duties and return a reference to each; none where nothing may be sent.
 
     :param approved: a person let the run pass although a guard tripped.
     """
-    store = files.store
-    plan = planned(store)
-    store.remove("chunks")
-    if plan.dry_run or not (plan.state is PlanState.READY or (plan.state is PlanState.STOPPED and approved)):
+    plan = planned(files.store)
+    for name in files.store.names("chunks")[len(plan.duty_chunks) :]:
+        files.store.remove(f"chunks/{name}")
+    may_be_sent = plan.state in (PlanState.READY, PlanState.STOPPED)
+    if plan.dry_run or not may_be_sent or plan.is_stopped(approved=approved):
         return []
-    with store.parquet_file(RunFiles.CHANGES, CHUNK.names) as changes:
+    return _cut(files, RunFiles.CHANGES, plan, most_contacts, first=len(plan.duty_chunks) + 1)
+
+
+def chunk_duties(files: RunFiles, plan: Plan) -> tuple[ChunkReference, ...]:
+    """Write the chunks of the duties, the first ones of the run, and return a reference to each."""
+    return () if plan.dry_run else tuple(_cut(files, RunFiles.DUTIES, plan, MOST_CONTACTS, first=1))
+
+
+def _cut(files: RunFiles, name: str, plan: Plan, most_contacts: int, *, first: int) -> list[ChunkReference]:
+    with files.store.parquet_file(name, CHUNK.names) as changes:
         cutter = _Cutter(plan, changes.metadata.num_rows, most_contacts)
-        return list(_write_chunks(files, _chunks(changes, cutter), cutter))
+        return list(_write_chunks(files, _chunks(changes, cutter), cutter, first))
 
 
-def _write_chunks(files: RunFiles, chunks: Iterator[pa.Table], cutter: _Cutter) -> Iterator[ChunkReference]:
-    for number, rows in enumerate(chunks, start=1):
+def _write_chunks(
+    files: RunFiles, chunks: Iterator[pa.Table], cutter: _Cutter, first: int
+) -> Iterator[ChunkReference]:
+    for number, rows in enumerate(chunks, start=first):
         with files.store.parquet_writer(files.chunk(number), CHUNK, repeating=CHUNK_LISTS) as writer:
             writer.write_table(rows)
         pa.default_memory_pool().release_unused()

@@ -7,7 +7,7 @@ ledger) and on boolean matrices of membership; nothing loops over contacts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -72,10 +72,19 @@ class _Held:
         return _Held(np.zeros_like(self.sure), np.zeros_like(self.uncertain))
 
 
-def compare_range(
-    tables: RangeTables, rules: Rules, moved: MovedAddresses, tally: Tally, room: Room
-) -> tuple[pa.Table, pa.Table]:
-    """Return rows of ``changes.parquet`` (schema CHUNK) and who is held back, and tally the contacts."""
+class Due(NamedTuple):
+    """What is due in one range (schema CHUNK, sorted), and who is held back (schema HELD_BACK).
+
+    ``duties`` are the leaves of people who withdrew or were erased: they wait for nothing.
+    """
+
+    changes: pa.Table
+    duties: pa.Table
+    held_back: pa.Table
+
+
+def compare_range(tables: RangeTables, rules: Rules, moved: MovedAddresses, tally: Tally, room: Room) -> Due:
+    """Return what is due in one range and tally its contacts."""
     held = _Held.of(tables.ledger, rules.titles)
     position = match(key_array(tables.contacts["email_hash"]), key_array(tables.ledger["email_hash"]))
     waits = _waits(tables.contacts, rules)
@@ -85,9 +94,12 @@ def compare_range(
     waits |= unjudged
     within = _within_limit(tables, position, waits, tally, room)
     due, held_back = _due_of_contacts(tables, rules, held, moved, tally, position, waits, within)
-    gone = _due_of_others(tables, rules, held, moved, tally, position)
-    changes = pa.concat_tables([due, gone])
-    return changes.take(pc.sort_indices(changes["email_hash"])) if len(gone) else changes, held_back
+    gone, is_duty = _due_of_others(tables, rules, held, moved, tally, position)
+    left = gone.filter(pa.array(~is_duty))
+    changes = pa.concat_tables([due, left])
+    if len(left):
+        changes = changes.take(pc.sort_indices(changes["email_hash"]))
+    return Due(changes, gone.filter(pa.array(is_duty)), held_back)
 
 
 def _within_limit(
@@ -189,8 +201,8 @@ def _due_of_others(
     moved: MovedAddresses,
     tally: Tally,
     position: npt.NDArray[np.int64],
-) -> pa.Table:
-    """Leaves of ledger rows that are no contacts of this run."""
+) -> tuple[pa.Table, Mask]:
+    """Return the leaves of ledger rows that are no contacts of this run, and which of them are duties."""
     ledger = tables.ledger
     held = held if rules.memberships_known else held.nothing()
     keys = key_array(ledger["email_hash"])
@@ -213,7 +225,7 @@ def _due_of_others(
     rows = pa.array(np.flatnonzero(chosen))
     every_leave = np.concatenate([leaves, unsubscribe[:, None]], axis=1)[chosen]
     nothing = pa.nulls(len(rows), pa.string())
-    return pa.table(
+    gone = pa.table(
         {
             "email_hash": ledger["email_hash"].take(rows),
             "is_contact": pa.array(np.zeros(len(rows), np.bool_)),
@@ -229,6 +241,7 @@ def _due_of_others(
         },
         schema=CHUNK,
     )
+    return gone, withdrawn[chosen]
 
 
 def _wanted(contacts: pa.Table, rules: Rules) -> Matrix:

@@ -32,7 +32,8 @@ def tripped_guards(
     """Return a sentence with the figures for each guard that trips.
 
     :param invalid: profiles refused before sending, of ``read`` profiles.
-    :param lists: what the plan does to each list.
+    :param lists: what the plan does to each list. People who withdrew or were erased are not judged: they
+        are taken off whatever a guard says.
     :param emptied: lists whose segments brought no row although the ledger holds members of them.
     """
     return (
@@ -44,6 +45,17 @@ def tripped_guards(
             for planned in emptied
         ),
     )
+
+
+def many_duties(guards: Guards, lists: Iterable[PlannedList]) -> Iterator[str]:
+    """Return a sentence for each list that so many leave by duty that a guard would trip for others."""
+    for planned in lists:
+        if _is_above(guards, planned.duties, planned.held, guards.stop_above_removed):
+            yield (
+                f"list {planned.title}: {planned.duties} of {planned.held} members withdrew their permission "
+                f"or were erased ({percent(planned.duties / planned.held)}); they are taken off whatever "
+                f"guards say. Does the attribute of the permission still hold what it should?"
+            )
 
 
 def _invalid(guards: Guards, invalid: int, read: int) -> Iterator[str]:
@@ -62,11 +74,14 @@ def _list(guards: Guards, planned: PlannedList) -> Iterator[str]:
     added = planned.added if planned.filled else 0
     for what, count, allowed, name in (
         ("added", added, guards.stop_above_added, "stop_above_added"),
-        ("removed", planned.leaves, guards.stop_above_removed, "stop_above_removed"),
+        ("removed", planned.leaves - planned.duties, guards.stop_above_removed, "stop_above_removed"),
     ):
-        share = count / planned.held
-        if count > guards.min_count and share > allowed:
+        if _is_above(guards, count, planned.held, allowed):
             yield (
                 f"list {planned.title}: {count} of {planned.held} members would be {what} "
-                f"({percent(share)}); guards.{name} allows {percent(allowed)}"
+                f"({percent(count / planned.held)}); guards.{name} allows {percent(allowed)}"
             )
+
+
+def _is_above(guards: Guards, count: int, held: int, allowed: float) -> bool:
+    return held > 0 and count > guards.min_count and count / held > allowed

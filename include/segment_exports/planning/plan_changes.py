@@ -1,8 +1,8 @@
 """``plan_changes``: compare the run's contacts with the ledger and decide all that will be sent.
 
 Reads ``contacts.parquet``, ``withheld.parquet``, ``invalid.parquet`` and the counts of the steps
-before; writes ``changes.parquet`` (schema CHUNK, sorted), ``held_back.parquet`` (schema HELD_BACK) and
-``plan.json``. Sends nothing.
+before; writes ``changes.parquet`` and ``duties.parquet`` (schema CHUNK, sorted), the chunks of the duties,
+``held_back.parquet`` (schema HELD_BACK) and ``plan.json``. Sends nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.errors import StagingError
 from segment_exports.planning.basis import PlanBasis, PlanRequest
+from segment_exports.planning.chunk_changes import chunk_duties
 from segment_exports.planning.comparison import RangeTables, compare_range
 from segment_exports.planning.earlier_refusals import customers_with_invalid_profiles, require_nobody_refused
 from segment_exports.planning.moved_addresses import NOBODY_MOVED, find_moved
@@ -26,20 +26,19 @@ from segment_exports.planning.uncertain_addresses import AddressBook
 from segment_exports.records.ledger import counts_as_address
 from segment_exports.records.refusals import RefusalFolder
 from segment_exports.records.staging import RunFiles
-from segment_exports.records.tables.schemas import (
-    CHUNK,
-    CHUNK_LISTS,
-    CONTACTS,
-    HELD_BACK,
-    LEDGER,
-    WITHHELD,
+from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS, CONTACTS, HELD_BACK, LEDGER, WITHHELD
+from segment_exports.records.tables.sorted_tables import (
+    SortedReader,
+    hash_ranges,
+    key_array,
+    match,
+    prefixes,
 )
-from segment_exports.records.tables.sorted_tables import SortedReader, hash_ranges, prefixes
+from segment_exports.records.tombstones import rows_of_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy.typing as npt
     import pyarrow.parquet as pq
 
     from segment_exports.planning.profile_limit import Room
@@ -47,14 +46,12 @@ if TYPE_CHECKING:
 
 
 def plan_changes(request: PlanRequest, *, warnings: tuple[str, ...] = ()) -> Plan:
-    """Plan the run and write ``changes.parquet``, ``held_back.parquet`` and ``plan.json``.
+    """Plan the run and write its changes, its duties with their chunks, who is held back, and ``plan.json``.
 
     :param warnings: what was doubtful before, for the plan to tell.
     :raises LedgerError: the ledger is lost or was written with another secret, and no full resync
         confirms that a new one is to be made.
-    :raises LimitExceededError: more profiles than the limit allows.
-    :raises StagingError: the contacts were hashed with another secret, or hold people who were erased or
-        refused since.
+    :raises StagingError: the contacts were hashed with another secret, or hold people who refused since.
     """
     basis = PlanBasis.of(request)
     if request.lease is not None:
@@ -71,12 +68,14 @@ def plan_changes(request: PlanRequest, *, warnings: tuple[str, ...] = ()) -> Pla
             room = room_for(limit, at_destination=at_destination, contacts=contacts, own=basis.ledger)
         warnings += _write_changes(basis, tally, room)
     plan = summarise(basis, tally, at_destination=at_destination, warnings=warnings)
+    plan = plan.model_copy(update={"duty_chunks": chunk_duties(request.files, plan)})
     store.write_json(RunFiles.PLAN, plan.model_dump(mode="json"))
     return plan
 
 
 def _write_nothing(basis: PlanBasis, tally: Tally) -> tuple[str, ...]:
-    for name, schema in ((RunFiles.CHANGES, CHUNK), (RunFiles.HELD_BACK, HELD_BACK)):
+    empty = ((RunFiles.CHANGES, CHUNK), (RunFiles.DUTIES, CHUNK), (RunFiles.HELD_BACK, HELD_BACK))
+    for name, schema in empty:
         with basis.request.files.store.parquet_writer(name, schema):
             pass
     tally.total = tally.superseded = basis.counts.contacts
@@ -84,7 +83,7 @@ def _write_nothing(basis: PlanBasis, tally: Tally) -> tuple[str, ...]:
 
 
 def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...]:
-    """Write ``changes.parquet`` and return warnings."""
+    """Write ``changes.parquet`` and ``duties.parquet``, and return warnings."""
     store = basis.request.files.store
     book = AddressBook(basis.request.files.export)
     with ExitStack() as stack:
@@ -99,16 +98,20 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
                 basis.request.files, basis.request.hasher, withdrawn=True
             )
             moved = find_moved(ledger, contacts, withheld, erased=prefixes(basis.erased), withdrawn=withdrawn)
-        writer = stack.enter_context(store.parquet_writer(RunFiles.CHANGES, CHUNK, repeating=CHUNK_LISTS))
+        kinds = [
+            (stack.enter_context(store.parquet_writer(name, CHUNK, repeating=CHUNK_LISTS)), work)
+            for name, work in ((RunFiles.CHANGES, tally.changes), (RunFiles.DUTIES, tally.duties))
+        ]
         held_back = stack.enter_context(store.parquet_writer(RunFiles.HELD_BACK, HELD_BACK))
-        for tables in _ranges(basis, stack, contacts, withheld, ledger):
-            changes, waiting = compare_range(tables, basis.rules, moved, tally, room)
-            changes = book.fill_in(changes, tables.ledger)
-            tally.count_operations(changes)
-            if len(changes):
-                writer.write_table(changes)
-            if len(waiting):
-                held_back.write_table(waiting)
+        for tables in _ranges(basis, stack, contacts, withheld, ledger, tally):
+            due = compare_range(tables, basis.rules, moved, tally, room)
+            if len(due.held_back):
+                held_back.write_table(due.held_back)
+            for (writer, work), found in zip(kinds, (due.changes, due.duties), strict=True):
+                rows = book.fill_in(found, tables.ledger)
+                work.count(rows)
+                if len(rows):
+                    writer.write_table(rows)
             pa.default_memory_pool().release_unused()
     if not book.lost:
         return ()
@@ -124,8 +127,9 @@ def _ranges(
     contacts: pq.ParquetFile,
     withheld: pq.ParquetFile,
     ledger: pq.ParquetFile | None,
+    tally: Tally,
 ) -> Iterator[RangeTables]:
-    """Give the rows of each hash range, side by side."""
+    """Give the rows of each hash range, side by side, without contacts who were erased since the mapping."""
     contact_rows = SortedReader.of_file(contacts, CONTACTS)
     withheld_rows = SortedReader.of_file(withheld, WITHHELD)
     ledger_rows = SortedReader.of_file(ledger, LEDGER)
@@ -134,8 +138,11 @@ def _ranges(
     path, refused = basis.request.files.store.path(RunFiles.CONTACTS), basis.refusals.against(basis.reading)
     first = 0
     for bound in hash_ranges(max(contacts.metadata.num_rows, ledger.metadata.num_rows if ledger else 0)):
-        held, present = ledger_rows.below(bound), contact_rows.below(bound)
-        _require_nobody_erased(basis, present)
+        held, mapped = ledger_rows.below(bound), contact_rows.below(bound)
+        is_erased = rows_of_people(mapped, basis.erased)
+        present, erased = mapped.filter(pa.array(~is_erased)), key_array(mapped["email_hash"])[is_erased]
+        tally.total += len(erased)
+        tally.erased += len(erased)
         require_nobody_refused(refused, present, path)
         known_customer = pc.is_valid(held["customer_hash"]).to_numpy()
         yield RangeTables(
@@ -144,26 +151,8 @@ def _ranges(
             ledger=held,
             first_ledger_row=first,
             exempt=np.isin(prefixes(held["customer_hash"]), exempt) & known_customer,
-            erased=_of_erased(basis, held),
+            erased=rows_of_people(held, basis.erased) | (match(key_array(held["email_hash"]), erased) >= 0),
             counted=counts_as_address(held).to_numpy().astype(np.bool_),
             counted_elsewhere=elsewhere.below(bound),
         )
         first += len(held)
-
-
-def _of_erased(basis: PlanBasis, rows: pa.Table) -> npt.NDArray[np.bool_]:
-    """Tell which rows are of people who were erased, by their address or their customer."""
-    erased: npt.NDArray[np.bool_] = np.zeros(len(rows), np.bool_)
-    if len(basis.erased):
-        for name in ("email_hash", "customer_hash"):
-            erased |= pc.is_in(rows[name], value_set=basis.erased).to_numpy()
-    return erased
-
-
-def _require_nobody_erased(basis: PlanBasis, contacts: pa.Table) -> None:
-    count = int(_of_erased(basis, contacts).sum())
-    if count:
-        raise StagingError(
-            f"{basis.request.files.store.path(RunFiles.CONTACTS)} holds {count} people who were erased after "
-            f"it was made; clear the task map_profiles, which leaves them out"
-        )

@@ -39,7 +39,6 @@ def plan_run(
     :param list_ids: ids of the account's lists by title, as far as they are known.
     :raises LeaseHeldError: another living run delivers; try again later.
     :raises LedgerError: the ledger can't be trusted, or none of its contacts exists any more.
-    :raises LimitExceededError: more profiles than the limit allows.
     """
     export, store = request.files.export, request.files.store
     if request.options.dry_run:

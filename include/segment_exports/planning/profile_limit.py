@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_exports.definition import LimitScope, WhenOver
-from segment_exports.errors import LimitExceededError
 from segment_exports.records.ledger import LedgerFolder, counts_as_address
 from segment_exports.records.tables.schemas import CONTACTS, LEDGER
 from segment_exports.records.tables.sorted_tables import SortedReader, hash_ranges, key_array, match
@@ -82,19 +81,18 @@ def room_for(limit: Limit, *, at_destination: int, contacts: pq.ParquetFile, own
     return Room(known=limit.profiles, new=max(0, limit.profiles - known))
 
 
-def require_within(limit: Limit, *, used: int, segments: Mapping[str, int], total: int) -> None:
-    """Refuse a run that is over the limit, unless it is to be cut.
+def exceeded_limit(limit: Limit, *, used: int, segments: Mapping[str, int], total: int) -> str | None:
+    """Return a sentence with the figures where a run is over the limit and isn't to be cut.
 
     :param segments: contacts that each segment brought.
-    :raises LimitExceededError: with the figures.
     """
     if used <= limit.profiles or limit.when_over is WhenOver.TRUNCATE:
-        return
+        return None
     brought = ", ".join(f"{name} {count}" for name, count in segments.items())
     where = "in all exports to this account" if limit.scope is LimitScope.DESTINATION else "in this export"
-    raise LimitExceededError(
+    return (
         f"{used} profiles would be at the destination, limit.profiles allows {limit.profiles} {where}. "
-        f"This run brings {total} contacts; by segment: {brought}. Nothing was sent. "
+        f"This run brings {total} contacts; by segment: {brought}. "
         f"Export fewer segments, raise the limit, or set limit.when_over: truncate"
     )
 

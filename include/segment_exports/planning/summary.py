@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from segment_exports.definition import FirstRun, LimitScope, WhenOver
 from segment_exports.destinations.opening import open_destination
-from segment_exports.planning.guards import tripped_guards, unmeant_first_run
-from segment_exports.planning.profile_limit import require_within
+from segment_exports.planning.guards import many_duties, tripped_guards, unmeant_first_run
+from segment_exports.planning.profile_limit import exceeded_limit
 from segment_exports.records.plan import (
     Comparison,
     Plan,
@@ -31,24 +31,24 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
     """Return the plan.
 
     :param at_destination: distinct addresses that the account's ledgers count.
-    :raises LimitExceededError: more profiles than the limit allows.
     """
     request, definition, counts = basis.request, basis.request.definition, basis.counts
     used = _used(basis, tally, at_destination)
+    lists = tuple(_lists(basis, tally))
+    exceeded: str | None = None
+    tripped: tuple[str, ...] = ()
     if not basis.all_superseded:
-        require_within(
+        exceeded = exceeded_limit(
             definition.limit, used=used, segments=counts.contacts_by_segment, total=counts.contacts
         )
-    lists = tuple(_lists(basis, tally))
-    tripped = () if basis.all_superseded else _tripped(basis, lists)
+        tripped = _tripped(basis, lists)
     comparison, why = _comparison(basis)
-    destination = open_destination(definition.destination.type)
     return Plan(
         export=definition.name,
         account=request.account,
         destination=definition.destination.type,
         run_id=request.files.run,
-        state=_state(basis, tally, tripped),
+        state=_state(basis, tally, is_stopped=bool(tripped or exceeded)),
         planned_at=request.now.isoformat(),
         fence=request.lease.fence if request.lease else None,
         base_sequence=basis.ledger.sequence,
@@ -65,8 +65,9 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
         operations=_operations(tally),
         lists=lists,
         limit=PlannedLimit(scope=definition.limit.scope.value, allowed=definition.limit.profiles, used=used),
-        least_requests=RequestEstimate(destination.request_cost().least(tally.work())),
+        least_requests=_least_requests(definition.destination.type, tally),
         tripped_guards=tripped,
+        exceeded_limit=exceeded,
         red_reasons=tuple(_too_old(basis)),
         warnings=(
             *basis.warnings,
@@ -75,12 +76,21 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
             *_empty_segments(basis),
             *_unjudged(basis, tally),
             *_kept_leavers(basis, tally),
+            *many_duties(definition.guards, lists),
+            *_erased(tally),
         ),
     )
 
 
+def _least_requests(destination_type: str, tally: Tally) -> RequestEstimate:
+    """Return what the plan takes by way: duties are sent by themselves, in requests of their own."""
+    cost = open_destination(destination_type).request_cost()
+    changes, duties = cost.least(tally.changes.work()), cost.least(tally.duties.work())
+    return RequestEstimate({way: count + duties[way] for way, count in changes.items()})
+
+
 def _contacts(tally: Tally) -> PlannedContacts:
-    waiting = tally.superseded + tally.unjudged
+    waiting = tally.superseded + tally.unjudged + tally.erased
     busy = tally.due + tally.refused_before + tally.suppressed_before + waiting
     return PlannedContacts(
         total=tally.total,
@@ -90,6 +100,7 @@ def _contacts(tally: Tally) -> PlannedContacts:
         suppressed_before=tally.suppressed_before,
         superseded=tally.superseded,
         unjudged=tally.unjudged,
+        erased=tally.erased,
     )
 
 
@@ -111,6 +122,7 @@ def _lists(basis: PlanBasis, tally: Tally) -> Iterator[PlannedList]:
             joins=int(tally.joins[column]),
             added=int(tally.added[column]),
             leaves=int(tally.leaves[column]),
+            duties=int(tally.duties.leaves[column]),
             whole=bool(basis.rules.whole[column]),
             filled=title in filled,
         )
@@ -132,15 +144,18 @@ def _tripped(basis: PlanBasis, lists: tuple[PlannedList, ...]) -> tuple[str, ...
         emptied=[
             one
             for one in lists
-            if one.whole and one.leaves and one.title not in brought and basis.rules.remove_leavers
+            if one.whole
+            and one.leaves > one.duties
+            and one.title not in brought
+            and basis.rules.remove_leavers
         ],
     )
 
 
-def _state(basis: PlanBasis, tally: Tally, tripped: tuple[str, ...]) -> PlanState:
+def _state(basis: PlanBasis, tally: Tally, *, is_stopped: bool) -> PlanState:
     if basis.all_superseded:
         return PlanState.SUPERSEDED
-    if tripped:
+    if is_stopped:
         return PlanState.STOPPED
     due = tally.upserts + int(tally.joins.sum()) + int(tally.leaves.sum())
     return PlanState.READY if due else PlanState.NOTHING_DUE
@@ -185,6 +200,11 @@ def _older_segments(basis: PlanBasis) -> Iterator[str]:
             f"snapshot {basis.counts.snapshots[segment]} of {segment} is older than the one delivered last: "
             f"its members were left as they are; choose force in the trigger form to go back in time"
         )
+
+
+def _erased(tally: Tally) -> Iterator[str]:
+    if tally.erased:
+        yield f"{tally.erased} people were erased after they were mapped: nothing is sent of them"
 
 
 def _empty_segments(basis: PlanBasis) -> Iterator[str]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.errors import DamagedFileError, StagingError
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.schemas import CHUNK
 
@@ -52,14 +51,12 @@ class AddressBook:
         schema = pa.schema([CHUNK.field("email_hash"), CHUNK.field("email")])
         tables = [schema.empty_table()]
         for run in runs:
-            try:
-                store = RunFiles(self._export, run).store
-                with store.parquet_file(RunFiles.CHANGES, schema.names, advice=_ADDRESSES) as file:
+            store = RunFiles(self._export, run).store
+            for name in (RunFiles.CHANGES, RunFiles.DUTIES):
+                if not store.exists(name):  # it was purged
+                    continue
+                with store.parquet_file(name, schema.names, advice=_ADDRESSES) as file:
                     for batch in file.iter_batches(columns=schema.names, use_threads=False):
                         known = pc.and_(pc.is_in(batch["email_hash"], wanted), pc.is_valid(batch["email"]))
                         tables.append(pa.Table.from_batches([batch.filter(known)], schema))
-            except DamagedFileError:
-                raise
-            except StagingError:  # it was purged
-                continue
         return pa.concat_tables(tables)

@@ -6,10 +6,10 @@ again, which may have changed since.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
@@ -52,7 +52,7 @@ class PlannedContacts(_Model):
     """Contacts of the run by what is due; ``total`` is the sum of the others.
 
     ``superseded`` wait since their segment's snapshot is older, ``unjudged`` since a row that was not read
-    may give no permission for their address.
+    may give no permission for their address. ``erased`` were erased after they were mapped.
     """
 
     total: int = 0
@@ -62,6 +62,7 @@ class PlannedContacts(_Model):
     suppressed_before: int = 0
     superseded: int = 0
     unjudged: int = 0
+    erased: int = 0
 
 
 class PlannedOperations(_Model):
@@ -75,8 +76,9 @@ class PlannedOperations(_Model):
 class PlannedList(_Model):
     """One list: ``held`` memberships before the run, what changes, and whether it was read whole.
 
-    ``added`` are those joins whose member wasn't held before: the others are sent again. ``filled``:
-    the list once got all members of its segments.
+    ``added`` are those joins whose member wasn't held before: the others are sent again. ``duties`` are
+    those leaves whose people withdrew or were erased. ``filled``: the list once got all members of its
+    segments.
     """
 
     title: str
@@ -87,6 +89,7 @@ class PlannedList(_Model):
     leaves: int
     whole: bool
     filled: bool
+    duties: int = 0
 
 
 class PlannedLimit(_Model):
@@ -129,10 +132,26 @@ class PlannedWork:
     earlier_contacts: int
 
 
+@dataclass(frozen=True)
+class ChunkReference:
+    """What an upload task is given: which chunk file, its fingerprint, and how much is in it."""
+
+    number: int
+    fingerprint: str
+    contacts: int
+    requests: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the reference as JSON values, for XCom."""
+        return asdict(self)
+
+
 class Plan(_Model):
     """The whole plan of one run. ``fence`` is None in a dry run, which takes no lease.
 
     ``destination`` is the type of destination; plans that were made before there was a choice have none.
+    ``exceeded_limit`` says what is over the profile limit: nobody can let that pass. ``duty_chunks`` hold the
+    leaves of people who withdrew or were erased. They are the first chunks, and are sent whatever the state.
     """
 
     export: str
@@ -160,6 +179,17 @@ class Plan(_Model):
     tripped_guards: tuple[str, ...]
     red_reasons: tuple[str, ...]
     warnings: tuple[str, ...]
+    exceeded_limit: str | None = None
+    duty_chunks: tuple[ChunkReference, ...] = ()
+
+    @property
+    def may_be_approved(self) -> bool:
+        """Whether only guards hold the plan back, so that a person can let it pass."""
+        return self.state is PlanState.STOPPED and self.exceeded_limit is None
+
+    def is_stopped(self, *, approved: bool) -> bool:
+        """Tell whether nothing is sent but duties, with this answer of a person."""
+        return self.state is PlanState.STOPPED and not (approved and self.may_be_approved)
 
     def least_seconds(self, way: str) -> int:
         """Return the least time (whole seconds) at the account's rate, by one way of keeping membership."""

@@ -287,6 +287,7 @@ class RunFiles:
     PLAN = "plan.json"
     CHANGES = "changes.parquet"
     HELD_BACK = "held_back.parquet"
+    DUTIES = "duties.parquet"
     REPORT = "report.json"
     REFUSED = "refused.csv"
 

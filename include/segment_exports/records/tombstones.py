@@ -1,7 +1,7 @@
 """Tombstones: keyed hashes by which erased people are told, whatever brings them back.
 
 Each is a file below ``_erased/<fingerprint of the secret>/``, named for the hash of an
-address or CustomerId; it can't be turned back into either. Mapping and planning consult them.
+address or CustomerId; it can't be turned back into either. Mapping, planning and every upload consult them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from segment_exports.errors import LedgerError
 from segment_exports.records.storing.damage import damaged
 from segment_exports.settings.names import LEDGER_SECRET
@@ -17,6 +21,8 @@ from segment_exports.settings.names import LEDGER_SECRET
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    import numpy.typing as npt
 
     from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.staging import Store
@@ -56,6 +62,24 @@ def _hash_of(name: str, folder: str) -> bytes:
             "Give it its name again if it was renamed, else move it away",
         )
     return bytes.fromhex(name)
+
+
+def rows_of_people(table: pa.Table, hashes: pa.FixedSizeBinaryArray) -> npt.NDArray[np.bool_]:
+    """Tell which rows are of people with one of these keyed hashes: by their address or their customer.
+
+    Where the table has ``previous_customer_hashes``, also by a customer that merged into theirs, or shares
+    their address: mapping withholds an address for each of these.
+    """
+    found: npt.NDArray[np.bool_] = np.zeros(len(table), np.bool_)
+    if not len(hashes):
+        return found
+    for name in ("email_hash", "customer_hash"):
+        found |= pc.is_in(table[name], value_set=hashes).to_numpy()
+    if "previous_customer_hashes" in table.column_names:
+        previous = table["previous_customer_hashes"].combine_chunks()
+        is_known = pc.is_in(pc.list_flatten(previous), value_set=hashes)
+        found[pc.list_parent_indices(previous).filter(is_known).to_numpy()] = True
+    return found
 
 
 def other_tombstones(staging: Store, hasher: KeyedHasher) -> list[str]:

@@ -147,7 +147,11 @@ def _contacts(facts: RunFacts) -> ContactCounts:
         rejected=settled[Outcome.REJECTED] + planned.refused_before,
         suppressed=settled[Outcome.SUPPRESSED] + planned.suppressed_before,
         failed=settled[Outcome.FAILED],
-        not_sent=settled[Outcome.NOT_SENT] + planned.superseded + planned.unjudged + untouched,
+        not_sent=settled[Outcome.NOT_SENT]
+        + planned.superseded
+        + planned.unjudged
+        + planned.erased
+        + untouched,
     )
 
 
@@ -189,7 +193,7 @@ def _state(facts: RunFacts, contacts: ContactCounts) -> RunState:
         return RunState.FAILED
     if plan.state is PlanState.SUPERSEDED:
         return RunState.SUPERSEDED
-    if plan.state is PlanState.STOPPED and not facts.approved:
+    if plan.is_stopped(approved=bool(facts.approved)):
         return RunState.STOPPED
     if facts.dry_run:
         return RunState.DRY_RUN
@@ -210,9 +214,12 @@ def _red_reasons(
         yield "nothing was planned; clear the task plan_changes"
     if plan is not None:
         yield from plan.red_reasons
-        if plan.tripped_guards and not facts.approved:
+        if plan.is_stopped(approved=bool(facts.approved)):
+            sent = _what_was_sent(operations)
             asked = " A person was asked and did not approve." if facts.approved is False else ""
-            yield from (f"guard: {text}. Nothing was sent.{asked}" for text in plan.tripped_guards)
+            yield from (f"guard: {text}. {sent}.{asked}" for text in plan.tripped_guards)
+            if plan.exceeded_limit is not None:
+                yield f"limit: {plan.exceeded_limit}. {sent}"
     failed = sum(counts.failed for counts in operations.values())
     if failed:
         yield f"{failed} operations are of unknown fate; the next run, or a cleared upload task, repeats them"
@@ -229,6 +236,13 @@ def _red_reasons(
     held_back = contacts.delivered == contacts.unchanged == rejected.new == 0 and _held_back(facts)
     if held_back:
         yield f"nobody could be delivered: {held_back}"
+
+
+def _what_was_sent(operations: Mapping[Operation, OperationCounts]) -> str:
+    """Return what a run sent of which all but duties was held back."""
+    left = operations[Operation.LEAVE].delivered
+    but = f" but {left} leaves of people who withdrew or were erased" if left else ""
+    return f"Nothing was sent{but}"
 
 
 def what_stopped(problems: Mapping[str, str], failed_steps: Iterable[str]) -> Iterator[str]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FOR_ADDRESSES = frozenset({RunFiles.CHANGES, RunFiles.PLAN, RunFiles.REPORT})
+_FOR_ADDRESSES = frozenset({RunFiles.CHANGES, RunFiles.DUTIES, RunFiles.PLAN, RunFiles.REPORT})
 LONGEST_RUN = timedelta(days=9)
 """A run without a report may be under way: it waits up to 7 days for a refresh and 24 hours for the
 lease. (For a person it waits with the lease in hand.)"""

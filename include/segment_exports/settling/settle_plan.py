@@ -7,7 +7,7 @@ their first request and their settling. Doing it twice gives the same files.
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from segment_exports.settling.folding import EARLIER, Fold
 from segment_exports.settling.history import OPERATIONS, REPEATING, operation_rows, operations_file
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow.parquet as pq
 
@@ -58,7 +58,7 @@ def settle_plan(files: RunFiles, plan: Plan, *, list_ids: Mapping[str, str], now
 def count_plan(files: RunFiles, plan: Plan) -> Settlement:
     """Count what became of a plan and write nothing."""
     settlement = Settlement(held_back=who_is_held_back(files))
-    for _ in _effects(files, plan, settlement, with_history=False):
+    for _ in _effects(files, plan, settlement, _chunk_numbers(files), None):
         pass
     return settlement
 
@@ -86,20 +86,31 @@ def _nothing_was_begun(files: RunFiles, plan: Plan) -> bool:
     return plan.state is not PlanState.NOTHING_DUE and not files.store.names("receipts")
 
 
+def _chunk_numbers(files: RunFiles) -> list[int]:
+    return [int(name.removesuffix(".parquet")) for name in files.store.names("chunks")]
+
+
 def _effects(
-    files: RunFiles, plan: Plan, settlement: Settlement, *, with_history: bool
-) -> Generator[pa.Table]:
+    files: RunFiles,
+    plan: Plan,
+    settlement: Settlement,
+    numbers: Sequence[int],
+    history: pq.ParquetWriter | None,
+) -> Iterator[pa.Table]:
     """Settle chunk by chunk: count, write history, and give the effects on the ledger in order."""
-    with ExitStack() as stack:
-        writer: pq.ParquetWriter | None = None
-        if with_history and files.store.names("chunks"):
-            name = operations_file(plan.run_id, plan.fence or 0)
-            writer = stack.enter_context(
-                files.export.parquet_writer(name, OPERATIONS, repeating=REPEATING, statistics=True)
-            )
-        for name in files.store.names("chunks"):
-            yield _settle_chunk(files, plan, settlement, int(name.removesuffix(".parquet")), writer)
-            pa.default_memory_pool().release_unused()
+    for number in numbers:
+        yield _settle_chunk(files, plan, settlement, number, history)
+        pa.default_memory_pool().release_unused()
+
+
+@contextmanager
+def _history(files: RunFiles, plan: Plan, numbers: Sequence[int]) -> Iterator[pq.ParquetWriter | None]:
+    if not numbers:
+        yield None
+        return
+    name = operations_file(plan.run_id, plan.fence or 0)
+    with files.export.parquet_writer(name, OPERATIONS, repeating=REPEATING, statistics=True) as writer:
+        yield writer
 
 
 def _settle_chunk(
@@ -139,22 +150,52 @@ def _write_ledger(
         old = stack.enter_context(base.opened())
         contacts = stack.enter_context(files.store.parquet_file(RunFiles.CONTACTS, CONTACTS.names))
         ledger = stack.enter_context(folder.writing(_next_info(plan, base, list_ids, now)))
-        effects = _effects(files, plan, settlement, with_history=True)
-        stack.callback(effects.close)
+        numbers = _chunk_numbers(files)
+        history = stack.enter_context(_history(files, plan, numbers))
+        duties, others = numbers[: len(plan.duty_chunks)], numbers[len(plan.duty_chunks) :]
+        effects = [
+            SortedReader(_effects(files, plan, settlement, part, history), EFFECT)
+            for part in (duties, others)
+        ]
+        only_duties = _sent_only_duties(files, plan, others)
         titles = tuple(dict.fromkeys([*(one.title for one in plan.lists), *base.titles]))
         known = base.info is None or base.info.membership == Membership(plan.membership).kind
         earlier, moved_ids = _earlier_contacts(files, old)
         fold = Fold(plan.run_id, titles, earlier, moved_ids, memberships_known=known)
-        readers = (
-            SortedReader.of_file(old, LEDGER),
-            SortedReader(effects, EFFECT),
-            SortedReader.of_file(contacts, CONTACTS, ["email_hash", "customer_hash"]),
+        known_before = SortedReader.of_file(old, LEDGER)
+        present = SortedReader.of_file(
+            None if only_duties else contacts, CONTACTS, ["email_hash", "customer_hash"]
         )
         rows = max(contacts.metadata.num_rows, old.metadata.num_rows if old else 0)
         for bound in hash_ranges(rows):
-            ledger.write(fold.apply(*(reader.below(bound) for reader in readers)))
+            done = _merged([reader.below(bound) for reader in effects])
+            ledger.write(fold.apply(known_before.below(bound), done, present.below(bound)))
             pa.default_memory_pool().release_unused()
-        ledger.info = ledger.info.model_copy(update=_what_was_reached(plan, base, settlement))
+        if not only_duties:
+            ledger.info = ledger.info.model_copy(update=_what_was_reached(plan, base, settlement))
+        elif base.info is not None:
+            kept = base.info.model_dump(include={"snapshots", "filled", "mapping_fingerprint"})
+            ledger.info = ledger.info.model_copy(update=kept)
+
+
+def _sent_only_duties(files: RunFiles, plan: Plan, others: Sequence[int]) -> bool:
+    """Tell whether only duties were sent of a plan that has more, or was stopped.
+
+    Then the ledger is of the snapshot before still, but for them.
+    """
+    if others or plan.state in (PlanState.STOPPED, PlanState.SUPERSEDED):
+        return not others
+    with files.store.parquet_file(RunFiles.CHANGES, CHUNK.names) as changes:
+        return bool(changes.metadata.num_rows)
+
+
+def _merged(parts: Sequence[pa.Table]) -> pa.Table:
+    """Merge the effects of duties and of all else, which are sorted each for itself."""
+    filled = [part for part in parts if len(part)]
+    if len(filled) < 2:
+        return filled[0] if filled else parts[0]
+    every = pa.concat_tables(filled)
+    return every.take(pc.sort_indices(every["email_hash"])).combine_chunks()
 
 
 def _next_info(plan: Plan, base: Ledger, list_ids: Mapping[str, str], now: datetime) -> LedgerInfo:

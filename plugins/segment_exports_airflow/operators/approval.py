@@ -37,13 +37,13 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
         return None
 
     def _ask(self, context: Context) -> None:
-        from segment_exports.records.plan import PlanState, planned
+        from segment_exports.records.plan import planned
         from segment_exports.records.staging import RunFiles
         from segment_exports.settling.refused_file import write_refused
 
         run = self.files(context).store
         plan = planned(run)
-        if plan.state is not PlanState.STOPPED or plan.dry_run:
+        if plan.dry_run or not plan.may_be_approved:
             return
         # The question names this file, which else is written when the run is settled, after the answer.
         write_refused(run)
@@ -71,12 +71,21 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
 
 def _question(plan: Plan, refused: str) -> str:
     reasons = "\n".join(f"- {text}" for text in plan.tripped_guards)
-    lists = "\n".join(f"| {one.title} | {one.held} | {one.joins} | {one.leaves} |" for one in plan.lists)
+    lists = "\n".join(
+        f"| {one.title} | {one.held} | {one.joins} | {one.leaves - one.duties} |" for one in plan.lists
+    )
+    duties = sum(one.contacts for one in plan.duty_chunks)
     return (
         f"The plan of this run trips a guard:\n\n{reasons}\n\n"
-        f"It would send {plan.operations.upsert} contacts, with {plan.operations.join} joins and "
-        f"{plan.operations.leave} leaves:\n\n"
+        f"It would send {plan.operations.upsert} contacts, with these joins and leaves:\n\n"
         f"| list | members now | join | leave |\n|---|---|---|---|\n{lists}\n\n"
+        f"{_of_duties(duties)}"
         f"Profiles that are invalid, each with its reason: `{refused}`\n\n"
         "**Approve** sends it. **Reject**, or no answer before the next refresh, sends nothing."
     )
+
+
+def _of_duties(count: int) -> str:
+    if not count:
+        return ""
+    return f"Taken off our lists before you were asked: {count} people who withdrew or were erased.\n\n"

@@ -37,25 +37,17 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
         self.export = export
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Try to take the lease and plan; answer the plan's state and counts, or that the run has to wait.
+        """Try to take the lease and plan; answer the chunks of its duties, or that the run has to wait.
 
         :raises LedgerError: the ledger can't be trusted, or none of its contacts exists any more.
-        :raises LimitExceededError: more profiles than the limit allows.
         """
         plan = self.told_in_report(context, lambda: self._plan_unless_held(context))
         if plan is None:
             return PokeReturnValue(is_done=False)
-        for text in (*plan.tripped_guards, *plan.warnings):
+        for text in (*plan.tripped_guards, *filter(None, [plan.exceeded_limit]), *plan.warnings):
             self.log.warning("%s", text)
         self.log.info("Plan is %s: %s, %s", plan.state, plan.contacts, plan.operations)
-        return PokeReturnValue(
-            is_done=True,
-            xcom_value={
-                "state": plan.state.value,
-                "contacts": plan.contacts.model_dump(),
-                "operations": plan.operations.model_dump(),
-            },
-        )
+        return PokeReturnValue(is_done=True, xcom_value=[one.to_json() for one in plan.duty_chunks])
 
     def _plan_unless_held(self, context: Context) -> Plan | None:
         try:

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment_exports.planning import chunk_changes as cutting
-from segment_exports.planning.chunk_changes import ChunkReference, chunk_changes
-from segment_exports.planning.tally import Tally
+from segment_exports.planning.chunk_changes import chunk_changes, chunk_duties
+from segment_exports.planning.tally import WorkTally
 from segment_exports.records.outcomes import UNSUBSCRIBE
 from segment_exports.records.plan import (
+    ChunkReference,
     Comparison,
     Plan,
     PlannedContacts,
@@ -66,8 +67,8 @@ def table_of(changes: list[Change]) -> pa.Table:
 
 
 def least_of(changes: list[Change]) -> RequestEstimate:
-    tally = Tally(LISTS)
-    tally.count_operations(table_of(changes))
+    tally = WorkTally(LISTS)
+    tally.count(table_of(changes))
     joins, leaves = int(tally.joins.sum()), int(tally.leaves.sum())
     every = tally.unsubscribes + tally.earlier_contacts
     return RequestEstimate(
@@ -251,7 +252,7 @@ def test_each_reference_names_the_content_of_its_chunk(tmp_path: Path) -> None:
     assert len({one.fingerprint for one in references}) == 3
     for one in references:
         assert one.fingerprint == chunk_fingerprint(files.store, one.number)
-        assert ChunkReference.from_json(one.to_json()) == one
+        assert ChunkReference(**one.to_json()) == one
     assert chunk_changes(files, most_contacts=100) == references
 
 
@@ -283,3 +284,18 @@ def test_only_what_may_be_sent_is_cut_into_chunks(
 ) -> None:
     files = planned(tmp_path, [Change()], state=state, dry_run=dry_run)
     assert len(chunk_changes(files, approved=approved)) == chunks
+
+
+def test_duties_are_the_first_chunks_and_stay_while_all_else_is_cut_again(tmp_path: Path) -> None:
+    files = planned(tmp_path, [Change()] * 300)
+    plan = Plan.model_validate(files.store.read_json(RunFiles.PLAN))
+    with files.store.parquet_writer(RunFiles.DUTIES, CHUNK) as writer:
+        writer.write_table(table_of([Change(upsert=False, leaves=1)] * 3))
+    duties = chunk_duties(files, plan)
+    assert [(one.number, one.contacts) for one in duties] == [(1, 3)]
+    plan = plan.model_copy(update={"duty_chunks": duties})
+    files.store.write_json(RunFiles.PLAN, plan.model_dump(mode="json"))
+    for _ in range(2):
+        assert [one.number for one in chunk_changes(files, most_contacts=100)] == [2, 3, 4]
+        assert chunk_fingerprint(files.store, 1) == duties[0].fingerprint
+    assert chunk_duties(files, plan.model_copy(update={"dry_run": True})) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import pytest
 from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of, operations
 
 from segment_exports.commands.erasure import erase
-from segment_exports.errors import LedgerError, StagingError
+from segment_exports.errors import LedgerError
 from segment_exports.records.outcomes import UNSUBSCRIBE, Outcome
 from segment_exports.records.plan import Comparison, PlanState
 from segment_exports.settling.retention import purge_runs
@@ -314,7 +315,12 @@ def test_an_uncertain_leaver_whose_address_is_purged_is_told_and_nothing_is_plan
 def test_purging_keeps_the_address_of_an_uncertain_leaver(stage: Stage) -> None:
     uncertain_leaver(stage)
     purge_runs(stage.export, 30, START + timedelta(days=90))
-    assert stage.run(1).files.store.names() == ["changes.parquet", "plan.json", "report.json"]
+    assert stage.run(1).files.store.names() == [
+        "changes.parquet",
+        "duties.parquet",
+        "plan.json",
+        "report.json",
+    ]
     assert leaves(stage, 90, [BOB]) == {(ANN.email, "A")}
 
 
@@ -354,14 +360,22 @@ def test_an_erased_person_leaves_in_a_subset_of_the_segments_too(stage: Stage) -
 @pytest.mark.parametrize(
     "tombstone", [{"emails": (ANN.email,)}, {"customers": (ANN.customer,)}], ids=["address", "customer"]
 )
-def test_contacts_mapped_before_the_erasure_are_not_planned(
+def test_of_people_who_were_erased_after_the_mapping_nothing_is_sent_but_their_leaves(
     stage: Stage, tombstone: dict[str, tuple[str, ...]]
 ) -> None:
-    run = stage.run(1).read([ANN, CAT])
+    stage.run(1).whole([ANN])
+    run = stage.run(2).read([replace(ANN, customer="9", version=1, previous=(ANN.customer,)), CAT])
     erased(stage, **tombstone)
-    with pytest.raises(StagingError, match=r"holds 1 people who were erased .* clear the task map_profiles"):
-        run.plan()
-    assert not run.files.store.exists("changes.parquet")
+    plan = run.plan()
+    assert operations(run.chunks()) == {
+        ("person_ann@example.com", "leave", "A"): 1,
+        (CAT.email, "upsert", None): 1,
+        (CAT.email, "join", "B"): 1,
+    }
+    assert (plan.contacts.total, plan.contacts.erased) == (2, 1)
+    assert "1 people were erased after they were mapped: nothing is sent of them" in plan.warnings
+    report = run.deliver().settle()
+    assert (report.red, report.contacts.delivered, report.contacts.not_sent) == (False, 1, 1)
 
 
 def test_tombstones_under_another_key_stop_every_run(stage: Stage) -> None:

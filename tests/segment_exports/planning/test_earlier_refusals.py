@@ -92,8 +92,8 @@ def test_a_later_full_run_that_reads_a_yes_lifts_the_refusal(stage: Stage) -> No
 def test_a_refusal_is_remembered_where_a_guard_stopped_the_run_that_read_it(tmp_path: Path) -> None:
     stage = Stage(tmp_path, definition_of(**ASKS))
     stage.run(1).whole([ANN, BOB])
-    stage.definition = definition_of(guards={"stop_above_removed": 0.0, "min_count": 0}, **ASKS)
-    assert stage.run(2).read([BOB], withheld=[ANN]).plan().state is PlanState.STOPPED
+    stage.definition = definition_of(guards={"stop_above_invalid": 0.0}, **ASKS)
+    assert stage.run(2).read([BOB], withheld=[ANN], invalid=["77"]).plan().state is PlanState.STOPPED
     run = stage.run(3).read([ANN, BOB], **SAMPLE)
     run.plan()
     assert ANN.email not in {who for who, _, _ in operations(run.chunks())}

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of, operations
 
-from segment_exports.errors import LeaseHeldError, LedgerError, LimitExceededError
+from segment_exports.errors import LeaseHeldError, LedgerError
 from segment_exports.records.outcomes import UNSUBSCRIBE, Outcome
 from segment_exports.records.plan import Comparison, PlanState
 from segment_exports.records.report import RunState
@@ -299,8 +300,13 @@ def test_planning_again_in_the_same_run_forgets_nothing(stage: Stage) -> None:
 
 def test_over_the_limit_nothing_is_planned_and_the_figures_are_told(tmp_path: Path) -> None:
     stage = Stage(tmp_path, definition_of(limit={"profiles": 2}))
-    with pytest.raises(LimitExceededError, match=r"3 profiles.*allows 2.*A 2, B 2"):
-        stage.run(1).read([ANN, BOB, CAT]).plan()
+    run = stage.run(1).read([ANN, BOB, CAT])
+    assert run.plan().state is PlanState.STOPPED
+    assert run.chunks(approved=True) == [], "nobody can let it pass"
+    report = run.settle(approved=True)
+    assert (report.state, report.contacts.not_sent) == (RunState.STOPPED, 3)
+    (reason,) = report.red_reasons
+    assert re.search(r"3 profiles.*allows 2.*A 2, B 2.*Nothing was sent", reason)
 
 
 def test_the_limit_counts_other_exports_to_the_account_and_kept_leavers(tmp_path: Path) -> None:
@@ -310,8 +316,8 @@ def test_the_limit_counts_other_exports_to_the_account_and_kept_leavers(tmp_path
     stage = Stage(tmp_path, definition_of(limit={"profiles": 3}))
     plan = stage.run(1).read([ANN, CAT]).plan(dry_run=True)
     assert plan.limit.used == 3
-    with pytest.raises(LimitExceededError):
-        stage.run(2).read([CAT, Person("dan@example.com", "4")]).plan(dry_run=True)
+    over = stage.run(2).read([CAT, Person("dan@example.com", "4")]).plan(dry_run=True)
+    assert over.exceeded_limit is not None
 
 
 def test_truncating_keeps_those_delivered_before_and_removes_nobody(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_an_address_that_a_ledger_needs_is_kept_and_the_rest_of_its_run_is_not(s
     run.deliver(lambda row, *_: None if row["email"] == ANN.email else Outcome.DELIVERED, ended=False)
     run.settle()
     assert purged(stage, 60) == ["run_001"]
-    assert run.files.store.all_files() == ["changes.parquet", "plan.json", "report.json"]
+    assert run.files.store.all_files() == ["changes.parquet", "duties.parquet", "plan.json", "report.json"]
     assert purged(stage, 61) == []
     # Once a run has sent it again, nothing is uncertain any more, and its end purges the rest.
     stage.run(62).whole([ANN, BOB])
@@ -115,7 +115,7 @@ def test_nor_is_the_address_of_who_may_have_been_made_anew_under_another_id_than
     assert stage.known(ANN.email)["contact_id"]
     assert stage.known(ANN.email)["uncertain_of"] == ["B"]
     assert "run_002" in purged(stage, 60)
-    assert run.files.store.all_files() == ["changes.parquet", "plan.json", "report.json"]
+    assert run.files.store.all_files() == ["changes.parquet", "duties.parquet", "plan.json", "report.json"]
 
 
 def test_a_run_of_which_nothing_is_known_goes_by_the_time_of_its_files(tmp_path: Path) -> None:
