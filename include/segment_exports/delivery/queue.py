@@ -106,8 +106,9 @@ class WorkQueue:
         self._first: deque[Single] = deque()
         self._split: deque[Batch] = deque()
         self._rows = self._columns = np.empty(0, np.int64)
+        self._waits = np.zeros(len(sizes), np.bool_)
         self._joins: deque[Single] = deque()
-        self._gone: list[int] = []
+        self._gone: dict[int, None] = {}
         self._under_way = 0
         self._feeding = 0
         self._changed = asyncio.Event()
@@ -122,9 +123,13 @@ class WorkQueue:
         self._joins.append(Single(SingleKind.JOIN, row, column))
 
     def add_entries(self, rows: Rows, columns: Rows | None = None) -> None:
-        """Add rows to the batches, each with the column of a list or -1; one may be waiting only once."""
+        """Add rows to the batches, each with the column of a list or -1, but for those that wait already."""
         if columns is None:
             columns = np.full(len(rows), NO_LIST)
+        first = np.sort(np.unique(rows, return_index=True)[1])
+        fresh = first[~self._waits[rows[first]]]
+        rows, columns = rows[fresh], columns[fresh]
+        self._waits[rows] = True
         self._rows = np.concatenate([self._rows, rows])
         self._columns = np.concatenate([self._columns, columns])
 
@@ -148,8 +153,8 @@ class WorkQueue:
         return self._take(joining[: self._fitting(self._rows[joining[: self._most_contacts]])])
 
     def add_gone(self, row: int) -> None:
-        """Add a row whose contact is gone."""
-        self._gone.append(row)
+        """Add a row whose contact is gone; each of its joins may have found that out."""
+        self._gone[row] = None
 
     def close(self) -> None:
         """Give out no more work."""
@@ -186,7 +191,7 @@ class WorkQueue:
         if self._joins:
             return self._joins.popleft()
         if self._gone and not self._under_way:
-            gone, self._gone = self._gone, []
+            gone, self._gone = list(self._gone), {}
             return Restore(gone)
         return None
 
@@ -200,4 +205,5 @@ class WorkQueue:
             self._rows, self._columns = self._rows[len(places) :], self._columns[len(places) :]
         else:
             self._rows, self._columns = np.delete(self._rows, places), np.delete(self._columns, places)
+        self._waits[rows] = False
         return Batch(rows, columns, self._feeds(rows))

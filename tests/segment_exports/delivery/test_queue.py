@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from segment_exports.delivery.queue import NO_LIST, Batch, Restore, Single, SingleKind, WorkQueue
 
@@ -142,3 +144,34 @@ async def test_a_batch_of_joins_keeps_below_the_largest_body_too() -> None:
     assert joining is not None
     assert joining.rows.tolist() == [0, 1]
     assert [batch.rows.tolist() for batch in await everything(work)] == [[2, 3], [4]]
+
+
+async def test_who_is_found_gone_by_several_joins_is_restored_once() -> None:
+    work = queue()
+    for row in (7, 8, 7):
+        work.add_gone(row)
+    (gone,) = await everything(work)
+    assert gone.rows == [7, 8]
+
+
+ROWS = st.lists(st.integers(0, 40), max_size=30)
+
+
+@given(st.lists(st.one_of(ROWS.map(lambda rows: ("add", rows)), st.just(("take", []))), max_size=12))
+def test_no_row_is_twice_in_what_waits_and_none_is_lost(course: list[tuple[str, list[int]]]) -> None:
+    async def run() -> None:
+        work = queue()
+        due: set[int] = set()
+        for what, rows in course:
+            if what == "add":
+                work.add_entries(np.array(rows, np.int64))
+                due |= set(rows)
+            elif due:
+                batch = await work.take()
+                assert len(set(batch.rows.tolist())) == len(batch)
+                due -= set(batch.rows.tolist())
+                work.done(batch)
+        rest = [row for batch in await everything(work) for row in batch.rows.tolist()]
+        assert sorted(rest) == sorted(due)
+
+    asyncio.run(run())

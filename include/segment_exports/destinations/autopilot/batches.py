@@ -44,6 +44,7 @@ async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool 
     :param hold_joins: leave the joins inside the upserts due, in doubt; the caller settles them.
     :return: what was carried out, or None if the batch was refused, split or given up.
     """
+    _put_off_repeated(delivery, batch)
     content = delivery.bodies.render(batch.rows, batch.lists)
     try:
         answer = await delivery.client.bulk_upsert(content.contacts, batch.call)
@@ -68,6 +69,21 @@ async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool 
     await delivery.refusals.took(Operation.UPSERT)
     await _answered(delivery, batch, content, ids, hold_joins=hold_joins)
     return content
+
+
+def _put_off_repeated(delivery: ChunkDelivery, batch: Batch) -> None:
+    """Leave to another batch whose address another contact of this one has.
+
+    What a destination does with an address that stands twice in a request is not known.
+    """
+    emails = delivery.chunk.emails[batch.rows].tolist()
+    first = {email: place for place, email in reversed(list(enumerate(emails)))}
+    if len(first) == len(emails):
+        return
+    again = np.ones(len(emails), np.bool_)
+    again[list(first.values())] = False
+    delivery.queue.add_entries(batch.rows[again], batch.lists[again])
+    batch.rows, batch.lists = batch.rows[~again], batch.lists[~again]
 
 
 async def _answered(

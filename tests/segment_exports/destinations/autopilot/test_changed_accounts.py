@@ -183,3 +183,47 @@ async def test_a_move_that_was_not_answered_is_not_made_twice(scene, people, fau
     assert scene.requests()["upsert_contact"] == 1
     assert scene.contact("p0@example.com")["contact_id"] == known
     assert len(scene.emulator.account.contacts) == 1
+
+
+SEVERAL = ("News", "Win back", "Gold", "Silver")
+
+
+def twice_in_a_request(scene) -> list[tuple[str, ...]]:
+    """Return the addresses of every bulk upsert that names one of them twice."""
+    sent = [entry.emails for entry in scene.emulator.log.select("upsert_contacts")]
+    return [emails for emails in sent if len(set(emails)) < len(emails)]
+
+
+@pytest.mark.parametrize("way", ["list", "bulk", "field"])
+async def test_who_was_deleted_and_is_to_join_several_lists_is_made_anew_once(scene, people, way) -> None:
+    """As after a reconcile of an account whose contacts somebody deleted: every join is answered 404."""
+    scene.titles = SEVERAL
+    scene.adopt(*SEVERAL)
+    scene.emulator.switch(list_in_bulk="honoured")
+    scene.contacts([people(number) for number in range(12)])
+    scene.chunk(
+        [people(n, payload=None, contact_id=f"person_OLD-{n}", joins=list(SEVERAL)) for n in range(12)]
+    )
+    result = await scene.deliver(membership=way)
+
+    assert result.complete
+    assert result.counts["join"] == {"delivered": 48}
+    assert twice_in_a_request(scene) == []
+    assert scene.requests()["upsert_contacts"] <= (1 if way == "list" else 6)
+
+
+async def test_two_people_of_whom_staff_gave_one_the_others_address_are_not_in_one_request(
+    scene, people
+) -> None:
+    """Kept as fields, one leaves under the address that the account shows, which the other one joins by."""
+    left = scene.emulator.staff.add_contact("p0@example.com", custom={"boolean--List--News": True})
+    scene.chunk(
+        [
+            people(0, joins=["Win back"]),
+            people(1, email=None, payload=None, contact_id=left, leaves=["News"], is_contact=False),
+        ]
+    )
+    result = await scene.deliver(membership="field")
+
+    assert result.complete
+    assert twice_in_a_request(scene) == []
