@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Operation = Callable[["Request"], Response]
 
+_FIRST_NAME = re.compile(rb'"(?:msdynci_firstname|FirstName)":"[^"\\]+')
 _PAGE = b"<html><body><h1>Sign in to your network</h1></body></html>"
 
 
@@ -85,6 +87,16 @@ def _spoil(state: CustomerInsights, answer: Response) -> Response:
         if faults.html:
             faults.html -= 1
             return Response(_PAGE, 200, media_type="text/html")
+        if faults.busy:
+            faults.busy -= 1
+            headers = {"Retry-After": faults.retry_after} if faults.retry_after is not None else {}
+            return Response(b'{"error":{"code":"0x0","message":"busy"}}', 503, headers)
+        if faults.half_emoji and (found := _FIRST_NAME.search(bytes(answer.body))):
+            faults.half_emoji -= 1
+            whole = bytes(answer.body)
+            return Response(
+                whole[: found.end()] + rb" \ud83d" + whole[found.end() :], 200, media_type="application/json"
+            )
         if faults.errors:
             faults.errors -= 1
             return Response(b'{"error":{"code":"0x80040216","message":"An unexpected error."}}', 500)

@@ -44,6 +44,12 @@ _MEMBERSHIP_COLUMNS = {
     "msdynci_segmentmembershiptype": "SegmentMembershipType",
     "msdynci_identifier": "Identifier",
 }
+LOOKUP, LOOKUP_NAME, STATE = "ownerid", "owneridname", "statecode"
+"""Columns that every table has: a lookup, its name that only the metadata know, and a choice."""
+OWNER = "00000000-0000-4000-8000-00000000000a"
+STATE_LABEL = "Active"
+
+_FORMATTED = "OData.Community.Display.V1.FormattedValue"
 _TYPES = {"int64": "Integer", "double": "Double", "dateTime": "DateTime", "string": "String"}
 _CONTAINS = re.compile(r"contains\(msdynci_segments,'\"(.*)\"'\)")
 _COMPARES = re.compile(r"msdynci_customerid (eq|ge|lt) '([^']*)'")
@@ -70,13 +76,21 @@ def _profiles(state: CustomerInsights, request: Request) -> Response:
     rows = _filtered(tables, np.arange(tables.profiles.num_rows), request.query_params.get("$filter"))
     rows = rows[np.searchsorted(rows, state.faults.profiles_missing) :]
     known = {logical: name for name, logical in LOGICAL.items()}
-    columns = _selected(state, request, [*known, "msdynci_customerprofileid"], "msdynci_customerprofile")
+    system = ["msdynci_customerprofileid", LOOKUP, f"_{LOOKUP}_value", STATE]
+    columns = _selected(state, request, [*known, *system], "msdynci_customerprofile")
+    annotated = state.switches.annotations and _FORMATTED in request.headers.get("Prefer", "")
 
     def render(chosen: NDArray[np.int64]) -> list[dict[str, Any]]:
         names = {known[column]: column for column in columns if column in known}
         names.setdefault("CustomerId", "msdynci_customerid")
         found = profile_rows(tables, chosen, names, numbers=state.switches.numbers)
-        return _with_system_columns(state, found, columns, "msdynci_customerprofileid")
+        own = _lookup_and_choice(columns, annotated=annotated)
+        rows = _with_system_columns(state, found, columns, "msdynci_customerprofileid")
+        secured, unsent = state.faults.secured, state.faults.unsent
+        return [
+            {key: None if key in secured else row[key] for key in row if key not in unsent}
+            for row in ({**row, **own} for row in rows)
+        ]
 
     return _page(state, request, "msdynci_customerprofiles", rows, render)
 
@@ -116,18 +130,30 @@ def _attributes(state: CustomerInsights, request: Request) -> Response:
     else:
         raise odata_error(404, "0x80060888", f"Could not find an entity with name {table}.")
     columns += [("modifiedon", "DateTime", "Modified On"), (f"{table}id", "Uniqueidentifier", table)]
+    columns += [(LOOKUP, "Owner", "Owner"), (LOOKUP_NAME, "String", LOOKUP_NAME), (STATE, "State", "Status")]
     return json_response(
         {
             "value": [
                 {
                     "LogicalName": logical,
                     "AttributeType": kind,
+                    "AttributeTypeName": {"Value": f"{kind}Type"},
+                    "AttributeOf": LOOKUP if logical == LOOKUP_NAME else None,
+                    "IsValidForRead": True,
                     "DisplayName": {"UserLocalizedLabel": _label(state, label)},
                 }
                 for logical, kind, label in columns
             ]
         }
     )
+
+
+def _lookup_and_choice(columns: list[str], *, annotated: bool) -> dict[str, Any]:
+    """Return the values of the lookup, which has none under its plain name, and of the choice."""
+    own: dict[str, Any] = {f"_{LOOKUP}_value": OWNER} if f"_{LOOKUP}_value" in columns else {}
+    if STATE in columns:
+        own |= {STATE: 0} | ({f"{STATE}@{_FORMATTED}": STATE_LABEL} if annotated else {})
+    return own
 
 
 def _label(state: CustomerInsights, label: str) -> dict[str, Any] | None:

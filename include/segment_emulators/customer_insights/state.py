@@ -48,6 +48,7 @@ class Switches:
     :param largest_page: most rows the API gives, whatever ``$top`` says.
     :param stable_order: the API cuts its pages from the same order of rows each time.
     :param semantic_types: the API tells what attributes mean.
+    :param annotations: Dataverse answers labels of choices where they are asked for.
     """
 
     list_shape: ListShape = ListShape.OBJECT
@@ -60,6 +61,7 @@ class Switches:
     largest_page: int = 5000
     stable_order: bool = True
     semantic_types: bool = True
+    annotations: bool = True
 
 
 @dataclass
@@ -73,7 +75,10 @@ class Faults:
     :param foreign_link_after: the next link of this page (from 1) leads to another host.
     :param repeat_page: the page after this one (from 1) is the same once more, and so on for ever.
     :param html, errors, cut: so many next answers are a page of HTML, status 500, JSON cut off.
+    :param busy: so many next answers are 503 with ``retry_after``.
+    :param half_emoji: so many next answers have one half of an emoji behind the first name that they hold.
     :param profiles_missing: so many customers have no profile yet (Dataverse).
+    :param secured, unsent: columns of profiles that the app may not read, and that don't come (Dataverse).
     """
 
     throttle_every: int = 0
@@ -86,7 +91,11 @@ class Faults:
     html: int = 0
     errors: int = 0
     cut: int = 0
+    busy: int = 0
+    half_emoji: int = 0
     profiles_missing: int = 0
+    secured: frozenset[str] = frozenset()
+    unsent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def _attribute_problems(definition: ExportDefinition, info: SegmentInfo) -> list
     known = [attribute.name for attribute in info.attributes]
     if not isinstance(definition.source, LakeSource):
         # Dataverse and the API write the tenant's names in their own ways; the source finds them.
-        present = {_plain(name) for name in known}
+        present = {_plain(name) for one in info.attributes for name in (one.name, *one.also)}
         missing = [name for name in definition.attributes if _plain(name) not in present]
     else:
         missing = [name for name in definition.attributes if name not in known]

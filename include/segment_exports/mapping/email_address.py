@@ -40,6 +40,10 @@ _INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 """Zero-width characters and marks of direction that come along when an address is copied from a page."""
 
 
+_BROKEN = "\ufffd"
+"""Stands where a reader found no whole character: whose address it was can't be known."""
+
+
 class EmailRefusal(StrEnum):
     """Why an address is refused. The texts are stable: they stand in reports and ``refused.csv``."""
 
@@ -52,6 +56,7 @@ class EmailRefusal(StrEnum):
     BAD_DOMAIN = "bad_domain"
     RESERVED_DOMAIN = "reserved_domain"
     AMBIGUOUS_LETTER = "ambiguous_letter"
+    BROKEN_CHARACTER = "broken_character"
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,8 @@ def judge_email(text: str) -> str | EmailRefusal:
         return EmailRefusal.TOO_LONG
     if "@" not in address:
         return EmailRefusal.NO_AT_SIGN
+    if _BROKEN in address:
+        return EmailRefusal.BROKEN_CHARACTER
     normalised = _validated(address)
     if normalised is None:
         return _why_refused(address)

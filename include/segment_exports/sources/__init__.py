@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Attribute:
-    """A profile attribute that the source announces."""
+    """A profile attribute that the source announces; ``also`` are other names that it goes by."""
 
     name: str
     data_type: str
     semantic_type: str | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

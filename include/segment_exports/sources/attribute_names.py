@@ -27,14 +27,26 @@ _NOT_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
 class ServiceAttribute:
     """A column as the service names it.
 
-    :param name: what the service wants in ``$select``.
+    :param name: the service's own name of the column.
     :param label: the tenant's own name, where the service tells it.
+    :param select: what the service wants in ``$select`` and calls the value in its rows, where that is not
+        the name (a lookup's ``_ownerid_value``).
+    :param is_choice: the value is a number that stands for a label.
+    :param instead: why the column can't be read, and what to take for it; empty where it can.
     """
 
     name: str
     data_type: str
     label: str = ""
     semantic_type: str | None = None
+    select: str = ""
+    is_choice: bool = False
+    instead: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name of the value in ``$select`` and in the rows."""
+        return self.select or self.name
 
 
 class AttributeNames:
@@ -46,6 +58,7 @@ class AttributeNames:
         self._attributes = {one.name: one for one in attributes}
         self._by_label: dict[str, list[str]] = defaultdict(list)
         self._by_form: dict[str, list[str]] = defaultdict(list)
+        self._by_key = {one.key: one for one in self._attributes.values()}
         for one in self._attributes.values():
             self._by_label[one.label or one.name].append(one.name)
             for form in {self._form(one.name), self._form(one.label)} - {""}:
@@ -56,8 +69,9 @@ class AttributeNames:
 
         :raises SourceError: several columns have that form; the text names them.
         """
-        if wanted in self._attributes:
-            return self._attributes[wanted]
+        exact = self._attributes.get(wanted) or self._by_key.get(wanted)
+        if exact is not None:
+            return exact
         for candidates in (self._by_label.get(wanted, []), self._by_form.get(self._form(wanted), [])):
             if len(candidates) > 1:
                 raise SourceError(
@@ -79,6 +93,8 @@ class AttributeNames:
             raise SourceError(
                 f"{self._table} has no attribute {', '.join(map(repr, unknown))}; it has: {self.known()}"
             )
+        if unread := [f"{name!r} {one.instead}" for name, one in found.items() if one and one.instead]:
+            raise SourceError(f"{self._table}: the attribute {'; '.join(unread)}")
         return {name: one for name, one in found.items() if one is not None}
 
     def known(self) -> str:
@@ -88,10 +104,16 @@ class AttributeNames:
         return ", ".join(names[:_MOST_NAMES]) + more
 
     def announced(self) -> tuple[Attribute, ...]:
-        """Return the attributes under the tenant's names, as far as the service tells them."""
+        """Return what can be read, under the tenant's names as far as the service tells them."""
         return tuple(
-            Attribute(self._public_name(one), one.data_type, one.semantic_type)
+            Attribute(
+                self._public_name(one),
+                one.data_type,
+                one.semantic_type,
+                also=(one.select,) if one.select else (),
+            )
             for one in self._attributes.values()
+            if not one.instead
         )
 
     def _public_name(self, one: ServiceAttribute) -> str:

@@ -75,6 +75,8 @@ def test_good_addresses_come_out_normalised(text, normalised):
         ("an na@example.com", EmailRefusal.BAD_LOCAL_PART),
         ('"an na"@example.com', EmailRefusal.BAD_LOCAL_PART),
         ("an\u202ena@example.com", EmailRefusal.BAD_LOCAL_PART),
+        ("ann\ufffd@example.com", EmailRefusal.BROKEN_CHARACTER),
+        ("ann@ex\ufffdmple.com", EmailRefusal.BROKEN_CHARACTER),
         ("anna@", EmailRefusal.BAD_DOMAIN),
         ("anna@localnet", EmailRefusal.BAD_DOMAIN),
         ("anna@test", EmailRefusal.BAD_DOMAIN),

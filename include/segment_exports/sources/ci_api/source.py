@@ -25,7 +25,7 @@ from segment_exports.sources.snapshot_marks import SnapshotChangedError, ensure_
 from segment_exports.sources.web.http_reading import JsonReader, NoSuchRouteError, Patience, Waits
 from segment_exports.sources.web.json_columns import text_column
 from segment_exports.sources.web.membership_join import id_hashes
-from segment_exports.sources.web.odata import NEXT_LINK, RepeatGuard, quoted, rows_of
+from segment_exports.sources.web.odata import NEXT_LINK, RepeatGuard, SeenKeys, quoted, rows_of
 from segment_exports.sources.web.read_ahead import read_ahead
 from segment_exports.sources.web.tokens import EntraTokens
 
@@ -100,6 +100,7 @@ class CiApiSource:
     ) -> None:
         self._settings = settings or CiApiSettings()
         self._now = now
+        self.doubts: list[str] = []
         self.reader = JsonReader(
             service=SERVICE,
             root=connection.service_root,
@@ -176,15 +177,23 @@ class CiApiSource:
         """
         (segment,) = unit.segments
         columns = self._names().resolve(attributes)
-        keys = {name: one.name for name, one in columns.items()}
+        keys = {name: one.key for name, one in columns.items()}
         select = dict.fromkeys([CUSTOMER_ID, *keys.values()])
+        seen = SeenKeys(SERVICE, f"data/Customer of the segment {segment}", select)
         self._ensure_same(unit, segment)
         ids = _DistinctCount()
         params = {"$select": ",".join(select), "$filter": f"IsMemberOfSegment({quoted(segment)})"}
         for rows in read_ahead([self._pages("data/Customer", params)]):
+            seen.add(rows)
             ids.add(text_column(rows, CUSTOMER_ID))
             columns_read = [text_column(rows, key) for key in keys.values()]
             yield segment, pa.RecordBatch.from_arrays(columns_read, names=list(keys))
+        seen.require_all()
+        if broken := self.reader.counts.broken:
+            self.doubts.append(
+                f"{broken} answers of {SERVICE} hold characters that are none, as one half of an emoji; "
+                f"U+FFFD stands for them"
+            )
         self._ensure_same(unit, segment)
         self._check_count(segment, unit.detail["members"], ids)
 

@@ -2,7 +2,8 @@
 
 source                  the way in
 settings                what a definition may set
-columns                 the tenant's own names
+columns                 the tenant's own names, and what can be read
+profiles                pages of profiles
 memberships             who is in which segment
 membership_fingerprint  whether memberships are still the same
 """

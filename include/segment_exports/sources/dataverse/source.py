@@ -18,15 +18,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
-from segment_exports.sources.attribute_names import AttributeNames
+from segment_exports.sources.attribute_names import AttributeNames, ServiceAttribute
 from segment_exports.sources.dataverse.columns import columns_of_row, table_columns
 from segment_exports.sources.dataverse.membership_fingerprint import UNSEEN, WatchedMemberships
 from segment_exports.sources.dataverse.memberships import member_batches, segment_list
+from segment_exports.sources.dataverse.profiles import ID, PROFILES, SERVICE, ProfilePages
 from segment_exports.sources.dataverse.settings import DataverseSettings
 from segment_exports.sources.refresh_evidence import Evidence
 from segment_exports.sources.snapshot_marks import ensure_unchanged, parse_time
@@ -44,8 +44,10 @@ from segment_exports.sources.web.read_ahead import read_ahead
 from segment_exports.sources.web.tokens import EntraTokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    import pyarrow as pa
 
     from segment_exports.sources.web.connections import DataverseConnection
     from segment_exports.sources.web.odata import Row
@@ -53,16 +55,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SERVICE = "Dataverse"
 MEMBERSHIPS, MEMBERSHIP = "msdynci_segmentmemberships", "msdynci_segmentmembership"
-PROFILES, PROFILE = "msdynci_customerprofiles", "msdynci_customerprofile"
-ID, LISTS = "msdynci_customerid", "msdynci_segments"
+PROFILE, LISTS = "msdynci_customerprofile", "msdynci_segments"
 UNIT = "dataverse"
 HINT = (
     "make the app registration an application user of the environment, and give it the role Viewer on "
     "Customer Insights - Data (docs/sources.md)"
 )
-_ID_SPACE = 16**3
 
 
 class DataverseSource:
@@ -179,22 +178,25 @@ class DataverseSource:
         :raises SnapshotChangedError: a refresh began in between; nothing was yielded.
         """
         columns = self._names(PROFILE, PROFILES).resolve(attributes)
-        keys = {**{name: one.name for name, one in columns.items()}, CUSTOMER_ID: ID}
+        wanted = {**columns, CUSTOMER_ID: ServiceAttribute(ID, "String")}
+        pages = ProfilePages(self.reader, wanted, page_size=self._settings.page_size)
         self._ensure_same(unit)
-        with MembershipJoin(unit.segments, tuple(keys), folder=self._spill_folder) as join:
+        with MembershipJoin(unit.segments, tuple(wanted), folder=self._spill_folder) as join:
             watched = (
                 WatchedMemberships(self._members, unit.segments) if unit.detail["mark"] is None else None
             )
             number_of = {name: number for number, name in enumerate(unit.segments)}
             join.add_members(read_ahead([watched.wanted() if watched else self._members(number_of.get)]))
-            join.add_profiles(self._profiles(keys))
+            join.add_profiles(pages.read(self._settings.parallel_reads))
             if watched:
                 watched.ensure_same()
                 self._doubt(UNSEEN)
             self._ensure_same(unit)
             for segment, batch in join.batches():
-                yield segment, batch.select([name for name in attributes if name in keys])
+                yield segment, batch.select([name for name in attributes if name in wanted])
             self.last_join = join.counts
+        for text in pages.doubts():
+            self._doubt(text)
         self._check_profiles(join.counts)
 
     def _doubt(self, text: str) -> None:
@@ -245,23 +247,6 @@ class DataverseSource:
                 only[found.name] = value
         return only
 
-    def _profiles(self, keys: Mapping[str, str]) -> Iterable[pa.RecordBatch]:
-        readers = [
-            self._profile_pages(keys, condition) for condition in _id_ranges(self._settings.parallel_reads)
-        ]
-        return read_ahead(readers)
-
-    def _profile_pages(self, keys: Mapping[str, str], condition: str | None) -> Iterator[pa.RecordBatch]:
-        params = {"$select": ",".join(dict.fromkeys(keys.values()))}
-        if condition:
-            params["$filter"] = condition
-        for rows in follow_next_links(self.reader, PROFILES, params, key=ID, headers=self._headers):
-            columns = [text_column(rows, key) for key in keys.values()]
-            batch = pa.RecordBatch.from_arrays(columns, names=list(keys))
-            if batch.column(CUSTOMER_ID).null_count:
-                raise SourceError(f"Dataverse sends profiles without {ID}")
-            yield batch
-
     def _mark(self) -> datetime | None:
         """Return the newest change of either table; None where Dataverse doesn't tell."""
         column = self._settings.time_mark
@@ -301,11 +286,3 @@ class DataverseSource:
             log.info("The metadata of %s can't be read, its first row is looked at: %s", table, error)
             found = columns_of_row(self._first_row(table, {}) or {})
         return AttributeNames(found, table=f"{SERVICE}'s {table}", prefix=self._settings.prefix)
-
-
-def _id_ranges(number: int) -> list[str | None]:
-    """Return conditions that each customer's id meets exactly one of; ids are mostly hexadecimal."""
-    bounds = [f"{_ID_SPACE * index // number:03x}" for index in range(1, number)]
-    lower = [None, *(f"{ID} ge {quoted(bound)}" for bound in bounds)]
-    upper = [*(f"{ID} lt {quoted(bound)}" for bound in bounds), None]
-    return [" and ".join(part for part in pair if part) or None for pair in zip(lower, upper, strict=True)]

@@ -3,6 +3,7 @@
 connections      what it takes to reach them
 tokens           access tokens
 http_reading     one JSON answer: retries, throttling, refusals
+json_text        what the body of an answer says
 odata            pages of rows
 read_ahead       several page readers at work
 json_columns     JSON rows as Arrow columns

@@ -13,12 +13,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-import orjson
 import requests
 from requests.auth import AuthBase
 
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.transport.redaction import redact
+from segment_exports.sources.web.json_text import no_json_told, read_json, refusal_told
 from segment_exports.transport.retrying import retry_after
 
 if TYPE_CHECKING:
@@ -72,6 +71,8 @@ class Counts:
     requests: int = 0
     throttled: int = 0
     retried: int = 0
+    broken: int = 0
+    """Answers with characters that are none, as one half of an emoji; U+FFFD stands for them."""
 
 
 class NoSuchRouteError(SourceError):
@@ -113,10 +114,16 @@ class JsonReader:
         self._session.close()
 
     def get(
-        self, url: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        what: str = "",
     ) -> Any:
         """Return the JSON that a URL answers (a path is taken below the root).
 
+        :param what: the answer for messages, where the path of the URL says too little.
         :raises NoSuchRouteError: 404.
         :raises RefusedError: 400 and other 4xx but those below.
         :raises SourceError: another host, 401 twice, 403, a redirect, an answer that isn't JSON.
@@ -124,28 +131,32 @@ class JsonReader:
         """
         target = url if "://" in url else f"{self.root}/{url.lstrip('/')}"
         self._check_host(target)
+        what = what or urlsplit(target).path
         pause = _Pause(self.patience, self.waits)
         signed_in_again = False
         while True:
             try:
                 status, answer_headers, body = self._send(target, params, headers)
             except (requests.RequestException, OSError) as error:
-                self._trouble(pause, f"{type(error).__name__} (no whole answer)", error)
+                self._trouble(pause, what, f"{type(error).__name__} (no whole answer)", error)
                 continue
-            if _is_throttled(status, body):
+            if _asks_to_wait(status, answer_headers, body):
                 self.counts.throttled += 1
-                pause.throttled(answer_headers, self.service)
+                pause.throttled(answer_headers, status, self.service)
             elif status == 401 and not signed_in_again:
                 signed_in_again = True
                 self.tokens.forget()
             elif status in _AGAIN:
-                self._trouble(pause, f"status {status}", None)
+                self._trouble(pause, what, f"status {status}", None)
             else:
                 self._check_status(status, body, target)
                 try:
-                    return orjson.loads(body)
-                except orjson.JSONDecodeError as error:
-                    self._trouble(pause, _not_json(answer_headers, body), error)
+                    found, is_broken = read_json(body)
+                except ValueError as error:
+                    self._trouble(pause, what, no_json_told(answer_headers, body), error)
+                    continue
+                self.counts.broken += is_broken
+                return found
 
     def _send(
         self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None
@@ -172,13 +183,13 @@ class JsonReader:
                     )
             return response.status_code, response.headers, bytes(body)
 
-    def _trouble(self, pause: _Pause, what: str, error: Exception | None) -> None:
+    def _trouble(self, pause: _Pause, what: str, found: str, error: Exception | None) -> None:
         self.counts.retried += 1
-        log.info("%s: %s; trying again", self.service, what)
+        log.info("%s: %s: %s; trying again", self.service, what, found)
         if not pause.failed():
             raise SourceNotReadyError(
                 f"{self.service} at {urlsplit(self.root).netloc} gave no usable answer in "
-                f"{self.patience.tries} tries; the last one: {what}"
+                f"{self.patience.tries} tries for {what}; the last one: {found}"
             ) from error
 
     def _check_host(self, url: str) -> None:
@@ -200,7 +211,7 @@ class JsonReader:
             raise SourceError(
                 f"{self.service} redirects ({status}) at {path}; look at the URL of the connection"
             )
-        reason = _reason(body)
+        reason = refusal_told(body)
         if status == 404:
             raise NoSuchRouteError(f"{self.service} knows no {path} (404): {reason}")
         raise RefusedError(f"{self.service} refuses the query at {path} ({status}): {reason}", reason=reason)
@@ -242,17 +253,18 @@ class _Pause:
         self._waits.sleep(self._backoff(self._failures))
         return True
 
-    def throttled(self, headers: Mapping[str, str], service: str) -> None:
-        """Wait as long as the service says."""
+    def throttled(self, headers: Mapping[str, str], status: int, service: str) -> None:
+        """Wait as long as the service says, and no shorter than after a failure."""
         self._throttles += 1
         wait = max(self._backoff(self._throttles), retry_after(headers, self._now) or 0.0)
         waited = self._waits.monotonic() - self._started
         if waited + wait > self._patience.throttled_seconds:
             raise SourceNotReadyError(
-                f"{service} throttles for longer than {self._patience.throttled_seconds:.0f} s "
-                f"({self._throttles} answers 429); another program may use the same limits"
+                f"{service} asks to wait for longer than {self._patience.throttled_seconds:.0f} s "
+                f"({self._throttles} answers {status}, the last one asks for {wait:.0f} s); it has trouble, "
+                f"or another program uses the same limits"
             )
-        log.info("%s throttles; waiting %.1f s", service, wait)
+        log.info("%s asks to wait (%d); waiting %.1f s", service, status, wait)
         self._waits.sleep(wait)
 
     def _now(self) -> datetime:
@@ -268,33 +280,7 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
-def _is_throttled(status: int, body: bytes) -> bool:
-    if status == 429:
+def _asks_to_wait(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    if status == 429 or (status == 503 and headers.get("Retry-After")):
         return True
     return status >= 400 and any(code.encode() in body[:4096] for code in SERVICE_PROTECTION)
-
-
-def _not_json(headers: Mapping[str, str], body: bytes) -> str:
-    kind = headers.get("Content-Type", "no content type").split(";")[0]
-    if body.lstrip()[:1] == b"<":
-        return f"a page ({kind}) where JSON was expected: a proxy or a sign-in page stands in between"
-    return f"{len(body)} bytes of {kind} that are not whole JSON"
-
-
-def _reason(body: bytes) -> str:
-    """Return the error code of a refusal and the first words of its message, both without values.
-
-    OData wraps them as ``{"error": {"code", "message"}}``; Customer Insights' ``ApiErrorResult`` has
-    ``errorCode`` and ``message`` at the top.
-    """
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return "no JSON in the answer"
-    if not isinstance(answer, dict):
-        return "an answer of another shape"
-    wrapped = answer.get("error")
-    inner = wrapped if isinstance(wrapped, dict) else answer
-    code = inner.get("code") or inner.get("errorCode") or "no code"
-    message = str(inner.get("message") or "").splitlines()
-    return f"{code}: {redact(message[0]) if message else 'no message'}"

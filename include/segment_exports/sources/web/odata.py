@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from segment_exports.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from segment_exports.sources.web.http_reading import JsonReader
 
@@ -36,8 +37,8 @@ def follow_next_links(
     :raises SourceError: a link to another host, a page that comes again, rows of another shape.
     """
     repeats = RepeatGuard(reader.service, path, key)
-    answer = reader.get(path, params, headers)
-    while True:
+    answer = reader.get(path, params, headers, what=f"page 1 of {path}")
+    for number in count(2):
         rows = rows_of(answer, reader.service, path)
         repeats.check_rows(rows)
         yield rows
@@ -47,7 +48,36 @@ def follow_next_links(
         if not isinstance(link, str):
             raise SourceError(f"{reader.service} answers {path} with a next link that isn't text")
         repeats.check_link(link)
-        answer = reader.get(link, None, headers)
+        answer = reader.get(link, None, headers, what=f"page {number} of {path}")
+
+
+class SeenKeys:
+    """Notices a column that was asked for and that no row has: what didn't come is not an empty value."""
+
+    def __init__(self, service: str, path: str, keys: Iterable[str]) -> None:
+        self._where = f"{service} answers {path}"
+        self._rows = 0
+        self._unseen = set(keys)
+
+    def add(self, rows: list[Row]) -> None:
+        """Take in the rows of a page."""
+        self._rows += len(rows)
+        for row in rows:
+            if not self._unseen:
+                return
+            self._unseen -= row.keys()
+
+    def require_all(self) -> None:
+        """Refuse what was read if a column is in none of its rows.
+
+        :raises SourceError: the text names the columns.
+        """
+        if self._rows and self._unseen:
+            missing = ", ".join(sorted(self._unseen))
+            raise SourceError(
+                f"{self._where} without {missing} in any of {self._rows} rows, though it was asked for: that "
+                f"is not taken for empty values. Take another attribute, or look at what the app may read"
+            )
 
 
 class RepeatGuard:

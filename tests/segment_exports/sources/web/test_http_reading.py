@@ -88,6 +88,7 @@ def test_the_token_goes_along_whatever_a_netrc_says(
         ("0.5", 1.0),
         ("-3", 1.0),
         ("Mon, 12 Jan 1970 13:46:00 GMT", 1.0),
+        ("nan", 1.0),
         ("soon", 1.0),
         ("inf", 1.0),
         ("", 1.0),
@@ -119,6 +120,38 @@ def test_a_service_protection_code_is_throttling_under_any_status(bench: Bench, 
 
     assert bench.slept == [2.0, 2.0, 4.0, 8.0]
     assert bench.reader.counts.throttled == 4
+
+
+def test_503_without_a_time_to_wait_counts_as_a_failure(bench: Bench) -> None:
+    bench.script.answers = [(503, {}, b"")] * 2
+
+    with pytest.raises(SourceNotReadyError, match="in 2 tries for the third page; the last one: status 503"):
+        bench.reader.get("x", what="the third page")
+
+
+@pytest.mark.parametrize(
+    ("body", "read", "broken"),
+    [
+        (rb'{"a":"Ann \ud83d"}', {"a": "Ann \ufffd"}, 1),
+        (rb'{"a":["\ude00 x", {"\ud83db": 1}]}', {"a": ["\ufffd x", {"\ufffdb": 1}]}, 1),
+        (rb'{"a":"\ud83d\ude00 \\ud83d"}', {"a": "\U0001f600 \\ud83d"}, 0),
+        (b'{"a":"caf\xe9"}', {"a": "caf\ufffd"}, 1),
+    ],
+)
+def test_a_broken_character_is_read_as_the_one_that_stands_for_it(
+    bench: Bench, body: bytes, read: Any, broken: int
+) -> None:
+    bench.script.answers = [(200, {}, body)]
+
+    assert bench.reader.get("x") == read
+    assert bench.reader.counts.broken == broken
+
+
+def test_an_answer_that_is_cut_off_is_asked_for_again_although_a_character_is_broken(bench: Bench) -> None:
+    bench.script.answers = [(200, {}, rb'{"a":"Ann \ud83d'), OK]
+
+    assert bench.reader.get("x") == {"fine": True}
+    assert bench.reader.counts.broken == 0
 
 
 def test_a_redirect_is_not_followed(bench: Bench) -> None:

@@ -1,0 +1,91 @@
+"""Pages of the profiles' table, as batches with the wanted attributes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.errors import SourceError
+from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.sources.dataverse.columns import FORMATTED, label_of
+from segment_exports.sources.web.json_columns import text_column
+from segment_exports.sources.web.odata import SeenKeys, follow_next_links, quoted
+from segment_exports.sources.web.read_ahead import read_ahead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from segment_exports.sources.attribute_names import ServiceAttribute
+    from segment_exports.sources.web.http_reading import JsonReader
+    from segment_exports.sources.web.odata import Row
+
+SERVICE = "Dataverse"
+PROFILES = "msdynci_customerprofiles"
+ID = "msdynci_customerid"
+_ID_SPACE = 16**3
+
+
+class ProfilePages:
+    """Reads all profiles, once.
+
+    :param wanted: attribute (``CustomerId`` among them) → its column.
+    """
+
+    def __init__(self, reader: JsonReader, wanted: Mapping[str, ServiceAttribute], *, page_size: int) -> None:
+        self._reader = reader
+        self._wanted = wanted
+        self._prefer = f"odata.maxpagesize={page_size}"
+        if any(one.is_choice for one in wanted.values()):
+            self._prefer += f',odata.include-annotations="{FORMATTED}"'
+        self._unlabelled: set[str] = set()
+
+    def read(self, parallel_reads: int) -> Iterable[pa.RecordBatch]:
+        """Yield the pages of so many ranges of ids at once, in the order in which they come.
+
+        :raises SourceError: a broken page, a profile without an id, a column that no row has.
+        """
+        return read_ahead([self._pages(condition) for condition in _id_ranges(parallel_reads)])
+
+    def doubts(self) -> Iterator[str]:
+        """Yield what was doubtful about the values that were read."""
+        if self._unlabelled:
+            names = ", ".join(sorted(self._unlabelled))
+            yield f"{names}: Dataverse tells no label of some values of this choice; their numbers are sent"
+        if broken := self._reader.counts.broken:
+            yield (
+                f"{broken} answers of Dataverse hold characters that are none, as one half of an emoji; "
+                f"U+FFFD stands for them"
+            )
+
+    def _pages(self, condition: str | None) -> Iterator[pa.RecordBatch]:
+        keys = dict.fromkeys(one.key for one in self._wanted.values())
+        params = {"$select": ",".join(keys)} | ({"$filter": condition} if condition else {})
+        seen = SeenKeys(SERVICE, PROFILES, keys)
+        headers = {"Prefer": self._prefer}
+        for rows in follow_next_links(self._reader, PROFILES, params, key=ID, headers=headers):
+            seen.add(rows)
+            columns = [self._values(rows, one) for one in self._wanted.values()]
+            batch = pa.RecordBatch.from_arrays(columns, names=list(self._wanted))
+            if batch.column(CUSTOMER_ID).null_count:
+                raise SourceError(f"Dataverse sends profiles without {ID}")
+            yield batch
+        seen.require_all()
+
+    def _values(self, rows: list[Row], column: ServiceAttribute) -> pa.StringArray:
+        values = text_column(rows, column.key)
+        if not column.is_choice:
+            return values
+        labels = text_column(rows, label_of(column.key))
+        if labels.null_count > values.null_count:
+            self._unlabelled.add(column.name)
+        return pc.coalesce(labels, values)
+
+
+def _id_ranges(number: int) -> list[str | None]:
+    """Return conditions that each customer's id meets exactly one of; ids are mostly hexadecimal."""
+    bounds = [f"{_ID_SPACE * index // number:03x}" for index in range(1, number)]
+    lower = [None, *(f"{ID} ge {quoted(bound)}" for bound in bounds)]
+    upper = [*(f"{ID} lt {quoted(bound)}" for bound in bounds), None]
+    return [" and ".join(part for part in pair if part) or None for pair in zip(lower, upper, strict=True)]

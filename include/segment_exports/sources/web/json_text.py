@@ -1,0 +1,63 @@
+"""The bodies of answers: JSON, what came in its place, and what a refusal says."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from segment_exports.transport.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def read_json(body: bytes) -> tuple[Any, bool]:
+    """Return JSON, and whether it holds characters that are none: U+FFFD stands for each of them.
+
+    One half of an emoji, as a length limit leaves it, is written as an escape that strict readers refuse.
+
+    :raises ValueError: it is no JSON, or cut off.
+    """
+    try:
+        return orjson.loads(body), False
+    except orjson.JSONDecodeError:
+        return _mended(json.loads(body.decode("utf-8", errors="replace"))), True
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [_mended(one) for one in value]
+    if isinstance(value, dict):
+        return {_mended(key): _mended(one) for key, one in value.items()}
+    return value
+
+
+def no_json_told(headers: Mapping[str, str], body: bytes) -> str:
+    """Say what came where JSON was expected."""
+    kind = headers.get("Content-Type", "no content type").split(";")[0]
+    if body.lstrip()[:1] == b"<":
+        return f"a page ({kind}) where JSON was expected: a proxy or a sign-in page stands in between"
+    return f"{len(body)} bytes of {kind} that are not whole JSON"
+
+
+def refusal_told(body: bytes) -> str:
+    """Return the error code of a refusal and the first words of its message, both without values.
+
+    OData wraps them as ``{"error": {"code", "message"}}``; Customer Insights' ``ApiErrorResult`` has
+    ``errorCode`` and ``message`` at the top.
+    """
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return "no JSON in the answer"
+    if not isinstance(answer, dict):
+        return "an answer of another shape"
+    wrapped = answer.get("error")
+    inner = wrapped if isinstance(wrapped, dict) else answer
+    code = inner.get("code") or inner.get("errorCode") or "no code"
+    message = str(inner.get("message") or "").splitlines()
+    return f"{code}: {redact(message[0]) if message else 'no message'}"
