@@ -56,6 +56,11 @@ test: lint types lock-check schema-check pytest ## All checks and all tests, as 
 pytest: .venv/.ready-dev ## The tests alone (ARGS="-k lake -x")
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
+.PHONY: search
+search: .venv/.ready-dev ## Look for a course of events after which somebody is mailed who refused, or lost (EXAMPLES=500 STEPS=12)
+	@HYPOTHESIS_PROFILE=search SEARCH_EXAMPLES="$(or $(EXAMPLES),500)" SEARCH_STEPS="$(or $(STEPS),12)" \
+		$(BIN)/python -m pytest tests/search/test_search.py --timeout 0 $(ARGS)
+
 .PHONY: lint
 lint: .venv/.ready-dev ## Formatting, ruff's rules, and which way imports go
 	@$(BIN)/ruff format --check .

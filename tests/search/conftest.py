@@ -1,0 +1,49 @@
+"""An account that is watched, and a fresh export for every course."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.search.watched_account import WatchedAccount
+
+from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.search.steps import Rules
+
+    from segment_emulators.autopilot import AutopilotEmulator
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[AutopilotEmulator]:
+    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def course(
+    tmp_path: Path, served: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Rules], Any]:
+    """Begin a course with an empty account and no ledger."""
+    from tests.search.course import Course
+
+    from segment_exports.transport.transport import Transport
+
+    async def at_once(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setitem(Transport.__init__.__kwdefaults__, "sleep", at_once)
+    watched, numbers = WatchedAccount(served, monkeypatch), itertools.count()
+
+    def begin(rules: Rules, held: frozenset[str] = frozenset()) -> Course:
+        folder = tmp_path / str(next(numbers))
+        folder.mkdir()
+        return Course(folder, watched, monkeypatch, rules, held)
+
+    return begin

@@ -1,0 +1,46 @@
+"""Courses that the search found, as short as it could make them, each under the name of what went wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.search.steps import Changes, Corrected, Rules, Run, Says, Unsubscribed
+
+if TYPE_CHECKING:
+    from tests.search.steps import Step
+
+GOLD = Run(segments=("Gold",))
+AS_BEFORE = Run(back=1, force=True)
+
+COURSES: dict[str, tuple[Rules, list[Step]]] = {
+    "a subset mails whom nobody read whole": (Rules(), [GOLD]),
+    "a subset mails whom a full run withheld": (
+        Rules(),
+        [Says("dan", "No"), Run(), GOLD],
+    ),
+    "a forced older snapshot lists who withdrew since": (
+        Rules(),
+        [Run(), Says("ann", "No"), Run(), AS_BEFORE],
+    ),
+    "an address corrected at the destination makes a second contact": (
+        Rules(),
+        [Run(), Corrected("ann@example.com", "ann@new.example.com"), Changes("ann"), Run()],
+    ),
+    "a second contact for somebody who unsubscribed as the first": (
+        Rules(),
+        [
+            Run(),
+            Unsubscribed("ann@example.com"),
+            Corrected("ann@example.com", "ann@new.example.com"),
+            Changes("ann"),
+            Run(),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_what_the_search_found_holds(course: Any, name: str) -> None:
+    rules, steps = COURSES[name]
+    course(rules).take(steps)
