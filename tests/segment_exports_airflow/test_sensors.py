@@ -12,6 +12,7 @@ import pytest
 from segment_emulators.lake_writer import LakeExport
 from segment_emulators.tenant import Tenant
 from segment_exports.definition import WaitForRefresh
+from segment_exports.destinations.check_destination import DestinationCheck
 from segment_exports.errors import RefreshMissedError, SourceError, SourceNotReadyError
 from segment_exports.records import lease
 from segment_exports.records.problems import recorded_problems
@@ -238,6 +239,15 @@ def mapped(lake: LakeExport, account: str) -> Any:
         return step
 
     return mapped
+
+
+def test_what_the_check_doubts_is_still_told_when_the_source_was_read(
+    mapped: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DestinationCheck, "warnings", ("the clock is wrong",))
+    mapped("manual__1")
+
+    assert "the clock is wrong" in recorded_warnings(run_files("newsletter", "manual__1").store)
 
 
 class TestPlan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from segment_exports.destinations.agreement import AGREEMENT_VERSION, Agreement
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from segment_exports.definition import ListTarget, Membership
+
+
+CLOCK_TOLERANCE = 300.0
+"""Seconds by which two clocks may differ without a word."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +71,32 @@ class DestinationCheck:
     """What a check found; ``seconds`` is how long the account took to answer.
 
     :param destination: name of the service, for the message.
+    :param clock_ahead: seconds by which this machine's clock is ahead of the service's, as far as it told.
     """
 
     destination: str
     lists: int
     seconds: float
+    clock_ahead: float | None = None
 
     @property
     def message(self) -> str:
         """What to tell a person who asked."""
-        return f"{self.destination} answered in {self.seconds:.2f} s; the account has {self.lists} lists"
+        found = f"{self.destination} answered in {self.seconds:.2f} s; the account has {self.lists} lists"
+        return "; ".join([found, *self.warnings])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is doubtful: a clock that is wrong."""
+        off = self.clock_ahead or 0.0
+        if abs(off) < CLOCK_TOLERANCE:
+            return ()
+        side = "ahead of" if off > 0 else "behind"
+        return (
+            f"the clock of this machine is {timedelta(seconds=round(abs(off)))} {side} that of "
+            f"{self.destination}; set it: by it are reckoned which snapshot is too old or still to come, how "
+            f"long who was refused is held back, what is purged, and every time in reports",
+        )
 
 
 class Account(Protocol):

@@ -20,16 +20,22 @@ def record_warnings(run: Store, step: str, warnings: Sequence[str]) -> None:
 
     They hold no personal data (see :mod:`segment_exports.errors`).
     """
-    name = f"{_FOLDER}/{folder_name(step)}.json"
+    name = f"{_FOLDER}/{_file_of(step)}"
     if warnings:
         run.write_json(name, list(warnings))
     else:
         run.remove(name)
 
 
-def forget_warnings(run: Store) -> None:
-    """Forget the warnings of all steps: the run reads anew, and its mapped tasks may be others."""
-    run.remove(_FOLDER)
+def forget_warnings(run: Store, *, but_for: str) -> None:
+    """Forget the warnings of all steps but one: the run reads anew, and its mapped tasks may be others."""
+    for name in run.names(_FOLDER):
+        if name != _file_of(but_for):
+            run.remove(f"{_FOLDER}/{name}")
+
+
+def _file_of(step: str) -> str:
+    return f"{folder_name(step)}.json"
 
 
 def recorded_warnings(run: Store) -> list[str]:

@@ -19,7 +19,7 @@ from segment_exports.errors import (
 )
 from segment_exports.transport.call import Answer, Call, RequestCounters
 from segment_exports.transport.json_answers import json_of
-from segment_exports.transport.retrying import RetrySettings, retry_after
+from segment_exports.transport.retrying import RetrySettings, http_date, retry_after
 from segment_exports.transport.way import (
     checked_url,
     place_of,
@@ -85,6 +85,7 @@ class Transport(ABC):
         self.pacer = pacer
         self.counters = RequestCounters()
         self.deadline: float | None = None
+        self.clock_ahead: float | None = None
         self._key = _checked_key(api_key)
         self._retry = retry or RetrySettings()
         self._timeout = timeout_seconds
@@ -170,6 +171,12 @@ class Transport(ABC):
                 self.counters.retried += 1
                 await self._sleep(wait)
 
+    def _note_clock(self, answer: Answer) -> None:
+        """Note by how many seconds our clock is ahead of the last one that was told (``Date``)."""
+        told = http_date(answer.headers.get("Date", ""))
+        if told is not None:
+            self.clock_ahead = (self._now() - told).total_seconds()
+
     def _refusal(self, request: Request, answer: Answer) -> DestinationError:
         error = self.error_of(request, answer, self._key)
         if answer.status != 407:
@@ -196,6 +203,7 @@ class Transport(ABC):
             raise
         finally:
             call.on_wire = False
+        self._note_clock(answer)
         self.counters.bytes_received += len(answer.body)
         if answer.status == 429:
             self.counters.throttled += 1

@@ -72,6 +72,7 @@ class CheckDestinationOperator(ExportOperator):
         :raises LedgerError: lists have vanished because it is another account, or one that was emptied.
         :raises ListProblemError: a list has vanished, stands twice, is not ours, or has two titles here.
         """
+        from segment_exports.records.warnings import record_warnings
         from segment_exports_airflow.accounts import AGREEMENT_FILE, account_folder, account_of
 
         options, wanted = self.request(context).options, self.definition.destination
@@ -89,6 +90,7 @@ class CheckDestinationOperator(ExportOperator):
                 self._require_own_account(context, account)
             raise
         self.log.info("%s", found.message)
+        record_warnings(self.files(context).store, "check_destination", found.warnings)
         return {"lists": found.lists, "seconds": round(found.seconds, 3)}
 
     def _require_own_account(self, context: Context, account: AccountConnection) -> None:

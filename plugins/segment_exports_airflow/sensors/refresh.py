@@ -139,5 +139,5 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         for text in warnings:
             self.log.warning("%s", text)
         run = self.files(context).store
-        forget_warnings(run)
+        forget_warnings(run, but_for="check_destination")
         record_warnings(run, self.task_id, warnings)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,7 +14,7 @@ from segment_exports.destinations.agreement import (
 )
 from segment_exports.destinations.autopilot.account import check_account
 from segment_exports.destinations.autopilot.client import AutopilotClient
-from segment_exports.destinations.check_destination import AccountConnection
+from segment_exports.destinations.check_destination import AccountConnection, DestinationCheck
 from segment_exports.errors import (
     AgreementMissingError,
     ConnectionDisabledError,
@@ -59,6 +59,30 @@ async def test_an_account_that_answers(served) -> None:
     assert found.lists == 1
     assert re.fullmatch(r"Autopilot answered in \d+\.\d\d s; the account has 1 lists", found.message)
     assert [entry.method for entry in served.log.entries] == ["GET"]
+
+
+@pytest.mark.parametrize("hours", [2, -49])
+async def test_the_clock_of_the_service_is_looked_at(served, hours: int) -> None:
+    async with AutopilotClient(
+        served.base_url, KEY, pacer=Pacer(None), now=lambda: datetime.now(UTC) + timedelta(hours=hours)
+    ) as client:
+        found = await check_account(client)
+
+    assert found.clock_ahead == pytest.approx(hours * 3600, abs=600)
+    assert found.warnings[0] in found.message
+
+
+@pytest.mark.parametrize(
+    ("ahead", "told"), [(7200.0, "2:00:00 ahead of"), (-176_400.0, "2 days, 1:00:00 behind")]
+)
+def test_a_clock_that_is_wrong_is_told(ahead: float, told: str) -> None:
+    (warning,) = DestinationCheck("Autopilot", 1, 0.5, ahead).warnings
+    assert warning.startswith(f"the clock of this machine is {told} that of Autopilot; set it")
+
+
+@pytest.mark.parametrize("ahead", [None, 0.0, 299.0, -299.0])
+def test_a_clock_that_is_a_little_off_is_no_matter(ahead: float | None) -> None:
+    assert DestinationCheck("Autopilot", 1, 0.5, ahead).warnings == ()
 
 
 async def test_a_wrong_key_an_unreachable_host_and_another_server_are_told_apart(served) -> None:

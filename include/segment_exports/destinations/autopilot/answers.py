@@ -156,7 +156,7 @@ def _not_found(label: str, text: str, said: _Said, words: ServerWords | None) ->
     if label == MEMBERSHIP and said.is_empty:
         return NotFoundError(text, empty_body=True, answer=words)
     return OutcomeUnknownError(
-        f"{text}. Autopilot is not known to say so that something is missing", status=404, answer=words
+        f"{text}. That is not how Autopilot says that something is missing", status=404, answer=words
     )
 
 
