@@ -197,3 +197,95 @@ def test_after_a_kill_at_any_answer(
 
     assert on_lists(scenario, NORA.EMail) == (set() if unsubscribed else {"Gold"})
     assert on_lists(scenario, THERE) == set()
+
+
+MOVED = replace(NORA, EMail=THERE)
+"""The source has the address as well."""
+
+
+def slowly(scenario: Scenario, *answers: Fault) -> None:
+    """Let leaves be answered only after all else."""
+    scenario.emulator.inject(
+        *answers, Fault(kind=FaultKind.LATENCY, method="DELETE", seconds=0.3, times=None)
+    )
+
+
+@WAYS
+@pytest.mark.parametrize("mode", ["add", "move"])
+@pytest.mark.parametrize("troubled", [False, True])
+def test_an_address_that_was_changed_there_and_in_the_source_is_one_contact(
+    scenario: Scenario, way: str, mode: str, troubled: bool
+) -> None:
+    """Leaving under the old address must not undo joining under the new one, whatever is slow or repeated."""
+    scenario.begin(membership=way, when_email_changes=mode)
+    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.write_segments(1, refresh(NORA, churn=(NORA,)))
+    assert not scenario.export.run().red
+    scenario.emulator.staff.change_email(NORA.EMail, THERE)
+    scenario.write_segments(2, refresh(MOVED))
+    if troubled:
+        slowly(scenario, Fault(kind=FaultKind.ERROR, status=503, method="DELETE", times=2))
+
+    assert not scenario.export.run().red
+
+    scenario.emulator.inject()
+    assert on_lists(scenario, THERE) == {"Gold"}
+    assert scenario.emulator.account.find(NORA.EMail) is None
+    assert scenario.export.run().attempts == 0
+    scenario.write_segments(3, refresh(replace(MOVED, Subscriber="No")))
+    assert not scenario.export.run().red
+    assert on_lists(scenario, THERE) == set()
+
+
+@WAYS
+def test_an_old_address_whose_contact_is_another_one_leaves(scenario: Scenario, way: str) -> None:
+    scenario.begin(membership=way)
+    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.write_segments(1, refresh(NORA))
+    assert not scenario.export.run().red
+    scenario.write_segments(2, refresh(MOVED))
+
+    assert not scenario.export.run().red
+
+    assert (on_lists(scenario, NORA.EMail), on_lists(scenario, THERE)) == (set(), {"Gold"})
+    assert scenario.export.run().attempts == 0
+
+
+@WAYS
+def test_who_unsubscribed_under_the_address_that_the_source_gets_later_joins_nothing_more(
+    scenario: Scenario, way: str
+) -> None:
+    changed_there(scenario, way, unsubscribed=True)
+    scenario.write_segments(2, refresh(CHANGED))
+    assert not scenario.export.run().red
+    scenario.write_segments(3, refresh(MOVED))
+
+    assert not scenario.export.run().red
+
+    assert on_lists(scenario, NORA.EMail) == set()
+    assert scenario.emulator.account.find(THERE).unsubscribed
+
+
+@WAYS
+@pytest.mark.parametrize("says", ["leaves", "withdraws"])
+@pytest.mark.parametrize("leaving", ["keep", "remove"])
+def test_who_moves_and_leaves_or_withdraws_at_once_is_off_the_list_in_that_run(
+    scenario: Scenario, way: str, says: str, leaving: str
+) -> None:
+    scenario.begin(membership=way, when_email_changes="move", when_member_leaves=leaving)
+    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.write_segments(1, refresh(NORA, churn=(NORA,)))
+    assert not scenario.export.run().red
+    says_no = replace(MOVED, Subscriber="No")
+    scenario.write_segments(2, refresh(says_no) if says == "withdraws" else refresh(churn=(MOVED,)))
+
+    assert not scenario.export.run().red
+
+    account = scenario.emulator.account
+    now = on_lists(scenario, THERE) | on_lists(scenario, NORA.EMail)
+    if says == "withdraws":
+        assert now == set()
+    else:
+        assert now == ({"Win-back"} if leaving == "remove" else {"Gold", "Win-back"})
+        assert account.find(NORA.EMail) is None
+    assert scenario.export.run().attempts == 0

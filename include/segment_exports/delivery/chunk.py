@@ -92,6 +92,11 @@ class Chunk:
         self.is_contact: npt.NDArray[np.bool_] = table["is_contact"].to_numpy()
         self.has_previous_ids = pc.greater(pc.list_value_length(table["previous_contact_ids"]), 0).to_numpy()
         self.moved_ids: Texts = table["moved_contact_id"].to_numpy()
+        counts = pc.fill_null(pc.list_value_length(table["emails_now"]), 0)
+        self.has_new_email: npt.NDArray[np.bool_] = pc.greater(counts, 0).to_numpy() & is_there(
+            self.contact_ids
+        )
+        self.stays_on = to_matrix(table["stays_on"], self.titles)
         self.payloads = _binary(table["payload"])
         sizes = pc.fill_null(pc.binary_length(self.payloads), 0)
         self.sizes = pc.add(sizes, _EXTRA_BYTES).to_numpy().astype(np.int64)
@@ -109,6 +114,11 @@ class Chunk:
         """Return the ids of the contacts that the person was under other addresses."""
         ids: list[str] = self.table["previous_contact_ids"][row].as_py()
         return ids
+
+    def emails_now(self, row: int) -> list[str]:
+        """Return the addresses that the customer of a row has now, where it is another person's no more."""
+        emails: list[str] = self.table["emails_now"][row].as_py()
+        return emails
 
     @property
     def unsubscribe(self) -> int:

@@ -39,6 +39,7 @@ class SingleKind(StrEnum):
     PREVIOUS = "previous"
     FIND_EMAIL = "find_email"
     LEAVE_ELSEWHERE = "leave_elsewhere"
+    NEW_EMAIL = "new_email"
 
 
 @dataclass

@@ -164,6 +164,10 @@ def _due_of_contacts(
     rows = pa.array(np.flatnonzero(any_due))
     asked: Mask = np.any(joins[any_due], axis=1)
     own = prefixes(contacts["email_hash"])[any_due]
+    # A contact that is given this address leaves with it what the person left meanwhile.
+    leaves[any_due] |= ~wanted[any_due] & _left_by_moving(
+        moved.movable_memberships(own, asked & rules.moves), rules
+    )
     changes = pa.table(
         {
             "email_hash": contacts["email_hash"].take(rows),
@@ -177,10 +181,19 @@ def _due_of_contacts(
             "member_of": to_lists((mine.sure & wanted)[any_due], rules.titles),
             "previous_contact_ids": moved.previous_contact_ids(own, asked),
             "moved_contact_id": moved.movable_contact_ids(own, asked & rules.moves),
+            "emails_now": pa.nulls(len(rows), CHUNK.field("emails_now").type),
+            "stays_on": pa.nulls(len(rows), CHUNK.field("stays_on").type),
         },
         schema=CHUNK,
     )
     return changes, _held_back(contacts, known, refused, suppressed, within & ~waits)
+
+
+def _left_by_moving(moving: pa.Table, rules: Rules) -> Matrix:
+    """Return what contacts that are to be given an address would leave if they belonged on no list."""
+    sure, uncertain = (to_matrix(moving[name], rules.titles) for name in ("member_of", "uncertain_of"))
+    left: Matrix = ((sure & rules.remove_leavers) | uncertain) & rules.whole & rules.memberships_known
+    return left
 
 
 def _held_back(
@@ -223,6 +236,7 @@ def _due_of_others(
     chosen = leaves.any(axis=1)
     unsubscribe = withdrawn & chosen & rules.unsubscribe_withdrawn
     rows = pa.array(np.flatnonzero(chosen))
+    heirs = moved.heirs.among(tables.first_ledger_row, len(ledger))
     every_leave = np.concatenate([leaves, unsubscribe[:, None]], axis=1)[chosen]
     nothing = pa.nulls(len(rows), pa.string())
     gone = pa.table(
@@ -238,6 +252,10 @@ def _due_of_others(
             "member_of": to_lists(np.zeros_like(leaves[chosen]), rules.titles),
             "previous_contact_ids": pa.array([[]] * len(rows), pa.list_(pa.string())),
             "moved_contact_id": nothing,
+            "emails_now": heirs.emails(ordinals[chosen]),
+            "stays_on": to_lists(
+                heirs.on_any(ordinals[chosen], _wanted(heirs.contacts, rules)), rules.titles
+            ),
         },
         schema=CHUNK,
     )

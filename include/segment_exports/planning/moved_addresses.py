@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_exports.records.tables.schemas import CONTACTS, LEDGER
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, prefixes
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class MovedAddresses:
     because its customer moved, or because its customer is withheld now. ``left_behind`` are those of
     ``away`` whose customer was delivered under the new address as another contact, or refused under it:
     no move will end them. ``movable`` are those that can be given the new address: each for one contact.
-    ``previous`` says for contacts of this run which contacts they were, ``moved`` which of them is movable.
+    ``previous`` says for contacts of this run which contacts they were, ``moved`` which of them is movable
+    (``moved_held``: the memberships of each), ``heirs`` which contacts of this run those of ``away`` are now.
     """
 
     away: Ordinals
@@ -47,6 +49,8 @@ class MovedAddresses:
     movable: Ordinals
     previous: ContactIds
     moved: ContactIds
+    moved_held: pa.Table
+    heirs: Heirs
 
     def previous_contact_ids(self, email_prefixes: Prefixes, asked: Mask) -> pa.ListArray:
         """Return for each contact the ids it had under other addresses; none where that isn't asked."""
@@ -60,8 +64,62 @@ class MovedAddresses:
 
     def movable_contact_ids(self, email_prefixes: Prefixes, asked: Mask) -> pa.StringArray:
         """Return for each contact the id of the one that can be given its address, or null."""
+        return self.moved.ids.take(self._moved_places(email_prefixes, asked))
+
+    def movable_memberships(self, email_prefixes: Prefixes, asked: Mask) -> pa.Table:
+        """Return ``member_of`` and ``uncertain_of`` of the same; null where there is none."""
+        return self.moved_held.take(self._moved_places(email_prefixes, asked))
+
+    def _moved_places(self, email_prefixes: Prefixes, asked: Mask) -> pa.Array:
         first, count = self.moved.places_of(email_prefixes)
-        return self.moved.ids.take(pa.array(first, mask=(count == 0) | ~asked))
+        return pa.array(first, mask=(count == 0) | ~asked)
+
+
+@dataclass(frozen=True)
+class Heirs:
+    """Contacts of this run whose customers the ledger knows under an address that is nobody's any more.
+
+    Pairs of a ledger row (``rows``, ascending ordinals) and a contact (``places`` in ``contacts``, which has
+    ``email`` and ``segments``).
+    """
+
+    rows: Ordinals
+    places: Ordinals
+    contacts: pa.Table
+
+    def emails(self, ordinals: Ordinals) -> pa.ListArray:
+        """Return for each of these ledger rows the addresses that its customers have now."""
+        first = np.searchsorted(self.rows, ordinals, side="left")
+        count = np.searchsorted(self.rows, ordinals, side="right") - first
+        ends = np.cumsum(count)
+        within = np.arange(count.sum()) - np.repeat(ends - count, count)
+        places = self.places[np.repeat(first, count) + within]
+        offsets = np.concatenate([[0], ends]).astype(np.int32)
+        emails = self.contacts["email"].combine_chunks()
+        return pa.ListArray.from_arrays(pa.array(offsets), emails.take(pa.array(places)))
+
+    def among(self, first: int, count: int) -> Heirs:
+        """Return only those of ledger rows from ``first`` on."""
+        inside = slice(*np.searchsorted(self.rows, [first, first + count]).tolist())
+        places, again = np.unique(self.places[inside], return_inverse=True)
+        return Heirs(self.rows[inside], again.astype(np.int64), self.contacts.take(pa.array(places)))
+
+    def on_any(self, ordinals: Ordinals, wanted: Mask) -> Mask:
+        """Return for each of these ledger rows what is true (by column) of any contact that it is now.
+
+        :param wanted: a row for each of ``contacts``.
+        """
+        found = np.zeros((len(ordinals), wanted.shape[1]), np.bool_)
+        here = np.isin(self.rows, ordinals)
+        np.logical_or.at(found, np.searchsorted(ordinals, self.rows[here]), wanted[self.places[here]])
+        return found
+
+    @classmethod
+    def of(cls, contacts: pq.ParquetFile, pairs: Prefixes, rows: Ordinals) -> Heirs:
+        """Read the contacts of these pairs."""
+        wanted, places = np.unique(pairs, return_inverse=True)
+        order = np.argsort(rows, kind="stable")
+        return cls(rows[order], places[order].astype(np.int64), _contacts_at(contacts, wanted))
 
 
 @dataclass(frozen=True)
@@ -87,7 +145,12 @@ class ContactIds:
 
 _NO_ROWS = np.empty(0, np.int64)
 _NO_IDS = ContactIds(np.empty(0, np.uint64), pa.array([], pa.string()))
-NOBODY_MOVED = MovedAddresses(_NO_ROWS, _NO_ROWS, _NO_ROWS, _NO_ROWS, _NO_IDS, _NO_IDS)
+_HELD = pa.schema([LEDGER.field(name).with_nullable(True) for name in ("member_of", "uncertain_of")])
+_HEIR = pa.schema([CONTACTS.field(name) for name in ("email", "segments")])
+_NO_HEIRS = Heirs(_NO_ROWS, _NO_ROWS, _HEIR.empty_table())
+NOBODY_MOVED = MovedAddresses(
+    _NO_ROWS, _NO_ROWS, _NO_ROWS, _NO_ROWS, _NO_IDS, _NO_IDS, _HELD.empty_table(), _NO_HEIRS
+)
 
 
 def find_moved(
@@ -120,6 +183,8 @@ def find_moved(
         np.sort(moved_rows),
         ContactIds.of(ledger, *_distinct(pairs, rows)),
         ContactIds.of(ledger, moved_pairs, moved_rows),
+        _held_at(ledger, moved_rows[np.lexsort((moved_rows, moved_pairs))]),
+        Heirs.of(contacts, *_distinct(pairs[gone], rows[gone])),
     )
 
 
@@ -231,6 +296,26 @@ def _ids_at(ledger: pq.ParquetFile, rows: Ordinals) -> pa.StringArray:
             pieces.append(batch["contact_id"].take(pa.array(inside)))
             start += len(batch)
     return pa.concat_arrays(pieces).take(pa.array(place))
+
+
+def _held_at(ledger: pq.ParquetFile, rows: Ordinals) -> pa.Table:
+    """Return the memberships of some ledger rows."""
+    wanted, place = np.unique(rows, return_inverse=True)
+    pieces, start = [_HELD.empty_table()], 0
+    for batch in _batches(ledger, _HELD.names) if len(wanted) else ():
+        inside = wanted[(wanted >= start) & (wanted < start + len(batch))] - start
+        pieces.append(pa.Table.from_batches([batch.take(pa.array(inside))]).cast(_HELD))
+        start += len(batch)
+    return pa.concat_tables(pieces).take(pa.array(place))
+
+
+def _contacts_at(contacts: pq.ParquetFile, wanted: Prefixes) -> pa.Table:
+    """Return the contacts with these email prefixes, which ascend."""
+    pieces = [_HEIR.empty_table()]
+    for batch in _batches(contacts, ["email_hash", *_HEIR.names]) if len(wanted) else ():
+        chosen = batch.filter(pa.array(np.isin(prefixes(batch["email_hash"]), wanted))).select(_HEIR.names)
+        pieces.append(pa.Table.from_batches([chosen]).cast(_HEIR))
+    return pa.concat_tables(pieces)
 
 
 def _batches(file: pq.ParquetFile, columns: list[str]) -> Iterator[pa.RecordBatch]:

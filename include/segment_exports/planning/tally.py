@@ -81,6 +81,7 @@ class WorkTally:
         self.rows += len(rows)
         self.nameless += rows["email"].null_count
         self.earlier_contacts += len(pc.list_flatten(rows["previous_contact_ids"]))
+        self.earlier_contacts += len(pc.list_flatten(rows["emails_now"]))
 
     def work(self) -> PlannedWork:
         """Return what they are made of."""

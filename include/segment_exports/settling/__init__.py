@@ -1,12 +1,13 @@
 """From receipts to ledger, history, report and refused file; and what is purged.
 
-settle_run      the step: the end of a run, whatever became of it
-settle_plan     what became of a plan: counts, ledger, history
-effects         what the outcomes of operations come to, per contact
-folding         it becomes what is known
-counting        what became of operations and contacts, and who was refused
-report_writing  the report, and why a run is red
-refused_file    ``refused.csv``
-history         datasets of all runs and operations, and their columns
-retention       what is purged, and what never
+settle_run        the step: the end of a run, whatever became of it
+settle_plan       what became of a plan: counts, ledger, history
+effects           what the outcomes of operations come to, per contact
+earlier_contacts  contacts of earlier addresses that have a new one there
+folding           it becomes what is known
+counting          what became of operations and contacts, and who was refused
+report_writing    the report, and why a run is red
+refused_file      ``refused.csv``
+history           datasets of all runs and operations, and their columns
+retention         what is purged, and what never
 """

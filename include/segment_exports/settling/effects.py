@@ -12,6 +12,7 @@ from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
 from segment_exports.records.tables.memberships import to_lists, to_matrix
 from segment_exports.records.tables.schemas import LIST_KEYS, TIMESTAMP
+from segment_exports.settling.earlier_contacts import names_of_earlier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,10 +43,10 @@ EFFECT = pa.schema(
         pa.field("suppressed", pa.bool_(), nullable=False),
     ]
 )
-"""What one run did to one contact, sorted by ``email_hash``. ``moved_id`` is the contact if it was given this
-address, ``maybe_moved_id`` one that may have been, by a request that was never answered. ``anew``: the
-address has another contact than the known one, which is gone or, if ``displaced``, lives under another
-address; then it is the known one that ``lost`` memberships."""
+"""What one run did to one contact, sorted by ``email_hash``. ``moved_id`` is the contact where it is one that
+the person was at another address; ``maybe_moved_id`` may have been given this one, by a request that was
+never answered. ``anew``: the address has another contact than the known one, which is gone or, if
+``displaced``, lives under another address; then it is the known one that ``lost`` memberships."""
 
 
 def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa.Table:
@@ -71,7 +72,7 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
     unsure |= anew[:, None] & to_matrix(chunk["member_of"], titles) & ~_told_joins(outcomes, size, titles)
     unsure_upsert = _rows(outcomes, size, Operation.UPSERT, Outcome.FAILED)
     upserted = _rows(outcomes, size, Operation.UPSERT, Outcome.DELIVERED)
-    moved = pc.and_(pa.array(upserted), pc.equal(answered, moving))
+    met = upserted & _is_earlier(answered, chunk)
     refused = first_refusals(outcomes.filter(pc.not_equal(outcomes["operation"], Operation.LEAVE.value)))
     place = np.full(size, -1, np.int64)
     place[refused["row"].to_numpy()] = np.arange(len(refused))
@@ -80,7 +81,7 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
         {
             "email_hash": chunk["email_hash"],
             "contact_id": pc.coalesce(answered, chunk["contact_id"]),
-            "moved_id": pc.if_else(moved, moving, None),
+            "moved_id": pc.if_else(pa.array(met), answered, None),
             "maybe_moved_id": pc.if_else(pa.array(unsure_upsert), moving, None),
             "payload_hash": chunk["payload_hash"],
             "upserted": upserted,
@@ -116,6 +117,16 @@ def _answered_ids(outcomes: pa.Table, size: int) -> pa.Array:
         chosen = np.flatnonzero(known & _is(outcomes, "operation", operation).to_numpy())
         place[outcomes["row"].to_numpy()[chosen]] = chosen
     return outcomes["contact_id"].combine_chunks().take(pa.array(place, mask=place < 0))
+
+
+def _is_earlier(answered: pa.Array, chunk: pa.Table) -> Mask:
+    """Tell for which rows a contact was answered that the person was at another address."""
+    pairs = names_of_earlier(chunk)
+    rows = pairs["row"].to_numpy()
+    same = pc.fill_null(pc.equal(answered.take(pairs["row"].combine_chunks()), pairs["contact_id"]), False)
+    earlier: Mask = np.zeros(len(chunk), np.bool_)
+    earlier[rows[same.to_numpy()]] = True
+    return earlier
 
 
 def _is_another(answered: pa.Array, chunk: pa.Table) -> Mask:

@@ -23,29 +23,24 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segment_exports.records.tables.memberships import Matrix
+    from segment_exports.settling.earlier_contacts import EarlierContacts
 
     Mask = npt.NDArray[np.bool_]
-
-
-EARLIER = pa.schema([LEDGER.field(name) for name in ("contact_id", "member_of", "uncertain_of")])
-"""What the ledger knows of contacts whose customers have another address now."""
 
 
 @dataclass(frozen=True)
 class Fold:
     """What folding needs beside the tables.
 
-    ``earlier`` (schema EARLIER) are contacts whose customers have another address now, with the
-    memberships that they take along where they are given it. ``moved_ids`` are those that were: their
-    rows under the old address end.
+    ``earlier`` are contacts of other rows that have a row's address now: they take their memberships along,
+    and their own rows end.
     ``memberships_known`` is False where the ledger's memberships were kept in another way than the
     run's (list, field): they are forgotten, or they would pass for the run's own.
     """
 
     run_id: str
     titles: tuple[str, ...]
-    earlier: pa.Table
-    moved_ids: pa.Array
+    earlier: EarlierContacts
     memberships_known: bool = True
 
     def apply(self, ledger: pa.Table, effects: pa.Table, contacts: pa.Table) -> pa.Table:
@@ -76,7 +71,8 @@ class Fold:
             schema=LEDGER,
         )
         rows = rows.filter(pa.array(self._kept(rows, old_at >= 0, pc.is_valid(new["moved_id"]).to_numpy())))
-        displaced = pa.array(_mask(new["displaced"]) & (old_at >= 0))
+        is_taken_over = _mask(pc.is_in(old["contact_id"], value_set=self.earlier.moved_ids))
+        displaced = pa.array(_mask(new["displaced"]) & (old_at >= 0) & ~is_taken_over)
         return self._with_elsewhere(rows, *(table.filter(displaced) for table in (old, new)))
 
     def _with_elsewhere(self, rows: pa.Table, old: pa.Table, new: pa.Table) -> pa.Table:
@@ -119,18 +115,21 @@ class Fold:
         lost &= ~_mask(new["displaced"])[:, None]
         member = (held & ~lost & ~unsure) | gained
         doubted = (doubted | unsure) & ~lost
-        if len(self.earlier):
-            # What was left was left before the move, by whoever had the address then, if anybody.
-            brought, in_doubt = self._memberships_of(new["moved_id"])
-            maybe, maybe_in_doubt = self._memberships_of(new["maybe_moved_id"])
-            member, doubted = member | brought, doubted | in_doubt | maybe | maybe_in_doubt
+        if len(self.earlier.known):
+            brought, in_doubt, left = self._memberships_of(new["moved_id"])
+            maybe, maybe_in_doubt, _ = self._memberships_of(new["maybe_moved_id"])
+            member |= brought & ~lost
+            doubted |= (in_doubt | maybe | maybe_in_doubt) & ~lost
+            # Joined under one address and left under another, by one contact: whichever came last.
+            doubted |= gained & left
+            member &= ~(gained & left)
         return member, doubted & ~member
 
     def _memberships_of(self, contact_ids: pa.ChunkedArray) -> tuple[Matrix, ...]:
         """Return what earlier contacts were members of; nothing for those that are not known."""
-        place = pc.index_in(contact_ids, value_set=self.earlier["contact_id"].combine_chunks())
-        rows = self.earlier.take(place.combine_chunks())
-        return self._matrices(rows, "member_of", "uncertain_of")
+        place = pc.index_in(contact_ids, value_set=self.earlier.known["contact_id"].combine_chunks())
+        rows = self.earlier.known.take(place.combine_chunks())
+        return self._matrices(rows, "member_of", "uncertain_of", "left")
 
     def _matrices(self, rows: pa.Table, *names: str) -> tuple[Matrix, ...]:
         return tuple(to_matrix(_lists(rows[name]), self.titles) for name in names)
@@ -155,8 +154,8 @@ class Fold:
             pc.or_(pc.is_valid(rows["payload_hash"]), pc.is_valid(rows["contact_id"])),
             pc.or_(pc.is_valid(rows["uncertain_run"]), pc.is_valid(rows["rejected_hash"])),
         )
-        moved_away = _mask(pc.is_in(rows["contact_id"], value_set=self.moved_ids)) & was_known & ~took_over
-        kept: Mask = (was_known | _mask(told)) & ~moved_away
+        moved_away = _mask(pc.is_in(rows["contact_id"], value_set=self.earlier.moved_ids))
+        kept: Mask = (was_known | _mask(told)) & ~(moved_away & was_known & ~took_over)
         return kept
 
 

@@ -16,15 +16,15 @@ import pyarrow.compute as pc
 
 from segment_exports.definition import Membership
 from segment_exports.records.ledger import LedgerFolder, LedgerInfo
-from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.records.plan import Plan, PlanState
 from segment_exports.records.receipts import read_receipts, settle
 from segment_exports.records.staging import RunFiles
-from segment_exports.records.tables.schemas import CHUNK, CONTACTS, HELD_BACK, LEDGER
+from segment_exports.records.tables.schemas import CHUNK, CHUNK_REQUIRED, CONTACTS, HELD_BACK, LEDGER
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, SortedReader, hash_ranges
 from segment_exports.settling.counting import Settlement, count_chunk
+from segment_exports.settling.earlier_contacts import earlier_contacts
 from segment_exports.settling.effects import EFFECT, effects_of
-from segment_exports.settling.folding import EARLIER, Fold
+from segment_exports.settling.folding import Fold
 from segment_exports.settling.history import OPERATIONS, REPEATING, operation_rows, operations_file
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _settle_chunk(
     files: RunFiles, plan: Plan, settlement: Settlement, number: int, history: pq.ParquetWriter | None
 ) -> pa.Table:
     """Count what became of one chunk, write its history, and return its effects on the ledger."""
-    with files.store.parquet_file(files.chunk(number), CHUNK.names) as file:
+    with files.store.parquet_file(files.chunk(number), CHUNK_REQUIRED) as file:
         chunk = _without_payloads(file)
     receipts = read_receipts(files.store, number)
     settled = settle(chunk, receipts)
@@ -134,10 +134,13 @@ def _settle_chunk(
 
 def _without_payloads(file: pq.ParquetFile) -> pa.Table:
     """Read a chunk with an empty payload where there is one: whether there is one is all that matters."""
-    others = [name for name in CHUNK.names if name != "payload"]
+    there = file.schema_arrow.names
+    others = [name for name in there if name in CHUNK.names and name != "payload"]
     pieces = file.iter_batches(ROWS_PER_RANGE, columns=["payload"], use_threads=False)
     payload = pa.chunked_array([pc.if_else(piece["payload"].is_valid(), "", None) for piece in pieces])
     chunk = file.read(columns=others, use_threads=False).append_column("payload", payload)
+    for name in set(CHUNK.names).difference(there):
+        chunk = chunk.append_column(name, pa.nulls(len(chunk), CHUNK.field(name).type))
     return chunk.select(CHUNK.names).cast(CHUNK).combine_chunks()
 
 
@@ -160,8 +163,7 @@ def _write_ledger(
         only_duties = _sent_only_duties(files, plan, others)
         titles = tuple(dict.fromkeys([*(one.title for one in plan.lists), *base.titles]))
         known = base.info is None or base.info.membership == Membership(plan.membership).kind
-        earlier, moved_ids = _earlier_contacts(files, old)
-        fold = Fold(plan.run_id, titles, earlier, moved_ids, memberships_known=known)
+        fold = Fold(plan.run_id, titles, earlier_contacts(files, old, titles), memberships_known=known)
         known_before = SortedReader.of_file(old, LEDGER)
         present = SortedReader.of_file(
             None if only_duties else contacts, CONTACTS, ["email_hash", "customer_hash"]
@@ -233,35 +235,3 @@ def _what_was_reached(plan: Plan, base: Ledger, settlement: Settlement) -> dict[
         whole = (one.title for one in plan.lists if one.whole and one.title not in settlement.unfinished)
         filled.update(dict.fromkeys(whole))
     return {"snapshots": snapshots, "filled": tuple(filled)}
-
-
-def _earlier_contacts(files: RunFiles, ledger: pq.ParquetFile | None) -> tuple[pa.Table, pa.Array]:
-    """Return the contacts that were to be given another address, and ids of those that were.
-
-    The table has the schema EARLIER.
-    """
-    earlier, moved = pa.array([], pa.string()), pa.array([], pa.string())
-    for name in files.store.names("chunks"):
-        number = int(name.removesuffix(".parquet"))
-        with files.store.parquet_file(files.chunk(number), CHUNK.names) as file:
-            moving = file.read(columns=["moved_contact_id"])["moved_contact_id"].combine_chunks()
-        if moving.null_count < len(moving):
-            earlier = pa.concat_arrays([earlier, moving.drop_null()])
-            moved = pa.concat_arrays([moved, _moved_ids(read_receipts(files.store, number).table, moving)])
-    if ledger is None or not len(earlier):
-        return EARLIER.empty_table(), moved
-    batches = ledger.iter_batches(columns=EARLIER.names, use_threads=False)
-    known = (batch.filter(pc.is_in(batch["contact_id"], value_set=earlier)) for batch in batches)
-    return pa.Table.from_batches(known, EARLIER), moved
-
-
-def _moved_ids(receipts: pa.Table, moving: pa.Array) -> pa.Array:
-    """Return the ids of contacts that carry the new address now, by what their upserts were answered."""
-    upserts = receipts.filter(
-        pc.and_(
-            pc.equal(receipts["operation"], Operation.UPSERT.value),
-            pc.equal(receipts["outcome"], Outcome.DELIVERED.value),
-        )
-    )
-    same = pc.equal(upserts["contact_id"], moving.take(upserts["row"].combine_chunks()))
-    return upserts.filter(same)["contact_id"].combine_chunks()

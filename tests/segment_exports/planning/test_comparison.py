@@ -242,7 +242,12 @@ def test_a_person_who_withdrew_is_taken_off_although_addresses_are_moved(moving:
 def test_looking_at_an_earlier_contact_is_counted_as_a_request(stage: Stage) -> None:
     stage.run(1).whole([ANN])
     plan = stage.run(2).read([NEW]).plan()
-    assert plan.least_requests.model_dump() == {"list": 1 + 1 + 1 + 1, "bulk": 1 + 1 + 1, "field": 1 + 1 + 1}
+    looks = 1 + 1  # at the old contact before the new one joins, at the new address before the old one leaves
+    assert plan.least_requests.model_dump() == {
+        "list": 1 + 1 + 1 + looks,
+        "bulk": 1 + 1 + looks,
+        "field": 1 + 1 + looks,
+    }
 
 
 # Withdrawn permission that unsubscribes

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
 from segment_exports.records.tables.schemas import CHUNK, CONTACTS, LEDGER, RECEIPT
+from segment_exports.settling.earlier_contacts import EARLIER, EarlierContacts
 from segment_exports.settling.effects import effects_of
-from segment_exports.settling.folding import EARLIER, Fold
+from segment_exports.settling.folding import Fold
 
 AT = datetime(2026, 11, 1, 5, tzinfo=UTC)
 LISTS = ("A", "B")
@@ -64,12 +65,11 @@ def folded(
         | {"payload": "", "payload_hash": key("")}
         for name, customer in sorted((customers or {}).items())
     ]
-    earlier_rows = [{name: row[name] for name in EARLIER.names} for row in earlier]
+    earlier_rows = [{name: row.get(name, []) for name in EARLIER.names} for row in earlier]
     fold = Fold(
         "run_2",
         LISTS,
-        pa.Table.from_pylist(earlier_rows, schema=EARLIER),
-        pa.array(moved_ids, pa.string()),
+        EarlierContacts(pa.Table.from_pylist(earlier_rows, schema=EARLIER), pa.array(moved_ids, pa.string())),
         memberships_known=memberships_known,
     )
     rows = fold.apply(
@@ -223,14 +223,14 @@ def test_a_moved_contact_ends_under_its_old_address_and_takes_its_lists_along() 
     assert (rows["b"]["member_of"], rows["b"]["uncertain_of"]) == (["A"], ["B"])
     rows = folded([BEFORE_MOVE], changes, [UPSERTED, answer(0, "join", Outcome.DELIVERED, list="B")], **moved)
     assert (rows["b"]["member_of"], rows["b"]["uncertain_of"]) == (["A", "B"], [])
-    # A leave was done before the move, to whoever had the address then.
+    # A leave is sent to both: to the contact, and to whoever has the new address.
     left = [
         change(
             "b", payload="{}", leaves=["A"], previous_contact_ids=["person_1"], moved_contact_id="person_1"
         )
     ]
     rows = folded([BEFORE_MOVE], left, [UPSERTED, answer(0, "leave", Outcome.DELIVERED, list="A")], **moved)
-    assert (rows["b"]["member_of"], rows["b"]["uncertain_of"]) == (["A"], ["B"])
+    assert (rows["b"]["member_of"], rows["b"]["uncertain_of"]) == ([], ["B"])
 
 
 def test_a_contact_that_may_have_been_moved_may_have_taken_its_lists_along() -> None:
@@ -238,6 +238,30 @@ def test_a_contact_that_may_have_been_moved_may_have_taken_its_lists_along() -> 
     rows = folded([BEFORE_MOVE], changes, [answer(0, "upsert", Outcome.FAILED)], earlier=(BEFORE_MOVE,))
     assert rows["a"] == BEFORE_MOVE
     assert (rows["b"]["member_of"], rows["b"]["uncertain_of"]) == ([], ["A", "B"])
+
+
+def test_a_contact_that_has_the_new_address_already_is_one_row_whoever_gave_it_that() -> None:
+    changes = [change("b", payload="{}", joins=["A"], previous_contact_ids=["person_0", "person_1"])]
+    answers = [UPSERTED, answer(0, "join", Outcome.DELIVERED, list="A")]
+    both = {"earlier": (BEFORE_MOVE,), "moved_ids": ("person_1",)}
+    rows = folded([BEFORE_MOVE], changes, answers, **both)
+    assert list(rows) == ["b"]
+    assert (rows["b"]["member_of"], rows["b"]["uncertain_of"]) == (["A"], ["B"])
+
+
+@given(st.sets(st.sampled_from(LISTS)), st.sets(st.sampled_from(LISTS)), st.sets(st.sampled_from(LISTS)))
+def test_one_contact_of_two_rows_is_believed_on_no_list_that_it_also_left(
+    held: set[str], gained: set[str], left: set[str]
+) -> None:
+    """What was joined under one address and left under the other is sent again."""
+    before = ledger_row("a", contact_id="person_1", member_of=sorted(held - left))
+    changes = [change("b", payload="{}", joins=sorted(gained), previous_contact_ids=["person_1"])]
+    joined = [answer(0, "join", Outcome.DELIVERED, list=title) for title in sorted(gained)]
+    both = {"earlier": (before | {"left": sorted(left)},), "moved_ids": ("person_1",)}
+    rows = folded([before], changes, [UPSERTED, *joined], **both)
+    assert list(rows) == ["b"]
+    assert set(rows["b"]["member_of"]) == (held | gained) - left
+    assert set(rows["b"]["uncertain_of"]) == gained & left
 
 
 def test_a_contact_that_was_not_moved_brings_nothing() -> None:

@@ -61,16 +61,20 @@ class ChunkDelivery(Attempt):
     def plan(self) -> None:
         """Queue everything that is due."""
         chunk = self.chunk
+        asked = chunk.has_new_email & is_due(chunk.leave[:, : chunk.unsubscribe]).any(axis=1)
         for column in reversed(range(len(chunk.titles))):
             is_unsubscribe = column == chunk.unsubscribe
             if is_unsubscribe or self.way is not MembershipWay.FIELD:
                 kind = SingleKind.UNSUBSCRIBE if is_unsubscribe else SingleKind.LEAVE
-                for row in np.flatnonzero(is_due(chunk.leave[:, column])).tolist():
+                due = is_due(chunk.leave[:, column]) & (is_unsubscribe | ~asked)
+                for row in np.flatnonzero(due).tolist():
                     self.queue.add_first(Single(kind, row, column))
+        for row in np.flatnonzero(asked).tolist():
+            self.queue.add_first(Single(SingleKind.NEW_EMAIL, row, feeds=True))
         if self.way is MembershipWay.FIELD:
             for row in np.flatnonzero(chunk.displaced).tolist():
                 self.plan_leaves_elsewhere(row, ())
-        due = self._due()
+        due = self._due() & ~asked
         moved = due & chunk.has_previous_ids & (is_there(chunk.moved_ids) | is_due(chunk.join).any(axis=1))
         gone = (chunk.recreated | chunk.displaced) & (chunk.upsert == 0)
         for row in np.flatnonzero(moved).tolist():
@@ -100,6 +104,14 @@ class ChunkDelivery(Attempt):
         self.queue.add_entries(rows[wanted & addressed])
         for row in rows[wanted & ~addressed].tolist():
             self.queue.add_first(Single(SingleKind.FIND_EMAIL, row, feeds=True))
+
+    def plan_leaves(self, row: int) -> None:
+        """Queue the leaves that are due for a contact that had to be looked at first."""
+        if self.way is MembershipWay.FIELD:
+            self.plan_contacts([row])
+            return
+        for column in self.chunk.due_leaves(row):
+            self.queue.add_first(Single(SingleKind.LEAVE, row, column))
 
     def plan_leaves_elsewhere(self, row: int, columns: Sequence[int]) -> None:
         """Queue leaves of a known contact that has another address there; as fields, all that are due."""

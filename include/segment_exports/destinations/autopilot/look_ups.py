@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
 
 NO_ADDRESS = "the contact has no address, so it can't be changed by address"
+SAME_CONTACT = "the contact has the person's new address, which belongs on the list"
 ADDRESS_SHARED = "another contact has the address too, so it can't be changed by address"
 _LOOK_AGAIN = (1.0, 4.0, 15.0)
 """Waits (seconds) before looking whether a change of address that was not answered has been done."""
@@ -105,6 +106,35 @@ async def _find_email(delivery: ChunkDelivery, single: Single) -> None:
     await delivery.flusher.write(blocks)
 
 
+async def _look_at_new_email(delivery: ChunkDelivery, single: Single) -> None:
+    """Look whether who is to leave has the person's new address already: then they stay where it belongs.
+
+    Somebody changed the address at the destination as well as in the source: both are one contact, whose
+    joins are those of the new address.
+    """
+    chunk, row = delivery.chunk, single.row
+    try:
+        there = [await delivery.client.contact(email) for email in chunk.emails_now(row)]
+    except DestinationError as error:
+        single.recording = True
+        if not delivery.stopping.stops(error):
+            delivery.stopping.missed(error)
+        return
+    single.recording = True
+    delivery.stopping.answered()
+    if any(one is not None and one.get("contact_id") == chunk.contact_ids[row] for one in there):
+        await delivery.flusher.write(
+            [
+                delivery.progress.settle(
+                    Operation.LEAVE, [row], Outcome.UNCHANGED, single.call, column=column, reason=SAME_CONTACT
+                )
+                for column in chunk.due_leaves(row)
+                if chunk.stays_on[row, column]
+            ]
+        )
+    delivery.plan_leaves(row)
+
+
 async def _leave_elsewhere(delivery: ChunkDelivery, single: Single) -> None:
     """Take a contact that has another address now off lists that are fields: under that address."""
     chunk, row = delivery.chunk, single.row
@@ -140,4 +170,5 @@ LOOK_UPS = {
     SingleKind.PREVIOUS: _look_at_previous,
     SingleKind.FIND_EMAIL: _find_email,
     SingleKind.LEAVE_ELSEWHERE: _leave_elsewhere,
+    SingleKind.NEW_EMAIL: _look_at_new_email,
 }

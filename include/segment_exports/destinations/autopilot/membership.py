@@ -60,7 +60,7 @@ class AutopilotCost:
     def at_worst(self, rows: pa.Table, membership: str) -> npt.NDArray[np.float64]:
         """Return the requests that each row (schema CHUNK) takes at the worst."""
         upsert = pc.is_valid(rows["payload"]).to_numpy().astype(np.float64)
-        earlier = _lengths(rows["previous_contact_ids"])
+        earlier = _lengths(rows["previous_contact_ids"]) + _lengths(rows["emails_now"])
         joins, leaves = _lengths(rows["joins"]), _lengths(rows["leaves"])
         match membership:
             case MembershipWay.FIELD:
@@ -79,7 +79,9 @@ class AutopilotCost:
 
 
 def _lengths(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    lengths: npt.NDArray[np.float64] = pc.list_value_length(column).to_numpy().astype(np.float64)
+    lengths: npt.NDArray[np.float64] = (
+        pc.fill_null(pc.list_value_length(column), 0).to_numpy().astype(np.float64)
+    )
     return lengths
 
 

@@ -99,15 +99,11 @@ def _reason(delivery: ChunkDelivery, single: Single, error: DestinationError) ->
 
 
 async def _request(delivery: ChunkDelivery, single: Single) -> None:
-    """Send it under the contact's id and, where nobody has that any more, under its address.
-
-    Who is no contact of the run has an address only where a request that was never answered may have made
-    them anew under it: then what stands under the address has to leave too.
-    """
+    """Send it under the contact's id and, where nobody has that any more, under its address."""
     answers: list[ContactNotFoundError | None] = []
     for name in _names(delivery, single):
         answers.append(await _call_unless_missing(delivery, single, name))
-        if delivery.chunk.is_contact[single.row] and answers[-1] is None:
+        if answers[-1] is None and not _is_in_two_places(delivery, single):
             break
     missing = answers[-1]
     if missing is None or None in answers:
@@ -115,6 +111,18 @@ async def _request(delivery: ChunkDelivery, single: Single) -> None:
     if single.kind is SingleKind.UNSUBSCRIBE:
         await _require_gone(delivery, single)
     raise missing
+
+
+def _is_in_two_places(delivery: ChunkDelivery, single: Single) -> bool:
+    """Tell whether what stands under the address has to leave beside the contact that is known.
+
+    Who is no contact of the run has an address only where a request that was never answered may have made
+    them anew under it. Who is to be given the address may not have it yet.
+    """
+    chunk, row = delivery.chunk, single.row
+    return not chunk.is_contact[row] or (
+        single.kind is not SingleKind.JOIN and chunk.moved_ids[row] is not None
+    )
 
 
 async def _require_gone(delivery: ChunkDelivery, single: Single) -> None:
@@ -142,6 +150,8 @@ def _names(delivery: ChunkDelivery, single: Single) -> list[str]:
     if single.kind is SingleKind.LEAVE and chunk.displaced[single.row]:
         return [contact_id]  # under the address stands the contact that joins
     names = [contact_id, chunk.emails[single.row]]
+    if single.kind is SingleKind.LEAVE:
+        names.insert(0, chunk.moved_ids[single.row])
     if single.kind is SingleKind.UNSUBSCRIBE:
         names.reverse()
     known = [name for name in names if name] or [""]

@@ -70,6 +70,8 @@ CHUNK = pa.schema(
         pa.field("member_of", LIST_KEYS, nullable=False),
         pa.field("previous_contact_ids", pa.list_(pa.string()), nullable=False),
         pa.field("moved_contact_id", pa.string()),
+        pa.field("emails_now", pa.list_(pa.string())),
+        pa.field("stays_on", LIST_KEYS),
     ]
 )
 """``chunks/NNNN.parquet``: the operations of one upload task, one row per contact, sorted by
@@ -80,9 +82,14 @@ CHUNK = pa.schema(
 set. ``payload`` is null where no upsert is due. ``joins`` and ``leaves`` are list keys.
 ``member_of`` are memberships that are held already and are sent again if the contact turns out to be
 recreated. ``previous_contact_ids`` are the contacts that the same customer was under other addresses,
-``moved_contact_id`` the one of them that is to be given the new address."""
+``moved_contact_id`` the one of them that is to be given the new address. ``emails_now`` are the addresses
+that a leaver's customer has now: a contact that has one of them already doesn't leave ``stays_on``, the lists
+that it belongs on under them."""
 
-CHUNK_LISTS = tuple(f"{name}.list.element" for name in ("joins", "leaves", "member_of"))
+CHUNK_REQUIRED = tuple(name for name in CHUNK.names if name not in ("emails_now", "stays_on"))
+"""Columns without which a file is no chunk. One that was planned before there were the others is settled."""
+
+CHUNK_LISTS = tuple(f"{name}.list.element" for name in ("joins", "leaves", "member_of", "stays_on"))
 """Columns of a chunk that hold few distinct values."""
 
 HELD_BACK = pa.schema(

@@ -1,0 +1,122 @@
+"""Contacts of earlier addresses that have a new one at the destination: two ledger rows are one contact.
+
+Either the run gave them the person's new address, or somebody had done so at the destination before. The
+row of the new address takes over what they are members of; the one of the old address ends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.receipts import read_receipts
+from segment_exports.records.tables.memberships import to_lists, to_matrix
+from segment_exports.records.tables.schemas import LEDGER, LIST_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow.parquet as pq
+
+    from segment_exports.records.staging import RunFiles
+    from segment_exports.records.tables.memberships import Matrix
+
+_KNOWN = pa.schema([LEDGER.field(name) for name in ("contact_id", "member_of", "uncertain_of")])
+EARLIER = _KNOWN.append(pa.field("left", LIST_KEYS))
+"""What contacts of earlier addresses are members of after the run, and what they ``left`` in it."""
+
+_COLUMNS = ["contact_id", "leaves", "moved_contact_id", "previous_contact_ids"]
+
+
+class EarlierContacts(NamedTuple):
+    """``known`` (schema EARLIER) are those that have a new address, or may; ``moved_ids`` those that have."""
+
+    known: pa.Table
+    moved_ids: pa.Array
+
+
+def earlier_contacts(
+    files: RunFiles, ledger: pq.ParquetFile | None, titles: Sequence[str]
+) -> EarlierContacts:
+    """Find out by the answers to a run which contacts of the ledger have another row's address now."""
+    moving, moved = pa.array([], pa.string()), pa.array([], pa.string())
+    for number, chunk in _chunks(files):
+        pairs = names_of_earlier(chunk)
+        if len(pairs):
+            upserts = _answers(files, number, Operation.UPSERT, Outcome.DELIVERED)
+            moving = pa.concat_arrays([moving, chunk["moved_contact_id"].combine_chunks().drop_null()])
+            moved = pa.concat_arrays([moved, _met(pairs, upserts)])
+    ids = pc.unique(pa.concat_arrays([moving, moved]))
+    if ledger is None or not len(ids):
+        return EarlierContacts(EARLIER.empty_table(), moved)
+    batches = ledger.iter_batches(columns=_KNOWN.names, use_threads=False)
+    found = (batch.filter(pc.is_in(batch["contact_id"], value_set=ids)) for batch in batches)
+    known = pa.Table.from_batches(found, _KNOWN).combine_chunks()
+    return EarlierContacts(_after_leaves(files, known, titles), moved)
+
+
+def names_of_earlier(chunk: pa.Table) -> pa.Table:
+    """Return pairs of a chunk's ``row`` and the id of a contact that its person was at another address."""
+    previous = chunk["previous_contact_ids"].combine_chunks()
+    rows = pc.list_parent_indices(previous)
+    pairs = pa.table({"row": rows.cast(pa.int64()), "contact_id": pc.list_flatten(previous)})
+    moving = chunk["moved_contact_id"].combine_chunks()
+    places = pa.array(np.flatnonzero(pc.is_valid(moving).to_numpy(zero_copy_only=False)), pa.int64())
+    return pa.concat_tables([pairs, pa.table({"row": places, "contact_id": moving.drop_null()})])
+
+
+def _after_leaves(files: RunFiles, known: pa.Table, titles: Sequence[str]) -> pa.Table:
+    """Return what they are members of after what they left; a leave of unknown fate leaves that in doubt."""
+    ids = known["contact_id"].combine_chunks()
+    sure, unsure = (to_matrix(known[name], titles) for name in ("member_of", "uncertain_of"))
+    left, doubted = np.zeros_like(sure), np.zeros_like(sure)
+    for number, chunk in _chunks(files):
+        leavers = pc.index_in(chunk["contact_id"], value_set=ids).combine_chunks()
+        rows = np.flatnonzero(pc.is_valid(leavers).to_numpy(zero_copy_only=False))
+        if not len(rows):
+            continue
+        places = leavers.drop_null().to_numpy()
+        done, kept = (
+            _matrix(_answers(files, number, Operation.LEAVE, outcome), len(chunk), titles)[rows]
+            for outcome in (Outcome.DELIVERED, Outcome.UNCHANGED)
+        )
+        np.logical_or.at(left, places, done)
+        planned = to_matrix(chunk["leaves"].take(pa.array(rows)), titles)
+        np.logical_or.at(doubted, places, planned & ~done & ~kept)
+    held = (sure & ~left & ~doubted, (unsure | doubted) & ~left, left)
+    return pa.table([ids, *(to_lists(matrix, titles) for matrix in held)], schema=EARLIER)
+
+
+def _met(pairs: pa.Table, upserts: pa.Table) -> pa.Array:
+    """Return the earlier contacts whose ids were answered for the new address."""
+    place = pc.index_in(pairs["row"], value_set=upserts["row"].cast(pa.int64()).combine_chunks())
+    answered = upserts["contact_id"].take(place)
+    return pairs.filter(pc.fill_null(pc.equal(answered, pairs["contact_id"]), False))[
+        "contact_id"
+    ].combine_chunks()
+
+
+def _chunks(files: RunFiles) -> Iterator[tuple[int, pa.Table]]:
+    for name in files.store.names("chunks"):
+        number = int(name.removesuffix(".parquet"))
+        with files.store.parquet_file(files.chunk(number), _COLUMNS) as file:
+            yield number, file.read(columns=_COLUMNS, use_threads=False).combine_chunks()
+
+
+def _answers(files: RunFiles, number: int, operation: Operation, outcome: Outcome) -> pa.Table:
+    answers = read_receipts(files.store, number).table
+    return answers.filter(
+        pc.and_(pc.equal(answers["operation"], operation.value), pc.equal(answers["outcome"], outcome.value))
+    )
+
+
+def _matrix(answers: pa.Table, rows: int, titles: Sequence[str]) -> Matrix:
+    place = pc.index_in(answers["list"], value_set=pa.array(titles, pa.string()))
+    known = pc.is_valid(place)
+    matrix = np.zeros((rows, len(titles)), np.bool_)
+    matrix[answers["row"].filter(known).to_numpy(), place.filter(known).to_numpy()] = True
+    return matrix
