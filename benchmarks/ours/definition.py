@@ -43,7 +43,7 @@ def write_definition(
         folder,
         {
             "name": name,
-            "source": {"type": "lake", "path": str(lake)},
+            "source": {"type": "lake", "path": str(lake), "unseen_snapshots": "read"},
             "destination": destination,
             "segments": [{"name": segment, "list": title or segment}],
             "mapping": dict(FIELDS),

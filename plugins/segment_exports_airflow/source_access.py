@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from segment_exports.definition import ApiSource, DataverseSource, LakeSource
 from segment_exports.errors import SourceError, StagingError
+from segment_exports_airflow.staging_root import staging_root
 
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
+    from segment_exports.records.staging import Store
     from segment_exports.sources import Source
     from segment_exports.sources.web.http_reading import Patience
 
@@ -22,16 +24,16 @@ def open_source(definition: ExportDefinition, patience: Patience | None = None) 
     """
     from segment_exports.sources.web.http_reading import AsksService
 
-    source = _opened(definition.source)
+    source = _opened(definition)
     if patience is not None and isinstance(source, AsksService):
         source.reader.patience = patience
     return source
 
 
-def _opened(source: LakeSource | DataverseSource | ApiSource) -> Source:
-    match source:
+def _opened(definition: ExportDefinition) -> Source:
+    match definition.source:
         case LakeSource() as lake:
-            return _open_lake(lake)
+            return _open_lake(lake, staging_root().sub(definition.name))
         case DataverseSource() as dataverse:
             from segment_exports_airflow.hooks.dataverse import DataverseHook
 
@@ -42,16 +44,16 @@ def _opened(source: LakeSource | DataverseSource | ApiSource) -> Source:
             return CustomerInsightsHook(api.connection).source(api)
 
 
-def _open_lake(lake: LakeSource) -> Source:
+def _open_lake(lake: LakeSource, export: Store) -> Source:
     from fsspec.implementations.local import LocalFileSystem
 
     from segment_exports.sources.opening import lake_location, open_lake
     from segment_exports_airflow.staging_root import object_store
 
     if not lake.is_url:
-        return open_lake(lake, LocalFileSystem(), lake_location(lake))
+        return open_lake(lake, LocalFileSystem(), lake_location(lake), export)
     try:
         store = object_store(lake_location(lake), lake.connection, "source.path")
     except StagingError as error:
         raise SourceError(str(error)) from error
-    return open_lake(lake, store.fs, store.root)
+    return open_lake(lake, store.fs, store.root, export)

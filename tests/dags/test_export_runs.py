@@ -131,6 +131,7 @@ def test_a_sample_of_one_segment(scene: ExportScene) -> None:
 
 
 def test_a_snapshot_that_was_overtaken_sends_nothing(scene: ExportScene) -> None:
+    scene.run()
     scene.lake.write(1)
     scene.run()
     before = scene.writes

@@ -14,7 +14,7 @@ from local_airflow import LocalAirflow
 from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
 from segment_emulators.customer_insights import CustomerInsights
 from segment_emulators.customer_insights.serving import serve
-from segment_emulators.lake_writer import LakeExport
+from segment_emulators.lake_writer import CsvFormat, LakeExport
 from segment_emulators.tenant import Tenant
 from segment_exports.records.staging import folder_name
 
@@ -71,7 +71,7 @@ class Stage:
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("scheduler")
-    lake = LakeExport(folder / "lake", Tenant(12_000, dirt=False), partitions=2)
+    lake = LakeExport(folder / "lake", Tenant(12_000, dirt=False), partitions=2, csv=CsvFormat(header=True))
     for day in range(DAYS):
         lake.write(day)
     definitions = write_definitions(folder / "exports", lake.folder.relative_to(folder / "lake"))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DEFINITION = """\
 name: {name}
-source: {{type: lake, path: {path}}}
+source: {{type: lake, path: {path}, unseen_snapshots: read}}
 destination: {{connection: autopilot_{name}, membership: field, requests_in_flight: {in_flight}}}
 segments: [HighValueSegment, ChurnProne, NewsletterReaders]
 mapping: {{Email: EMail, FirstName: FirstName, MailingCity: City}}
@@ -27,7 +27,7 @@ SCHEDULE = 'refresh: {timezone: UTC, times: ["05:00"]}\n'
 IN_FLIGHT = 4
 ASKED = """\
 name: asked
-source: {{type: lake, path: {path}}}
+source: {{type: lake, path: {path}, unseen_snapshots: read}}
 destination: {{connection: autopilot_asked, membership: field}}
 segments: [ChurnProne]
 mapping: {{Email: EMail}}
@@ -35,14 +35,14 @@ guards: {{stop_above_added: 0, min_count: 0, when_tripped: ask}}
 """
 REMOVED = """\
 name: removed
-source: {{type: lake, path: {path}}}
+source: {{type: lake, path: {path}, unseen_snapshots: read}}
 destination: {{connection: autopilot_removed, membership: list}}
 segments: [{{name: ChurnProne, list: Removed}}]
 mapping: {{Email: EMail}}
 """
 UNMEANT = """\
 name: unmeant
-source: {{type: lake, path: {path}}}
+source: {{type: lake, path: {path}, unseen_snapshots: read}}
 destination: {{connection: autopilot_unmeant, membership: field}}
 segments: [ChurnProne]
 mapping: {{Email: EMail}}

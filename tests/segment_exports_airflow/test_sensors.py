@@ -168,6 +168,7 @@ class TestRefresh:
         definition.write_text(
             definition.read_text().replace("[ChurnProne]", "[ChurnProne, HighValueSegment]")
         )
+        self.sensor().poke(context("earlier"))
         lake.write(1)
         for path in lake.files("HighValueSegment", 1):
             path.unlink()
@@ -217,12 +218,21 @@ class TestRefresh:
         with pytest.raises(SourceError, match="has no snapshot of 2020-01-01"):
             self.sensor().poke(context("manual", snapshot="2020-01-01T00:00:00Z"))
 
-    def test_an_older_snapshot_can_be_asked_for(self, lake: LakeExport) -> None:
+    def test_an_older_snapshot_that_a_run_saw_can_be_asked_for(self, lake: LakeExport) -> None:
+        self.sensor().poke(context("earlier"))
         lake.write(1)
 
         answer = self.sensor().poke(context("manual", snapshot="2026-01-05T12:00:00Z"))
 
         assert answer.xcom_value[0]["snapshots"] == {"ChurnProne": lake.tenant.snapshot_time(0).isoformat()}
+
+    def test_an_older_snapshot_that_nobody_saw_is_refused_with_the_way_out(self, lake: LakeExport) -> None:
+        lake.write(1)
+
+        with pytest.raises(
+            SourceError, match=r"no run looked at it while model\.json named it.*unseen_snapshots"
+        ):
+            self.sensor().poke(context("manual", snapshot="2026-01-05T12:00:00Z"))
 
 
 @pytest.fixture

@@ -45,6 +45,21 @@ class SegmentChecks(StrictModel):
     )
 
 
+class LakeChecks(SegmentChecks):
+    """What is held against a segment in a lake, where a part of it may lie beside what model.json names."""
+
+    when_unaccounted: Literal["refuse", "warn"] = Field(
+        default="refuse",
+        description="What to do with numbered files that model.json doesn't name, or leaves out: refuse "
+        "waits for it to name them, warn reads what it names.",
+    )
+    when_absent: Literal["refuse", "empty"] = Field(
+        default="refuse",
+        description="What to do with a segment of which model.json names no file: refuse waits for one, "
+        "empty reads no members, and the guards judge the removals.",
+    )
+
+
 class DataverseChecks(SegmentChecks):
     """What is held against a segment in Dataverse, which can't tell an empty one from a wrong name."""
 
@@ -81,7 +96,13 @@ class LakeSource(StrictModel):
         description="How the files write a quote inside a quoted value: doubled (RFC 4180), or with a "
         "backslash before it, as Spark and Data Factory do.",
     )
-    checks: SegmentChecks = SegmentChecks()
+    unseen_snapshots: Literal["refuse", "read"] = Field(
+        default="refuse",
+        description="What to do with an earlier snapshot that no run saw while model.json named it: nobody "
+        "knows how many files it had. read takes files that are numbered without a gap and name their "
+        "columns.",
+    )
+    checks: LakeChecks = LakeChecks()
 
     @property
     def is_url(self) -> bool:

@@ -22,8 +22,10 @@ ONE_REFRESH = timedelta(hours=1)
 class TellsUnfinished(Protocol):
     """A source that can say why the snapshot it announces isn't whole yet."""
 
-    def unfinished(self, segment: str) -> str | None:
-        """Return what is missing; None if nothing is."""
+    def unfinished(
+        self, segment: str, not_before: datetime | None = None, before: datetime | None = None
+    ) -> str | None:
+        """Return what the newest snapshot lacks, or the newest within bounds; None if nothing is missing."""
 
 
 def choose_snapshots(
@@ -122,27 +124,42 @@ def _in_window(
     inside = [time for time in times if time >= start and (end is None or time < end)]
     if inside:
         return inside
+    lacking = unfinished_within(source, segment, start, end)
+    told = f" ({lacking})" if lacking else ""
     after = [time for time in times if end is not None and time >= end]
     if after:
         raise SourceError(
             f"{segment} has no whole snapshot from {_told(start)} on and before {_told(end)}: the next is of "
-            f"{_told(after[0])}. That refresh failed, or what it left was deleted; run with another snapshot"
+            f"{_told(after[0])}{told}. That refresh failed, or what it left was deleted; run with another "
+            "snapshot"
         )
     newest = f"the newest whole snapshot is of {_told(times[-1])}" if times else "it has no whole snapshot"
-    lacking = _unfinished(source, segment)
-    return f"{newest}, wanted is one from {_told(start)} on" + (f" ({lacking})" if lacking else "")
+    if not lacking and (unfinished := _unfinished(source, segment)):
+        told = f" ({unfinished})"
+    return f"{newest}, wanted is one from {_told(start)} on{told}"
 
 
 def _as_of(source: Source, segment: str, times: list[datetime], as_of: datetime) -> list[datetime]:
     old_enough = [time for time in times if time <= as_of]
     if old_enough:
         return old_enough
+    lacking = unfinished_within(source, segment, None, as_of)
+    told = f" ({lacking})" if lacking else ""
     if not times:
-        raise SourceNotReadyError(f"{segment} has no whole snapshot")
+        raise SourceNotReadyError(f"{segment} has no whole snapshot{told}")
     history = "the oldest" if source.has_history else "the source has no history, and the present"
     raise SourceError(
-        f"{segment} has no snapshot of {_told(as_of)} or before: {history} is of {_told(times[0])}"
+        f"{segment} has no snapshot of {_told(as_of)} or before: {history} is of {_told(times[0])}{told}"
     )
+
+
+def unfinished_within(
+    source: Source, segment: str, not_before: datetime | None, before: datetime | None
+) -> str | None:
+    """Return what the newest snapshot within bounds lacks that isn't whole, of a source that tells it."""
+    if not isinstance(source, TellsUnfinished):
+        return None
+    return source.unfinished(segment, not_before, before)
 
 
 def _unfinished(source: Source, segment: str) -> str | None:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from segment_exports.records.wait_record import RefreshState, RefreshStatus
+from segment_exports.refresh.snapshot_choice import unfinished_within
 from segment_exports.sources.refresh_evidence import (
     EvaluationStatus,
     Evidence,
@@ -21,7 +22,7 @@ from segment_exports.sources.refresh_evidence import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from segment_exports.definition import Refresh, WaitForRefresh
@@ -89,7 +90,14 @@ def look(
     if isinstance(source, ShowsRefresh):
         evidence = source.refresh_evidence(segments)
     else:
-        evidence = Evidence(snapshots={segment: source.snapshots(segment) for segment in segments})
+        evidence = Evidence(
+            snapshots={segment: source.snapshots(segment) for segment in segments},
+            unfinished={
+                segment: lacking
+                for segment in segments
+                if (lacking := unfinished_within(source, segment, scheduled, before))
+            },
+        )
     return judge(evidence, scheduled=scheduled, before=before, now=now, rules=rules)
 
 
@@ -108,7 +116,7 @@ def judge(
         return _by_evaluations(evidence.evaluations, scheduled)
     if evidence.by_mark:
         return _by_mark(evidence.mark, scheduled, now, rules)
-    return _by_snapshots(evidence.snapshots or {}, scheduled, before)
+    return _by_snapshots(evidence.snapshots or {}, evidence.unfinished, scheduled, before)
 
 
 def _by_jobs(
@@ -211,10 +219,16 @@ def _without_mark(
 
 
 def _by_snapshots(
-    snapshots: Mapping[str, Sequence[datetime]], scheduled: datetime | None, before: datetime | None
+    snapshots: Mapping[str, Sequence[datetime]],
+    unfinished: Mapping[str, str],
+    scheduled: datetime | None,
+    before: datetime | None,
 ) -> RefreshStatus:
     def fits(moment: datetime) -> bool:
         return (scheduled is None or moment >= scheduled) and (before is None or moment < before)
+
+    def told(segments: Iterable[str]) -> str:
+        return ", ".join(f"{one} ({unfinished[one]})" if one in unfinished else one for one in segments)
 
     missing = {segment: times for segment, times in snapshots.items() if not any(map(fits, times))}
     since = f" since {_clock(scheduled)}" if scheduled else ""
@@ -222,11 +236,11 @@ def _by_snapshots(
     if missed:
         return RefreshStatus(
             RefreshState.FAILED,
-            f"no whole snapshot{since} of {', '.join(missed)}, but one of a later refresh: this one failed, "
+            f"no whole snapshot{since} of {told(missed)}, but one of a later refresh: this one failed, "
             "or what it left was deleted; nothing was read",
         )
     if missing:
-        return _waiting(f"no whole snapshot{since} of {', '.join(missing)}")
+        return _waiting(f"no whole snapshot{since} of {told(missing)}")
     return _ended("a whole snapshot of every segment is there")
 
 

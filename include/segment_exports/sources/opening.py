@@ -12,13 +12,16 @@ from segment_exports.definition import LakeSource, definitions_folder
 from segment_exports.errors import SourceError
 from segment_exports.settings.environment import read_settings
 from segment_exports.settings.names import LAKE
+from segment_exports.sources.lake.seen_snapshots import SeenSnapshots
 from segment_exports.sources.lake.source import LakeExport
 from segment_exports.sources.lake.storage import ExportFolder
+from segment_exports.sources.lake.wholeness import LakeRules
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from segment_exports.definition import ApiSource, DataverseSource
+    from segment_exports.records.staging import Store
     from segment_exports.sources import Source
 
 
@@ -44,12 +47,24 @@ def lake_location(source: LakeSource) -> str:
     return os.path.normpath((base / path).absolute())
 
 
-def open_lake(source: LakeSource, fs: AbstractFileSystem, root: str) -> LakeExport:
-    """Return the lake export in a folder of a file system."""
+def open_lake(
+    source: LakeSource, fs: AbstractFileSystem, root: str, export: Store | None = None
+) -> LakeExport:
+    """Return the lake export in a folder of a file system.
+
+    :param export: where the export keeps its files: what model.json says of each snapshot is remembered
+        there. Where it is left out nothing is, and so no earlier snapshot known.
+    """
     return LakeExport(
         ExportFolder(fs, root.rstrip("/")),
         snapshot_timezone=source.snapshot_timezone,
-        by_backslash=source.csv_escape == "backslash",
+        rules=LakeRules(
+            by_backslash=source.csv_escape == "backslash",
+            unaccounted_allowed=source.checks.when_unaccounted == "warn",
+            absent_is_empty=source.checks.when_absent == "empty",
+            unseen_allowed=source.unseen_snapshots == "read",
+        ),
+        seen=None if export is None else SeenSnapshots(export),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -76,12 +76,14 @@ class Evidence:
     """What a source sees of a refresh; None for what it can't see.
 
     :param snapshots: segment → times of its whole snapshots, oldest first.
+    :param unfinished: segment → what a snapshot lacks that would be the run's, and isn't whole.
     :param by_mark: the source shows no more than ``mark``, the time of its last change (None: not even).
     """
 
     jobs: tuple[Job, ...] | None = None
     evaluations: tuple[Evaluation, ...] | None = None
     snapshots: Mapping[str, Sequence[datetime]] | None = None
+    unfinished: Mapping[str, str] = field(default_factory=dict)
     mark: datetime | None = None
     by_mark: bool = False
 

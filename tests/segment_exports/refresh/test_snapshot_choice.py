@@ -32,7 +32,9 @@ class Snapshots:
     def snapshots(self, segment: str) -> list[datetime]:
         return self._times[segment]
 
-    def unfinished(self, segment: str) -> str | None:
+    def unfinished(
+        self, segment: str, not_before: datetime | None = None, before: datetime | None = None
+    ) -> str | None:
         return self._lacking
 
 

@@ -13,7 +13,7 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from segment_exports.errors import SourceError
 from segment_exports.records.profiles import CUSTOMER_ID
-from segment_exports.sources.lake.header import Header, looks_like_header, matched_header
+from segment_exports.sources.lake.header import Header, looks_like_header, matched_header, own_header
 from segment_exports.sources.lake.model_json import names_told
 from segment_exports.sources.lake.quoting import MalformedQuotingError, QuotingRules
 from segment_exports.sources.lake.text_blocks import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from segment_exports.sources.lake.model_json import CsvFormat
-    from segment_exports.sources.lake.storage import ExportFolder
+    from segment_exports.sources.lake.storage import ExportFolder, FileState
     from segment_exports.sources.lake.text_blocks import Readable
 
 BLOCK_BYTES = 2 * 1024 * 1024
@@ -44,7 +44,9 @@ class CsvFile:
     After it was read, ``header`` is what its first row said and ``doubts`` what is doubtful.
 
     :param relative: where it lies in the folder.
-    :param columns: names of the table's columns, as ``model.json`` gives them.
+    :param columns: names of the table's columns, as ``model.json`` gives them; None where nobody knows them,
+        so that the file has to name them.
+    :param state: which bytes the file must have.
     :param block_bytes: how much is held at once; no row may be longer.
     """
 
@@ -55,16 +57,18 @@ class CsvFile:
         self,
         folder: ExportFolder,
         relative: str,
-        columns: Sequence[str],
+        columns: Sequence[str] | None,
         layout: CsvFormat,
         *,
+        state: FileState | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self.doubts: list[str] = []
         self.path = folder.path(relative)
         self._folder = folder
         self._relative = relative
-        self._columns = tuple(columns)
+        self._columns = None if columns is None else tuple(columns)
+        self._state = state
         self._layout = layout
         self._block_bytes = block_bytes
         self._rules = (
@@ -83,7 +87,7 @@ class CsvFile:
             columns, or stands once more among the rows.
         """
         try:
-            with self._folder.open(self._relative) as raw:
+            with self._folder.open(self._relative, self._state) as raw:
                 yield from self._batches(CheckedStream(self._blocks(raw), self._rules), wanted)
         except FileNotFoundError:
             raise SourceError(
@@ -110,12 +114,12 @@ class CsvFile:
 
     def _batches(self, stream: CheckedStream, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
         first, second = self._first_rows(stream.look(0))
-        self.header = self._recognised(first)
+        self.header = self._recognised(first, wanted)
         if not (second if self.header else first) and not stream.look(1):
             self.is_empty = True
             return
         row = 2 if self.header else 1
-        for batch in open_csv(pa.PythonFile(stream, mode="r"), *self._options(wanted)):
+        for batch in open_csv(pa.PythonFile(stream, mode="r"), *self._options(self._present(wanted))):
             self._check_lengths(batch)
             self._refuse_headers(batch, row)
             row += batch.num_rows
@@ -133,7 +137,7 @@ class CsvFile:
 
     def _row_at(self, offset: int) -> int:
         """Count rows up to an offset, by reading once more: only a message needs it."""
-        with self._folder.open(self._relative) as raw:
+        with self._folder.open(self._relative, self._state) as raw:
             return row_at(self._blocks(raw), self._rules or QuotingRules(), offset)
 
     def _first_rows(self, block: bytes) -> tuple[list[str], list[str]]:
@@ -142,11 +146,13 @@ class CsvFile:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._layout.delimiter, quoting=quoting)
         return _next_row(rows), _next_row(rows)
 
-    def _recognised(self, first: Sequence[str]) -> Header | None:
+    def _recognised(self, first: Sequence[str], wanted: Sequence[str]) -> Header | None:
         """Return the header if there is one.
 
         :raises SourceError: there should be one and isn't, or it isn't the columns.
         """
+        if self._columns is None:
+            return own_header(first, wanted, self.path) if first else None
         if looks_like_header(first, self._columns):
             header = matched_header(first, self._columns, self.path)
             if header.otherwise:
@@ -162,12 +168,20 @@ class CsvFile:
             )
         return None
 
+    def _present(self, wanted: Sequence[str]) -> list[str]:
+        """Return the wanted columns that the file has; only previous ids may lack."""
+        columns = self._names()
+        return [name for name in wanted if name in columns]
+
+    def _names(self) -> tuple[str, ...]:
+        return self.header.columns if self.header else self._columns or ()
+
     def _options(self, wanted: Sequence[str]) -> tuple[ReadOptions, ParseOptions, ConvertOptions]:
         return (
             ReadOptions(
                 use_threads=False,
                 block_size=self._block_bytes,
-                column_names=list(self.header.columns if self.header else self._columns),
+                column_names=list(self._names()),
                 skip_rows_after_names=int(self.header is not None),
             ),
             ParseOptions(
@@ -228,11 +242,12 @@ class OneOrder:
 
     A large file that was cut has its header in the first piece alone.
 
-    :param columns: in the order of ``model.json``, which is that of a file without a header.
+    :param columns: in the order of ``model.json``, which is that of a file without a header; None where every
+        file has one.
     """
 
-    def __init__(self, columns: Sequence[str]) -> None:
-        self._columns = tuple(columns)
+    def __init__(self, columns: Sequence[str] | None) -> None:
+        self._columns = tuple(columns or ())
         self._reordered: str | None = None
         self._without: str | None = None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import SourceError
-from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.sources.lake.model_json import names_told
 
 if TYPE_CHECKING:
@@ -67,6 +67,30 @@ def matched_header(cells: Sequence[str], columns: Sequence[str], place: str) -> 
         )
     names = tuple(name for name in found if name)
     return Header(names, tuple(cell for cell, name in zip(cells, names, strict=True) if cell != name))
+
+
+def own_header(cells: Sequence[str], wanted: Sequence[str], place: str) -> Header:
+    """Take the columns of a file from its own header, where nobody else knows them.
+
+    :param wanted: attributes that are read; ``PreviousCustomerId`` may lack.
+    :raises SourceError: the first row is no header, or one of the attributes isn't in it, or twice.
+    """
+    if not looks_like_header(cells, wanted):
+        raise SourceError(
+            f"{place} doesn't name its columns, and no run looked at the snapshot while model.json named it: "
+            "which column is which can't be known, and today's columns may be others"
+        )
+    by_form = {_folded(name): name for name in wanted}
+    names = tuple(by_form.get(_folded(cell), cell.strip()) for cell in cells)
+    lacking = [name for name in wanted if name not in names and name != PREVIOUS_CUSTOMER_ID]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if lacking or twice:
+        told = [
+            _unless_none("it lacks", lacking),
+            _unless_none("it has more than once", map(_short, twice)),
+        ]
+        raise SourceError(f"{place}: row 1 isn't what is to be read: {'; '.join(filter(None, told))}")
+    return Header(names, ())
 
 
 def _only(names: Sequence[str]) -> str | None:

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from segment_exports.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from zoneinfo import ZoneInfo
 
 _INSTANCE = "CustomerInsights_"
@@ -131,17 +131,16 @@ def _one_export(exports: set[tuple[str, ...]], root: str, table: str) -> None:
             )
 
 
-def is_numbered_without_gap(files: Iterable[SnapshotFile]) -> bool:
-    """Tell whether files are ``<Table>_<n>.csv`` with every number from 0 or 1 on."""
-    numbers = []
-    for file in files:
-        match = re.fullmatch(re.escape(file.table) + r"_([0-9]{1,6})\.csv", file.name)
-        if match is None:
-            return False
-        numbers.append(int(match[1]))
-    numbers.sort()
-    return (
-        bool(numbers)
-        and numbers[0] in (0, 1)
-        and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    )
+def number_of(file: SnapshotFile) -> int | None:
+    """Return *n* of a file ``<Table>_<n>.csv``; None for another name."""
+    match = re.fullmatch(re.escape(file.table) + r"_([0-9]{1,6})\.csv", file.name)
+    return int(match[1]) if match else None
+
+
+def left_out_numbers(files: Sequence[SnapshotFile]) -> list[str]:
+    """Return the names that are left out of numbered files of one table, which begin with 0 or 1."""
+    numbers = {number for file in files if (number := number_of(file)) is not None}
+    if not numbers:
+        return []
+    wanted = range(min(1, *numbers), max(numbers)) if len(numbers) > 1 else range(1, max(numbers))
+    return [f"{files[0].table}_{number}.csv" for number in wanted if number not in numbers]

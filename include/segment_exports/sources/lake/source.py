@@ -1,14 +1,13 @@
 """Customer Insights' lake export as a source: CSV files per snapshot and one ``model.json``.
 
-A snapshot is whole when ``model.json`` points at its files and all are there. Older ones are whole when
-their files are numbered without a gap: ``model.json`` named them in their time. A folder newer than
-that may still be growing and is not taken. For an older snapshot the columns are today's: a file with
-another number of columns is refused.
+Which snapshots are whole, :mod:`.wholeness` says. What a run chose, files and columns alike, goes with its
+read unit: it is what is read, or the run says that it changed.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,12 +20,7 @@ from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.lake.csv_files import CsvFile, OneOrder
-from segment_exports.sources.lake.locations import (
-    SnapshotFile,
-    is_numbered_without_gap,
-    listed_file,
-    located_files,
-)
+from segment_exports.sources.lake.locations import SnapshotFile, listed_file, located_files
 from segment_exports.sources.lake.model_json import (
     MODEL_FILE,
     CsvFormat,
@@ -35,13 +29,17 @@ from segment_exports.sources.lake.model_json import (
     names_told,
     parse_model,
 )
+from segment_exports.sources.lake.seen_snapshots import SeenFile, SeenSnapshot
+from segment_exports.sources.lake.wholeness import KnownSnapshots, LakeRules, Wholeness
+from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
-    from segment_exports.sources.lake.storage import ExportFolder
+    from segment_exports.sources.lake.seen_snapshots import SeenSnapshots
+    from segment_exports.sources.lake.storage import ExportFolder, FileState
 
 LARGEST_MODEL_BYTES = 64 * 1024 * 1024
 
@@ -51,7 +49,9 @@ class LakeExport:
 
     :param folder: the one that holds ``model.json``.
     :param snapshot_timezone: time zone of the folders ``<YYYY>/<MM>/<DD>/<HHMM>``.
-    :param by_backslash: quotes inside quoted values are escaped by a backslash; model.json can't say so.
+    :param rules: what the definition says beyond ``model.json``.
+    :param seen: remembers what ``model.json`` said, so that earlier snapshots can be read; nothing is kept
+        where it is left out.
     """
 
     has_history = True
@@ -61,11 +61,13 @@ class LakeExport:
         folder: ExportFolder,
         *,
         snapshot_timezone: str = "UTC",
-        by_backslash: bool = False,
+        rules: LakeRules = LakeRules(),  # noqa: B008 - frozen
+        seen: SeenSnapshots | None = None,
     ) -> None:
         self._folder = folder
         self._zone = ZoneInfo(snapshot_timezone)
-        self._by_backslash = by_backslash
+        self._rules = rules
+        self._seen = seen
         self.doubts: list[str] = []
 
     def segments(self) -> list[SegmentInfo]:
@@ -81,14 +83,27 @@ class LakeExport:
 
         :raises SourceError: ``model.json`` is missing or broken, or has no such table.
         """
-        return sorted(self._whole(self._entity(segment))[0])
+        return sorted(self._known(segment).whole)
 
-    def unfinished(self, segment: str) -> str | None:
+    def unfinished(
+        self, segment: str, not_before: datetime | None = None, before: datetime | None = None
+    ) -> str | None:
         """Say what the snapshot that ``model.json`` names still lacks; None if it is whole.
+
+        With bounds: what the newest snapshot within them lacks.
 
         :raises SourceError: as :meth:`snapshots`.
         """
-        return self._whole(self._entity(segment))[1]
+        known = self._known(segment)
+        if not_before is None and before is None:
+            return known.newest_lacks
+        inside = [
+            time
+            for time in known.lacking
+            if (not_before is None or time >= not_before) and (before is None or time < before)
+        ]
+        newest = max(inside, default=None)
+        return f"that of {newest:%Y-%m-%d %H:%M} UTC: {known.lacking[newest]}" if newest else None
 
     def read_units(self, snapshots: Mapping[str, datetime]) -> list[ReadUnit]:
         """Return one unit per segment, with the files of its snapshot.
@@ -100,97 +115,131 @@ class LakeExport:
     def read(self, unit: ReadUnit, attributes: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Read the files of a unit one after the other; see :class:`segment_exports.sources.Source`."""
         for segment in unit.segments:
-            entity = self._entity(segment)
-            wanted = self._known_attributes(entity, attributes)
-            formats = self._formats(entity)
-            one_order = OneOrder(entity.columns)
-            for path in unit.detail["files"]:
-                file = listed_file(path, "", segment)
-                if file is None:
+            snapshot = SeenSnapshot.from_json(segment, unit.detail)
+            for path in (snapshot.file(one).path for one in snapshot.files):
+                if listed_file(path, "", segment) is None:
                     raise SourceError(f"{path} isn't a file of {segment}")
-                layout = formats.get(file) or next(iter(formats.values()), CsvFormat())
-                layout = replace(layout, by_backslash=self._by_backslash)
-                csv_file = CsvFile(self._folder, file.path, entity.columns, layout)
-                yield from self._batches(entity, csv_file, wanted)
-                one_order.add(csv_file)
-                self.doubts += csv_file.doubts
+            self._refuse_if_described_anew(snapshot)
+            wanted = self._known_attributes(snapshot, attributes)
+            columns = None if snapshot.attributes is None else [one.name for one in snapshot.attributes]
+            one_order = OneOrder(columns)
+            for seen in snapshot.files:
+                path = snapshot.file(seen).path
+                layout = replace(seen.layout, by_backslash=self._rules.by_backslash)
+                file = CsvFile(self._folder, path, columns, layout, state=seen.state)
+                yield from self._batches(snapshot, file, wanted)
+                one_order.add(file)
+                self.doubts += file.doubts
 
     def _batches(
-        self, entity: LakeEntity, file: CsvFile, wanted: Sequence[str]
+        self, snapshot: SeenSnapshot, file: CsvFile, wanted: Sequence[str]
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
-        types = {attribute.name: attribute.data_type.lower() for attribute in entity.attributes}
-        booleans = [name for name in wanted if types[name] == "boolean"]
+        attributes = snapshot.attributes
+        if attributes is None:  # of that day nobody knows the types; names seldom get another
+            attributes = self._model().table(snapshot.table).attributes
+        types = {attribute.name: attribute.data_type.lower() for attribute in attributes}
+        booleans = [name for name in wanted if types.get(name) == "boolean"]
         for batch in file.read(wanted):
             for name in booleans:
                 index = batch.schema.get_field_index(name)
                 batch = batch.set_column(index, name, pc.utf8_lower(batch.column(index)))
-            yield entity.name, batch
+            yield snapshot.table, batch
 
-    def _known_attributes(self, entity: LakeEntity, attributes: Sequence[str]) -> list[str]:
-        known = set(entity.columns)
+    def _refuse_if_described_anew(self, snapshot: SeenSnapshot) -> None:
+        """Refuse a snapshot of which ``model.json`` says something else now than when it was chosen."""
+        model = self._model()
+        if snapshot.attributes is None or snapshot.table not in model.names:
+            return
+        now = self._current(model, model.table(snapshot.table))
+        if now is None or now.folder != snapshot.folder:
+            return
+        was_described, is_described = (
+            (one.attributes, {file.name: file.layout for file in one.files}) for one in (snapshot, now)
+        )
+        if was_described != is_described:
+            raise SnapshotChangedError(
+                f"model.json describes the snapshot {snapshot.folder} of {snapshot.table} otherwise than "
+                "when this run chose it: other columns, files or file settings. Nothing of it is delivered, "
+                "since a column may be taken for another one; start the run again"
+            )
+
+    def _known_attributes(self, snapshot: SeenSnapshot, attributes: Sequence[str]) -> list[str]:
+        if snapshot.attributes is None:
+            return list(attributes)
+        known = {one.name for one in snapshot.attributes}
         unknown = [name for name in attributes if name not in known and name != PREVIOUS_CUSTOMER_ID]
         if unknown:
             hint = near(unknown[0], known) if len(unknown) == 1 else ""
             raise SourceError(
-                f"{entity.name} has no attribute {', '.join(unknown)}.{hint} It has: {names_told(known)}"
+                f"{snapshot.table} has no attribute {', '.join(unknown)} in its snapshot {snapshot.folder}."
+                f"{hint} It has: {names_told(known)}"
             )
         return [name for name in attributes if name in known]
 
     def _unit(self, segment: str, time: datetime) -> ReadUnit:
-        whole, _ = self._whole(self._entity(segment))
-        if time not in whole:
-            raise SourceNotReadyError(f"{segment} has no whole snapshot of {time:%Y-%m-%d %H:%M} UTC")
-        files = [file.path for file in whole[time]]
-        self.doubts += self._empty_files(segment, files)
-        return ReadUnit(segment, {segment: time.astimezone(UTC).isoformat()}, {"files": files})
+        known = self._known(segment)
+        if time not in known.whole:
+            lacks = f": {known.lacking[time]}" if time in known.lacking else ""
+            raise SourceNotReadyError(f"{segment} has no whole snapshot of {time:%Y-%m-%d %H:%M} UTC{lacks}")
+        snapshot = self._as_it_is(known.whole[time])
+        self.doubts += known.doubts.get(time, [])
+        self.doubts += _empty_files(snapshot)
+        return ReadUnit(segment, {segment: time.astimezone(UTC).isoformat()}, snapshot.to_json())
 
-    def _empty_files(self, segment: str, files: Sequence[str]) -> list[str]:
-        """Doubt files without a byte beside others: a segment that has no member may be one such file."""
-        empty = [path for path, size in zip(files, self._sizes(files), strict=True) if size == 0]
-        if not empty or len(files) == 1:
-            return []
-        told = f"files of {segment} have 0 bytes ({names_told(empty)})"
-        if len(empty) == len(files):
-            return [f"All {len(files)} {told}: the segment counts as empty"]
-        return [
-            f"{len(empty)} of {len(files)} {told}: if the export was cut off, rows are missing, and the "
-            f"members in them count as having left. Look at the export in Customer Insights, or run it again"
-        ]
-
-    def _sizes(self, files: Iterable[str]) -> list[int]:
+    def _as_it_is(self, snapshot: SeenSnapshot) -> SeenSnapshot:
+        """Return a snapshot with the states of its files, asked for one by one: a listing may tell less."""
         try:
-            return [self._folder.state(file).size for file in files]
+            states = [self._folder.state(snapshot.file(one).path) for one in snapshot.files]
         except FileNotFoundError as error:
             raise SourceNotReadyError(f"{error} isn't there any more") from None
+        files = zip(snapshot.files, states, strict=True)
+        return replace(snapshot, files=tuple(replace(one, state=state) for one, state in files))
 
-    def _whole(self, entity: LakeEntity) -> tuple[dict[datetime, list[SnapshotFile]], str | None]:
-        """Return the files of every whole snapshot, and what the one in ``model.json`` lacks."""
-        current = list(self._formats(entity))
-        if not current:
-            return {}, f"model.json names no partition of {entity.name}"
-        if len({file.folder for file in current}) > 1:
+    def _known(self, segment: str) -> KnownSnapshots:
+        """Return what is known of the snapshots of a table, and remember what ``model.json`` says now."""
+        model = self._model()
+        current = self._current(model, model.table(segment))
+        found = self._listed(segment)
+        seen = self._seen.of(segment) if self._seen else {}
+        if current is not None and self._seen is not None:
+            there = found.get(current.folder, {})
+            files = tuple(replace(one, state=there.get(one.name)) for one in current.files)
+            self._seen.keep(replace(current, files=files), seen)
+        return Wholeness(segment, found, self._rules, self._zone).judge(current, seen)
+
+    def _current(self, model: LakeModel, entity: LakeEntity) -> SeenSnapshot | None:
+        """Return the snapshot that ``model.json`` names; None where it names none."""
+        files = self._located(entity)
+        if len({file.folder for file, _ in files}) > 1:
             raise SourceError(f"model.json: the partitions of {entity.name} stand in more than one snapshot")
-        now = current[0].time(self._zone)
-        found = self._listed(entity.name)
-        whole = {
-            time: files for time, files in found.items() if time < now and is_numbered_without_gap(files)
-        }
-        missing = [file.path for file in current if file not in set(found.get(now, []))]
-        if missing:
-            return whole, f"model.json names {names_told(missing)}, which isn't there"
-        return {**whole, now: current}, None
+        folder = files[0][0].folder if files else None
+        if folder is None and self._rules.absent_is_empty:
+            folder = self._newest_folder(model)
+        if folder is None:
+            return None
+        seen = tuple(SeenFile(file.name, None, layout) for file, layout in files)
+        return SeenSnapshot(entity.name, folder, entity.attributes, seen)
 
-    def _listed(self, table: str) -> dict[datetime, list[SnapshotFile]]:
-        found: dict[datetime, list[SnapshotFile]] = defaultdict(list)
-        for path in self._folder.files(table):
+    def _newest_folder(self, model: LakeModel) -> str | None:
+        """Return the newest snapshot that ``model.json`` names of any table."""
+        folders: list[str] = []
+        for name in model.names:
+            with suppress(SourceError):  # a fault of another table
+                folders += [file.folder for file, _ in self._located(model.table(name))]
+        return max(folders, default=None)
+
+    def _listed(self, table: str) -> dict[str, dict[str, FileState]]:
+        """Return by folder the files of a table that lie in the layout, by name."""
+        found: dict[str, dict[str, FileState]] = defaultdict(dict)
+        for path, state in self._folder.files(table).items():
             file = listed_file(path, self._folder.root, table)
             if file is not None:
-                found[file.time(self._zone)].append(file)
+                found[file.folder][file.name] = state
         return found
 
-    def _formats(self, entity: LakeEntity) -> dict[SnapshotFile, CsvFormat]:
+    def _located(self, entity: LakeEntity) -> list[tuple[SnapshotFile, CsvFormat]]:
         files = located_files([location for location, _ in entity.files], self._folder.root, entity.name)
-        return dict(zip(files, (layout for _, layout in entity.files), strict=True))
+        return list(zip(files, (layout for _, layout in entity.files), strict=True))
 
     def _info(self, model: LakeModel, name: str) -> SegmentInfo:
         try:
@@ -198,15 +247,12 @@ class LakeExport:
         except SourceError as error:
             return SegmentInfo(name, (), fault=str(error))
         try:
-            files = list(self._formats(entity))
-            sizes = self._sizes([file.path for file in files])
-        except SourceError:
+            files = [file for file, _ in self._located(entity)]
+            sizes = [self._folder.state(file.path).size for file in files]
+        except (SourceError, FileNotFoundError):
             return SegmentInfo(name, entity.attributes)
         time = files[0].time(self._zone) if files else None
         return SegmentInfo(name, entity.attributes, evaluated_at=time, size_bytes=sum(sizes))
-
-    def _entity(self, name: str) -> LakeEntity:
-        return self._model().table(name)
 
     def _model(self) -> LakeModel:
         path = self._folder.path(MODEL_FILE)
@@ -231,3 +277,18 @@ class LakeExport:
             f"{path} isn't there; source.path must be the export's folder, with {MODEL_FILE}"
             + (f". Below it there are: {folders}" if nearby else "")
         )
+
+
+def _empty_files(snapshot: SeenSnapshot) -> list[str]:
+    """Doubt files without a byte beside others: a segment that has no member may be one such file."""
+    segment, files = snapshot.table, snapshot.files
+    empty = [snapshot.file(one).path for one in files if one.state and one.state.size == 0]
+    if not empty or len(files) == 1:
+        return []
+    told = f"files of {segment} have 0 bytes ({names_told(empty)})"
+    if len(empty) == len(files):
+        return [f"All {len(files)} {told}: the segment counts as empty"]
+    return [
+        f"{len(empty)} of {len(files)} {told}: if the export was cut off, rows are missing, and the "
+        f"members in them count as having left. Look at the export in Customer Insights, or run it again"
+    ]

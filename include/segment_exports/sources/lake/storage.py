@@ -112,9 +112,12 @@ class ExportFolder:
         except Exception:  # noqa: BLE001 - only a hint is lost
             return []
 
-    def open(self, relative: str) -> SteadyFile:
-        """Return a file to read from its beginning; errors as in :meth:`state` come when it is read."""
-        return SteadyFile(self, relative)
+    def open(self, relative: str, state: FileState | None = None) -> SteadyFile:
+        """Return a file to read from its beginning; errors as in :meth:`state` come when it is read.
+
+        :param state: which bytes it must have; those of its first reading where it is left out.
+        """
+        return SteadyFile(self, relative, state)
 
     def tried(self, relative: str, work: Callable[[], T]) -> T:
         """Do something with the file system, up to three times; errors as in :meth:`state`."""
@@ -158,11 +161,11 @@ class ExportFolder:
 class SteadyFile:
     """Reads a file from beginning to end, over a connection that breaks; but never two versions of it."""
 
-    def __init__(self, folder: ExportFolder, relative: str) -> None:
+    def __init__(self, folder: ExportFolder, relative: str, state: FileState | None) -> None:
         self._folder = folder
         self._relative = relative
         self._file: Any = None
-        self._state: FileState | None = None
+        self._state = state
         self._offset = 0
 
     def __enter__(self) -> SteadyFile:
@@ -177,10 +180,12 @@ class SteadyFile:
         """Return up to so many bytes; none at the end.
 
         :raises FileNotFoundError: it isn't there.
-        :raises SnapshotChangedError: it was written again since it was opened.
+        :raises SnapshotChangedError: it was written again since this run chose it.
         """
         data = self._folder.tried(self._relative, lambda: self._read(size))
         self._offset += len(data)
+        if not data:
+            self._hold_against(self._folder.state(self._relative))
         return data
 
     def _read(self, size: int) -> bytes:
@@ -194,17 +199,19 @@ class SteadyFile:
 
     def _opened(self) -> Any:
         path, fs = self._folder.path(self._relative), self._folder.fs
-        state = FileState.of(fs.info(path))
-        if self._state is not None and state != self._state:
-            raise SnapshotChangedError(
-                f"{path} was written again while this run was reading it. Nothing of it is delivered, since "
-                "it may be half of each; start the run again"
-            )
-        self._state = state
+        self._hold_against(FileState.of(fs.info(path)))
         file = pa.OSFile(path) if isinstance(fs, LocalFileSystem) else fs.open(path, "rb")
         if self._offset:
             file.seek(self._offset)
         return file
+
+    def _hold_against(self, found: FileState) -> None:
+        if self._state is not None and found != self._state:
+            raise SnapshotChangedError(
+                f"{self._folder.path(self._relative)} was written again since this run chose it. Nothing of "
+                "it is delivered, since it may be half of each; start the run again"
+            )
+        self._state = found
 
     def _close(self) -> None:
         file, self._file = self._file, None

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from segment_exports.errors import SourceError
 from segment_exports.sources.lake.locations import (
     SnapshotFile,
-    is_numbered_without_gap,
+    left_out_numbers,
     listed_file,
     located_files,
+    number_of,
 )
 
 ROOT = "lake/CustomerInsights_abcd/AutopilotExport"
@@ -147,17 +148,26 @@ def test_other_files_of_a_listing_are_passed_over(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "whole"),
+    ("names", "left_out"),
     [
-        (["T_1.csv"], True),
-        (["T_0.csv", "T_1.csv"], True),
-        (["T_2.csv", "T_1.csv", "T_3.csv"], True),
-        (["T_1.csv", "T_3.csv"], False),
-        (["T_2.csv"], False),
-        (["T_1.csv", "T_01.csv"], False),
-        (["T_1.csv", "other.csv"], False),
-        ([], False),
+        (["T_1.csv"], []),
+        (["T_0.csv"], []),
+        (["T_0.csv", "T_1.csv"], []),
+        (["T_2.csv", "T_1.csv", "T_3.csv"], []),
+        (["T_1.csv", "T_4.csv"], ["T_2.csv", "T_3.csv"]),
+        (["T_0.csv", "T_2.csv"], ["T_1.csv"]),
+        (["T_2.csv"], ["T_1.csv"]),
+        (["T_2.csv", "T_3.csv"], ["T_1.csv"]),
+        (["other.csv"], []),
+        ([], []),
     ],
 )
-def test_numbered_without_a_gap(names: list[str], whole: bool) -> None:
-    assert is_numbered_without_gap(SnapshotFile("T", "2020/08/24/1433", name) for name in names) is whole
+def test_numbers_that_are_left_out(names: list[str], left_out: list[str]) -> None:
+    assert left_out_numbers([SnapshotFile("T", "2020/08/24/1433", name) for name in names]) == left_out
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("T_1.csv", 1), ("T_012.csv", 12), ("U_1.csv", None), ("T_1.CSV", None)]
+)
+def test_the_number_of_a_file(name: str, number: int | None) -> None:
+    assert number_of(SnapshotFile("T", "2020/08/24/1433", name)) == number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,13 @@ from segment_emulators.lake_writer import CsvFormat, Quoting, write_lake
 from segment_emulators.lake_writer import LakeExport as WrittenExport
 from segment_emulators.tenant import ATTRIBUTE_NAMES, Tenant
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.records.staging import Store
 from segment_exports.sources import Attribute, ReadUnit, doubts_of
+from segment_exports.sources.lake.seen_snapshots import SeenSnapshots
 from segment_exports.sources.lake.source import LakeExport
 from segment_exports.sources.lake.storage import ExportFolder
+from segment_exports.sources.lake.wholeness import LakeRules
+from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER = "CustomerInsights_abcd/AutopilotExport"
 FIRST, SECOND, THIRD = "2026/01/05/0500", "2026/01/06/0500", "2026/01/07/0500"
+THIRD_TIME = datetime(2026, 1, 7, 5, tzinfo=UTC)
 FIRST_TIME, SECOND_TIME = datetime(2026, 1, 5, 5, tzinfo=UTC), datetime(2026, 1, 6, 5, tzinfo=UTC)
 
 
@@ -34,6 +40,7 @@ class Lake:
     def __init__(self, folder: Path) -> None:
         self.root = folder / FOLDER
         self.root.mkdir(parents=True)
+        self.seen = SeenSnapshots(Store.local(folder / "staging"))
 
     def put(self, snapshot: str, *contents: str, first: int = 1) -> None:
         folder = self.root / "T" / snapshot
@@ -59,7 +66,11 @@ class Lake:
 
     @property
     def source(self) -> LakeExport:
-        return LakeExport(ExportFolder.local(self.root))
+        return LakeExport(ExportFolder.local(self.root), seen=self.seen)
+
+    def look(self) -> None:
+        """Look at what model.json names now, as every run does."""
+        self.source.snapshots("T")
 
     def rows(self, unit: ReadUnit, *attributes: str) -> list[dict[str, str | None]]:
         return [row for _, batch in self.source.read(unit, attributes) for row in batch.to_pylist()]
@@ -67,9 +78,11 @@ class Lake:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """A lake with two snapshots of two files each, the second in model.json."""
+    """A lake with two snapshots of two files each, the second in model.json; a run saw the first."""
     made = Lake(tmp_path)
     made.put(FIRST, "1,a@x.example,True\n", "2,,False\n")
+    made.point(f"{FIRST}/T_1.csv", f"{FIRST}/T_2.csv")
+    made.look()
     made.put(SECOND, "1,a@x.example,TRUE\n", "3,c@x.example,\n")
     made.point(f"{SECOND}/T_1.csv", f"{SECOND}/T_2.csv")
     return made
@@ -90,7 +103,7 @@ def test_has_a_snapshot_per_folder_oldest_first(lake: Lake) -> None:
 
 
 def test_folders_are_named_in_the_time_zone_of_the_definition(lake: Lake) -> None:
-    source = LakeExport(ExportFolder.local(lake.root), snapshot_timezone="America/Sao_Paulo")
+    source = LakeExport(ExportFolder.local(lake.root), snapshot_timezone="America/Sao_Paulo", seen=lake.seen)
     assert source.snapshots("T")[0] == datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
@@ -99,7 +112,7 @@ def test_folders_are_named_in_the_time_zone_of_the_definition(lake: Lake) -> Non
 )
 def test_a_folder_whose_time_exists_in_no_calendar_is_passed_over(lake: Lake, folder: str, zone: str) -> None:
     lake.put(folder, "1,a,true\n")
-    source = LakeExport(ExportFolder.local(lake.root), snapshot_timezone=zone)
+    source = LakeExport(ExportFolder.local(lake.root), snapshot_timezone=zone, seen=lake.seen)
     assert len(source.snapshots("T")) == 2
     lake.point(f"{folder}/T_1.csv")
     with pytest.raises(SourceError, match="location of partition 1 of T isn't T/<YYYY>/"):
@@ -132,8 +145,8 @@ def test_a_table_whose_folder_is_missing_has_no_snapshot(lake: Lake) -> None:
 
 def test_a_table_without_partitions_has_no_snapshot(lake: Lake) -> None:
     lake.point()
-    assert lake.source.snapshots("T") == []
-    assert lake.source.unfinished("T") == "model.json names no partition of T"
+    assert lake.source.snapshots("T") == [FIRST_TIME]
+    assert "model.json names no partition of T" in (lake.source.unfinished("T") or "")
 
 
 def test_a_model_whose_partitions_mix_snapshots_is_refused(lake: Lake) -> None:
@@ -144,11 +157,9 @@ def test_a_model_whose_partitions_mix_snapshots_is_refused(lake: Lake) -> None:
 
 def test_a_unit_names_the_files_and_brings_their_rows(lake: Lake) -> None:
     (unit,) = lake.source.read_units({"T": SECOND_TIME})
-    assert unit == ReadUnit(
-        "T",
-        {"T": "2026-01-06T05:00:00+00:00"},
-        {"files": [f"T/{SECOND}/T_1.csv", f"T/{SECOND}/T_2.csv"]},
-    )
+    assert (unit.name, unit.snapshots) == ("T", {"T": "2026-01-06T05:00:00+00:00"})
+    assert unit.detail["folder"] == SECOND
+    assert [file["name"] for file in unit.detail["files"]] == ["T_1.csv", "T_2.csv"]
     unit = ReadUnit.from_json(json.loads(json.dumps(unit.to_json())))
     assert lake.rows(unit, "EMail", "CustomerId") == [
         {"EMail": "a@x.example", "CustomerId": "1"},
@@ -158,6 +169,7 @@ def test_a_unit_names_the_files_and_brings_their_rows(lake: Lake) -> None:
 
 def doubts_about(lake: Lake, *contents: str) -> list[str]:
     """Write the newest snapshot of these files, and return what is doubtful about reading it."""
+    shutil.rmtree(lake.root / "T" / SECOND)
     lake.put(SECOND, *contents)
     lake.point(*(f"{SECOND}/T_{number}.csv" for number in range(1, len(contents) + 1)))
     source = lake.source
@@ -187,6 +199,9 @@ def test_a_segment_of_one_file_may_be_empty(lake: Lake, content: str) -> None:
 
 def test_an_older_snapshot_is_doubted_too(lake: Lake) -> None:
     lake.put(FIRST, "1,a@x.example,True\n", "")
+    lake.point(f"{FIRST}/T_1.csv", f"{FIRST}/T_2.csv")
+    lake.look()
+    lake.point(f"{SECOND}/T_1.csv", f"{SECOND}/T_2.csv")
     source = lake.source
     source.read_units({"T": FIRST_TIME})
     assert f"T/{FIRST}/T_2.csv" in doubts_of(source)[0]
@@ -199,12 +214,6 @@ def test_booleans_are_true_or_false_in_lower_case(lake: Lake) -> None:
     assert [row["Subscribed"] for row in lake.rows(unit, "Subscribed")] == ["true", None]
 
 
-def test_an_older_snapshot_is_read_with_all_its_files(lake: Lake) -> None:
-    lake.put(FIRST, "9,z@x.example,True\n", first=3)
-    (unit,) = lake.source.read_units({"T": FIRST_TIME})
-    assert [row["CustomerId"] for row in lake.rows(unit, "CustomerId")] == ["1", "2", "9"]
-
-
 def test_previous_ids_are_left_out_where_there_are_none(lake: Lake) -> None:
     (unit,) = lake.source.read_units({"T": FIRST_TIME})
     assert list(lake.rows(unit, "CustomerId", "PreviousCustomerId")[0]) == ["CustomerId"]
@@ -215,7 +224,8 @@ def test_an_unknown_attribute_is_told_with_those_that_exist(lake: Lake) -> None:
     with pytest.raises(SourceError) as refused:
         lake.rows(unit, "Email", "CustomerId")
     assert str(refused.value) == (
-        "T has no attribute Email. Did you mean EMail? It has: CustomerId, EMail, Subscribed"
+        f"T has no attribute Email in its snapshot {FIRST}. Did you mean EMail? It has: CustomerId, EMail, "
+        "Subscribed"
     )
 
 
@@ -231,7 +241,7 @@ def test_a_snapshot_that_is_not_there_can_not_be_read(lake: Lake) -> None:
 
 def test_quotes_escaped_by_a_backslash_are_read_where_the_definition_says_so(lake: Lake) -> None:
     lake.put(SECOND, '1,"a \\"b\\" c",TRUE\n', "3,c@x.example,\n")
-    source = LakeExport(ExportFolder.local(lake.root), by_backslash=True)
+    source = LakeExport(ExportFolder.local(lake.root), rules=LakeRules(by_backslash=True))
     (unit,) = source.read_units({"T": SECOND_TIME})
     assert next(source.read(unit, ["EMail"]))[1].to_pydict() == {"EMail": ['a "b" c']}
     with pytest.raises(SourceError, match="csv_escape: backslash"):
@@ -260,6 +270,7 @@ def test_a_file_without_a_header_has_the_order_of_the_model(lake: Lake, other: s
     (unit,) = lake.source.read_units({"T": SECOND_TIME})
     if other == OTHER_ORDER:
         lake.put(SECOND, other + "True,a@x.example,1\n")
+        (unit,) = lake.source.read_units({"T": SECOND_TIME})
         with pytest.raises(
             SourceError, match=r"T_1\.csv names its columns in another order than model\.json, and"
         ):
@@ -276,17 +287,171 @@ def test_a_file_that_vanished_after_the_choice_is_told(lake: Lake) -> None:
 
 
 def test_a_unit_can_not_reach_other_files(lake: Lake) -> None:
-    for path in ("../../secret.csv", "model.json", f"U/{FIRST}/U_1.csv"):
-        unit = ReadUnit("T", {"T": FIRST_TIME.isoformat()}, {"files": [path]})
+    (unit,) = lake.source.read_units({"T": SECOND_TIME})
+    for folder, name in (
+        ("../..", "secret.csv"),
+        (SECOND, "../T_1.csv"),
+        (SECOND, "x.json"),
+        ("", "model.json"),
+    ):
+        files = [unit.detail["files"][0] | {"name": name}]
+        hostile = ReadUnit("T", unit.snapshots, unit.detail | {"folder": folder, "files": files})
         with pytest.raises(SourceError, match="isn't a file of T"):
-            lake.rows(unit, "CustomerId")
+            lake.rows(hostile, "CustomerId")
 
 
-def test_an_older_snapshot_of_other_columns_is_refused_not_mixed_up(lake: Lake) -> None:
-    lake.point(f"{SECOND}/T_1.csv", f"{SECOND}/T_2.csv", attributes="CustomerId FirstName EMail Subscribed")
+def test_a_snapshot_is_read_with_the_columns_that_it_had_when_it_was_chosen(lake: Lake) -> None:
+    (unit,) = lake.source.read_units({"T": SECOND_TIME})
+    lake.put(THIRD, "1,new,a@x.example,FALSE\n")
+    lake.point(f"{THIRD}/T_1.csv", attributes="CustomerId Other EMail Subscribed")
+    assert lake.rows(unit, "EMail", "Subscribed")[0] == {"EMail": "a@x.example", "Subscribed": "true"}
+
+
+def test_an_older_snapshot_has_the_columns_of_its_day(lake: Lake) -> None:
+    lake.point(f"{SECOND}/T_1.csv", f"{SECOND}/T_2.csv", attributes="EMail CustomerId Subscribed")
     (unit,) = lake.source.read_units({"T": FIRST_TIME})
-    with pytest.raises(SourceError, match=r"row 1 has 3 columns; model\.json gives the table 4"):
+    assert [row["CustomerId"] for row in lake.rows(unit, "CustomerId")] == ["1", "2"]
+    with pytest.raises(SourceError, match=f"T has no attribute Other in its snapshot {FIRST}"):
+        lake.rows(unit, "Other")
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"attributes": "EMail CustomerId Subscribed"},
+        {"partitions": [{"location": f"c/{FOLDER}/T/{SECOND}/T_1.csv"}]},
+    ],
+)
+def test_a_snapshot_that_is_described_anew_after_it_was_chosen_is_refused(
+    lake: Lake, described: dict[str, Any]
+) -> None:
+    (unit,) = lake.source.read_units({"T": SECOND_TIME})
+    lake.point(f"{SECOND}/T_1.csv", f"{SECOND}/T_2.csv", **described)
+    with pytest.raises(SnapshotChangedError, match="T otherwise than when this run chose it"):
         lake.rows(unit, "CustomerId")
+
+
+def test_a_file_that_is_written_again_after_it_was_chosen_is_refused(lake: Lake) -> None:
+    (unit,) = lake.source.read_units({"T": SECOND_TIME})
+    lake.put(SECOND, "3,c@x.example,\n4,d@x.example,\n", first=2)
+    with pytest.raises(SnapshotChangedError, match=r"T_2\.csv was written again since this run chose it"):
+        lake.rows(unit, "CustomerId")
+
+
+def test_a_file_that_is_written_again_while_it_is_read_is_refused(lake: Lake) -> None:
+    (unit,) = lake.source.read_units({"T": SECOND_TIME})
+    reading = lake.source.read(unit, ["CustomerId"])
+    next(reading)
+    lake.put(SECOND, "7,c@x.example,\n8,d@x.example,\n", first=2)
+    with pytest.raises(SnapshotChangedError, match=r"T_2\.csv was written again"):
+        list(reading)
+
+
+def test_a_refresh_that_was_cut_off_is_not_whole_when_a_later_one_is_there(lake: Lake) -> None:
+    lake.put(THIRD, "1,a,\n", "2,b,\n", "3,c,\n", "4,d,\n")
+    lake.point(*(f"{THIRD}/T_{number}.csv" for number in range(1, 6)))
+    assert "T_5.csv, which isn't there" in (lake.source.unfinished("T") or "")
+    lake.put("2026/01/08/0500", "1,a,\n")
+    lake.point("2026/01/08/0500/T_1.csv")
+    assert THIRD_TIME not in lake.source.snapshots("T")
+    told = lake.source.unfinished("T", THIRD_TIME, datetime(2026, 1, 8, 5, tzinfo=UTC))
+    assert told == f"that of 2026-01-07 05:00 UTC: model.json named T/{THIRD}/T_5.csv, which isn't there"
+    with pytest.raises(SourceNotReadyError, match=r"model\.json named .*T_5\.csv, which isn't there"):
+        lake.source.read_units({"T": THIRD_TIME})
+
+
+def test_an_older_snapshot_whose_file_is_another_one_now_is_not_whole(lake: Lake) -> None:
+    lake.put(FIRST, "1,a@x.example,True\n", "2,,False\n9,,\n")
+    assert lake.source.snapshots("T") == [SECOND_TIME]
+    assert "has another size than when model.json named it" in (lake.source.unfinished("T", FIRST_TIME) or "")
+
+
+def test_an_older_snapshot_that_nobody_saw_is_not_whole_whatever_its_numbers(lake: Lake) -> None:
+    source = LakeExport(ExportFolder.local(lake.root))
+    assert source.snapshots("T") == [SECOND_TIME]
+    assert "no run looked at it while model.json named it" in (source.unfinished("T", FIRST_TIME) or "")
+
+
+def test_one_that_nobody_saw_is_read_where_the_definition_says_so_and_its_files_name_their_columns(
+    lake: Lake,
+) -> None:
+    source = LakeExport(ExportFolder.local(lake.root), rules=LakeRules(unseen_allowed=True))
+    lake.put(
+        FIRST, "Old,subscribed,EMAIL,CustomerId\nx,TRUE,a@x.example,1\n", "CustomerId,EMail,Subscribed\n"
+    )
+    (unit,) = source.read_units({"T": FIRST_TIME})
+    assert [batch.to_pylist() for _, batch in source.read(unit, ["CustomerId", "EMail", "Subscribed"])] == [
+        [{"CustomerId": "1", "EMail": "a@x.example", "Subscribed": "true"}]
+    ]
+    with pytest.raises(SourceError, match=r"T_1\.csv: row 1 isn't what is to be read: it lacks: Other"):
+        list(source.read(unit, ["CustomerId", "Other"]))
+    lake.put(FIRST, "1,a@x.example,True\n")
+    (unit,) = source.read_units({"T": FIRST_TIME})
+    with pytest.raises(
+        SourceError, match=r"T_1\.csv doesn't name its columns, and no run looked at the snapshot"
+    ):
+        list(source.read(unit, ["CustomerId"]))
+    (lake.root / "T" / FIRST / "T_1.csv").unlink()
+    assert source.snapshots("T") == [SECOND_TIME]
+
+
+@pytest.mark.parametrize(
+    ("named", "lying", "told"),
+    [
+        (
+            (1,),
+            (1, 2, 3),
+            f"T/{SECOND}/T_2.csv, T/{SECOND}/T_3.csv lies beside the files that model.json names",
+        ),
+        ((1, 3), (1, 3), "model.json leaves out T_2.csv between the files that it names"),
+        ((1, 3), (1, 2, 3), f"T/{SECOND}/T_2.csv lies beside the files that model.json names"),
+        ((2,), (2,), "model.json leaves out T_1.csv between the files that it names"),
+        ((0, 2), (0, 2), "model.json leaves out T_1.csv between the files that it names"),
+    ],
+)
+def test_a_snapshot_of_which_files_are_unaccounted_for_is_not_whole_or_doubted(
+    lake: Lake, named: tuple[int, ...], lying: tuple[int, ...], told: str
+) -> None:
+    shutil.rmtree(lake.root / "T" / SECOND)
+    for number in lying:
+        lake.put(SECOND, f"{number},a@x.example,True\n", first=number)
+    lake.point(*(f"{SECOND}/T_{number}.csv" for number in named))
+    assert lake.source.snapshots("T") == [FIRST_TIME]
+    assert told in (lake.source.unfinished("T") or "")
+
+    source = LakeExport(ExportFolder.local(lake.root), rules=LakeRules(unaccounted_allowed=True))
+    (unit,) = source.read_units({"T": SECOND_TIME})
+    assert len(unit.detail["files"]) == len(named)
+    (doubt,) = doubts_of(source)
+    assert told in doubt
+    assert doubt.endswith("the members in them are not read")
+
+
+def test_a_file_of_another_name_beside_them_is_doubted(lake: Lake) -> None:
+    (lake.root / "T" / SECOND / "copy of T_1.csv").write_text("1,a,b\n")
+    source = lake.source
+    source.read_units({"T": SECOND_TIME})
+    assert doubts_of(source) == [
+        f"T: copy of T_1.csv in the folder {SECOND} is no file that model.json names, and is not read"
+    ]
+
+
+def test_a_segment_without_a_file_has_no_members_where_the_definition_says_so(lake: Lake) -> None:
+    model = json.loads((lake.root / "model.json").read_text())
+    model["entities"].append({"name": "Empty", "attributes": [{"name": "CustomerId"}], "partitions": []})
+    lake.write(json.dumps(model))
+    assert lake.source.snapshots("Empty") == []
+    assert "`checks: {when_absent: empty}`" in (lake.source.unfinished("Empty") or "")
+
+    source = LakeExport(ExportFolder.local(lake.root), rules=LakeRules(absent_is_empty=True), seen=lake.seen)
+    assert source.snapshots("Empty") == [SECOND_TIME]
+    (unit,) = source.read_units({"Empty": SECOND_TIME})
+    assert list(source.read(unit, ["CustomerId"])) == []
+    lake.put(THIRD, "1,a,\n")
+    lake.point(f"{THIRD}/T_1.csv")
+    model["entities"][0] = json.loads((lake.root / "model.json").read_text())["entities"][0]
+    lake.write(json.dumps(model))
+    assert source.snapshots("Empty") == [SECOND_TIME, THIRD_TIME]
 
 
 def test_without_a_model_the_folder_to_name_is_told(tmp_path: Path, lake: Lake) -> None:
@@ -368,7 +533,7 @@ def test_an_object_store_is_read_as_a_folder_is(lake: Lake) -> None:
     memory = fsspec.filesystem("memory")
     memory.put(str(lake.root) + "/", f"/container/{FOLDER}", recursive=True)
     source = LakeExport(ExportFolder(memory, f"/container/{FOLDER}"))
-    assert source.snapshots("T") == lake.source.snapshots("T")
+    assert source.snapshots("T") == [SECOND_TIME]
     (unit,) = source.read_units({"T": SECOND_TIME})
     batches = [batch for _, batch in source.read(unit, ["CustomerId", "Subscribed"])]
     assert pa.Table.from_batches(batches).to_pydict() == {
@@ -390,8 +555,13 @@ FORMATS = {
 def test_a_generated_export_is_read_value_by_value(tmp_path: Path, layout: CsvFormat) -> None:
     tenant = Tenant(3_000, seed=11)
     written = WrittenExport(tmp_path, tenant, csv=layout, partitions=2)
-    times = list(write_lake(written, 2))
-    source = LakeExport(ExportFolder.local(written.folder))
+    seen = SeenSnapshots(Store.local(tmp_path / "staging"))
+    source = LakeExport(ExportFolder.local(written.folder), seen=seen)
+    times = []
+    for time in write_lake(written, 2):
+        times.append(time)
+        for segment in tenant.segments:
+            source.snapshots(segment)
     for number, time in enumerate(times):
         units = source.read_units(dict.fromkeys(tenant.segments, time))
         found = {segment: batch for unit in units for segment, batch in _whole(source, unit)}

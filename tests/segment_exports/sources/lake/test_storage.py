@@ -206,9 +206,7 @@ def test_a_connection_that_breaks_while_a_file_is_read_is_taken_up_where_it_brok
 
 
 def test_two_versions_of_a_file_are_never_read_as_one() -> None:
-    with pytest.raises(
-        SnapshotChangedError, match=r"T_1\.csv was written again while this run was reading it"
-    ):
+    with pytest.raises(SnapshotChangedError, match=r"T_1\.csv was written again since this run chose it"):
         whole(ExportFolder(Store("v1", "v2"), "c", sleep=lambda _: None))  # type: ignore[arg-type]
 
 

@@ -1,0 +1,139 @@
+"""What ``model.json`` said of each snapshot while it named it: which files, and which columns they have.
+
+``model.json`` tells of the last refresh alone. Of the folders of earlier ones it doesn't say how many files
+they had, nor which column was consent on that day. So whoever looks at it keeps what it says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from segment_exports.records.staging import folder_name
+from segment_exports.sources import Attribute
+from segment_exports.sources.lake.locations import SnapshotFile
+from segment_exports.sources.lake.model_json import CsvFormat
+from segment_exports.sources.lake.storage import FileState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from segment_exports.records.staging import Store
+
+MOST_KEPT = 500
+"""Snapshots of a table that are remembered: four months of four refreshes a day."""
+
+
+@dataclass(frozen=True)
+class SeenFile:
+    """A file of a snapshot; ``state`` is None where it wasn't there."""
+
+    name: str
+    state: FileState | None
+    layout: CsvFormat
+
+
+@dataclass(frozen=True)
+class SeenSnapshot:
+    """A snapshot of a table as it is known, perhaps not whole.
+
+    :param folder: ``YYYY/MM/DD/HHMM``.
+    :param attributes: its columns, in the order of files without a header; None where nobody knows them, so
+        that its files have to name them.
+    """
+
+    table: str
+    folder: str
+    attributes: tuple[Attribute, ...] | None
+    files: tuple[SeenFile, ...]
+
+    def file(self, seen: SeenFile) -> SnapshotFile:
+        """Return where a file of it lies."""
+        return SnapshotFile(self.table, self.folder, seen.name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values, with the paths of its files."""
+        return {
+            "folder": self.folder,
+            "attributes": None
+            if self.attributes is None
+            else [[one.name, one.data_type] for one in self.attributes],
+            "files": [
+                {
+                    "name": one.name,
+                    "state": None if one.state is None else [one.state.size, one.state.mark],
+                    "layout": asdict(one.layout),
+                }
+                for one in self.files
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, table: str, value: Mapping[str, Any]) -> SeenSnapshot:
+        """Return what :meth:`to_json` wrote."""
+        attributes = value["attributes"]
+        return cls(
+            table,
+            value["folder"],
+            None if attributes is None else tuple(Attribute(*one) for one in attributes),
+            tuple(
+                SeenFile(
+                    one["name"],
+                    None if one["state"] is None else FileState(*one["state"]),
+                    CsvFormat(**one["layout"]),
+                )
+                for one in value["files"]
+            ),
+        )
+
+
+class SeenSnapshots:
+    """Remembers what was seen, in the folder of an export; a file for each table."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def of(self, table: str) -> dict[str, SeenSnapshot]:
+        """Return what was seen of a table, by the snapshot's folder."""
+        name = self._name(table)
+        if not self._store.exists(name):
+            return {}
+        kept = self._store.read_json(name)
+        return {
+            folder: SeenSnapshot.from_json(
+                table, one | {"folder": folder, "attributes": kept["attributes"][one["attributes"]]}
+            )
+            for folder, one in kept["snapshots"].items()
+        }
+
+    def keep(self, seen: SeenSnapshot, known: Mapping[str, SeenSnapshot]) -> None:
+        """Remember a snapshot beside those that are known; what is written doesn't change until it does."""
+        if _without_marks(known.get(seen.folder)) == _without_marks(seen):
+            return
+        kept = sorted({**known, seen.folder: seen}.items())[-MOST_KEPT:]
+        self._store.write_json(self._name(seen.table), _compact(one for _, one in kept))
+
+    @staticmethod
+    def _name(table: str) -> str:
+        return f"snapshots/{folder_name(table)}.json"
+
+
+def _compact(snapshots: Iterable[SeenSnapshot]) -> dict[str, Any]:
+    """Return snapshots as JSON values; columns, which seldom change, stand once."""
+    attributes: list[Any] = []
+    found: dict[str, Any] = {}
+    for one in snapshots:
+        value = one.to_json()
+        if value["attributes"] not in attributes:
+            attributes.append(value["attributes"])
+        value["attributes"] = attributes.index(value["attributes"])
+        found[value.pop("folder")] = value
+    return {"attributes": attributes, "snapshots": found}
+
+
+def _without_marks(seen: SeenSnapshot | None) -> SeenSnapshot | None:
+    """Return a snapshot without what changes when its files are copied elsewhere."""
+    if seen is None:
+        return None
+    files = (replace(one, state=one.state and FileState(one.state.size)) for one in seen.files)
+    return replace(seen, files=tuple(files))
