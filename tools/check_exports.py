@@ -17,7 +17,8 @@ def main() -> int:
     os.environ.setdefault("AIRFLOW_HOME", str(ROOT / ".airflow" / "airflow"))
     from segment_exports_airflow.source_access import open_source
 
-    return export_check.main(opener=open_source)
+    # Where make up stages: the ledgers there tell what runs have left.
+    return export_check.main(opener=open_source, staging=str(ROOT / ".airflow" / "staging"))
 
 
 if __name__ == "__main__":

@@ -107,9 +107,12 @@ def _require_ledger(files: RunFiles, report: RunReport, plan: Plan, history: Row
     held = Counter(title for row in rows.values() for title in row["member_of"])
     assert ledger.info is not None
     _require_equal("members of the ledger and its rows", Counter(ledger.info.members), held)
+    base = LedgerFolder(files.export, plan.export, plan.account).with_sequence(plan.base_sequence)
+    before = base.info.members if base.info else {}
     for title, told in report.lists.items():
-        planned = next(one for one in plan.lists if one.title == title)
-        _require_equal(f"list {title}: held before", told.held_before, planned.held)
+        _require_equal(f"list {title}: held before", told.held_before, before.get(title, 0))
+        if not any(text.startswith("settled before") for text in report.warnings):
+            _require_equal(f"list {title}: held after", told.held_after, held[title])
     changes = {row["email_hash"]: row for row in _planned_rows(files.store)}
     told_of: dict[bytes, Rows] = defaultdict(list)
     for row in history:
@@ -117,6 +120,14 @@ def _require_ledger(files: RunFiles, report: RunReport, plan: Plan, history: Row
     contacts = {row["contact_id"]: row for row in rows.values()}
     for person, operations in told_of.items():
         _require_row(changes[person], operations, rows.get(person), contacts)
+    if base.info is not None and base.info.membership == ledger.info.membership:
+        moved = {row["moved_contact_id"] for row in changes.values()} - {None}
+        for row in _rows(base.store, base.name or ""):
+            person = row["email_hash"]
+            if person not in told_of and row["contact_id"] not in moved:
+                for name in ("member_of", "uncertain_of"):
+                    now = rows[person][name] if person in rows else "no row"
+                    assert now == row[name], f"nothing was done, and {name} became {now}, was {row[name]}"
 
 
 def _require_row(

@@ -18,11 +18,14 @@ from segment_exports.commands.export_check_table import written
 from segment_exports.commands.values_check import ValuesCheck
 from segment_exports.definition import LakeSource, definitions_folder, load_definitions
 from segment_exports.definition.problems import near
-from segment_exports.errors import SegmentExportError, SourceError
+from segment_exports.errors import SegmentExportError, SourceError, StagingError
 from segment_exports.extracting.segment_checks import refuse_unusable
+from segment_exports.records.ledger import LedgerFolder
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
+from segment_exports.records.staging import Store
 from segment_exports.refresh.snapshot_choice import choose_snapshots
-from segment_exports.settings.environment import require_good_settings
+from segment_exports.settings.environment import read_settings, require_good_settings
+from segment_exports.settings.names import STAGING
 from segment_exports.sources import doubts_of
 from segment_exports.sources.opening import open_without_airflow
 from segment_exports.sources.refresh_evidence import SegmentState
@@ -40,8 +43,17 @@ LARGEST_COUNTED_BYTES = 64 * 1024 * 1024
 _NOT_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
 
 
-def check_export(definition: ExportDefinition, source: Source, *, now: datetime | None = None) -> CheckResult:
-    """Hold one definition against its source; whatever the source refuses becomes a problem."""
+def check_export(
+    definition: ExportDefinition,
+    source: Source,
+    *,
+    staging: Store | None = None,
+    now: datetime | None = None,
+) -> CheckResult:
+    """Hold one definition against its source; whatever the source refuses becomes a problem.
+
+    :param staging: the staging root, if it is known: its ledger tells of lists that are named no more.
+    """
     try:
         announced = {info.name: info for info in source.segments()}
     except SegmentExportError as error:
@@ -69,24 +81,30 @@ def check_export(definition: ExportDefinition, source: Source, *, now: datetime 
         values.notes()
         + doubts_of(source)
         + _consent_notes(definition)
+        + _former_lists(definition, staging)
         + _age_notes(definition, segments, now or datetime.now(UTC))
     )
     return CheckResult(definition.name, tuple(dict.fromkeys(problems)), tuple(notes), tuple(segments))
 
 
 def check_folder(
-    folder: Path, names: Collection[str] = (), *, opener: Callable[[ExportDefinition], Source]
+    folder: Path,
+    names: Collection[str] = (),
+    *,
+    opener: Callable[[ExportDefinition], Source],
+    staging: Store | None = None,
 ) -> list[CheckResult]:
     """Check the definitions of a folder, or only those named.
 
     :param opener: gives the source of a definition; a ``SourceError`` of it becomes a problem.
+    :param staging: as in :func:`check_export`.
     :raises DefinitionError: the folder isn't there.
     """
     loaded = [one for one in load_definitions(folder) if not names or one.stem in names]
     results = [
         CheckResult(one.stem, (one.error or "",))
         if one.definition is None
-        else _opened_and_checked(one.definition, opener)
+        else _opened_and_checked(one.definition, opener, staging)
         for one in loaded
     ]
     unknown = sorted(set(names) - {one.stem for one in loaded})
@@ -94,13 +112,13 @@ def check_folder(
 
 
 def _opened_and_checked(
-    definition: ExportDefinition, opener: Callable[[ExportDefinition], Source]
+    definition: ExportDefinition, opener: Callable[[ExportDefinition], Source], staging: Store | None
 ) -> CheckResult:
     try:
         source = opener(definition)
     except SourceError as error:
         return CheckResult(definition.name, (str(error),))
-    return check_export(definition, source)
+    return check_export(definition, source, staging=staging)
 
 
 def _attribute_problems(definition: ExportDefinition, info: SegmentInfo) -> list[str]:
@@ -143,6 +161,23 @@ def _consent_notes(definition: ExportDefinition) -> list[str]:
     ]
 
 
+def _former_lists(definition: ExportDefinition, staging: Store | None) -> list[str]:
+    if staging is None:
+        return []
+    export, account = staging.sub(definition.name), definition.destination.connection
+    try:
+        ledger = LedgerFolder(export, definition.name, account).latest()
+    except SegmentExportError:  # a run will say so
+        return []
+    titles = {target.title for target in definition.lists}
+    former = ledger.info.former_lists(titles) if ledger.info else {}
+    return [
+        f"list {title} is named no more, and {held} people whom this export put on it stay there; a run "
+        f"tells how to end that"
+        for title, held in former.items()
+    ]
+
+
 def _age_notes(definition: ExportDefinition, segments: Sequence[SegmentCheck], now: datetime) -> list[str]:
     if definition.max_age_hours is None:
         return []
@@ -177,10 +212,25 @@ def _would_read(
     )
 
 
+def _staging(unset: str | None) -> Store | None:
+    """Return the staging root of the environment, or None where none is known or it can't be reached."""
+    place = read_settings(STAGING).staging or unset
+    try:
+        return Store.at(place) if place else None
+    except StagingError:
+        return None
+
+
 def main(
-    arguments: Sequence[str] | None = None, *, opener: Callable[[ExportDefinition], Source] | None = None
+    arguments: Sequence[str] | None = None,
+    *,
+    opener: Callable[[ExportDefinition], Source] | None = None,
+    staging: str | None = None,
 ) -> int:
-    """Check and print; return 1 if anything would stop a run."""
+    """Check and print; return 1 if anything would stop a run.
+
+    :param staging: the staging root where the environment names none.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m segment_exports.commands.export_check",
         description="Hold export definitions against their sources; nothing is sent.",
@@ -191,7 +241,7 @@ def main(
     try:
         require_good_settings()
         folder = definitions_folder()
-        results = check_folder(folder, chosen.names, opener=opener)
+        results = check_folder(folder, chosen.names, opener=opener, staging=_staging(staging))
     except SegmentExportError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -78,6 +78,7 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
             *_kept_leavers(basis, tally),
             *many_duties(definition.guards, lists),
             *_erased(tally),
+            *_former_lists(basis),
         ),
     )
 
@@ -232,4 +233,20 @@ def _kept_leavers(basis: PlanBasis, tally: Tally) -> Iterator[str]:
             f"{tally.kept_leavers} people left their segment and stay on its list (when_member_leaves: keep)"
             f". Where the segment itself asks for consent they may have withdrawn it: "
             f"when_member_leaves: remove ends the mailing"
+        )
+
+
+def _former_lists(basis: PlanBasis) -> Iterator[str]:
+    """Tell of members that stay where nothing that the run reads can take them off."""
+    if basis.ledger.info is None or not basis.rules.memberships_known:
+        return
+    titles = {target.title for target in basis.request.definition.lists}
+    if basis.membership_kind == "list":
+        end = "take them off it or delete it at the destination, and then trigger a run with reconcile"
+    else:
+        end = "change its field at the destination"
+    for title, held in basis.ledger.info.former_lists(titles).items():
+        yield (
+            f"the definition names list {title} no more, and {held} people whom this export put on it stay "
+            f"there. To end that, {end}; or name the list again, and it is kept as its segments are"
         )

@@ -23,7 +23,7 @@ from segment_exports.records.storing.damage import parsed
 from segment_exports.records.tables.schemas import LEDGER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import pyarrow.parquet as pq
 
@@ -62,6 +62,10 @@ class LedgerInfo(BaseModel):
     members: dict[str, int]
     addresses: int
     filled: tuple[str, ...] = ()
+
+    def former_lists(self, titles: Collection[str]) -> dict[str, int]:
+        """Return the lists that a definition with these titles names no more, with those still on each."""
+        return {title: held for title, held in self.members.items() if held and title not in titles}
 
 
 @dataclass(frozen=True)

@@ -129,10 +129,14 @@ class RejectedCounts(_Model):
 
 
 class ListCounts(_Model):
-    """One list: memberships held before the run, and what was planned."""
+    """One list: memberships that the ledger holds before and after the run, and what was planned.
+
+    ``held_after`` is null where the run wrote no ledger.
+    """
 
     list_id: str | None
     held_before: int
+    held_after: int | None = None
     joins: int
     leaves: int
 

@@ -33,7 +33,7 @@ class Settlement:
     ``unfinished`` are lists that contacts are still to join. ``displaced`` counts contacts that have another
     address at the destination than in the source. ``rejected`` are contacts of the run that were
     refused anything in it, ``held_back`` those that were held back for what was answered before
-    (both: schema HELD_BACK).
+    (both: schema HELD_BACK). ``members`` are the memberships by list of the ledger that was written, if any.
     """
 
     operations: dict[Operation, dict[Outcome, int]] = field(
@@ -51,6 +51,7 @@ class Settlement:
     chunks: int = 0
     rejected: list[pa.Table] = field(default_factory=list)
     held_back: pa.Table = field(default_factory=HELD_BACK.empty_table)
+    members: dict[str, int] | None = None
 
     @property
     def rejected_now(self) -> pa.Table:

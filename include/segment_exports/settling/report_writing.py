@@ -87,7 +87,11 @@ def make_report(facts: RunFacts) -> RunReport:
         operations=operations,
         lists={
             one.title: ListCounts(
-                list_id=one.list_id, held_before=one.held, joins=one.joins, leaves=one.leaves
+                list_id=one.list_id,
+                held_before=one.held,
+                held_after=_held_after(facts, one.title),
+                joins=one.joins,
+                leaves=one.leaves,
             )
             for one in (plan.lists if plan else ())
         },
@@ -164,6 +168,11 @@ def _operations(facts: RunFacts, operation: Operation) -> OperationCounts:
     left = getattr(facts.plan.operations, operation.value) - facts.settlement.planned[operation]
     counts[Outcome.NOT_SENT.value] += left
     return OperationCounts(planned=sum(counts.values()), **counts)
+
+
+def _held_after(facts: RunFacts, title: str) -> int | None:
+    members = facts.settlement.members
+    return None if members is None else members.get(title, 0)
 
 
 def _rejected(facts: RunFacts) -> RejectedCounts:

@@ -178,6 +178,7 @@ def _write_ledger(
         elif base.info is not None:
             kept = base.info.model_dump(include={"snapshots", "filled", "mapping_fingerprint"})
             ledger.info = ledger.info.model_copy(update=kept)
+        settlement.members = dict(ledger.members)
 
 
 def _sent_only_duties(files: RunFiles, plan: Plan, others: Sequence[int]) -> bool:

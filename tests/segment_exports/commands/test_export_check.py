@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.segment_exports.staged_run import Person, Stage, definition_of
 
 from segment_emulators.lake_writer import LakeExport, write_lake
 from segment_emulators.tenant import Tenant
@@ -154,6 +155,24 @@ def test_a_folder_is_checked_file_by_file(lake: LakeExport, folder: Path) -> Non
     results = check_folder(folder, opener=lambda one: open_without_airflow(one.source))
     assert {result.export: result.is_good for result in results} == {"bad": False, "ci": False, "good": True}
     assert "needs its Airflow connection ci" in results[1].problems[0]
+
+
+def test_a_list_that_is_named_no_more_is_noted_where_the_ledger_is_known(
+    lake: LakeExport, folder: Path, tmp_path: Path
+) -> None:
+    stage = Stage(tmp_path / "staging", definition_of(name="good", segments=["A", "B"]))
+    stage.run(1).whole([Person("ann@example.com", "1", ("A", "B")), Person("bob@example.com", "2", ("B",))])
+    (folder / "good.yaml").write_text(TEXT.format(name="good", path=path_of(lake)))
+
+    (result,) = check_folder(
+        folder, opener=lambda one: open_without_airflow(one.source), staging=stage.staging
+    )
+
+    told = [note for note in result.notes if "named no more" in note]
+    assert [note.split(";")[0] for note in told] == [
+        "list A is named no more, and 1 people whom this export put on it stay there",
+        "list B is named no more, and 2 people whom this export put on it stay there",
+    ]
 
 
 def test_the_opener_may_refuse(lake: LakeExport, folder: Path) -> None:
