@@ -99,12 +99,12 @@ def test_poison_among_those_that_a_probe_tries(
     scenario.begin(membership="auto", guards={"stop_above_rejected": 1.0, "red_above_rejected": 1.0})
     scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED, bad_contact=bad_contact)
     people = {segment: [Profile("anchor", "anchor@example.com")] for segment in LISTS}
-    people["Gold"] += [Profile(f"b{one}", f"{prefix}{one}@bad.example.com") for one in range(120)]
-    people["Gold"] += [Profile(f"c{one}", f"c{one}@example.com") for one in range(40)]
+    people["Gold"] += [Profile(f"b{one}", f"{prefix}{one}@bad.example.com") for one in range(40)]
+    people["Gold"] += [Profile(f"c{one}", f"c{one}@example.com") for one in range(120)]
     scenario.write_segments(1, people)
 
     result = scenario.export.run()
 
     assert not result.errors
-    assert result.report.contacts.delivered == 41
-    assert result.report.contacts.rejected == 120
+    assert result.report.contacts.delivered == 121
+    assert result.report.contacts.rejected == 40

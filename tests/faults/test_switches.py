@@ -112,7 +112,7 @@ def test_fields_that_the_account_refuses_cost_only_their_contacts(
     """The account knows the tier, but not the points: who has points is refused, all others land."""
     scenario.emulator.switch(unknown_custom_field=UnknownCustomField.REFUSED, bad_contact=bad_contact)
     scenario.emulator.account.know_custom_field("string--Loyalty--Tier")
-    pointless = {f"p{number}@example.com" for number in range(0, 40, 7)}
+    pointless = {f"p{number}@example.com" for number in range(40) if number % 7}
     scenario.begin(
         people=40,
         expects={"refuses": lambda email: email not in pointless},
@@ -123,6 +123,25 @@ def test_fields_that_the_account_refuses_cost_only_their_contacts(
     result = scenario.refresh(1)
 
     assert result.report.contacts.rejected == result.report.contacts.total - len(pointless)
+    scenario.check()
+
+
+def test_a_field_that_the_account_refuses_of_nearly_everybody_is_mended_once(scenario: Scenario) -> None:
+    """Refused in a row for one reason: that is the mapping's fault, and rejects nobody for seven days."""
+    emulator = scenario.emulator
+    emulator.switch(unknown_custom_field=UnknownCustomField.REFUSED, bad_contact=BadContact.REFUSES_BATCH)
+    emulator.account.know_custom_field("string--Loyalty--Tier")
+    scenario.begin(people=40)
+    scenario.without_points = {"p7@example.com"}
+    scenario.happen(1)
+    scenario.write(1)
+    first = scenario.export.run()
+    emulator.account.know_custom_field("integer--Points")
+    second = scenario.export.run()
+
+    assert "one and the same reason" in str(first.report.red_reasons)
+    assert first.report.contacts.rejected == 0
+    assert not second.red
     scenario.check()
 
 

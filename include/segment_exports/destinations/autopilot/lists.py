@@ -267,10 +267,12 @@ class _ListMaker:
         return await self._appeared(title)
 
     async def _create(self, title: str) -> str:
+        told = ""
         for attempt in range(1, _TRIES + 1):
             try:
                 return await self.client.create_list(title)
-            except OutcomeUnknownError:
+            except OutcomeUnknownError as error:
+                told = str(error)
                 list_id = await self._appeared(title)
                 if list_id is not None:
                     return list_id
@@ -283,7 +285,7 @@ class _ListMaker:
                 raise
         raise OutcomeUnknownError(
             f"list {title!r}: {_TRIES} tries at making it were not answered, and it has not appeared. "
-            f"The next attempt looks for it again before it makes one"
+            f"The next attempt looks for it again before it makes one. Met last: {told}"
         )
 
     async def _conflicting(self, title: str) -> str:

@@ -44,10 +44,11 @@ CALLS = {
     "leave": ("DELETE", "^/list/.*/contact/"),
     "unsubscribe": ("POST", "/unsubscribe$"),
 }
+BEFORE = {"make list": ("POST", "^/list$"), "lists": ("GET", "^/lists$"), "look": ("GET", "^/contact/")}
 
 
 def gateway(call: str, **answer) -> Fault:
-    method, path = CALLS[call]
+    method, path = (CALLS | BEFORE)[call]
     return Fault(kind=FaultKind.GATEWAY, method=method, path=path, times=None, **answer)
 
 
@@ -237,3 +238,29 @@ async def test_what_waits_to_be_rejected_is_sent_again_after_a_stop(scene, peopl
 
     assert first.counts["upsert"] == {"not_sent": 5}
     assert second.counts["upsert"] == {"delivered": 4, "rejected": 1}
+
+
+@pytest.mark.parametrize(
+    ("call", "trouble"),
+    [("make list", one) for one in ("402", "400 page", "404 empty", "204", "200 error inside")]
+    + [("lists", one) for one in ("402", "400 text", "404 page", "200 another shape", "200 array")]
+    + [("look", one) for one in ("402", "404 of a gateway", "404 empty", "200 error inside", "204")],
+)
+async def test_nor_by_what_is_asked_before_the_first_contact(scene, people, call, trouble) -> None:
+    """No list is made twice, and nobody is taken for gone who was looked at in vain."""
+    scene.adopt("Win back")
+    old = scene.emulator.staff.add_contact("old@example.com", unsubscribed=True)
+    scene.chunk(
+        [people(0, joins=["News"], previous_contact_ids=[old]), people(1, joins=["News", "Win back"])]
+    )
+    scene.emulator.inject(gateway(call, **TROUBLE[trouble]))
+    first = await scene.deliver()
+    scene.emulator.inject()
+
+    assert not first.complete
+    assert f"was answered {trouble.split()[0]}" in (first.stopped.message if first.stopped else first.trouble)
+    assert "rejected" not in str(first.counts)
+    second = await scene.deliver()
+    assert second.complete
+    assert sorted(one.title for one in scene.emulator.account.lists.values()) == ["News", "Win back"]
+    assert scene.members("News") == {"p1@example.com"}
