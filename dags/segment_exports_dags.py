@@ -37,7 +37,7 @@ from segment_exports_airflow.refresh_schedule import schedule_of
 from segment_exports_airflow.run_form import form_fields
 from segment_exports_airflow.sensors.plan import PlanChangesSensor
 from segment_exports_airflow.sensors.refresh import RefreshSensor
-from segment_exports_airflow.steps import RETRY_POLICY
+from segment_exports_airflow.steps import RETRY_POLICY, UPLOADS
 
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition, LoadedDefinition
@@ -88,7 +88,7 @@ def export_dag(definition: ExportDefinition) -> DAG:
                 max_retry_delay=timedelta(minutes=10),
                 map_index_template="{{ task.chunk['number'] }}: {{ task.chunk['contacts'] }} contacts",
             ).expand(chunk=cut.output)
-            for task_id, cut in (("upload_duties", plan), ("upload", chunk))
+            for task_id, cut in zip(UPLOADS, (plan, chunk), strict=True)
         )
         # Takes no worker: the scheduler itself ends it.
         after_duties = EmptyOperator(task_id="after_duties", trigger_rule=TriggerRule.ALL_DONE)

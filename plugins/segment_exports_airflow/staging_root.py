@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segment_exports.errors import StagingError
+from segment_exports.errors import SettingsError, StagingError
 from segment_exports.settings.ledger_secret import ledger_secret
 from segment_exports.settings.names import STAGING, STAGING_CONNECTION
 
@@ -86,7 +86,18 @@ def ledger_hasher() -> KeyedHasher:
 
 
 def _airflow_home() -> Path:
+    """Return Airflow's home, with ``~`` and variables replaced as Airflow does it.
+
+    :raises SettingsError: it is relative.
+    """
     from airflow.sdk import conf
 
-    home = os.environ.get("AIRFLOW_HOME")
-    return Path(home) if home else Path(conf.get("core", "dags_folder")).parent
+    named = os.environ.get("AIRFLOW_HOME")
+    home = Path(os.path.expandvars(Path(named).expanduser() if named else conf.get("core", "dags_folder")))
+    home = home if named else home.parent
+    if not home.is_absolute():
+        raise SettingsError(
+            f"AIRFLOW_HOME is a relative folder, so the staging would be another one for each process; let "
+            f"{STAGING} name an absolute one"
+        )
+    return home

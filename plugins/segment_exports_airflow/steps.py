@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 
     from segment_exports.definition import ExportDefinition
     from segment_exports.destinations.opening import Destination
-    from segment_exports.records.staging import RunFiles
+    from segment_exports.records.staging import RunFiles, Store
     from segment_exports_airflow.run_form import RunRequest
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
+UPLOADS = ("upload_duties", "upload")
+"""Ids of the tasks that send: whether one ever ran tells whether an export has delivered."""
 SOURCE_RECOVERS_IN = timedelta(minutes=5)
 
 RETRY_POLICY = ExceptionRetryPolicy(
@@ -109,7 +114,8 @@ class ExportStep:
 
         The error goes on without the frames of the core: its text says what to do.
         """
-        from segment_exports.records.problems import forget_problem, record_problem
+        from segment_exports.records.problems import forget_problem
+        from segment_exports.records.storing.trouble import in_words
 
         ti = context["ti"]
         step = ti.task_id if ti.map_index is None or ti.map_index < 0 else f"{ti.task_id} {ti.map_index + 1}"
@@ -117,11 +123,22 @@ class ExportStep:
         try:
             require_conf_in_force(context["params"], conf_of(context))
             done = work()
-        except errors.SegmentExportError as error:
-            record_problem(run, step, str(error))
-            raise error.with_traceback(None) from None
+        except (errors.SegmentExportError, OSError) as error:
+            told = in_words(error, run.root)
+            if told is None:
+                raise
+            self._keep_problem(run, step, told)
+            raise told.with_traceback(None) from None
         forget_problem(run, step)
         return done
+
+    def _keep_problem(self, run: Store, step: str, told: errors.SegmentExportError) -> None:
+        from segment_exports.records.problems import record_problem
+
+        try:
+            record_problem(run, step, str(told))
+        except errors.StagingError as error:  # the log of this task has to do
+            log.warning("The run report will not tell what stopped this step: %s", error)
 
 
 def conf_of(context: Context) -> dict[str, Any]:

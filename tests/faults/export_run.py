@@ -93,6 +93,7 @@ class RunningExport:
         self._monkeypatch = monkeypatch
         self._states: dict[str, dict[str, str]] = {}
         self._runs = 0
+        self._uploads = 0
         self._waits_since: datetime | None = None
         for made in (self.lake, self._definitions):
             made.mkdir(exist_ok=True)
@@ -195,6 +196,8 @@ class RunningExport:
             SettleRunOperator(task_id="settle_run", export=self.name).execute(context)
             raised = False
         except AirflowFailException:
+            if not self.files(run_id).store.exists(RunFiles.REPORT):
+                raise
             raised = True
         report = RunReport.model_validate(self.files(run_id).store.read_json(RunFiles.REPORT))
         assert report.red == raised
@@ -212,6 +215,7 @@ class RunningExport:
             run_id=run_id,
             get_task_states=lambda dag_id, run_ids: {run_id: known},
             get_dr_count=lambda dag_id, run_ids, states: sum(map(self._is_running, run_ids)),
+            get_ti_count=lambda dag_id, task_ids, states: self._uploads,
             get_first_reschedule_date=lambda context: self._waits_since,
             xcom_pull=lambda task_ids: None,
         )
@@ -292,6 +296,7 @@ class RunningExport:
         retries: int,
         between_attempts: Callable[[], None] | None,
     ) -> None:
+        self._uploads += 1
         for attempt in range(retries + 1):
             if attempt and between_attempts:
                 between_attempts()

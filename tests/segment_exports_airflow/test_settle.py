@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +13,12 @@ from airflow.sdk.exceptions import AirflowFailException
 from tests.segment_exports_airflow.planned_run import PlannedRuns, context_of
 
 from segment_exports.errors import DefinitionError, LedgerError
+from segment_exports.records.problems import record_problem
 from segment_exports_airflow.operators.export import CheckDestinationOperator
 from segment_exports_airflow.operators.settle import SettleRunOperator
 from segment_exports_airflow.staging_root import run_files
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from segment_exports.records.staging import RunFiles
 
 DEFINITION = "name: newsletter\nsource: {type: lake, path: lake}\nsegments: [Gold]\nmapping: {Email: EMail}\n"
@@ -144,6 +146,26 @@ def test_problems_that_cannot_be_read_are_no_reason_to_leave_no_report(definitio
         "problems/extract.json can't be believed: it is no whole JSON. "
         "It is for the report alone: move it away and clear settle_run"
     )
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_reasons_are_told_also_where_no_report_can_be_written(
+    tmp_path: Path, account: str, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """As it is where the disk fills up, or turns read-only, while a run goes on."""
+    context = PlannedRuns(tmp_path, monkeypatch).plan()
+    record_problem(files(context).store, "upload 1", "the key was revoked")
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    for name in ("write_bytes", "replace", "unlink"):
+        monkeypatch.setattr(Path, name, refuse)
+    with pytest.raises(AirflowFailException) as told:
+        SettleRunOperator(task_id="settle_run", export="newsletter").execute(ended(context, upload="failed"))
+
+    assert "- upload 1: the key was revoked" in str(told.value)
+    assert "SEGMENT_EXPORTS_STAGING names the staging" in str(told.value)
 
 
 def test_a_refused_file_that_cannot_be_written_leaves_the_figures(

@@ -32,6 +32,22 @@ def test_staging_lies_below_airflows_home_by_default(tmp_path: Path, monkeypatch
     assert staging_root().root == str(tmp_path / "staging")
 
 
+def test_airflows_home_may_begin_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEGMENT_EXPORTS_STAGING")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW_HOME", "~/airflow")
+
+    assert staging_root().root == str(tmp_path / "airflow" / "staging")
+
+
+def test_a_relative_home_of_airflow_is_no_place_for_staging(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEGMENT_EXPORTS_STAGING")
+    monkeypatch.setenv("AIRFLOW_HOME", "airflow")
+
+    with pytest.raises(SettingsError, match=r"AIRFLOW_HOME is a relative folder.*SEGMENT_EXPORTS_STAGING"):
+        staging_root()
+
+
 def test_a_folder_may_be_written_as_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", f"file://{tmp_path}/staging")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import re
+import tempfile
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -133,6 +136,35 @@ class TestProblems:
         scheduled["dag_run"].conf = None
 
         assert step().execute(scheduled) == "done"
+
+    def test_trouble_of_a_disk_is_told_in_words(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", "/gone")
+        root = run_files("newsletter", RUN_ID).store.root
+        told = {
+            OSError(
+                errno.ENOSPC, "no space"
+            ): "no temporary file can be written in /gone: the disk is full. TMPDIR",
+            FileNotFoundError(errno.ENOENT, "none", "/gone/x"): "in /gone: there is no such folder. TMPDIR",
+            PermissionError(
+                errno.EACCES, "no", f"{root}/plan.json"
+            ): "is not permitted to. SEGMENT_EXPORTS_STAGING",
+            OSError(
+                errno.EROFS, "no", "/lake/file"
+            ): "/lake/file can't be written or read: it is on a read-only",
+        }
+        for error, text in told.items():
+            with pytest.raises(errors.StagingError, match=re.escape(text)):
+                step(error).execute(context())
+            assert text in problems()["extract"]
+
+    def test_a_network_that_fails_is_no_disk(self) -> None:
+        with pytest.raises(ConnectionResetError):
+            step(ConnectionResetError(errno.ECONNRESET, "reset")).execute(context())
+
+    def test_a_problem_that_cannot_be_kept_hides_no_other(self, tmp_path: Path) -> None:
+        (tmp_path / "staging").write_text("a file where the folder should be")
+        with pytest.raises(errors.SourceError, match="no such table"):
+            step(errors.SourceError("no such table")).execute(context())
 
     def test_an_error_of_our_own_making_is_not_dressed_up(self) -> None:
         with pytest.raises(ZeroDivisionError):

@@ -26,6 +26,7 @@ from fsspec.implementations.local import LocalFileSystem
 from segment_exports.errors import StagingError
 from segment_exports.records.storing import local_disk
 from segment_exports.records.storing.damage import CLEAR, ParquetReading, parsed
+from segment_exports.records.storing.object_store import require_exclusive_create
 from segment_exports.records.storing.trouble import staging_trouble, told_of_staging
 from segment_exports.settings.names import STAGING
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 T = TypeVar("T")
+
+_TRIAL = ".tried"
+_TRIAL_SIZE = 4096
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ class Store:
                 if self.is_local:
                     local_disk.create(target, data)
                 else:
-                    self._require_exclusive_create()
+                    require_exclusive_create(self.fs)
                     self.fs.pipe_file(target, data, mode="create")
         except FileExistsError:
             return False
@@ -226,6 +230,14 @@ class Store:
         with opened as stream, ParquetReading(stream, target, advice, columns) as file:
             yield file
 
+    def require_writable(self) -> None:
+        """Write a file into the folder and take it away again.
+
+        :raises StagingError: it can't be written.
+        """
+        self.write_bytes(_TRIAL, bytes(_TRIAL_SIZE))
+        self.remove(_TRIAL)
+
     def modified(self, relative: str) -> datetime | None:
         """Return when a file was written last (UTC), or None where it isn't there or nobody knows."""
         self.fs.invalidate_cache()
@@ -253,14 +265,6 @@ class Store:
             if self.is_local:
                 local_disk.make_parent(target)
             yield
-
-    def _require_exclusive_create(self) -> None:
-        if getattr(self.fs.pipe_file, "__func__", None) is AbstractFileSystem.pipe_file:  # looks, then writes
-            raise StagingError(
-                f"the file system {type(self.fs).__name__} can't make a file only if it isn't there in one "
-                f"step, so two runs could deliver at once. Stage on a disk, or on an object store that can "
-                f"(abfss, s3, gs)"
-            )
 
 
 def _missing(path: str, advice: str) -> StagingError:

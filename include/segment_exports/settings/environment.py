@@ -29,7 +29,8 @@ class Settings(BaseModel):
     """What the environment says; None for what it leaves to the default, in words under ``unset``.
 
     ``description`` and ``unset`` are the text of the table in ``docs/airflow.md``. Values are taken as they
-    are, also a path that is no UTF-8, which pydantic's own text would refuse.
+    are, also a path that is no UTF-8, which pydantic's own text would refuse; but for white space around
+    them, which a mounted file or a copied line has, and a ``~``, which only a shell would have replaced.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -52,7 +53,7 @@ class Settings(BaseModel):
     staging: InstanceOf[str] | None = Field(
         default=None,
         validation_alias=STAGING,
-        description="folder or URL for runs, receipts and ledgers; all workers must see it",
+        description="absolute folder or URL for runs, receipts and ledgers; all workers must see it",
         json_schema_extra={"unset": "`staging` in `AIRFLOW_HOME`"},
     )
     staging_connection: InstanceOf[str] | None = Field(
@@ -62,10 +63,15 @@ class Settings(BaseModel):
         json_schema_extra={"unset": "none"},
     )
 
+    @field_validator("staging", "staging_connection", mode="before")
+    @classmethod
+    def _without_space_around(cls, value: str) -> str:
+        return value.strip()
+
     @field_validator("definitions", "lake", mode="before")
     @classmethod
     def _as_path(cls, value: str) -> Path:
-        return Path(value)
+        return Path(_at_home(value.strip()))
 
     @field_validator("lake")
     @classmethod
@@ -84,7 +90,13 @@ class Settings(BaseModel):
             raise ValueError(
                 "begins like a URL, but is none; it must be a folder or <protocol>://<container>/<folder>"
             )
-        return value
+        folder = _at_home(value)
+        if not _URL.match(value) and not Path(folder).is_absolute():
+            raise ValueError(
+                "is a relative folder, so it would be another one for each process that has another working "
+                "directory; it must be absolute, or a URL"
+            )
+        return folder
 
     @field_validator("staging_connection")
     @classmethod
@@ -127,6 +139,11 @@ def _judged(given: Mapping[str, str]) -> tuple[Settings, list[str]]:
     except ValidationError as error:
         told = [f"{one['loc'][0]} {one['msg'].removeprefix('Value error, ')}" for one in error.errors()]
         return Settings(), told
+
+
+def _at_home(value: str) -> str:
+    """Return a path with its ``~`` replaced, if there is such a home."""
+    return os.path.expanduser(value)  # noqa: PTH111 - Path's raises where there is no such user
 
 
 def _begins_like_a_url(value: str) -> bool:

@@ -16,6 +16,7 @@ from segment_exports.records.problems import recorded_problems
 from segment_exports.records.report import LimitUse, RunReport, RunState
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.step_counts import RunCounts
+from segment_exports.records.storing.trouble import in_words
 from segment_exports.records.wait_record import kept_wait
 from segment_exports.records.warnings import recorded_warnings
 from segment_exports.settling.counting import Settlement
@@ -32,7 +33,7 @@ from segment_exports.settling.settle_plan import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from segment_exports.definition import ExportDefinition
@@ -100,10 +101,7 @@ def settle_run(ending: Ending) -> RunReport:
             warnings=tuple(warnings),
         )
     )
-    store.write_bytes(RunFiles.REPORT, report.text().encode())
-    write_run(ending.files.export, report, ending.now)
-    _release(ending, plan)
-    return report
+    return _written_down(ending.files, report, ending.now, and_then=lambda: _release(ending, plan))
 
 
 def report_unsettled(
@@ -143,8 +141,21 @@ def report_unsettled(
         account=definition.destination.connection if definition else "unknown",
         limit=LimitUse(allowed=definition.limit.profiles if definition else 0, used=0),
     )
-    files.store.write_bytes(RunFiles.REPORT, report.text().encode())
-    write_run(files.export, report, now)
+    return _written_down(files, report, now)
+
+
+def _written_down(
+    files: RunFiles, report: RunReport, now: datetime, *, and_then: Callable[[], None] = lambda: None
+) -> RunReport:
+    """Write report and history; where that fails, return the report with that reason, for the log."""
+    try:
+        files.store.write_bytes(RunFiles.REPORT, report.text().encode())
+        write_run(files.export, report, now)
+        and_then()
+    except (SegmentExportError, OSError) as error:
+        told = in_words(error, files.store.root) or error
+        reasons = (*report.red_reasons, f"settle_run: the run could not be written down: {told}")
+        return report.model_copy(update={"red": True, "red_reasons": reasons})
     return report
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from segment_exports.errors import ListProblemError
+from segment_exports.errors import LedgerError, ListProblemError
 from segment_exports_airflow.staging_root import ledger_hasher, staging_root
-from segment_exports_airflow.steps import ExportStep
+from segment_exports_airflow.steps import UPLOADS, ExportStep
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -69,13 +69,18 @@ class CheckDestinationOperator(ExportOperator):
         :raises AgreementMissingError: nobody agreed to the transfer, or its text has changed since.
         :raises ConnectionDisabledError: the connection is switched off.
         :raises CredentialsRefusedError: the key is wrong.
-        :raises LedgerError: lists have vanished because it is another account, or one that was emptied.
+        :raises LedgerError: lists have vanished because it is another account, or one that was emptied; or
+            the staging knows nothing of an export that has delivered.
+        :raises StagingError: no files can be written in the staging.
         :raises ListProblemError: a list has vanished, stands twice, is not ours, or has two titles here.
         """
         from segment_exports.records.warnings import record_warnings
         from segment_exports_airflow.accounts import AGREEMENT_FILE, account_folder, account_of
 
         options, wanted = self.request(context).options, self.definition.destination
+        self._require_writable(context, wanted.connection)
+        if not options.full_resync:
+            self._require_known_staging(context)
         account = account_of(wanted.connection, wanted.type)
         account.require_usable()
         ledger_hasher()
@@ -92,6 +97,34 @@ class CheckDestinationOperator(ExportOperator):
         self.log.info("%s", found.message)
         record_warnings(self.files(context).store, "check_destination", found.warnings)
         return {"lists": found.lists, "seconds": round(found.seconds, 3)}
+
+    def _require_writable(self, context: Context, connection: str) -> None:
+        """Try once whether files can be written, wherever this run will: a folder may be another user's."""
+        from segment_exports.records.staging import folder_name
+        from segment_exports_airflow.accounts import account_folder
+
+        files = self.files(context)
+        folders = ("lease", f"ledger/{folder_name(connection)}", "history/runs", "runs")
+        there = [files.export.sub(name) for name in folders if files.export.exists(name)]
+        for folder in (files.export, *there, account_folder(connection), files.store):
+            folder.require_writable()
+
+    def _require_known_staging(self, context: Context) -> None:
+        """Refuse an empty staging of an export that Airflow knows to have delivered: it is another's."""
+        from segment_exports.records.ledger import is_unknown
+        from segment_exports.settings.names import STAGING
+
+        export, ti = self.files(context).export, context["ti"]
+        if not is_unknown(export):
+            return
+        uploads = ti.get_ti_count(ti.dag_id, task_ids=list(UPLOADS), states=["success", "failed"])
+        if uploads:
+            raise LedgerError(
+                f"{export.root} holds nothing of the export {self.export}, of which Airflow knows {uploads} "
+                f"uploads. Is the volume mounted, and is {STAGING} what it was for those? Nothing was read "
+                f"or sent. If all that they kept is lost, a run with full_resync confirms that it is made "
+                f"anew; let one with reconcile follow, for those who left or withdrew meanwhile"
+            )
 
     def _require_own_account(self, context: Context, account: AccountConnection) -> None:
         from segment_exports.planning.reconciling.contacts_exist import require_contacts_exist

@@ -40,6 +40,30 @@ def test_what_is_set_is_taken_as_it_stands() -> None:
     assert settings.staging_connection == "lake"
 
 
+@pytest.mark.parametrize(
+    "name", ["SEGMENT_EXPORTS_DEFINITIONS", "SEGMENT_EXPORTS_LAKE", "SEGMENT_EXPORTS_STAGING"]
+)
+def test_a_home_that_no_shell_replaced_is_replaced(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a file of variables: else a folder named ~ would be made where the process happens to run."""
+    monkeypatch.setenv("HOME", "/root-of-nora")
+    (value,) = (one for one in read({name: "~/exports"}).model_dump().values() if one)
+    assert str(value) == "/root-of-nora/exports"
+
+
+@pytest.mark.parametrize("value", ["/data/staging\n", " /data/staging", "/data/staging\r\n"])
+def test_white_space_around_a_value_is_none_of_it(value: str) -> None:
+    assert read({"SEGMENT_EXPORTS_STAGING": value}).staging == "/data/staging"
+
+
+@pytest.mark.parametrize(
+    "value", ["staging", "./staging", "../staging", "$HOME/staging", "~nobody-of-this-name/staging"]
+)
+def test_a_relative_staging_is_refused(value: str) -> None:
+    told = refusal({"SEGMENT_EXPORTS_STAGING": value})
+    assert told.startswith("SEGMENT_EXPORTS_STAGING is a relative folder")
+    assert "absolute" in told
+
+
 def test_what_is_not_set_is_left_to_its_default() -> None:
     assert read({}) == NONE
     assert set(NONE.model_dump().values()) == {None}
@@ -64,9 +88,9 @@ def test_nobody_changes_them_on_the_way() -> None:
 
 @pytest.mark.parametrize(
     "staging",
-    ["/data/staging", "staging", "file:///data/staging", "s3://bucket", "abfss://c@account.host/x", "a/b:/c"],
+    ["/data/staging", "file:///data/staging", "s3://bucket", "abfss://c@account.host/x", "/a/b:/c"],
 )
-def test_staging_may_be_any_folder_or_url(staging: str) -> None:
+def test_staging_may_be_any_absolute_folder_or_url(staging: str) -> None:
     assert read({"SEGMENT_EXPORTS_STAGING": staging}).staging == staging
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from segment_exports.errors import ListProblemError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.records.storing.damage import damaged
+from segment_exports.settings.names import STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -74,6 +75,11 @@ class ListRegistry:
 
     def __init__(self, account: Store) -> None:
         self._store = account
+
+    @property
+    def place(self) -> str:
+        """Where they are kept, for a message."""
+        return self._store.path("lists")
 
     def find(self, title: str) -> RegisteredList | None:
         """Return what is known of the list of this title."""
@@ -230,8 +236,10 @@ def _status(there: Sequence[ContactList], target: ListTarget, registry: ListRegi
         return ListStatus(title, None, ListState.TO_CREATE)
     if known is None:
         raise ListProblemError(
-            f"list {title!r} exists in the account as {same[0]}, but was not made by this project; "
-            f"set list_id: {same[0]} for it in the definition to adopt it, or choose another title"
+            f"list {title!r} exists in the account as {same[0]}, but {registry.place} doesn't say that this "
+            f"project made it. If it did, the staging ({STAGING}) is not the one of then: is the volume "
+            f"mounted? Else set list_id: {same[0]} for it in the definition to adopt it, or choose another "
+            f"title"
         )
     # We meant to make it and were cut off before the answer.
     registry.made(title, same[0], known.intended_at)

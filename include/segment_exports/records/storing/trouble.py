@@ -9,7 +9,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from segment_exports.errors import StagingError
+from segment_exports.errors import SegmentExportError, StagingError
 from segment_exports.settings.names import STAGING
 
 if TYPE_CHECKING:
@@ -35,23 +35,36 @@ def told_of_staging(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         folder = path.rsplit("/", 1)[0]
-        if error.errno not in _OF_A_DISK or not str(error.filename or folder).startswith(folder):
+        named = str(error.filename or folder)
+        is_ours = named.startswith(folder) or folder.startswith(named)
+        if error.errno not in _OF_A_DISK or not is_ours:
             raise
         raise staging_trouble(path, error) from error
 
 
-def words_of_temporary_files(error: OSError) -> str | None:
-    """Return what to tell of an error that can only come from temporary files; None if it is another's."""
+def in_words(error: SegmentExportError | OSError, staging: str) -> SegmentExportError | None:
+    """Return an error that a step ended with in words; None where it is neither ours nor a disk's.
+
+    Where an error names no file, it is of one without a name in the folder for temporary files.
+
+    :param staging: folder of the run in the staging.
+    """
+    if isinstance(error, SegmentExportError):
+        return error
     if error.errno not in _OF_A_DISK:
         return None
     try:
         folder = tempfile.gettempdir()
     except FileNotFoundError:
-        return f"there is no folder for temporary files; let TMPDIR name one ({error.strerror})"
+        return StagingError(f"no folder for temporary files can be written; let TMPDIR name one: {error}")
     path = str(error.filename or folder)
+    if path.startswith(staging):
+        return staging_trouble(path, error)
     if not path.startswith(folder):
-        return f"{path} can't be written or read: {_what(error)}"
-    return f"no temporary file can be written in {folder}: {_what(error)}. TMPDIR names another folder"
+        return StagingError(f"{path} can't be written or read: {_what(error)}")
+    return StagingError(
+        f"no temporary file can be written in {folder}: {_what(error)}. TMPDIR names the folder"
+    )
 
 
 def _what(error: OSError) -> str:

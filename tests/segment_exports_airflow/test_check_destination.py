@@ -1,0 +1,90 @@
+"""The first step: nothing is read or sent unless the staging can be written, and is the one of before."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.segment_exports_airflow.planned_run import PlannedRuns, context_of
+
+from segment_exports.errors import LedgerError, StagingError
+from segment_exports_airflow.operators.export import CheckDestinationOperator
+
+if TYPE_CHECKING:
+    from segment_emulators.autopilot import AutopilotEmulator
+
+pytestmark = pytest.mark.usefixtures("account")
+
+
+@pytest.fixture
+def staging(tmp_path: Path, account: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The staging of an export whose run was planned."""
+    PlannedRuns(tmp_path, monkeypatch).plan()
+    return tmp_path / "staging"
+
+
+def check(*, uploads: int = 0, **params: Any) -> Any:
+    context = context_of(**params)
+    context["ti"].get_ti_count = lambda dag_id, task_ids, states: uploads
+    return CheckDestinationOperator(task_id="check_destination", export="newsletter").execute(context)
+
+
+class TestWriting:
+    @pytest.mark.parametrize("folder", ["newsletter", "newsletter/lease", "_accounts", "newsletter/runs"])
+    def test_a_folder_that_takes_no_file_is_told_before_anything_is_asked(
+        self, staging: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, folder: str
+    ) -> None:
+        """Such as one that another user made, or one on a full disk."""
+        write = Path.write_bytes
+
+        def refuse(path: Path, data: bytes) -> int:
+            if path.is_relative_to(staging / folder):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return write(path, data)
+
+        asked = len(emulator.log.entries)
+        monkeypatch.setattr(Path, "write_bytes", refuse)
+        with pytest.raises(
+            StagingError, match=rf"{staging / folder}/.* is not permitted to\. SEGMENT_EXPORTS_"
+        ):
+            check()
+
+        assert len(emulator.log.entries) == asked
+
+    def test_trying_leaves_nothing_behind(self, staging: Path) -> None:
+        check()
+        assert not list(staging.rglob(".*"))
+
+
+class TestStagingOfAnother:
+    def test_an_empty_one_of_an_export_that_has_delivered_is_not_believed(
+        self, staging: Path, emulator: AutopilotEmulator
+    ) -> None:
+        shutil.rmtree(staging)
+        asked = len(emulator.log.entries)
+        with pytest.raises(
+            LedgerError, match=rf"{staging}/newsletter holds nothing .* knows 3 uploads"
+        ) as told:
+            check(uploads=3)
+
+        assert "Is the volume mounted" in str(told.value)
+        assert len(emulator.log.entries) == asked
+
+    def test_a_dry_run_does_not_believe_it_either(self, staging: Path) -> None:
+        shutil.rmtree(staging)
+        with pytest.raises(LedgerError, match="Is the volume mounted"):
+            check(uploads=3, dry_run=True)
+
+    def test_a_full_resync_confirms_that_it_is_made_anew(self, staging: Path) -> None:
+        shutil.rmtree(staging)
+        check(uploads=3, full_resync=True)
+
+    def test_one_that_knows_of_a_run_is_the_one(self, staging: Path) -> None:
+        check(uploads=3)
+
+    def test_a_first_run_has_an_empty_one(self, staging: Path) -> None:
+        shutil.rmtree(staging)
+        check(uploads=0)
