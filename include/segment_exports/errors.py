@@ -123,6 +123,10 @@ class NotFoundError(DestinationError):
         self.empty_body = empty_body
 
 
+class WithdrawnError(DestinationError):
+    """The request was not sent (again): somebody whom it names was erased while it waited."""
+
+
 class ThrottledError(DestinationError):
     """The account's rate was exceeded (429) until the deadline for waiting."""
 

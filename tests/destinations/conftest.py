@@ -26,7 +26,7 @@ from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.tables.schemas import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 FIELDS = (
@@ -133,13 +133,16 @@ class Stand:
             writer.write_table(pa.Table.from_pylist(list(rows), CHUNK))
         return self.chunks
 
-    def deliver(self, number: int, **account: Any) -> ChunkResult:
+    def deliver(
+        self, number: int, *, erased: Callable[[], frozenset[bytes]] = frozenset, **account: Any
+    ) -> ChunkResult:
         job = ChunkJob(
             run=self.run,
             number=number,
             fingerprint=chunk_fingerprint(self.run, number),
             account=self.folder,
             lists=(ListTarget("News", None), ListTarget("Win back", None)),
+            erased=erased,
         )
         return deliver_chunk_blocking(job, self.destination.delivery(self.account(**account)))
 

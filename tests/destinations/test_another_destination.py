@@ -25,7 +25,7 @@ from segment_exports.transport.pacing import Pacer
 from segment_exports.transport.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from tests.destinations.conftest import Stand
 
@@ -128,13 +128,20 @@ async def no_wait(_seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-async def deliver(stand: Stand, server: Server, number: int, key: str = KEY) -> ChunkResult:
+async def deliver(
+    stand: Stand,
+    server: Server,
+    number: int,
+    key: str = KEY,
+    erased: Callable[[], frozenset[bytes]] = frozenset,
+) -> ChunkResult:
     job = ChunkJob(
         run=stand.run,
         number=number,
         fingerprint=chunk_fingerprint(stand.run, number),
         account=stand.folder,
         requests_in_flight=2,
+        erased=erased,
     )
     async with Cards(server.url, key, pacer=Pacer(None), sleep=no_wait) as cards:
         return await deliver_chunk(job, CardIndex(cards))
@@ -172,3 +179,14 @@ async def test_a_wrong_key_stops_it_with_nothing_sent(stand: Stand, server: Serv
     assert result.stopped.kind is StopKind.CREDENTIALS
     assert result.count(Outcome.NOT_SENT) == 3
     assert server.drawers == []
+
+
+async def test_it_is_given_nobody_who_was_erased(stand: Stand, server: Server) -> None:
+    rows = people(stand, 25)
+    gone = frozenset({rows[3]["email_hash"], rows[24]["email_hash"]})
+
+    result = await deliver(stand, server, stand.plan(*rows), erased=lambda: gone)
+
+    assert (result.complete, result.held_back) == (True, 2)
+    assert sum(len(drawer) for drawer in server.drawers) == 23
+    assert all(b"p3@" not in card for drawer in server.drawers for card in drawer)

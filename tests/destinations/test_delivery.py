@@ -87,3 +87,23 @@ def test_a_list_that_was_made_is_known_for_the_account(stand: Stand) -> None:
     stand.deliver(stand.plan(stand.person("Ann", joins=["News"])))
 
     assert set(stand.destination.known_lists(stand.folder)) == {"News"}
+
+
+def test_nothing_arrives_of_people_who_were_erased_since(stand: Stand) -> None:
+    ann, bob = stand.person("Ann", joins=["News"]), stand.person("Bob", joins=["News"])
+
+    result = stand.deliver(stand.plan(ann, bob), erased=lambda: frozenset({bob["email_hash"]}))
+
+    assert result.complete
+    assert result.held_back == 2
+    assert stand.eyes.names() == {"ann@example.com": "Ann"}
+    assert stand.eyes.members("News") == {"ann@example.com"}
+
+
+def test_who_was_erased_still_leaves(stand: Stand) -> None:
+    bob = stand.person("Bob", joins=["News"])
+    stand.deliver(stand.plan(bob))
+    gone = stand.person("Bob", payload=None, leaves=["News"], is_contact=False)
+
+    assert stand.deliver(stand.plan(gone), erased=lambda: frozenset({bob["email_hash"]})).complete
+    assert stand.eyes.members("News") == set()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.segment_exports_airflow.planned_run import NAMED, RUN_ID, PlannedRuns, context_of
 
+from segment_exports.commands.erasure import erase
 from segment_exports.destinations.agreement import signed_agreement
-from segment_exports.errors import ConnectionDisabledError, RunSupersededError, StagingError
+from segment_exports.errors import ConnectionDisabledError, LedgerError, RunSupersededError, StagingError
 from segment_exports.records import lease
 from segment_exports_airflow.accounts import account_folder, reason_to_stop
 from segment_exports_airflow.operators.export import ChunkChangesOperator
 from segment_exports_airflow.operators.upload import AutopilotUploadOperator
-from segment_exports_airflow.staging_root import run_files
+from segment_exports_airflow.staging_root import ledger_hasher, run_files, staging_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +114,32 @@ def test_an_upload_that_is_overtaken_midway_stops(chunk: dict[str, Any], emulato
     overtaking.join()
 
     assert 0 < len(emulator.account.members("NewsletterReaders")) < chunk["contacts"]
+
+
+def test_who_was_erased_after_the_plan_is_not_sent(
+    chunk: dict[str, Any], emulator: AutopilotEmulator
+) -> None:
+    store = run_files("newsletter", RUN_ID).store
+    with store.parquet_file("contacts.parquet") as file:
+        first, *others = file.read()["email"].to_pylist()
+    erase(staging_root(), ledger_hasher(), emails=[first], now=datetime.now(UTC))
+
+    answer = upload(chunk).execute(context_of())
+
+    assert set(emulator.account.contacts_by_email()) == set(others)
+    assert answer["held_back"] == 2
+
+
+def test_under_another_secret_nobody_could_tell_who_was_erased_so_nothing_is_sent(
+    chunk: dict[str, Any], emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(emulator.log)
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", "another secret of the tests")
+
+    with pytest.raises(LedgerError, match="planned under another AUTOPILOT_LEDGER_KEY"):
+        upload(chunk).execute(context_of())
+
+    assert len(emulator.log) == before
 
 
 def test_lists_that_we_made_are_known_for_the_account(chunk: dict[str, Any]) -> None:

@@ -8,7 +8,8 @@ AUTOPILOT_LEDGER_KEY or AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY.
 
 A tombstone is the keyed hash of an address or CustomerId, the name of a file in
 ``_erased/<fingerprint of the key>/``; it can't be turned back into the address. Mapping withholds who
-has one, planning takes off our lists whom a ledger knows, also where the source has them no more.
+has one, planning takes off our lists whom a ledger knows, also where the source has them no more, and an
+upload of what was planned before leaves them out.
 Ledger rows stay, since they say of which lists a person is to be taken off, and hold hashes only. An
 address stands for all customers behind it; give the CustomerIds too, so that a person is known under
 another address. Contacts at the destination are deleted there, by hand.
@@ -154,6 +155,7 @@ def _told(erasure: Erasure) -> str:
     return (
         f"{erasure.new} tombstones were written, {erasure.already} stood already.\n"
         f"Exports that delivered to these people: {exports}. They leave the lists of each at its next run.\n"
+        f"An upload under way leaves them out within seconds.\n"
         f"Left to do: delete their contacts at the destination. Files of runs that hold their profiles are "
         f"purged retention_days after the run.\n"
     )

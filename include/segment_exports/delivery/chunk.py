@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from segment_exports.errors import StagingError
+from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
 from segment_exports.records.receipts import settle
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.memberships import to_matrix
 from segment_exports.records.tables.schemas import CHUNK
+from segment_exports.records.tombstones import rows_of_people
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -77,6 +79,7 @@ class Chunk:
     ``restored`` are payloads that were fetched for contacts that turned out to be gone. ``recreated`` marks
     contacts that were deleted or merged there, ``displaced`` those whose known contact lives there under
     another address: its leaves are the row's, the joins are for the contact that has the address now.
+    ``held_back`` marks contacts of the run who were erased since: of them nothing is made or joined.
     """
 
     def __init__(self, table: pa.Table) -> None:
@@ -107,7 +110,7 @@ class Chunk:
         self.is_planned_upsert = self.upsert.copy().astype(bool)
         self.is_planned_join = self.join.copy().astype(bool)
         self.is_planned_leave = self.leave.copy().astype(bool)
-        self.recreated, self.displaced = (np.zeros(self.rows, dtype=np.bool_) for _ in range(2))
+        self.recreated, self.displaced, self.held_back = (np.zeros(self.rows, np.bool_) for _ in range(3))
         self.restored: dict[int, bytes] = {}
 
     def previous_ids(self, row: int) -> list[str]:
@@ -149,6 +152,28 @@ class Chunk:
     def is_anything_due(self) -> bool:
         """Tell whether any operation is still to be done."""
         return any(bool(is_due(self.states(operation)).any()) for operation in Operation)
+
+    def is_anything_to_do(self) -> bool:
+        """Tell whether that is anything but what is held back."""
+        others = ~self.held_back
+        due = (self.upsert[others], self.join[others], self.leave)
+        return any(bool(is_due(states).any()) for states in due)
+
+    def hold_back(self, hashes: frozenset[bytes]) -> None:
+        """Hold back the contacts of the run with one of these keyed hashes, of their address or customer."""
+        erased = rows_of_people(self.table, pa.array(sorted(hashes), HASH_TYPE))
+        self.held_back |= erased & self.is_contact
+
+    def count_held_back(self) -> int:
+        """Count the planned operations that are not done, or not known to be, for people who were erased."""
+        undone = (State.PENDING, State.IN_DOUBT, State.NOT_SENT, State.FAILED)
+        planned = (
+            (self.upsert, self.is_planned_upsert),
+            (self.join, self.is_planned_join),
+            (self.leave, self.is_planned_leave),
+        )
+        here = self.held_back
+        return sum(int((np.isin(states[here], undone) & own[here]).sum()) for states, own in planned)
 
     def payload(self, row: int) -> bytes | None:
         """Return a row's payload, whether it was due from the start or fetched later."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from segment_exports.definition import Membership
 from segment_exports.delivery.chunk import State, load_chunk, planned_counts
 from segment_exports.delivery.destination import Attempt
+from segment_exports.delivery.erasures import Erasures, without_erased
 from segment_exports.delivery.flushing import ReceiptFlusher
 from segment_exports.delivery.job import ChunkJob, ChunkResult, StopKind, require_targets
 from segment_exports.delivery.progress import Progress
@@ -64,6 +65,8 @@ async def deliver_chunk(
     folder = ReceiptFolder(job.run, job.number, job.fingerprint)
     receipts = folder.read()
     before = chunk.resume(receipts, resend_rejected=job.resend_rejected)
+    erasures = Erasures(chunk, job.erased)
+    await erasures.look()
     attempt, way, note = receipts.started, receipts.membership or Membership.LIST, None
     stop, trouble = None, None
     sent_before = _requests(destination.transport)
@@ -76,6 +79,7 @@ async def deliver_chunk(
             chunk,
             folder,
             attempt,
+            erasures,
             now=now,
             clock=clock,
             sleep=sleep,
@@ -98,6 +102,7 @@ async def deliver_chunk(
         stopped=stop,
         seconds=clock() - began,
         trouble=trouble,
+        held_back=chunk.count_held_back(),
     )
 
 
@@ -121,6 +126,7 @@ class _Engine:
         chunk: Chunk,
         folder: ReceiptFolder,
         attempt: int,
+        erasures: Erasures,
         *,
         now: Callable[[], datetime],
         clock: Callable[[], float],
@@ -134,6 +140,7 @@ class _Engine:
         self._chunk = chunk
         self._folder = folder
         self._attempt = attempt
+        self._erasures = erasures
         self._now, self._clock, self._sleep = now, clock, sleep
         self._sent_before = _requests(destination.transport)
         self._active: dict[asyncio.Task[None], Item | None] = {}
@@ -175,6 +182,8 @@ class _Engine:
 
     async def _deliver(self) -> None:
         delivery = self.delivery
+        if not (self._chunk.is_anything_to_do() or delivery.joins_unchecked):
+            return
         await self._run_tasks([self._set_up()])
         while self.stopping.stop is None:
             await self._run_tasks([self._work() for _ in range(max(1, self._job.requests_in_flight))])
@@ -203,15 +212,17 @@ class _Engine:
     async def _work(self) -> None:
         task = asyncio.current_task()
         queue = self.delivery.queue
-        while (item := await queue.take()) is not None:
+        while (taken := await queue.take()) is not None:
+            item = without_erased(taken, self._chunk)
             if task is not None:
                 self._active[task] = item
             try:
-                await self.delivery.perform(item)
+                if item is not None:
+                    await self.delivery.perform(item)
             finally:
                 if task is not None:
                     self._active[task] = None
-                queue.done(item)
+                queue.done(taken)
 
     async def _run_tasks(self, coroutines: list[Coroutine[None, None, None]]) -> None:
         """Run these together; those that a stop has cancelled are done, any other error ends all."""
@@ -237,7 +248,7 @@ class _Engine:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _watch(self) -> None:
-        """Stop at the deadline, or when there is another reason to."""
+        """Stop at the deadline, or when there is another reason to; hold back who is erased meanwhile."""
         deadline = self._job.deadline
         while self.stopping.stop is None:
             left = float("inf") if deadline is None else (deadline - self._now()).total_seconds()
@@ -246,6 +257,10 @@ class _Engine:
                 return
             await self._sleep(min(left, self._job.stop_poll_seconds))
             await self._look_for_a_reason()
+            try:
+                await self._erasures.look()
+            except Exception as error:  # noqa: BLE001 as with the reasons: at the beginning it could be told
+                log.warning("Could not find out who was erased (%s); asking again", type(error).__name__)
 
     async def _look_for_a_reason(self) -> None:
         try:

@@ -50,6 +50,8 @@ class ChunkJob:
     :param deadline: when to stop, UTC; what is not sent by then stays unsent.
     :param resend_rejected: send again what an earlier attempt at this chunk was refused.
     :param should_stop: asked every ``stop_poll_seconds`` in a thread; a text stops the delivery.
+    :param erased: asked before the first request and as often, in a thread; returns the keyed hashes of
+        addresses and customers of all who were erased.
     """
 
     run: Store
@@ -64,6 +66,7 @@ class ChunkJob:
     guard: RejectedGuard = field(default_factory=RejectedGuard)
     resend_rejected: bool = False
     should_stop: Callable[[], str | None] | None = None
+    erased: Callable[[], frozenset[bytes]] = frozenset
     stop_poll_seconds: float = 2.0
 
 
@@ -109,7 +112,8 @@ class ChunkResult:
     ``membership_note`` says why where that was not the way asked for. ``recreated`` counts contacts
     that were deleted or merged at the destination; ``rejoined`` the memberships sent again for them.
     ``delivered_before`` are operations that an earlier attempt had done already. ``trouble`` is the last
-    answer, or what came instead, that left something undone.
+    answer, or what came instead, that left something undone. ``held_back`` are operations that were left
+    undone because their people were erased.
     """
 
     chunk: int
@@ -124,6 +128,7 @@ class ChunkResult:
     stopped: Stop | None
     seconds: float
     trouble: str | None = None
+    held_back: int = 0
 
     def count(self, outcome: Outcome) -> int:
         """Return how many operations have this outcome."""
@@ -131,8 +136,9 @@ class ChunkResult:
 
     @property
     def complete(self) -> bool:
-        """Whether every operation has a known fate; if not, another attempt goes on from here."""
-        return self.stopped is None and not self.count(Outcome.FAILED) and not self.count(Outcome.NOT_SENT)
+        """Whether nothing is left for another attempt, which would go on from here."""
+        undone = self.count(Outcome.FAILED) + self.count(Outcome.NOT_SENT)
+        return self.stopped is None and undone == self.held_back
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON values (it travels through XCom; counts only)."""

@@ -10,7 +10,7 @@ from segment_exports.delivery.chunk import STATE_OF, State
 from segment_exports.delivery.flushing import Block
 from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.queue import NO_LIST
-from segment_exports.records.outcomes import Operation, Outcome, percent
+from segment_exports.records.outcomes import ERASED, Operation, Outcome, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -160,7 +160,10 @@ class Progress:
             self.doubt(*one)
 
     def close(self, call: Call, reason: str | None) -> list[Block]:
-        """Settle all that is still due: not sent, or failed where it may have been done."""
+        """Settle all that is still due: not sent, or failed where it may have been done.
+
+        :param reason: why the delivery ended early; of people who were erased that is the reason.
+        """
         blocks = []
         for operation in Operation:
             states = self._chunk.states(operation)
@@ -168,11 +171,12 @@ class Progress:
             for column in columns:
                 own = states if column == NO_LIST else states[:, column]
                 for state, outcome in ((State.PENDING, Outcome.NOT_SENT), (State.IN_DOUBT, Outcome.FAILED)):
-                    rows = np.flatnonzero(own == state).tolist()
-                    if rows:
-                        blocks.append(
-                            self.settle(operation, rows, outcome, call, column=column, reason=reason)
-                        )
+                    for erased, why in ((False, reason), (True, ERASED)):
+                        rows = np.flatnonzero((own == state) & (self._chunk.held_back == erased))
+                        if len(rows):
+                            blocks.append(
+                                self.settle(operation, rows, outcome, call, column=column, reason=why)
+                            )
         return blocks
 
     def _judge(self, rows: Rows, *, is_rejected: bool) -> None:

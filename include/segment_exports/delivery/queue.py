@@ -141,6 +141,11 @@ class WorkQueue:
             call = Call(max_attempts=max_attempts)
             self._split.append(Batch(batch.rows[part], batch.lists[part], batch.feeds, call))
 
+    def add_again(self, batch: Batch) -> None:
+        """Add what is left of a batch that was withdrawn before it was sent."""
+        call = Call(max_attempts=batch.call.max_attempts)
+        self._split.append(Batch(batch.rows, batch.lists, batch.feeds, call))
+
     def add_alone(self, row: int, column: int) -> None:
         """Add a batch of one contact that joins a list, so that it spoils no other batch."""
         rows = np.array([row])

@@ -12,6 +12,7 @@ from segment_exports.errors import (
     ListProblemError,
     NotFoundError,
     RequestRefusedError,
+    WithdrawnError,
     WrongServerError,
 )
 
@@ -47,7 +48,9 @@ class Stopping:
         self._misses = self._forbidden = 0
 
     def missed(self, error: DestinationError) -> None:
-        """Note that a request was given up without an answer on what is in it."""
+        """Note that a request was given up without an answer on what is in it, unless it was withdrawn."""
+        if isinstance(error, WithdrawnError):
+            return
         self.trouble = str(error)
         if isinstance(error, AccountRefusedError):
             self._misses = 0

@@ -183,6 +183,8 @@ def _due_of_contacts(
             "moved_contact_id": moved.movable_contact_ids(own, asked & rules.moves),
             "emails_now": pa.nulls(len(rows), CHUNK.field("emails_now").type),
             "stays_on": pa.nulls(len(rows), CHUNK.field("stays_on").type),
+            "customer_hash": contacts["customer_hash"].take(rows),
+            "previous_customer_hashes": contacts["previous_customer_hashes"].take(rows),
         },
         schema=CHUNK,
     )
@@ -256,6 +258,8 @@ def _due_of_others(
             "stays_on": to_lists(
                 heirs.on_any(ordinals[chosen], _wanted(heirs.contacts, rules)), rules.titles
             ),
+            "customer_hash": pa.nulls(len(rows), CHUNK.field("customer_hash").type),
+            "previous_customer_hashes": pa.nulls(len(rows), CHUNK.field("previous_customer_hashes").type),
         },
         schema=CHUNK,
     )

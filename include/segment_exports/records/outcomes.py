@@ -31,6 +31,9 @@ class Outcome(StrEnum):
 
 _SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
+ERASED = "the person was erased after this was planned"
+"""Reason of what is left undone for that; another attempt would not do it either."""
+
 UNSUBSCRIBE = "@unsubscribe"
 """Reserved list key in a chunk's ``leaves``: unsubscribe the contact (permission withdrawn). No title
 of a list may be equal to it."""

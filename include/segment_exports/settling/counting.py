@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.outcomes import ERASED, Operation, Outcome
 from segment_exports.records.tables.schemas import HELD_BACK
 from segment_exports.settling.effects import first_refusals
 
@@ -30,6 +30,7 @@ class Settlement:
     ``contacts`` counts contacts of the run by outcome (those with something due only), ``operations`` the
     operations of its chunks by kind and outcome, ``answered`` by outcome those that an upload wrote down or
     left in doubt: both with the ones that were added for recreated contacts, which ``planned`` leaves out.
+    ``erased`` are operations that were left undone because their people were erased.
     ``unfinished`` are lists that contacts are still to join. ``displaced`` counts contacts that have another
     address at the destination than in the source. ``rejected`` are contacts of the run that were
     refused anything in it, ``held_back`` those that were held back for what was answered before
@@ -44,6 +45,7 @@ class Settlement:
     answered: Counter[str] = field(default_factory=Counter)
     unfinished: set[str] = field(default_factory=set)
     recreated: int = 0
+    erased: int = 0
     displaced: int = 0
     requests: dict[str, int] = field(default_factory=lambda: {"total": 0, "throttled": 0, "retried": 0})
     upload_seconds: float = 0.0
@@ -88,6 +90,9 @@ def _count_operations(settlement: Settlement, every: pa.Table) -> None:
         settlement.operations[Operation(entry["operation"])][outcome] += entry["count_all"]
         if outcome is not Outcome.NOT_SENT:
             settlement.answered[outcome] += entry["count_all"]
+    is_erased = pc.fill_null(pc.equal(every["reason"], ERASED), False)
+    unsent = pc.equal(every["outcome"], Outcome.NOT_SENT.value)
+    settlement.erased += pc.sum(pc.and_(is_erased, unsent)).as_py() or 0
     still_due = pc.is_in(every["outcome"], pa.array([Outcome.FAILED.value, Outcome.NOT_SENT.value]))
     joins = pc.equal(every["operation"], Operation.JOIN.value)
     settlement.unfinished.update(pc.unique(every.filter(pc.and_(joins, still_due))["list"]).to_pylist())

@@ -232,7 +232,7 @@ def _red_reasons(
     failed = sum(counts.failed for counts in operations.values())
     if failed:
         yield f"{failed} operations are of unknown fate; the next run, or a cleared upload task, repeats them"
-    unsent = sum(counts.not_sent for counts in operations.values())
+    unsent = sum(counts.not_sent for counts in operations.values()) - facts.settlement.erased
     if unsent and state in (RunState.DELIVERED, RunState.NOTHING_CHANGED):
         yield f"{unsent} operations were not sent; the next run, or a cleared upload task, sends them"
     refused = operations[Operation.LEAVE].rejected
@@ -296,6 +296,11 @@ def _warnings(facts: RunFacts) -> Iterator[str]:
     if facts.plan is None:
         return
     yield from facts.plan.warnings
+    if facts.settlement.erased:
+        yield (
+            f"{facts.settlement.erased} operations were not sent, since their people were erased after they "
+            f"were planned; what was sent before, the next run takes off our lists"
+        )
     if facts.settlement.displaced:
         yield (
             f"{facts.settlement.displaced} people have another address at the destination than in the "

@@ -188,7 +188,7 @@ def _sent_only_duties(files: RunFiles, plan: Plan, others: Sequence[int]) -> boo
     """
     if others or plan.state in (PlanState.STOPPED, PlanState.SUPERSEDED):
         return not others
-    with files.store.parquet_file(RunFiles.CHANGES, CHUNK.names) as changes:
+    with files.store.parquet_file(RunFiles.CHANGES, CHUNK_REQUIRED) as changes:
         return bool(changes.metadata.num_rows)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
 
@@ -29,13 +29,14 @@ class Call:
 
     ``attempts`` went out so far; ``in_doubt`` says that one of them may have been done although no
     answer told so; ``on_wire`` that one waits for its answer just now. ``max_attempts`` overrules the
-    client's setting.
+    client's setting. ``is_withdrawn`` is asked before every attempt: a call may wait long for its next one.
     """
 
     attempts: int = 0
     in_doubt: bool = False
     on_wire: bool = False
     max_attempts: int | None = None
+    is_withdrawn: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from segment_exports.errors import (
     DestinationUnreachableError,
     OutcomeUnknownError,
     ThrottledError,
+    WithdrawnError,
 )
 from segment_exports.transport.call import Answer, Call, RequestCounters
 from segment_exports.transport.json_answers import json_of
@@ -193,6 +194,8 @@ class Transport(ABC):
         ticket = await self.pacer.start()
         if self._is_late(0):
             raise DestinationError(f"{request.label} was not sent: the deadline has passed")
+        if call.is_withdrawn is not None and call.is_withdrawn():
+            raise WithdrawnError(f"{request.label} was not sent: somebody was erased while it waited")
         call.attempts += 1
         try:
             answer = await self._request(self._session, request, (ticket, call, request))

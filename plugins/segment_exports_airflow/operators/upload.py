@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from segment_exports import errors
+from segment_exports.settings.names import LEDGER_SECRET
 from segment_exports_airflow.operators.export import ExportOperator
+from segment_exports_airflow.staging_root import ledger_hasher, staging_root
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -45,6 +47,7 @@ class AutopilotUploadOperator(ExportOperator):
         """Deliver what is due in the chunk and was not acknowledged yet; answer the counts.
 
         :raises RunSupersededError: a newer run has planned since.
+        :raises LedgerError: who was erased since can't be told: the secret is another one now.
         :raises DestinationError: something of the chunk could not be delivered; its kind says what to do.
         """
         from segment_exports.delivery.engine import deliver_chunk_blocking
@@ -61,15 +64,23 @@ class AutopilotUploadOperator(ExportOperator):
         self.log.info("Chunk %s: %s; requests %s", result.chunk, result.counts, result.requests)
         if result.membership_note:
             self.log.info("Membership: %s", result.membership_note)
+        if result.held_back:
+            self.log.warning("%s operations were left undone: their people were erased", result.held_back)
         if not result.complete:
             raise _error_of(result)
         return result.to_json()
 
     def _job(self, files: RunFiles, plan: Plan) -> ChunkJob:
         from segment_exports.delivery.job import ChunkJob, RejectedGuard
+        from segment_exports.records.tombstones import erased_hashes
         from segment_exports_airflow.accounts import account_folder
 
-        definition = self.definition
+        definition, staging, hasher = self.definition, staging_root(), ledger_hasher()
+        if hasher.fingerprint != plan.secret_fingerprint:
+            raise errors.LedgerError(
+                f"the run was planned under another {LEDGER_SECRET}, so those of its people who were erased "
+                f"since can't be told. Restore that key, or clear the task map_profiles with what follows"
+            )
         return ChunkJob(
             run=files.store,
             number=self.chunk["number"],
@@ -83,6 +94,7 @@ class AutopilotUploadOperator(ExportOperator):
             deadline=datetime.now(UTC) + LONGEST_UPLOAD,
             guard=RejectedGuard(stop_above=definition.guards.stop_above_rejected),
             should_stop=lambda: self._reason_to_stop(files, plan),
+            erased=lambda: erased_hashes(staging, hasher),
         )
 
     def _reason_to_stop(self, files: RunFiles, plan: Plan) -> str | None:

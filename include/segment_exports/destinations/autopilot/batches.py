@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_exports.delivery.chunk import is_there
+from segment_exports.delivery.erasures import batch_without_erased
 from segment_exports.destinations.autopilot.membership import MembershipWay
 from segment_exports.destinations.autopilot.restoring import meet_another
 from segment_exports.errors import (
@@ -15,6 +16,7 @@ from segment_exports.errors import (
     DestinationError,
     OutcomeUnknownError,
     RequestRefusedError,
+    WithdrawnError,
 )
 from segment_exports.mapping.email_address import EmailRefusal, judge_email
 from segment_exports.records.outcomes import Operation, Outcome
@@ -44,6 +46,10 @@ async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool 
     :param hold_joins: leave the joins inside the upserts due, in doubt; the caller settles them.
     :return: what was carried out, or None if the batch was refused, split or given up.
     """
+    allowed = batch_without_erased(batch, delivery.chunk)  # a probe comes past the queue
+    if allowed is None:
+        return None
+    batch = allowed
     _put_off_repeated(delivery, batch)
     content = delivery.bodies.render(batch.rows, batch.lists)
     try:
@@ -52,6 +58,12 @@ async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool 
         if batch.call.in_doubt:
             delivery.progress.doubt_content(content)
         raise
+    except WithdrawnError:
+        if batch.call.in_doubt:
+            delivery.progress.doubt_content(content)
+        if (rest := batch_without_erased(batch, delivery.chunk)) is not None:
+            delivery.queue.add_again(rest)
+        return None
     except RequestRefusedError as error:
         batch.recording = True
         await _refused(delivery, batch, content, error)

@@ -210,7 +210,7 @@ def _sample(was_known: npt.NDArray[np.bool_], uniform: Callable[[], float]) -> l
 def _candidates(delivery: ChunkDelivery) -> list[int]:
     """Return rows with an address and a join due of which nothing has to be looked up before."""
     chunk = delivery.chunk
-    rows = np.flatnonzero(is_due(chunk.join).any(axis=1))
+    rows = np.flatnonzero(is_due(chunk.join).any(axis=1) & ~chunk.held_back)
     usable = rows[is_there(chunk.emails[rows]) & ~chunk.has_previous_ids[rows]]
     found: list[int] = usable.tolist()
     return found

@@ -11,7 +11,12 @@ from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.queue import Single, SingleKind
 from segment_exports.destinations.autopilot.answers import ContactNotFoundError, ListNotFoundError
 from segment_exports.destinations.autopilot.membership import is_listed
-from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
+from segment_exports.errors import (
+    DestinationError,
+    OutcomeUnknownError,
+    RequestRefusedError,
+    WithdrawnError,
+)
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.reasons import reason_of
 
@@ -82,7 +87,7 @@ def _judge(delivery: ChunkDelivery, single: Single, error: DestinationError) -> 
     if isinstance(error, ContactNotFoundError):
         stopping.answered()
         return _not_found(delivery, single)
-    if stopping.stops(error):
+    if isinstance(error, WithdrawnError) or stopping.stops(error):
         return None
     if isinstance(error, RequestRefusedError):
         stopping.answered()

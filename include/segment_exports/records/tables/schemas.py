@@ -72,10 +72,13 @@ CHUNK = pa.schema(
         pa.field("moved_contact_id", pa.string()),
         pa.field("emails_now", pa.list_(pa.string())),
         pa.field("stays_on", LIST_KEYS),
+        pa.field("customer_hash", HASH_TYPE),
+        pa.field("previous_customer_hashes", pa.list_(HASH_TYPE)),
     ]
 )
 """``chunks/NNNN.parquet``: the operations of one upload task, one row per contact, sorted by
-``email_hash`` within and across chunks (``changes.parquet`` is all of them in one file).
+``email_hash`` within and across chunks. ``duties.parquet`` is all those of the duties in one file,
+``changes.parquet`` all others.
 
 ``is_contact`` is false for people who are no contacts of this run: leavers, withdrawn, old addresses.
 ``email`` is null for a leaver whose address only the destination still knows; then ``contact_id`` is
@@ -84,9 +87,11 @@ set. ``payload`` is null where no upsert is due. ``joins`` and ``leaves`` are li
 recreated. ``previous_contact_ids`` are the contacts that the same customer was under other addresses,
 ``moved_contact_id`` the one of them that is to be given the new address. ``emails_now`` are the addresses
 that a leaver's customer has now: a contact that has one of them already doesn't leave ``stays_on``, the lists
-that it belongs on under them."""
+that it belongs on under them. By ``customer_hash`` and ``previous_customer_hashes``, as in
+``contacts.parquet``, an upload knows who was erased since."""
 
-CHUNK_REQUIRED = tuple(name for name in CHUNK.names if name not in ("emails_now", "stays_on"))
+_ADDED = ("emails_now", "stays_on", "customer_hash", "previous_customer_hashes")
+CHUNK_REQUIRED = tuple(name for name in CHUNK.names if name not in _ADDED)
 """Columns without which a file is no chunk. One that was planned before there were the others is settled."""
 
 CHUNK_LISTS = tuple(f"{name}.list.element" for name in ("joins", "leaves", "member_of", "stays_on"))
