@@ -61,6 +61,18 @@ class DateForm:
             raise ValueError("must have h with tt, or H without it")
         return cls(_with_every_part(regex))
 
+    @classmethod
+    def in_order(cls, order: tuple[str, str, str]) -> DateForm:
+        """Return the form of dates with year, month and day in an order, with or without a time of day.
+
+        The three stand between slashes, points, hyphens or blanks.
+        """
+        parts = {"year": _TOKENS["yyyy"], "month": _TOKENS["MM"], "day": _TOKENS["dd"]}
+        date = r"[/. -]\s?".join(parts[one] for one in order)
+        second = rf"(?::{_TOKENS['ss']}(?:[.,]{_TOKENS['f']})?)?"
+        half = rf"(?:{_BLANK}?{_TOKENS['tt']})?".replace("+?", "*")
+        return cls(rf"\A{date}\.?(?:,?{_BLANK}{_TOKENS['HH']}:{_TOKENS['mm']}{second}{half})?\z")
+
 
 @dataclass(frozen=True)
 class NumberForm:

@@ -6,8 +6,7 @@ locations    where the files lie
 csv_files    CSV as Arrow batches
 header       a first row that names the columns
 text_blocks  the text of a file in blocks, as UTF-8
-wholeness    which snapshots are whole
-seen_snapshots  what model.json said of each while it named it
+cultures     dates and numbers as model.json says that they are written
 wholeness    which snapshots are whole
 seen_snapshots  what model.json said of each while it named it
 storage      the folder on a file system that fails now and then

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -40,6 +40,7 @@ class CsvFormat:
 
     :param by_backslash: quotes inside a quoted value are escaped by a backslash, not doubled.
     :param stray_quotes: a quote counts only at the beginning of a value (``QuoteAfterDelimiter``).
+    :param culture: by which dates and numbers are written; empty for ISO 8601 and a decimal point.
     """
 
     header: bool | None = None
@@ -48,6 +49,7 @@ class CsvFormat:
     encoding: str = "utf-8"
     by_backslash: bool = False
     stray_quotes: bool = False
+    culture: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,16 +103,19 @@ class _Entity(_Part):
 
 class _Model(_Part):
     entities: tuple[Any, ...]
+    culture: str | None = None
 
 
 class LakeModel:
     """The tables of a ``model.json``. Each is judged when it is asked for: what nobody reads may be broken.
 
     :param tables: what describes a table, by its name; more than one description is a fault of the table.
+    :param culture: by which the files write dates and numbers; empty for none.
     """
 
-    def __init__(self, path: str, tables: Mapping[str, Sequence[Any]]) -> None:
+    def __init__(self, path: str, tables: Mapping[str, Sequence[Any]], culture: str = "") -> None:
         self._path = path
+        self._culture = culture
         self._tables = tables
 
     @property
@@ -133,7 +138,9 @@ class LakeModel:
         found = self._tables[name]
         if len(found) > 1:
             raise SourceError(f"{self._path} describes {name} more than once")
-        return _entity(_validated(_Entity, found[0], f"{self._path}: table {name}"), self._path)
+        table = _entity(_validated(_Entity, found[0], f"{self._path}: table {name}"), self._path)
+        files = ((location, replace(layout, culture=self._culture)) for location, layout in table.files)
+        return replace(table, files=tuple(files))
 
 
 def parse_model(raw: bytes, path: str) -> LakeModel:
@@ -149,10 +156,11 @@ def parse_model(raw: bytes, path: str) -> LakeModel:
             f"{path} isn't whole: it can't be read as JSON. Customer Insights may be writing it"
         ) from None
     tables: dict[str, list[Any]] = defaultdict(list)
-    for entity in _validated(_Model, content, path).entities:
+    model = _validated(_Model, content, path)
+    for entity in model.entities:
         if isinstance(entity, dict) and isinstance(name := entity.get("name"), str):
             tables[name].append(entity)
-    return LakeModel(path, tables)
+    return LakeModel(path, tables, (model.culture or "").strip())
 
 
 def _validated(part: type[PartOfModel], content: Any, place: str) -> PartOfModel:

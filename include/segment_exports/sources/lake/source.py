@@ -20,6 +20,7 @@ from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.lake.csv_files import CsvFile, OneOrder
+from segment_exports.sources.lake.cultures import culture_of
 from segment_exports.sources.lake.locations import SnapshotFile, listed_file, located_files
 from segment_exports.sources.lake.model_json import (
     MODEL_FILE,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from segment_exports.sources.lake.cultures import Culture
     from segment_exports.sources.lake.seen_snapshots import SeenSnapshots
     from segment_exports.sources.lake.storage import ExportFolder, FileState
 
@@ -127,12 +129,12 @@ class LakeExport:
                 path = snapshot.file(seen).path
                 layout = replace(seen.layout, by_backslash=self._rules.by_backslash)
                 file = CsvFile(self._folder, path, columns, layout, state=seen.state)
-                yield from self._batches(snapshot, file, wanted)
+                yield from self._batches(snapshot, file, wanted, self._culture(layout.culture))
                 one_order.add(file)
                 self.doubts += file.doubts
 
     def _batches(
-        self, snapshot: SeenSnapshot, file: CsvFile, wanted: Sequence[str]
+        self, snapshot: SeenSnapshot, file: CsvFile, wanted: Sequence[str], culture: Culture | None
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         attributes = snapshot.attributes
         if attributes is None:  # of that day nobody knows the types; names seldom get another
@@ -143,7 +145,16 @@ class LakeExport:
             for name in booleans:
                 index = batch.schema.get_field_index(name)
                 batch = batch.set_column(index, name, pc.utf8_lower(batch.column(index)))
-            yield snapshot.table, batch
+            yield snapshot.table, culture.rewrite(batch, types) if culture else batch
+
+    def _culture(self, name: str) -> Culture | None:
+        culture = culture_of(name) if name else None
+        if name and culture is None:
+            self.doubts.append(
+                f"model.json names the culture {name[:20]!r}, which isn't known here: its dates and numbers "
+                f"are taken as they are. A field of the definition may name its format"
+            )
+        return culture
 
     def _refuse_if_described_anew(self, snapshot: SeenSnapshot) -> None:
         """Refuse a snapshot of which ``model.json`` says something else now than when it was chosen."""

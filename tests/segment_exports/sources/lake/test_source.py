@@ -214,6 +214,39 @@ def test_booleans_are_true_or_false_in_lower_case(lake: Lake) -> None:
     assert [row["Subscribed"] for row in lake.rows(unit, "Subscribed")] == ["true", None]
 
 
+def described(lake: Lake, culture: str | None) -> ReadUnit:
+    """The third snapshot: a date and a number as a culture writes them, and a text that looks like a date."""
+    lake.put(THIRD, '"1","11/20/2026 2:33:00 PM","11/20/2026","1,234.5"\n')
+    names = {"CustomerId": "string", "Seen": "dateTime", "Note": "string", "Income": "double"}
+    entity = {
+        "name": "T",
+        "attributes": [{"name": name, "dataType": kind} for name, kind in names.items()],
+        "partitions": [{"location": f"https://a.blob.core.windows.net/c/{FOLDER}/T/{THIRD}/T_1.csv"}],
+    }
+    lake.write(json.dumps({"entities": [entity], "culture": culture}))
+    (unit,) = lake.source.read_units({"T": THIRD_TIME})
+    return unit
+
+
+def test_dates_and_numbers_are_read_in_the_culture_of_the_model(lake: Lake) -> None:
+    unit = ReadUnit.from_json(described(lake, "en-US").to_json())
+    assert lake.rows(unit, "Seen", "Note", "Income") == [
+        {"Seen": "2026-11-20T14:33:00", "Note": "11/20/2026", "Income": "1234.5"}
+    ]
+
+
+@pytest.mark.parametrize(("culture", "doubts"), [(None, 0), ("", 0), ("tlh-QX", 1)])
+def test_without_a_culture_that_is_known_values_stay_as_they_are(
+    lake: Lake, culture: str | None, doubts: int
+) -> None:
+    unit, source = described(lake, culture), lake.source
+    ((_, batch),) = source.read(unit, ["Seen", "Income"])
+    assert batch.to_pylist() == [{"Seen": "11/20/2026 2:33:00 PM", "Income": "1,234.5"}]
+    told = doubts_of(source)
+    assert len(told) == doubts
+    assert all("names the culture 'tlh-QX', which isn't known here" in text for text in told)
+
+
 def test_previous_ids_are_left_out_where_there_are_none(lake: Lake) -> None:
     (unit,) = lake.source.read_units({"T": FIRST_TIME})
     assert list(lake.rows(unit, "CustomerId", "PreviousCustomerId")[0]) == ["CustomerId"]
