@@ -28,6 +28,13 @@ LONGEST_STRAGGLER = 10.0
 """Seconds."""
 
 
+LOOKED_AT = {
+    (event.email, "upsert") for events in EVENTS.values() for event in events if event.what == "delete"
+}
+"""An answer with another id is written down only after the known contact was looked at: where that was cut
+off, all is done again, the upsert too."""
+
+
 class Scenario:
     """One test's tenant, export and account."""
 
@@ -146,7 +153,9 @@ class Scenario:
         if self.membership == "list" and not self.may_repeat:
             again = comparing.sent_again(self.emulator, self.log_before)
             found += [
-                f"{email}: {what} was acknowledged {count} times" for (email, what), count in again.items()
+                f"{email}: {what} was acknowledged {count} times"
+                for (email, what), count in again.items()
+                if (email, what) not in LOOKED_AT
             ]
         if found:
             raise AssertionError("\n".join(["the account is not what it must be:", *found]))

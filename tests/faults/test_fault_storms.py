@@ -29,7 +29,7 @@ def test_airflows_retry_finishes_what_a_storm_left(scenario: Scenario, fault: st
         between_attempts=lambda: scenario.emulator.inject(),
     )
 
-    assert result.attempts == 2 or fault == "429"
+    assert result.attempts == 3 or fault == "429", "the duties first: of two chunks one is tried again"
     assert not result.red, result.report.red_reasons
     scenario.check()
 
