@@ -70,19 +70,20 @@ def run_files(export: str, run_id: str) -> RunFiles:
     return RunFiles(staging_root().sub(export), run_id)
 
 
-def ledger_hasher() -> KeyedHasher:
-    """Return the hasher of the ledgers.
+def ledger_hasher(export: str | None = None) -> KeyedHasher:
+    """Return the hasher of the ledgers, with the secret in the form that they were written with.
 
+    :param export: whose ledgers are looked at for that; those of all exports by default.
     :raises LedgerError: the Variable is missing or too short.
     """
     from airflow.sdk import Variable
     from airflow.sdk.log import mask_secret
 
-    from segment_exports.records.keyed_hash import KeyedHasher
+    from segment_exports.records.secret_in_use import hasher_in_use
 
     secret = ledger_secret(lambda name: Variable.get(name, default=None))
-    mask_secret(secret)
-    return KeyedHasher(secret)
+    mask_secret(secret.text)
+    return hasher_in_use(staging_root(), secret, None if export is None else [export])
 
 
 def _airflow_home() -> Path:

@@ -29,8 +29,9 @@ import pyarrow.compute as pc
 
 from segment_exports.errors import LedgerError, SegmentExportError, StagingError
 from segment_exports.mapping.email_address import EmailRefusal, judge_email
-from segment_exports.records.keyed_hash import HASH_TYPE, KeyedHasher
+from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.ledger import newest_ledgers
+from segment_exports.records.secret_in_use import hasher_in_use
 from segment_exports.records.staging import Store
 from segment_exports.records.tombstones import other_tombstones, write_tombstones
 from segment_exports.settings.ledger_secret import ledger_secret_without_airflow
@@ -39,6 +40,7 @@ from segment_exports.settings.names import LEDGER_SECRET, STAGING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.ledger import Ledger
 
 
@@ -88,9 +90,10 @@ def main(arguments: list[str] | None = None) -> int:
     if not (chosen.emails or chosen.customer_ids):
         parser.error("name a file of --emails, of --customer-ids, or of both")
     try:
+        staging = Store.at(chosen.staging)
         erasure = erase(
-            Store.at(chosen.staging),
-            KeyedHasher(ledger_secret_without_airflow()),
+            staging,
+            hasher_in_use(staging, ledger_secret_without_airflow()),
             emails=_lines(chosen.emails),
             customer_ids=_lines(chosen.customer_ids),
             now=datetime.now(UTC),
@@ -124,9 +127,10 @@ def _require_their_key(staging: Store, hasher: KeyedHasher, ledgers: Mapping[str
     ]
     if others:
         raise LedgerError(
-            f"nobody was erased: {', '.join(others)} were written under another key than this. Set "
-            f"{LEDGER_SECRET} to the key that Airflow has. If that one is lost, move what is named here "
-            f"away, erase everybody again, and only then run the exports with full_resync"
+            f"nobody was erased: {', '.join(others)} were written under another key than this "
+            f"({hasher.in_words}). Set {LEDGER_SECRET} to the key that Airflow has. If that one is lost, "
+            f"move what is named here away, erase everybody again, and only then run the exports with "
+            f"full_resync"
         )
 
 

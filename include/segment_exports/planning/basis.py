@@ -131,7 +131,8 @@ def _usable_ledger(request: PlanRequest) -> Ledger:
         return ledger
     if not request.options.full_resync:
         raise LedgerError(
-            f"the ledger of export {export} was written with another {LEDGER_SECRET}. Restore that key, "
+            f"the ledger of export {export} was written with another {LEDGER_SECRET} than the present "
+            f"one ({request.hasher.in_words}). Restore that key, "
             f"or trigger a run with full_resync, which starts a new ledger, sends every contact again and "
             f"removes nobody"
         )

@@ -15,6 +15,7 @@ problems     what stopped a step, until the report tells it
 warnings     what is doubtful, until the report tells it
 wait_record  what the run waited for
 keyed_hash   hashes of addresses, ids and payloads
+secret_in_use  with which form of the secret those were made
 tombstones   hashes of erased people
 refusals     hashes of people who gave no permission, until a whole run says otherwise
 """

@@ -22,16 +22,18 @@ if TYPE_CHECKING:
 HASH_BYTES = 16
 HASH_TYPE = pa.binary(HASH_BYTES)
 MINIMUM_SECRET_LENGTH = 16
+_NAMED_BY = b"segment-exports ledger key"
 
 
 class KeyedHasher:
     """HMAC of single values and of whole Arrow columns under one secret."""
 
-    def __init__(self, secret: str) -> None:
-        """Take the secret.
+    def __init__(self, secret: str, in_words: str = "") -> None:
+        """Take the secret, and how it looks without giving it away, for messages.
 
         :raises LedgerError: it is shorter than 16 characters.
         """
+        self.in_words = in_words or f"{len(secret)} characters"
         if len(secret) < MINIMUM_SECRET_LENGTH:
             raise LedgerError(
                 f"{LEDGER_SECRET} has {len(secret)} characters; it must have at least "
@@ -42,7 +44,12 @@ class KeyedHasher:
     @property
     def fingerprint(self) -> str:
         """Names the secret without giving it away: a ledger says with it which secret it was written with."""
-        return self.digest(b"segment-exports ledger key").hex()
+        return self.digest(_NAMED_BY).hex()
+
+    @staticmethod
+    def name_of(secret: str) -> str:
+        """Return the fingerprint that a secret has, whatever its length."""
+        return hmac.digest(secret.encode(), _NAMED_BY, "sha256")[:HASH_BYTES].hex()
 
     def digest(self, value: bytes) -> bytes:
         """Return the 16-byte keyed hash of one value."""

@@ -46,9 +46,9 @@ def erased_hashes(staging: Store, hasher: KeyedHasher) -> frozenset[bytes]:
     """
     if others := other_tombstones(staging, hasher):
         raise LedgerError(
-            f"people were erased under another {LEDGER_SECRET}, so they can't be told any more. Restore "
-            f"that key; if it is lost, delete {', '.join(others)} and erase them again under this one before "
-            f"the next run"
+            f"people were erased under another {LEDGER_SECRET} than the present one ({hasher.in_words}), so "
+            f"they can't be told any more. Restore that key; if it is lost, delete {', '.join(others)} and "
+            f"erase them again under this one before the next run"
         )
     folder = f"{_FOLDER}/{hasher.fingerprint}"
     return frozenset(_hash_of(name, staging.path(folder)) for name in staging.names(folder))
@@ -82,7 +82,12 @@ def rows_of_people(table: pa.Table, hashes: pa.FixedSizeBinaryArray) -> npt.NDAr
     return found
 
 
+def secrets_of_tombstones(staging: Store) -> list[str]:
+    """Return the fingerprints of the secrets under which tombstones were written."""
+    return staging.names(_FOLDER)
+
+
 def other_tombstones(staging: Store, hasher: KeyedHasher) -> list[str]:
     """Return the folders of tombstones that were written under another secret."""
-    names = (name for name in staging.names(_FOLDER) if name != hasher.fingerprint)
+    names = (name for name in secrets_of_tombstones(staging) if name != hasher.fingerprint)
     return [staging.path(f"{_FOLDER}/{name}") for name in names]

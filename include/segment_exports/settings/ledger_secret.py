@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import LedgerError
@@ -12,13 +13,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def ledger_secret(look_up: Callable[[str], str | None]) -> str:
+_LINE_ENDS = ("\n", "\r\n")
+
+
+@dataclass(frozen=True)
+class LedgerSecret:
+    """The secret as it was given. White space around it, such as a mounted file's line end, is none of it."""
+
+    given: str = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """The secret."""
+        return self.given.strip()
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The secret, and all that it may have been taken for where a line end was counted to it."""
+        return tuple(dict.fromkeys((self.text, self.given, *(self.text + end for end in _LINE_ENDS))))
+
+    @property
+    def in_words(self) -> str:
+        """How it looks, without giving it away."""
+        space = ", and white space around it, which is none of it" if self.given != self.text else ""
+        return f"{len(self.text)} characters{space}"
+
+
+def ledger_secret(look_up: Callable[[str], str | None]) -> LedgerSecret:
     """Return the secret that Airflow has.
 
     :param look_up: gives the value of one of Airflow's Variables, None where there is none.
     :raises LedgerError: it is missing or empty.
     """
-    if secret := look_up(LEDGER_SECRET):
+    if secret := _secret(look_up(LEDGER_SECRET)):
         return secret
     raise LedgerError(
         f"the Airflow Variable {LEDGER_SECRET} is missing: the ledger holds no address, only hashes under "
@@ -27,16 +54,21 @@ def ledger_secret(look_up: Callable[[str], str | None]) -> str:
     )
 
 
-def ledger_secret_without_airflow(environ: Mapping[str, str] = os.environ) -> str:
+def ledger_secret_without_airflow(environ: Mapping[str, str] = os.environ) -> LedgerSecret:
     """Return the secret for a command line, which can't ask Airflow for its Variable.
 
     :raises LedgerError: neither variable of the environment holds it.
     """
-    if secret := environ.get(LEDGER_SECRET) or ledger_secret_given_to_airflow(environ):
+    if secret := _secret(environ.get(LEDGER_SECRET)) or _secret(environ.get(LEDGER_SECRET_VARIABLE)):
         return secret
     raise LedgerError(f"set {LEDGER_SECRET} to the secret that the ledgers are hashed with")
 
 
 def ledger_secret_given_to_airflow(environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the secret that an Airflow started here takes from the environment; None if there is none."""
-    return environ.get(LEDGER_SECRET_VARIABLE) or None
+    secret = _secret(environ.get(LEDGER_SECRET_VARIABLE))
+    return secret.given if secret else None
+
+
+def _secret(given: str | None) -> LedgerSecret | None:
+    return LedgerSecret(given) if given and given.strip() else None

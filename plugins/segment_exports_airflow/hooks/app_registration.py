@@ -25,7 +25,7 @@ def app_registration(connection: Connection, extra: Mapping[str, Any]) -> AppReg
     return AppRegistration(
         tenant=str(extra.get("tenant") or ""),
         client_id=connection.login or "",
-        client_secret=connection.password or "",
+        client_secret=(connection.password or "").strip(),
         authority=str(extra.get("authority") or PUBLIC_AUTHORITY),
         ca_bundle=str(extra["ca_bundle"]) if extra.get("ca_bundle") else None,
     )

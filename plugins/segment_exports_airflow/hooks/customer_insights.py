@@ -46,7 +46,7 @@ class CustomerInsightsHook(BaseHook):
             self.connection_id, conn_type=self.conn_type, name=self.hook_name, refusal=SourceError
         )
         extra = extra_of(connection, SourceError)
-        key = str(extra.get("subscription_api_key") or "")
+        key = str(extra.get("subscription_api_key") or "").strip()
         mask_secret(key)
         with named_in_errors(connection):
             reached = CiApiConnection(

@@ -83,7 +83,7 @@ class CheckDestinationOperator(ExportOperator):
             self._require_known_staging(context)
         account = account_of(wanted.connection, wanted.type)
         account.require_usable()
-        ledger_hasher()
+        ledger_hasher(self.export)
         if account.agreement is not None:
             self.files(context).store.write_json(AGREEMENT_FILE, account.agreement.to_json())
         asked = self.destination.account(account, account_folder(account.connection_id))
@@ -181,7 +181,7 @@ class MapProfilesOperator(ExportOperator):
         from segment_exports.records.step_counts import SegmentReads
         from segment_exports.records.tombstones import erased_hashes
 
-        files, hasher = self.files(context), ledger_hasher()
+        files, hasher = self.files(context), ledger_hasher(self.export)
         reads = SegmentReads.of(files.store)
         refusals = RefusalFolder(files.export, hasher.fingerprint).latest()
         summary = map_profiles(

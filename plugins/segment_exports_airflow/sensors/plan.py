@@ -69,7 +69,7 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
                 files=self.files(context),
                 definition=definition,
                 account=connection,
-                hasher=ledger_hasher(),
+                hasher=ledger_hasher(self.export),
                 options=self.request(context).options,
                 lease=None,
                 requests_per_second=account.requests_per_second,

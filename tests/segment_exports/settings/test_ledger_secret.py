@@ -6,6 +6,7 @@ import pytest
 
 from segment_exports.errors import LedgerError
 from segment_exports.settings.ledger_secret import (
+    LedgerSecret,
     ledger_secret,
     ledger_secret_given_to_airflow,
     ledger_secret_without_airflow,
@@ -16,10 +17,28 @@ VARIABLE = "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"
 
 
 def test_airflow_is_asked_for_its_variable() -> None:
-    assert ledger_secret({"AUTOPILOT_LEDGER_KEY": SECRET}.get) == SECRET
+    assert ledger_secret({"AUTOPILOT_LEDGER_KEY": SECRET}.get).text == SECRET
 
 
-@pytest.mark.parametrize("variables", [{}, {"AUTOPILOT_LEDGER_KEY": ""}])
+@pytest.mark.parametrize("given", [SECRET, f"{SECRET}\n", f"{SECRET}\r\n", f" {SECRET}\t"])
+def test_white_space_around_it_is_none_of_it(given: str) -> None:
+    secret = ledger_secret({"AUTOPILOT_LEDGER_KEY": given}.get)
+
+    assert secret.text == SECRET
+    assert {SECRET, given, f"{SECRET}\n", f"{SECRET}\r\n"} == set(secret.forms)
+    assert secret.forms[0] == SECRET
+    assert SECRET not in repr(secret)
+
+
+def test_it_is_told_by_its_length_and_whether_white_space_was_around_it() -> None:
+    assert LedgerSecret(SECRET).in_words == "30 characters"
+    assert (
+        LedgerSecret(f"{SECRET}\n").in_words
+        == "30 characters, and white space around it, which is none of it"
+    )
+
+
+@pytest.mark.parametrize("variables", [{}, {"AUTOPILOT_LEDGER_KEY": ""}, {"AUTOPILOT_LEDGER_KEY": "\n"}])
 def test_where_airflow_has_none_it_is_told_how_to_make_one(variables: dict[str, str]) -> None:
     with pytest.raises(LedgerError) as refused:
         ledger_secret(variables.get)
@@ -41,7 +60,7 @@ def test_where_airflow_has_none_it_is_told_how_to_make_one(variables: dict[str, 
     ],
 )
 def test_a_command_line_takes_it_under_either_name(environ: dict[str, str]) -> None:
-    assert ledger_secret_without_airflow(environ) == SECRET
+    assert ledger_secret_without_airflow(environ).text == SECRET
 
 
 @pytest.mark.parametrize("environ", [{}, {"AUTOPILOT_LEDGER_KEY": "", VARIABLE: ""}])
