@@ -143,6 +143,12 @@ class ExpectedAccount:
             self.rejected.add(email)
             return
         known = self._delivered.get(email) or Delivered(wanted.customer)
+        if (
+            known.customer not in wanted.ids | reading.invalid_customers
+        ):  # the address passed to somebody else
+            self._delivered[email] = known
+            self._leave(email, known.lists - set(wanted.lists))
+            known.suppressed = False
         if set(wanted.lists) - known.lists and not known.suppressed:
             known.suppressed = any(self._is_unsubscribed(old) for old in earlier)
             if self.rules.when_email_changes == "move" and not known.suppressed:

@@ -7,6 +7,7 @@ rules                what decides over all contacts alike
 comparison           who is due what: who is sent, who joins and who leaves a list
 earlier_refusals     who gives no permission, by this run and those before
 moved_addresses      customers whose address changed
+address_heirs        who has an address, or a contact, now that was another's
 uncertain_addresses  who must leave a list that an unanswered request may have put them on
 profile_limit        how many may be at the destination
 guards               shares above which nothing is sent

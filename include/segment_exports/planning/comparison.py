@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_exports.planning.address_heirs import passed_on
 from segment_exports.records.outcomes import UNSUBSCRIBE, Outcome
 from segment_exports.records.tables.memberships import to_lists, to_matrix
 from segment_exports.records.tables.schemas import CHUNK, HELD_BACK
@@ -142,21 +143,27 @@ def _due_of_contacts(
     upsert |= np.full(len(upsert), rules.send_all)
     joins = wanted.copy() if rules.send_all else wanted & ~mine.sure
     leaves = ~wanted & ((mine.sure & rules.remove_leavers) | mine.uncertain) & rules.whole
+    passed = passed_on(contacts, ledger, position, exempt=tables.exempt) & rules.all_whole
+    leaves |= passed[:, None] & ~wanted & (mine.sure | mine.uncertain)
 
     # Who was given since what was refused then is refused no more, whatever the ledger remembers.
     refused = _refused_before(contacts, known, rules) & (upsert | joins.any(axis=1))
-    suppressed = _mask(known["suppressed"]) & joins.any(axis=1) & np.bool_(not rules.retry_suppressed)
+    suppressed = (
+        _mask(known["suppressed"]) & joins.any(axis=1) & np.bool_(not rules.retry_suppressed) & ~passed
+    )
     blocked = refused | waits | ~within
     upsert &= ~blocked
     joins &= ~(blocked | suppressed)[:, None]
-    leaves[waits | ~within] = False
+    sent = within & ~waits
+    leaves[~sent & ~passed] = False
     if not rules.remove_leavers:
         tally.kept_leavers += int((~wanted & mine.sure & rules.whole & ~leaves).any(axis=1).sum())
     any_due = upsert | joins.any(axis=1) | leaves.any(axis=1)
 
     tally.total += int(within.sum())
-    tally.due += int(any_due.sum())
-    idle = within & ~waits & ~any_due
+    tally.due += int((any_due & sent).sum())
+    tally.passed_on += int(passed.sum())
+    idle = sent & ~any_due
     tally.refused_before += int((refused & idle).sum())
     tally.suppressed_before += int((suppressed & ~refused & idle).sum())
     tally.added += (joins & ~before.sure).sum(axis=0)
@@ -171,8 +178,8 @@ def _due_of_contacts(
     changes = pa.table(
         {
             "email_hash": contacts["email_hash"].take(rows),
-            "is_contact": pa.array(np.ones(len(rows), np.bool_)),
-            "email": contacts["email"].take(rows),
+            "is_contact": pa.array(sent[any_due]),
+            "email": pc.if_else(pa.array(sent[any_due]), contacts["email"].take(rows), None),
             "contact_id": known["contact_id"].take(rows),
             "payload": pc.if_else(pa.array(upsert[any_due]), contacts["payload"].take(rows), None),
             "payload_hash": contacts["payload_hash"].take(rows),
@@ -188,7 +195,7 @@ def _due_of_contacts(
         },
         schema=CHUNK,
     )
-    return changes, _held_back(contacts, known, refused, suppressed, within & ~waits)
+    return changes, _held_back(contacts, known, refused, suppressed, sent)
 
 
 def _left_by_moving(moving: pa.Table, rules: Rules) -> Matrix:

@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.records.tables.schemas import CONTACTS, LEDGER
+from segment_exports.planning.address_heirs import NO_HEIRS, Heirs
+from segment_exports.records.tables.schemas import LEDGER
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, prefixes
 
 if TYPE_CHECKING:
@@ -76,53 +77,6 @@ class MovedAddresses:
 
 
 @dataclass(frozen=True)
-class Heirs:
-    """Contacts of this run whose customers the ledger knows under an address that is nobody's any more.
-
-    Pairs of a ledger row (``rows``, ascending ordinals) and a contact (``places`` in ``contacts``, which has
-    ``email`` and ``segments``).
-    """
-
-    rows: Ordinals
-    places: Ordinals
-    contacts: pa.Table
-
-    def emails(self, ordinals: Ordinals) -> pa.ListArray:
-        """Return for each of these ledger rows the addresses that its customers have now."""
-        first = np.searchsorted(self.rows, ordinals, side="left")
-        count = np.searchsorted(self.rows, ordinals, side="right") - first
-        ends = np.cumsum(count)
-        within = np.arange(count.sum()) - np.repeat(ends - count, count)
-        places = self.places[np.repeat(first, count) + within]
-        offsets = np.concatenate([[0], ends]).astype(np.int32)
-        emails = self.contacts["email"].combine_chunks()
-        return pa.ListArray.from_arrays(pa.array(offsets), emails.take(pa.array(places)))
-
-    def among(self, first: int, count: int) -> Heirs:
-        """Return only those of ledger rows from ``first`` on."""
-        inside = slice(*np.searchsorted(self.rows, [first, first + count]).tolist())
-        places, again = np.unique(self.places[inside], return_inverse=True)
-        return Heirs(self.rows[inside], again.astype(np.int64), self.contacts.take(pa.array(places)))
-
-    def on_any(self, ordinals: Ordinals, wanted: Mask) -> Mask:
-        """Return for each of these ledger rows what is true (by column) of any contact that it is now.
-
-        :param wanted: a row for each of ``contacts``.
-        """
-        found = np.zeros((len(ordinals), wanted.shape[1]), np.bool_)
-        here = np.isin(self.rows, ordinals)
-        np.logical_or.at(found, np.searchsorted(ordinals, self.rows[here]), wanted[self.places[here]])
-        return found
-
-    @classmethod
-    def of(cls, contacts: pq.ParquetFile, pairs: Prefixes, rows: Ordinals) -> Heirs:
-        """Read the contacts of these pairs."""
-        wanted, places = np.unique(pairs, return_inverse=True)
-        order = np.argsort(rows, kind="stable")
-        return cls(rows[order], places[order].astype(np.int64), _contacts_at(contacts, wanted))
-
-
-@dataclass(frozen=True)
 class ContactIds:
     """Contact ids by the email prefix of the contact of this run that they concern; ``contacts`` ascend."""
 
@@ -146,10 +100,8 @@ class ContactIds:
 _NO_ROWS = np.empty(0, np.int64)
 _NO_IDS = ContactIds(np.empty(0, np.uint64), pa.array([], pa.string()))
 _HELD = pa.schema([LEDGER.field(name).with_nullable(True) for name in ("member_of", "uncertain_of")])
-_HEIR = pa.schema([CONTACTS.field(name) for name in ("email", "segments")])
-_NO_HEIRS = Heirs(_NO_ROWS, _NO_ROWS, _HEIR.empty_table())
 NOBODY_MOVED = MovedAddresses(
-    _NO_ROWS, _NO_ROWS, _NO_ROWS, _NO_ROWS, _NO_IDS, _NO_IDS, _HELD.empty_table(), _NO_HEIRS
+    _NO_ROWS, _NO_ROWS, _NO_ROWS, _NO_ROWS, _NO_IDS, _NO_IDS, _HELD.empty_table(), NO_HEIRS
 )
 
 
@@ -307,15 +259,6 @@ def _held_at(ledger: pq.ParquetFile, rows: Ordinals) -> pa.Table:
         pieces.append(pa.Table.from_batches([batch.take(pa.array(inside))]).cast(_HELD))
         start += len(batch)
     return pa.concat_tables(pieces).take(pa.array(place))
-
-
-def _contacts_at(contacts: pq.ParquetFile, wanted: Prefixes) -> pa.Table:
-    """Return the contacts with these email prefixes, which ascend."""
-    pieces = [_HEIR.empty_table()]
-    for batch in _batches(contacts, ["email_hash", *_HEIR.names]) if len(wanted) else ():
-        chosen = batch.filter(pa.array(np.isin(prefixes(batch["email_hash"]), wanted))).select(_HEIR.names)
-        pieces.append(pa.Table.from_batches([chosen]).cast(_HEIR))
-    return pa.concat_tables(pieces)
 
 
 def _batches(file: pq.ParquetFile, columns: list[str]) -> Iterator[pa.RecordBatch]:

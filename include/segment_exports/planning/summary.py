@@ -61,6 +61,7 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
         requests_per_second=request.requests_per_second,
         snapshots=dict(counts.snapshots),
         over_limit=tally.over_limit,
+        all_whole=basis.rules.all_whole,
         contacts=_contacts(tally),
         operations=_operations(tally),
         lists=lists,
@@ -76,6 +77,7 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
             *_empty_segments(basis),
             *_unjudged(basis, tally),
             *_kept_leavers(basis, tally),
+            *_passed_on(tally),
             *many_duties(definition.guards, lists),
             *_erased(tally),
             *_former_lists(basis),
@@ -224,6 +226,15 @@ def _unjudged(basis: PlanBasis, tally: Tally) -> Iterator[str]:
         yield (
             f"{tally.unjudged} people who are not known to give permission were not added: {why}. A run of "
             f"all segments of the newest snapshot adds them"
+        )
+
+
+def _passed_on(tally: Tally) -> Iterator[str]:
+    if tally.passed_on:
+        yield (
+            f"{tally.passed_on} addresses passed from one person to another: they are on the lists of the "
+            f"one who has them now. Fields in which that one has no value keep what the other had there; "
+            f"clear them at the destination"
         )
 
 

@@ -152,6 +152,7 @@ class Plan(_Model):
     ``destination`` is the type of destination; plans that were made before there was a choice have none.
     ``exceeded_limit`` says what is over the profile limit: nobody can let that pass. ``duty_chunks`` hold the
     leaves of people who withdrew or were erased. They are the first chunks, and are sent whatever the state.
+    ``all_whole``: every segment of the definition was read whole.
     """
 
     export: str
@@ -171,6 +172,7 @@ class Plan(_Model):
     requests_per_second: float
     snapshots: dict[str, str]
     over_limit: int
+    all_whole: bool = False
     contacts: PlannedContacts
     operations: PlannedOperations
     lists: tuple[PlannedList, ...]

@@ -41,6 +41,7 @@ EFFECT = pa.schema(
         pa.field("rejected_at", TIMESTAMP),
         pa.field("rejected_reason", pa.string()),
         pa.field("suppressed", pa.bool_(), nullable=False),
+        pa.field("left_open", pa.bool_(), nullable=False),
     ]
 )
 """What one run did to one contact, sorted by ``email_hash``. ``moved_id`` is the contact where it is one that
@@ -95,6 +96,7 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
             "rejected_at": told["at"],
             "rejected_reason": told["reason"],
             "suppressed": _rows(outcomes, size, Operation.JOIN, Outcome.SUPPRESSED),
+            "left_open": _mask_of_rows(outcomes.filter(_is_open_leave(outcomes)), size),
         },
         schema=EFFECT,
     )
@@ -117,6 +119,12 @@ def _answered_ids(outcomes: pa.Table, size: int) -> pa.Array:
         chosen = np.flatnonzero(known & _is(outcomes, "operation", operation).to_numpy())
         place[outcomes["row"].to_numpy()[chosen]] = chosen
     return outcomes["contact_id"].combine_chunks().take(pa.array(place, mask=place < 0))
+
+
+def _is_open_leave(outcomes: pa.Table) -> pa.ChunkedArray:
+    """Tell which of these are leaves that were not acknowledged."""
+    done = pc.is_in(outcomes["outcome"], pa.array([Outcome.DELIVERED.value, Outcome.UNCHANGED.value]))
+    return pc.and_not(_is(outcomes, "operation", Operation.LEAVE), done)
 
 
 def _is_earlier(answered: pa.Array, chunk: pa.Table) -> Mask:

@@ -34,6 +34,7 @@ class Fold:
 
     ``earlier`` are contacts of other rows that have a row's address now: they take their memberships along,
     and their own rows end.
+    ``all_whole`` is False where not all segments were read whole.
     ``memberships_known`` is False where the ledger's memberships were kept in another way than the
     run's (list, field): they are forgotten, or they would pass for the run's own.
     """
@@ -42,6 +43,7 @@ class Fold:
     titles: tuple[str, ...]
     earlier: EarlierContacts
     memberships_known: bool = True
+    all_whole: bool = True
 
     def apply(self, ledger: pa.Table, effects: pa.Table, contacts: pa.Table) -> pa.Table:
         """Return the new ledger rows of one hash range, sorted.
@@ -54,7 +56,7 @@ class Fold:
         old, new = _take(ledger, old_at), _take(effects, effect_at)
         member, unsure = self._memberships(old, new)
         payload_hash = self._payload_hash(old, new)
-        customers = _customers(keys, old, contacts)
+        customers = self._customers(keys, old, new, contacts)
         rows = pa.table(
             {
                 "email_hash": pc.coalesce(new["email_hash"], old["email_hash"]),
@@ -105,6 +107,18 @@ class Fold:
         )
         every = pa.concat_tables([others, elsewhere])
         return every.take(pc.sort_indices(every["email_hash"]))
+
+    def _customers(
+        self, keys: npt.NDArray[np.bytes_], old: pa.Table, new: pa.Table, contacts: pa.Table
+    ) -> pa.ChunkedArray:
+        present = match(keys, key_array(contacts["email_hash"]))
+        now = _take(contacts, present)["customer_hash"]
+        # Only a run that has read all knows that nobody else has the address; and while the one who had it
+        # before is on a list, the address is theirs.
+        stays = pa.array(_mask(new["left_open"]) | np.full(len(keys), not self.all_whole))
+        return pc.if_else(
+            stays, pc.coalesce(old["customer_hash"], now), pc.coalesce(now, old["customer_hash"])
+        )
 
     def _memberships(self, old: pa.Table, new: pa.Table) -> tuple[Matrix, Matrix]:
         held, doubted = self._matrices(old, "member_of", "uncertain_of")
@@ -157,11 +171,6 @@ class Fold:
         moved_away = _mask(pc.is_in(rows["contact_id"], value_set=self.earlier.moved_ids))
         kept: Mask = (was_known | _mask(told)) & ~(moved_away & was_known & ~took_over)
         return kept
-
-
-def _customers(keys: npt.NDArray[np.bytes_], old: pa.Table, contacts: pa.Table) -> pa.ChunkedArray:
-    present = match(keys, key_array(contacts["email_hash"]))
-    return pc.coalesce(_take(contacts, present)["customer_hash"], old["customer_hash"])
 
 
 def _rejections(old: pa.Table, new: pa.Table) -> dict[str, pa.ChunkedArray]:

@@ -163,7 +163,8 @@ def _write_ledger(
         only_duties = _sent_only_duties(files, plan, others)
         titles = tuple(dict.fromkeys([*(one.title for one in plan.lists), *base.titles]))
         known = base.info is None or base.info.membership == Membership(plan.membership).kind
-        fold = Fold(plan.run_id, titles, earlier_contacts(files, old, titles), memberships_known=known)
+        earlier = earlier_contacts(files, old, titles)
+        fold = Fold(plan.run_id, titles, earlier, memberships_known=known, all_whole=plan.all_whole)
         known_before = SortedReader.of_file(old, LEDGER)
         present = SortedReader.of_file(
             None if only_duties else contacts, CONTACTS, ["email_hash", "customer_hash"]

@@ -250,6 +250,80 @@ def test_looking_at_an_earlier_contact_is_counted_as_a_request(stage: Stage) -> 
     }
 
 
+# An address that passes from one person to another
+
+HEIR = Person(ANN.email, "another customer", ("B",), version=1)
+
+
+@pytest.mark.parametrize("leaving", ["keep", "remove"])
+def test_who_gets_an_address_gets_none_of_the_lists_of_who_had_it(tmp_path: Path, leaving: str) -> None:
+    stage = Stage(tmp_path, definition_of(when_member_leaves=leaving))
+    everywhere = Person("dan@example.com", "9", ("A", "B"))
+    stage.run(1).whole([Person(ANN.email, ANN.customer, ("A", "B")), everywhere])
+    run = stage.run(2).read([HEIR, everywhere])
+    plan = run.plan()
+    assert operations(run.chunks()) == {(ANN.email, "upsert", None): 1, (ANN.email, "leave", "A"): 1}
+    assert any("1 addresses passed from one person to another" in text for text in plan.warnings)
+    run.deliver().settle()
+    assert stage.run(3).read([HEIR, everywhere]).plan().state is PlanState.NOTHING_DUE
+
+
+def test_a_leave_of_who_had_the_address_is_due_until_it_is_acknowledged(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, definition_of(when_member_leaves="keep"))
+    stage.run(1).whole([ANN])
+    run = stage.run(2).read([HEIR])
+    run.plan()
+    run.chunks()
+    run.deliver(lambda row, what, title: Outcome.NOT_SENT if what == "leave" else Outcome.DELIVERED).settle()
+    again = stage.run(3).read([HEIR])
+    again.plan()
+    assert operations(again.chunks()) == {(ANN.email, "leave", "A"): 1}
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        Person(ANN.email, "merged", ("B",), previous=(ANN.customer,)),
+        Person(ANN.email, "who shares it", ("B",), previous=(ANN.customer, "someone else")),
+    ],
+)
+def test_who_merged_or_shares_an_address_has_it_still(tmp_path: Path, now: Person) -> None:
+    stage = Stage(tmp_path, definition_of(when_member_leaves="keep"))
+    stage.run(1).whole([ANN])
+    run = stage.run(2).read([now])
+    plan = run.plan()
+    assert plan.operations.leave == 0
+    assert not any("passed" in text for text in plan.warnings)
+
+
+def test_a_run_of_some_segments_does_not_know_that_an_address_passed_on(tmp_path: Path) -> None:
+    """The one who had it may have it still, in a segment that was not read; a whole run sees it."""
+    stage = Stage(tmp_path, definition_of(when_member_leaves="keep"))
+    stage.run(1).whole([ANN])
+    run = stage.run(2).read([HEIR], segments=("B",))
+    assert run.plan().operations.leave == 0
+    run.chunks()
+    run.deliver().settle()
+    assert leaves(stage, 3, [HEIR]) == {(ANN.email, "A")}
+
+
+def test_whose_profile_is_invalid_has_the_address_still(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, definition_of(when_member_leaves="keep"))
+    stage.run(1).whole([ANN])
+    assert leaves(stage, 2, [HEIR], invalid=[ANN.customer]) == set()
+
+
+def test_who_unsubscribed_under_another_address_is_no_reason_for_who_has_this_one_now(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    run = stage.run(1).read([ANN])
+    run.plan()
+    run.chunks()
+    run.deliver(lambda row, what, title: Outcome.SUPPRESSED if what == "join" else Outcome.DELIVERED).settle()
+    again = stage.run(2).read([HEIR])
+    again.plan()
+    assert (ANN.email, "join", "B") in operations(again.chunks())
+
+
 # Withdrawn permission that unsubscribes
 
 
