@@ -1,7 +1,8 @@
 """Delivers one chunk: sets up, lets workers send, watches for reasons to stop, and closes cleanly.
 
 What is in flight (sent and not yet written down) is bounded by the number of workers: each takes an
-item, sends it, has its outcomes flushed to the receipts, and only then takes the next.
+item, sends it, has its outcomes flushed to the receipts, and only then takes the next. Only rejections may
+wait longer, 15 of a kind at most (:mod:`.refusals`).
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool 
     if allowed is None:
         return None
     batch = allowed
-    _put_off_repeated(delivery, batch)
+    put_off_repeated(delivery, batch)
     content = delivery.bodies.render(batch.rows, batch.lists)
     try:
         answer = await delivery.client.bulk_upsert(content.contacts, batch.call)
@@ -83,7 +83,7 @@ async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool 
     return content
 
 
-def _put_off_repeated(delivery: ChunkDelivery, batch: Batch) -> None:
+def put_off_repeated(delivery: ChunkDelivery, batch: Batch) -> None:
     """Leave to another batch whose address another contact of this one has.
 
     What a destination does with an address that stands twice in a request is not known.
