@@ -53,10 +53,11 @@ class LakeChecks(SegmentChecks):
         description="What to do with numbered files that model.json doesn't name, or leaves out: refuse "
         "waits for it to name them, warn reads what it names.",
     )
-    when_absent: Literal["refuse", "empty"] = Field(
-        default="refuse",
-        description="What to do with a segment of which model.json names no file: refuse waits for one, "
-        "empty reads no members, and the guards judge the removals.",
+    when_absent: Literal["wait", "empty", "refuse"] = Field(
+        default="wait",
+        description="What to do with a segment of which model.json names no file: wait reads no members "
+        "of it an hour after the refresh of the others, empty at once, refuse never. The guards judge the "
+        "removals.",
     )
 
 

@@ -76,6 +76,26 @@ def snapshot_warnings(
     if max(snapshots.values()) - min(snapshots.values()) > ONE_REFRESH:
         told = ", ".join(f"{one} of {_told(time)}" for one, time in snapshots.items())
         return [f"No refresh left a snapshot of every segment, so they are of different ones: {told}"]
+    passed_over = [
+        f"{one}: a newer snapshot is passed over, since it isn't whole: {lacking}"
+        for one, time in snapshots.items()
+        if (lacking := unfinished_within(source, one, time, _end(before, as_of)))
+    ]
+    return passed_over + _newer_of_some(source, snapshots, not_before, before, as_of)
+
+
+def _end(before: datetime | None, as_of: datetime | None) -> datetime | None:
+    """Return the time before which a run's snapshot lies."""
+    return before if as_of is None else as_of + timedelta(microseconds=1)
+
+
+def _newer_of_some(
+    source: Source,
+    snapshots: Mapping[str, datetime],
+    not_before: datetime | None,
+    before: datetime | None,
+    as_of: datetime | None,
+) -> list[str]:
     found = {one: _eligible(source, one, not_before, before, as_of) for one in snapshots}
     newer = [
         f"{one} of {_told(times[-1])}"
@@ -143,7 +163,7 @@ def _as_of(source: Source, segment: str, times: list[datetime], as_of: datetime)
     old_enough = [time for time in times if time <= as_of]
     if old_enough:
         return old_enough
-    lacking = unfinished_within(source, segment, None, as_of)
+    lacking = unfinished_within(source, segment, None, _end(None, as_of))
     told = f" ({lacking})" if lacking else ""
     if not times:
         raise SourceNotReadyError(f"{segment} has no whole snapshot{told}")

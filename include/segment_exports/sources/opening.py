@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from segment_exports.settings.names import LAKE
 from segment_exports.sources.lake.seen_snapshots import SeenSnapshots
 from segment_exports.sources.lake.source import LakeExport
 from segment_exports.sources.lake.storage import ExportFolder
-from segment_exports.sources.lake.wholeness import LakeRules
+from segment_exports.sources.lake.wholeness import WRITTEN_IN, LakeRules
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from segment_exports.definition import ApiSource, DataverseSource
     from segment_exports.records.staging import Store
     from segment_exports.sources import Source
+
+
+_ABSENT_IS_EMPTY_AFTER = {"wait": WRITTEN_IN, "empty": timedelta(), "refuse": None}
 
 
 def lake_location(source: LakeSource) -> str:
@@ -61,7 +65,7 @@ def open_lake(
         rules=LakeRules(
             by_backslash=source.csv_escape == "backslash",
             unaccounted_allowed=source.checks.when_unaccounted == "warn",
-            absent_is_empty=source.checks.when_absent == "empty",
+            absent_is_empty_after=_ABSENT_IS_EMPTY_AFTER[source.checks.when_absent],
             unseen_allowed=source.unseen_snapshots == "read",
         ),
         seen=None if export is None else SeenSnapshots(export),

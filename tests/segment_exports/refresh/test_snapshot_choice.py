@@ -222,3 +222,19 @@ def test_what_is_chosen_lies_in_the_window_and_nothing_newer_does(
     except SourceError:
         chosen = {}
     assert chosen == ({"A": max(inside)} if inside else {})
+
+
+def test_a_snapshot_that_is_passed_over_since_it_is_not_whole_is_a_warning() -> None:
+    source = cast("Source", Snapshots(A=[DAY], lacking="that of 2026-01-06 05:00 UTC: T_5.csv is missing"))
+    bounds: dict[str, Any] = {"as_of": AFTER}
+    chosen = choose_snapshots(source, ["A"], **bounds)
+    assert snapshot_warnings(source, chosen, **bounds) == [
+        "A: a newer snapshot is passed over, since it isn't whole: that of 2026-01-06 05:00 UTC: T_5.csv is "
+        "missing"
+    ]
+
+
+@pytest.mark.parametrize("bounds", [{"not_before": DAY, "before": NEXT}, {"as_of": DAY}])
+def test_what_a_missing_snapshot_lacks_is_told(bounds: dict[str, datetime]) -> None:
+    with pytest.raises(SourceError, match=r"\(T_5.csv is missing\)"):
+        choose(Snapshots(A=[AFTER], lacking="T_5.csv is missing"), "A", **bounds)

@@ -305,3 +305,12 @@ def test_a_source_that_shows_only_snapshots_is_asked_for_those() -> None:
 
     assert seen("A").state is RefreshState.ENDED
     assert seen("A", "B").text == "no whole snapshot since 2026-03-02T05:00Z of B"
+
+
+def test_what_a_snapshot_of_the_lake_lacks_is_told() -> None:
+    lacking = {"A": "that of 2026-01-05 05:00 UTC: T_5.csv is missing"}
+    for before in (None, after(24 * 60)):
+        evidence = Evidence(snapshots={"A": [before] if before else []}, unfinished=lacking)
+        status = judge(evidence, scheduled=AT_FIVE, before=before, now=after(24 * 60), rules=RULES)
+        assert "no whole snapshot since" in status.text
+        assert f"of A ({lacking['A']})" in status.text

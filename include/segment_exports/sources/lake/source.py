@@ -35,7 +35,7 @@ from segment_exports.sources.lake.wholeness import KnownSnapshots, LakeRules, Wh
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -65,11 +65,13 @@ class LakeExport:
         snapshot_timezone: str = "UTC",
         rules: LakeRules = LakeRules(),  # noqa: B008 - frozen
         seen: SeenSnapshots | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._folder = folder
         self._zone = ZoneInfo(snapshot_timezone)
         self._rules = rules
         self._seen = seen
+        self._now = now
         self.doubts: list[str] = []
 
     def segments(self) -> list[SegmentInfo]:
@@ -224,20 +226,24 @@ class LakeExport:
         if len({file.folder for file, _ in files}) > 1:
             raise SourceError(f"model.json: the partitions of {entity.name} stand in more than one snapshot")
         folder = files[0][0].folder if files else None
-        if folder is None and self._rules.absent_is_empty:
-            folder = self._newest_folder(model)
+        if folder is None:
+            folder = self._refresh_without(model)
         if folder is None:
             return None
         seen = tuple(SeenFile(file.name, None, layout) for file, layout in files)
         return SeenSnapshot(entity.name, folder, entity.attributes, seen)
 
-    def _newest_folder(self, model: LakeModel) -> str | None:
-        """Return the newest snapshot that ``model.json`` names of any table."""
-        folders: list[str] = []
+    def _refresh_without(self, model: LakeModel) -> str | None:
+        """Return the newest snapshot of the other tables, if one without a file is empty in it by now."""
+        files: list[SnapshotFile] = []
         for name in model.names:
             with suppress(SourceError):  # a fault of another table
-                folders += [file.folder for file, _ in self._located(model.table(name))]
-        return max(folders, default=None)
+                files += [file for file, _ in self._located(model.table(name))]
+        age = self._rules.absent_is_empty_after
+        newest = max(files, key=lambda file: file.folder, default=None)
+        if newest is None or age is None or self._now() - newest.time(self._zone) < age:
+            return None
+        return newest.folder
 
     def _listed(self, table: str) -> dict[str, dict[str, FileState]]:
         """Return by folder the files of a table that lie in the layout, by name."""
@@ -293,6 +299,11 @@ class LakeExport:
 def _empty_files(snapshot: SeenSnapshot) -> list[str]:
     """Doubt files without a byte beside others: a segment that has no member may be one such file."""
     segment, files = snapshot.table, snapshot.files
+    if not files:
+        return [
+            f"model.json names no file of {segment}: the segment counts as empty, and who was in it as "
+            "having left. Look at it in Customer Insights if that can't be"
+        ]
     empty = [snapshot.file(one).path for one in files if one.state and one.state.size == 0]
     if not empty or len(files) == 1:
         return []

@@ -8,6 +8,7 @@ against what ``model.json`` said of it when it was the last one (:mod:`.seen_sna
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from segment_exports.sources.lake.locations import SnapshotFile, left_out_numbers, number_of
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
     Folder = Mapping[str, FileState]
 
+WRITTEN_IN = timedelta(hours=1)
+"""How long one refresh may write: one table after the other."""
 ABSENT = (
-    "model.json names no partition of {}. It may be written yet; where nobody is in the segment and it has "
-    "no file for that, `checks: {{when_absent: empty}}` in the source of the definition reads no members"
+    "model.json names no partition of {}. It may be written yet: an hour after the refresh of the others a "
+    "segment without a file has no members (`checks: {{when_absent: empty}}` in the source: at once)"
 )
 UNSEEN = (
     "no run looked at it while model.json named it, so that nobody knows which files it should have, nor "
@@ -40,13 +43,14 @@ class LakeRules:
 
     :param by_backslash: quotes inside quoted values are escaped by a backslash.
     :param unaccounted_allowed: files that model.json doesn't name, or leaves out, are doubts only.
-    :param absent_is_empty: a table without partitions has no members.
+    :param absent_is_empty_after: how old the refresh must be, by the other tables, until a table without
+        partitions has no members; None for never.
     :param unseen_allowed: earlier snapshots that nobody saw are read if their files name their columns.
     """
 
     by_backslash: bool = False
     unaccounted_allowed: bool = False
-    absent_is_empty: bool = False
+    absent_is_empty_after: timedelta | None = None
     unseen_allowed: bool = False
 
 

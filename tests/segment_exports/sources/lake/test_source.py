@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -21,7 +21,7 @@ from segment_exports.sources import Attribute, ReadUnit, doubts_of
 from segment_exports.sources.lake.seen_snapshots import SeenSnapshots
 from segment_exports.sources.lake.source import LakeExport
 from segment_exports.sources.lake.storage import ExportFolder
-from segment_exports.sources.lake.wholeness import LakeRules
+from segment_exports.sources.lake.wholeness import WRITTEN_IN, LakeRules
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
@@ -469,22 +469,48 @@ def test_a_file_of_another_name_beside_them_is_doubted(lake: Lake) -> None:
     ]
 
 
-def test_a_segment_without_a_file_has_no_members_where_the_definition_says_so(lake: Lake) -> None:
-    model = json.loads((lake.root / "model.json").read_text())
-    model["entities"].append({"name": "Empty", "attributes": [{"name": "CustomerId"}], "partitions": []})
-    lake.write(json.dumps(model))
-    assert lake.source.snapshots("Empty") == []
-    assert "`checks: {when_absent: empty}`" in (lake.source.unfinished("Empty") or "")
+class TestASegmentWithoutAFile:
+    """An empty segment beside one that has members: model.json names no file of it."""
 
-    source = LakeExport(ExportFolder.local(lake.root), rules=LakeRules(absent_is_empty=True), seen=lake.seen)
-    assert source.snapshots("Empty") == [SECOND_TIME]
-    (unit,) = source.read_units({"Empty": SECOND_TIME})
-    assert list(source.read(unit, ["CustomerId"])) == []
-    lake.put(THIRD, "1,a,\n")
-    lake.point(f"{THIRD}/T_1.csv")
-    model["entities"][0] = json.loads((lake.root / "model.json").read_text())["entities"][0]
-    lake.write(json.dumps(model))
-    assert source.snapshots("Empty") == [SECOND_TIME, THIRD_TIME]
+    def source(self, lake: Lake, minutes: float, rules: LakeRules) -> LakeExport:
+        model = json.loads((lake.root / "model.json").read_text())
+        empty = {"name": "Empty", "attributes": [{"name": "CustomerId"}], "partitions": []}
+        lake.write(json.dumps({"entities": [model["entities"][0], empty]}))
+        return LakeExport(
+            ExportFolder.local(lake.root),
+            rules=rules,
+            seen=lake.seen,
+            now=lambda: SECOND_TIME + timedelta(minutes=minutes),
+        )
+
+    def test_is_waited_for_while_the_refresh_may_still_write(self, lake: Lake) -> None:
+        source = self.source(lake, 59, LakeRules(absent_is_empty_after=WRITTEN_IN))
+        assert source.snapshots("Empty") == []
+        assert "model.json names no partition of Empty. It may be written yet" in (
+            source.unfinished("Empty") or ""
+        )
+
+    def test_is_empty_an_hour_after_the_refresh_of_the_others_and_doubted(self, lake: Lake) -> None:
+        source = self.source(lake, 60, LakeRules(absent_is_empty_after=WRITTEN_IN))
+        assert source.snapshots("Empty") == source.snapshots("T")[-1:]
+        (unit,) = source.read_units({"Empty": SECOND_TIME})
+        assert list(source.read(unit, ["CustomerId"])) == []
+        (doubt,) = doubts_of(source)
+        assert doubt.startswith("model.json names no file of Empty: the segment counts as empty")
+
+    @pytest.mark.parametrize(("age", "is_there"), [(timedelta(), True), (None, False)])
+    def test_is_empty_at_once_or_never_where_the_definition_says_so(
+        self, lake: Lake, age: timedelta | None, is_there: bool
+    ) -> None:
+        source = self.source(lake, 0, LakeRules(absent_is_empty_after=age))
+        assert bool(source.snapshots("Empty")) is is_there
+
+    def test_was_empty_on_its_day_when_it_is_backfilled(self, lake: Lake) -> None:
+        rules = LakeRules(absent_is_empty_after=timedelta())
+        self.source(lake, 0, rules).snapshots("Empty")
+        lake.put(THIRD, "1,a,\n")
+        lake.point(f"{THIRD}/T_1.csv")
+        assert self.source(lake, 24 * 60, rules).snapshots("Empty") == [SECOND_TIME, THIRD_TIME]
 
 
 def test_without_a_model_the_folder_to_name_is_told(tmp_path: Path, lake: Lake) -> None:
