@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.scheduler.exports_under_test import PAUSED, account, api_connection, write_definitions
+from tests.scheduler.exports_under_test import (
+    LEDGER_SECRET,
+    PAUSED,
+    account,
+    api_connection,
+    write_definitions,
+)
 
 from local_airflow import LocalAirflow
 from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
@@ -86,7 +92,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         settings = {
             **accounts,
             "AIRFLOW_CONN_CUSTOMER_INSIGHTS_DEFAULT": json.dumps(api_connection(insights, addresses)),
-            "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": "a secret of the scheduler tests",
+            "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": LEDGER_SECRET,
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
             "SEGMENT_EXPORTS_DEFINITIONS": str(folder / "exports"),
             "SEGMENT_EXPORTS_LAKE": str(folder / "lake"),

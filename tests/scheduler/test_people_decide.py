@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.scheduler.exports_under_test import account
+from tests.scheduler.exports_under_test import LEDGER_SECRET, account
+
+from segment_exports.commands.erasure import erase
+from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.staging import RunFiles, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.scheduler.conftest import Stage
 
 pytestmark = pytest.mark.scheduler
@@ -36,6 +43,22 @@ def scheduler_let_go(stage: Stage, dag_id: str, task_id: str, run_id: str) -> bo
     return f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}, run_id={run_id}," in log
 
 
+def erase_a_contact_of(stage: Stage, export: str, run_id: str) -> str:
+    """Erase somebody whom a run has delivered; return the address."""
+    staging = Store.local(stage.staging)
+    with RunFiles(staging.sub(export), run_id).store.parquet_file(RunFiles.CONTACTS) as contacts:
+        email = str(contacts.read()["email"][0])
+    erase(staging, KeyedHasher(LEDGER_SECRET), emails=[email], now=datetime.now(UTC))
+    return email
+
+
+def is_on_a_list(stage: Stage, email: str) -> bool:
+    """Tell it by the fields that stand for lists."""
+    return any(
+        one["value"] is True for one in stage.emulator.account.contacts_by_email()[email]["custom_fields"]
+    )
+
+
 def wait_for_end(stage: Stage, dag_id: str, run_id: str) -> str:
     airflow = stage.airflow
     airflow.wait_for("the run", lambda: airflow.run_state(dag_id, run_id) in ENDED, seconds=300)
@@ -50,7 +73,7 @@ def test_a_tripped_guard_asks_a_person(stage: Stage) -> None:
         snapshot = stage.lake.tenant.snapshot_time(day)
         return stage.airflow.trigger(dag_id, {"snapshot": snapshot.isoformat()})
 
-    def answer(run_id: str, option: str) -> None:
+    def answer(run_id: str, option: str, before: Callable[[], bool] = lambda: True) -> None:
         def asked() -> bool:
             now = states(stage, dag_id, run_id)
             assert stage.airflow.run_state(dag_id, run_id) not in ENDED, f"nobody was asked: {now}"
@@ -64,19 +87,28 @@ def test_a_tripped_guard_asks_a_person(stage: Stage) -> None:
             lambda: scheduler_let_go(stage, dag_id, "ask_a_person", run_id),
             seconds=120,
         )
+        assert before(), "who was erased has to leave before anybody is asked"
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/ask_a_person/-1/hitlDetails"
         assert "guards.stop_above_added allows 0.0%" in stage.airflow.get(path)["body"]
         stage.airflow.patch(path, {"chosen_options": [option], "params_input": {}})
 
     first = run_of_day(0)
     assert wait_for_end(stage, dag_id, first) == "success", "nothing is asked at the first export"
+    erased = erase_a_contact_of(stage, "asked", first)
+    assert is_on_a_list(stage, erased)
 
     rejected = run_of_day(1)
-    answer(rejected, "Reject")
+    answer(rejected, "Reject", before=lambda: not is_on_a_list(stage, erased))
     assert wait_for_end(stage, dag_id, rejected) == "failed"
+    assert states(stage, dag_id, rejected)["upload_duties"] == "success"
     assert states(stage, dag_id, rejected)["chunk_changes"] == "skipped"
-    assert stage.report("asked", rejected)["requests"]["total"] == 0
-    assert stage.report("asked", rejected)["red"]
+    report = stage.report("asked", rejected)
+    assert report["red"]
+    assert {name: told["delivered"] for name, told in report["operations"].items()} == {
+        "upsert": 0,
+        "join": 0,
+        "leave": 1,
+    }
 
     approved = run_of_day(1)
     answer(approved, "Approve")
