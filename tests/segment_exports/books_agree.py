@@ -113,7 +113,10 @@ def _require_ledger(files: RunFiles, report: RunReport, plan: Plan, history: Row
         _require_equal(f"list {title}: held before", told.held_before, before.get(title, 0))
         if not any(text.startswith("settled before") for text in report.warnings):
             _require_equal(f"list {title}: held after", told.held_after, held[title])
-    changes = {row["email_hash"]: row for row in _planned_rows(files.store)}
+    planned = _planned_rows(files.store)
+    changes = {row["email_hash"]: row for row in planned}
+    _require_equal("rows that are planned, and people", len(planned), len(changes))
+    _require_equal("rows of the ledger, ascending", list(rows), sorted(rows))
     told_of: dict[bytes, Rows] = defaultdict(list)
     for row in history:
         told_of[row["email_hash"]].append(row)

@@ -60,6 +60,7 @@ def plan_run(
     warnings: tuple[str, ...] = ()
     if request.options.reconcile:
         found = reconcile(request, ledger, lease, reader, _known_ids(request, ledger, list_ids))
+        leasing.forget_lost_runs(export)
         lease, warnings = leasing.renew(export, lease), found.warnings
     return plan_changes(replace(request, lease=lease), warnings=warnings)
 
@@ -79,6 +80,8 @@ def _settle_earlier(request: PlanRequest, lease: Lease, list_ids: Mapping[str, s
             continue
         # A lease that can't be read tells no run: then every run is looked at for the plan under its fence.
         runs = [held.run_id] if held.run_id else [folder_text(name) for name in export.names("runs")]
+        if held.run_id and not RunFiles(export, held.run_id).store.names():
+            leasing.note_lost(export, held)
         for files in (RunFiles(export, run_id) for run_id in runs):
             if not has_receipts(files.store):
                 continue

@@ -9,6 +9,7 @@ from segment_exports.definition import FirstRun, LimitScope, WhenOver
 from segment_exports.destinations.opening import open_destination
 from segment_exports.planning.guards import many_duties, tripped_guards, unmeant_first_run
 from segment_exports.planning.profile_limit import exceeded_limit
+from segment_exports.records.lease import lost_runs
 from segment_exports.records.plan import (
     Comparison,
     Plan,
@@ -69,7 +70,7 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
         least_requests=_least_requests(definition.destination.type, tally),
         tripped_guards=tripped,
         exceeded_limit=exceeded,
-        red_reasons=tuple(_too_old(basis)),
+        red_reasons=(*_too_old(basis), *_lost_runs(basis)),
         warnings=(
             *basis.warnings,
             *warnings,
@@ -193,6 +194,15 @@ def _too_old(basis: PlanBasis) -> Iterator[str]:
         age = (basis.request.now - datetime.fromisoformat(time)) / timedelta(hours=1)
         if age > limit:
             yield f"snapshot {time} of {segment} is {age:.1f} hours old; max_age_hours allows {limit:g}"
+
+
+def _lost_runs(basis: PlanBasis) -> Iterator[str]:
+    for run_id in lost_runs(basis.request.files.export):
+        yield (
+            f"the files of run {run_id} are lost and it was never settled: nobody knows what it sent, and "
+            f"who withdrew or was erased since may be on a list. Trigger a run with reconcile, which reads "
+            f"the lists back"
+        )
 
 
 def _older_segments(basis: PlanBasis) -> Iterator[str]:

@@ -134,6 +134,28 @@ class TestFirstDelivery:
         assert other.run(2).read([ANN]).plan(unasked=True).state is PlanState.STOPPED
 
 
+def test_a_run_whose_files_are_lost_is_told_until_the_lists_are_read_back(stage: Stage) -> None:
+    stage.run(1).whole([ANN])
+    lost = stage.run(2).read([ANN, BOB])
+    lost.plan()
+    lost.chunks()
+    lost.deliver(ended=False)
+    stage.export.remove("runs/run_002")
+    for number in (3, 4):
+        report = stage.run(number).whole([ANN])
+        (reason,) = report.red_reasons
+        assert reason.startswith("the files of run run_002 are lost and it was never settled")
+    stage.run(5).read([ANN]).plan(reconcile=True)
+    assert stage.run(6).whole([ANN]).red_reasons == ()
+
+
+def test_a_run_that_ended_before_it_was_settled_and_whose_files_are_there_is_not_lost(stage: Stage) -> None:
+    run = stage.run(1).read([ANN])
+    run.plan()
+    run.chunks()
+    assert stage.run(2).whole([ANN, BOB]).red_reasons == ()
+
+
 def test_a_lost_ledger_of_another_account_stops_no_run(tmp_path: Path) -> None:
     first = Stage(tmp_path, account="first")
     first.run(1).whole([ANN])
