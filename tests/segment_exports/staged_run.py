@@ -183,7 +183,14 @@ class Run:
                     "merged_same_address": 0,
                     "contacts": len(people),
                 },
-                "segments": {name: {"read": counts[name], "contacts": counts[name]} for name in segments},
+                "segments": {
+                    name: {
+                        "read": counts[name],
+                        "contacts": counts[name],
+                        "permission": {"yes": counts[name], "empty": 0, "other": len(withheld)},
+                    }
+                    for name in segments
+                },
                 "seconds": 1.0,
             },
         )

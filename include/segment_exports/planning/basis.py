@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from segment_exports.definition import LimitScope
 from segment_exports.errors import LedgerError, StagingError
-from segment_exports.planning.earlier_refusals import refusals_of_run
+from segment_exports.planning.earlier_refusals import refusals_of_run, require_plausible_consents
 from segment_exports.planning.profile_limit import other_ledgers
 from segment_exports.planning.rules import Rules
 from segment_exports.records.keyed_hash import HASH_TYPE
@@ -81,6 +81,7 @@ class PlanBasis:
     def of(cls, request: PlanRequest) -> PlanBasis:
         """Read ledger and counts of a run.
 
+        :raises GuardTrippedError: everybody gives permission all at once.
         :raises LedgerError: the ledger is lost or was written with another secret, or tombstones were.
         :raises StagingError: the contacts were hashed with another secret than the ledger is.
         """
@@ -91,6 +92,9 @@ class PlanBasis:
         superseded = _superseded_segments(request, counts, ledger)
         kind = request.definition.destination.membership.kind
         refusals = refusals_of_run(request.files, counts, request.definition, request.hasher, ledger)
+        doubts = tuple(
+            require_plausible_consents(request.files, counts, request.definition, request.hasher, refusals)
+        )
         rules = _rules(request, counts, ledger, superseded, kind, refusals)
         return cls(
             request=request,
@@ -102,7 +106,7 @@ class PlanBasis:
             superseded=superseded,
             membership_kind=kind,
             rules=rules,
-            warnings=(*warnings, *_of_membership(ledger, kind)),
+            warnings=(*warnings, *doubts, *_of_membership(ledger, kind)),
         )
 
     @property

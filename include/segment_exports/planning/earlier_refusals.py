@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.errors import StagingError
+from segment_exports.errors import GuardTrippedError, StagingError
 from segment_exports.mapping.permission import Withholding
 from segment_exports.mapping.previous_ids import split_previous_ids
 from segment_exports.records.refusals import RefusalFolder
@@ -54,6 +54,34 @@ def refusals_of_run(
             lifted.look_in(people)
     delivered = ledger.info.snapshots if ledger.info else {}
     return before.after(reading, refused[~mine.found], lifted.found, delivered)
+
+
+def require_plausible_consents(
+    files: RunFiles, counts: RunCounts, definition: ExportDefinition, hasher: KeyedHasher, after: Refusals
+) -> Iterator[str]:
+    """Yield a doubt where a run in which everybody gives permission lifts refusals.
+
+    :param after: the refusals that would stand after it.
+    :raises GuardTrippedError: it would lift more than ``guards.min_count``: that is a rule that matches
+        everybody sooner than people who changed their minds. Nothing is written, so the refusals stay.
+    """
+    if definition.permission is None or not counts.everybody_agrees:
+        return
+    before = RefusalFolder(files.export, hasher.fingerprint).latest()
+    lifted = int((~np.isin(before.keys, after.keys)).sum())
+    told = (
+        f"permission: all {sum(counts.consents.values())} rows have a value that permission.equals names for "
+        f"{definition.permission.attribute}, and {lifted} addresses and customers that refused before would "
+        f"be allowed"
+    )
+    if lifted > definition.guards.min_count:
+        raise GuardTrippedError(
+            f"{told}; guards.min_count allows {definition.guards.min_count}. Nothing was sent. Look at the "
+            f"attribute and at the rule: make check shows which values there are. If they all agreed, raise "
+            f"guards.min_count for one run"
+        )
+    if lifted:
+        yield f"{told}: is it the attribute and the value that are meant?"
 
 
 def _is_older(counts: RunCounts, ledger: Ledger) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ class _Extracted(BaseModel):
 
 class _SegmentMapped(BaseModel):
     contacts: int
+    permission: dict[str, int] = {}
 
 
 class _ProfilesMapped(BaseModel):
@@ -98,11 +100,17 @@ class SegmentReads:
 
 @dataclass(frozen=True)
 class RunCounts(SegmentReads):
-    """Counts of extract and map."""
+    """Counts of extract and map; ``consents`` are rows by what they say of permission (``yes``, …)."""
 
     profiles: Mapping[str, int]
     contacts_by_segment: Mapping[str, int]
     map_seconds: float
+    consents: Mapping[str, int]
+
+    @property
+    def everybody_agrees(self) -> bool:
+        """Whether there are rows, and each gives permission."""
+        return 0 < self.consents.get("yes", 0) == sum(self.consents.values())
 
     @classmethod
     def of(cls, store: Store) -> RunCounts:
@@ -116,6 +124,7 @@ class RunCounts(SegmentReads):
             profiles=mapped.profiles.model_dump(),
             contacts_by_segment={name: told.contacts for name, told in mapped.segments.items()},
             map_seconds=mapped.seconds,
+            consents=sum((Counter(told.permission) for told in mapped.segments.values()), Counter()),
         )
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.segment_exports.staged_run import START, Person, Stage, definition_of, operations
 
-from segment_exports.errors import StagingError
+from segment_exports.errors import GuardTrippedError, StagingError
 from segment_exports.records.plan import PlanState
 
 if TYPE_CHECKING:
@@ -137,3 +137,38 @@ def test_where_nobody_wrote_refusals_down_yet_only_members_are_known_to_be_allow
     plan = forced.plan(force=True)
     assert operations(forced.chunks()) == {(ANN.email, "upsert", None): 1}
     assert "no run has written down yet who withdrew" in " ".join(plan.warnings)
+
+
+MANY = [Person(f"p{number}@example.com", f"c{number}", ("A", "B")) for number in range(6)]
+
+
+def refusals_of_many(tmp_path: Path, min_count: int) -> Stage:
+    """All but one refused; a refusal is kept by address and by customer."""
+    stage = Stage(tmp_path, definition_of(**ASKS, guards={"min_count": min_count, "stop_above_added": 1.0}))
+    stage.run(1).whole(MANY[:1], withheld=MANY[1:])
+    return stage
+
+
+def test_a_rule_that_all_at_once_matches_everybody_lifts_no_refusal(tmp_path: Path) -> None:
+    stage = refusals_of_many(tmp_path, min_count=9)
+    with pytest.raises(
+        GuardTrippedError, match=r"all 12 rows .* 10 addresses and customers that refused before"
+    ):
+        stage.run(2).read(MANY).plan()
+
+    after = stage.run(3).read(MANY[:2], **ONLY_A)
+    after.plan()
+    assert operations(after.chunks()) == {}
+
+
+def test_few_refusals_that_are_lifted_in_favour_of_everybody_are_a_warning(tmp_path: Path) -> None:
+    stage = refusals_of_many(tmp_path, min_count=10)
+    plan = stage.run(2).read(MANY).plan()
+    (told,) = [text for text in plan.warnings if "permission.equals" in text]
+    assert told.endswith("would be allowed: is it the attribute and the value that are meant?")
+
+
+def test_refusals_are_lifted_without_a_word_where_somebody_refuses_still(tmp_path: Path) -> None:
+    stage = refusals_of_many(tmp_path, min_count=0)
+    plan = stage.run(2).read(MANY[:-1], withheld=MANY[-1:]).plan()
+    assert not [text for text in plan.warnings if "permission.equals" in text]
