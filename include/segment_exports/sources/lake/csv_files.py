@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
-from segment_exports.errors import SourceError
+from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources.lake.header import Header, looks_like_header, matched_header, own_header
 from segment_exports.sources.lake.model_json import names_told
@@ -82,7 +82,8 @@ class CsvFile:
 
         One thread, since that is what tells the number of a broken row.
 
-        :raises SourceError: the file is missing, its quotes aren't whole, a row has too many or too few
+        :raises SourceNotReadyError: the file is missing; it may be replaced just now.
+        :raises SourceError: its quotes aren't whole, a row has too many or too few
             columns, bytes aren't of the file's encoding, a value has more than 1 MiB, the header isn't the
             columns, or stands once more among the rows.
         """
@@ -90,7 +91,7 @@ class CsvFile:
             with self._folder.open(self._relative, self._state) as raw:
                 yield from self._batches(CheckedStream(self._blocks(raw), self._rules), wanted)
         except FileNotFoundError:
-            raise SourceError(
+            raise SourceNotReadyError(
                 f"{self.path} is missing; wait for the export to end, or run it again"
             ) from None
         except MalformedQuotingError as error:

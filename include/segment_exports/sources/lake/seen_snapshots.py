@@ -7,7 +7,9 @@ they had, nor which column was consent on that day. So whoever looks at it keeps
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from segment_exports.records.staging import folder_name
 from segment_exports.sources import Attribute
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from segment_exports.records.staging import Store
 
+_TAKE_AWAY = "Take it away: then no earlier snapshot is known, and each is refused"
 MOST_KEPT = 500
 """Snapshots of a table that are remembered: four months of four refreshes a day."""
 
@@ -87,6 +90,32 @@ class SeenSnapshot:
         )
 
 
+@dataclass(frozen=True)
+class _KeptFile:
+    name: str
+    state: tuple[int, str] | None
+    layout: CsvFormat
+
+    def seen(self) -> SeenFile:
+        return SeenFile(self.name, None if self.state is None else FileState(*self.state), self.layout)
+
+
+@dataclass(frozen=True)
+class _KeptSnapshot:
+    attributes: Annotated[int, Field(ge=0)]
+    files: tuple[_KeptFile, ...]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    attributes: tuple[tuple[tuple[str, str], ...] | None, ...]
+    snapshots: dict[str, _KeptSnapshot]
+
+    def __post_init__(self) -> None:
+        if any(one.attributes >= len(self.attributes) for one in self.snapshots.values()):
+            raise ValueError("names columns that it doesn't hold")
+
+
 class SeenSnapshots:
     """Remembers what was seen, in the folder of an export; a file for each table."""
 
@@ -94,16 +123,22 @@ class SeenSnapshots:
         self._store = store
 
     def of(self, table: str) -> dict[str, SeenSnapshot]:
-        """Return what was seen of a table, by the snapshot's folder."""
+        """Return what was seen of a table, by the snapshot's folder.
+
+        :raises StagingError: what was remembered can't be believed.
+        """
         name = self._name(table)
         if not self._store.exists(name):
             return {}
-        kept = self._store.read_json(name)
+        kept = self._store.read_model(name, _Kept, advice=_TAKE_AWAY)
+        columns = [
+            None if one is None else tuple(Attribute(*pair) for pair in one) for one in kept.attributes
+        ]
         return {
-            folder: SeenSnapshot.from_json(
-                table, one | {"folder": folder, "attributes": kept["attributes"][one["attributes"]]}
+            folder: SeenSnapshot(
+                table, folder, columns[one.attributes], tuple(file.seen() for file in one.files)
             )
-            for folder, one in kept["snapshots"].items()
+            for folder, one in kept.snapshots.items()
         }
 
     def keep(self, seen: SeenSnapshot, known: Mapping[str, SeenSnapshot]) -> None:

@@ -256,7 +256,8 @@ class LakeExport:
 
     def _located(self, entity: LakeEntity) -> list[tuple[SnapshotFile, CsvFormat]]:
         files = located_files([location for location, _ in entity.files], self._folder.root, entity.name)
-        return list(zip(files, (layout for _, layout in entity.files), strict=True))
+        # A file that is named twice is read once.
+        return list(dict(zip(files, (layout for _, layout in entity.files), strict=True)).items())
 
     def _info(self, model: LakeModel, name: str) -> SegmentInfo:
         try:

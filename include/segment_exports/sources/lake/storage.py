@@ -167,13 +167,15 @@ class SteadyFile:
         self._file: Any = None
         self._state = state
         self._offset = 0
+        self._is_closed = False
 
     def __enter__(self) -> SteadyFile:
         """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the file."""
+        """Close the file; a parser that still reads ahead gets an error."""
+        self._is_closed = True
         self._close()
 
     def read(self, size: int, /) -> bytes:
@@ -189,6 +191,8 @@ class SteadyFile:
         return data
 
     def _read(self, size: int) -> bytes:
+        if self._is_closed:
+            raise ValueError("the file is closed")
         try:
             if self._file is None:
                 self._file = self._opened()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
+from segment_exports.errors import StagingError
 from segment_exports.records.staging import Store
 from segment_exports.sources import Attribute
 from segment_exports.sources.lake.model_json import CsvFormat
@@ -59,6 +62,22 @@ def test_nothing_is_written_while_nothing_changes(tmp_path: Path) -> None:
     copied = replace(FIRST, files=(replace(FIRST.files[0], state=FileState(12, "v2")), FIRST.files[1]))
     seen.keep(copied, seen.of("High Value"))
     assert (tmp_path / "snapshots" / "High Value.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        '{"attributes": [',
+        "[]",
+        '{"attributes": [], "snapshots": {"2026/01/05/0500": {"attributes": 0, "files": []}}}',
+    ],
+)
+def test_what_can_not_be_believed_is_told_with_what_to_do(tmp_path: Path, content: str) -> None:
+    (tmp_path / "snapshots").mkdir()
+    (tmp_path / "snapshots" / "T.json").write_text(content)
+    with pytest.raises(StagingError, match=r"T\.json .*Take it away: then no earlier snapshot is known"):
+        SeenSnapshots(Store.local(tmp_path)).of("T")
 
 
 def test_the_oldest_are_forgotten(tmp_path: Path) -> None:

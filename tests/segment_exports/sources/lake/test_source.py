@@ -315,7 +315,7 @@ def test_a_file_without_a_header_has_the_order_of_the_model(lake: Lake, other: s
 def test_a_file_that_vanished_after_the_choice_is_told(lake: Lake) -> None:
     (unit,) = lake.source.read_units({"T": SECOND_TIME})
     (lake.root / "T" / SECOND / "T_2.csv").unlink()
-    with pytest.raises(SourceError, match=r"T_2\.csv is missing; wait for the export to end"):
+    with pytest.raises(SourceNotReadyError, match=r"T_2\.csv is missing; wait for the export to end"):
         lake.rows(unit, "CustomerId")
 
 
@@ -458,6 +458,12 @@ def test_a_snapshot_of_which_files_are_unaccounted_for_is_not_whole_or_doubted(
     (doubt,) = doubts_of(source)
     assert told in doubt
     assert doubt.endswith("the members in them are not read")
+
+
+def test_a_file_that_is_named_twice_is_read_once(lake: Lake) -> None:
+    lake.point(f"{SECOND}/T_1.csv", f"{SECOND}/T_2.csv", f"{SECOND}/T_1.csv")
+    (unit,) = lake.source.read_units({"T": SECOND_TIME})
+    assert [row["CustomerId"] for row in lake.rows(unit, "CustomerId")] == ["1", "3"]
 
 
 def test_a_file_of_another_name_beside_them_is_doubted(lake: Lake) -> None:

@@ -205,6 +205,13 @@ def test_a_connection_that_breaks_while_a_file_is_read_is_taken_up_where_it_brok
     assert len(slept) == store.opened - 1
 
 
+def test_a_file_that_was_left_is_not_opened_again(root: Path) -> None:
+    with Folder(root).folder.open("T/T_1.csv") as file:
+        assert file.read(3) == CONTENT[:3]
+    with pytest.raises(SourceError, match="can't be read"):
+        file.read(3)
+
+
 def test_two_versions_of_a_file_are_never_read_as_one() -> None:
     with pytest.raises(SnapshotChangedError, match=r"T_1\.csv was written again since this run chose it"):
         whole(ExportFolder(Store("v1", "v2"), "c", sleep=lambda _: None))  # type: ignore[arg-type]
