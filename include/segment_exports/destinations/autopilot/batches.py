@@ -9,6 +9,8 @@ import numpy as np
 
 from segment_exports.delivery.chunk import is_there
 from segment_exports.delivery.erasures import batch_without_erased
+from segment_exports.delivery.queue import Batch
+from segment_exports.delivery.refusals import MOST_ALIKE
 from segment_exports.destinations.autopilot.membership import MembershipWay
 from segment_exports.destinations.autopilot.restoring import meet_another
 from segment_exports.errors import (
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from segment_exports.delivery.chunk import Texts
     from segment_exports.delivery.content import Content
     from segment_exports.delivery.flushing import Block
-    from segment_exports.delivery.queue import Batch
     from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
 
     Mask = npt.NDArray[np.bool_]
@@ -101,8 +102,12 @@ def put_off_repeated(delivery: ChunkDelivery, batch: Batch) -> None:
 async def _answered(
     delivery: ChunkDelivery, batch: Batch, content: Content, ids: Texts, *, hold_joins: bool
 ) -> None:
-    """Settle a batch of which the destination has taken somebody: it judged the others."""
+    """Settle a batch of which the destination has taken somebody: it judged the others.
+
+    But where many in a row were left out, the account may be full: these are asked again, among themselves.
+    """
     taken = is_there(ids)
+    unsure = in_long_runs(~taken)
     others = taken & _is_another(delivery, content.rows, ids)
     same = taken & ~others
     delivery.chunk.contact_ids[content.rows[same]] = ids[same]
@@ -111,8 +116,10 @@ async def _answered(
     )
     if delivery.way is MembershipWay.BULK and not hold_joins:
         delivery.joins_unchecked |= len(content.joins.places) > 0
-    if not taken.all():
-        blocks += _reject(delivery, batch, content, ~taken, LEFT_OUT, 200)
+    if not (taken | unsure).all():
+        blocks += _reject(delivery, batch, content, ~(taken | unsure), LEFT_OUT, 200)
+    if unsure.any():
+        delivery.queue.add_again(Batch(content.rows[unsure], batch.lists[unsure], batch.feeds))
     if hold_joins:
         here = same[content.joins.places]
         held = content.rows[content.joins.places[here]].tolist()
@@ -122,9 +129,18 @@ async def _answered(
     for place in places:
         delivery.progress.doubt_content(content.at(place))
     await delivery.flusher.write(blocks)
-    delivery.go_on(content.rows[~taken if hold_joins else ~others])
+    delivery.go_on(content.rows[(~taken if hold_joins else ~others) & ~unsure])
     for place in places:
         await meet_another(delivery, batch, content.at(place), str(ids[place]), hold_joins=hold_joins)
+
+
+def in_long_runs(left_out: Mask) -> Mask:
+    """Tell which places lie in a row of so many that were left out that they look refused alike."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], left_out, [False]))))
+    found = np.zeros(len(left_out), np.bool_)
+    for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        found[start:end] = end - start >= MOST_ALIKE
+    return found
 
 
 def _is_another(delivery: ChunkDelivery, rows: npt.NDArray[np.int64], ids: Texts) -> Mask:

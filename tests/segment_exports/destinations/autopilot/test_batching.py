@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import groupby
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_exports.delivery.queue import WorkQueue
-from segment_exports.destinations.autopilot.batches import put_off_repeated
+from segment_exports.delivery.refusals import MOST_ALIKE
+from segment_exports.destinations.autopilot.batches import in_long_runs, put_off_repeated
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 20)), max_size=8))
+def test_only_many_that_are_left_out_in_a_row_are_in_doubt(runs: list[tuple[bool, int]]) -> None:
+    merged = [(value, sum(count for _, count in group)) for value, group in groupby(runs, lambda one: one[0])]
+    left_out = np.repeat([value for value, _ in merged], [count for _, count in merged]).astype(np.bool_)
+    expected = [value and count >= MOST_ALIKE for value, count in merged for _ in range(count)]
+
+    assert in_long_runs(left_out).tolist() == expected
 
 
 @given(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=40), st.integers(1, 10))

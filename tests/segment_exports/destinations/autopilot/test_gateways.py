@@ -198,6 +198,18 @@ async def test_an_account_that_fills_up_midway_rejects_nobody_after_that(scene, 
     assert first.counts["upsert"] == {"delivered": 100, "not_sent": 200}
 
 
+async def test_nor_one_that_fills_up_within_a_batch_and_leaves_out_the_rest(scene, people) -> None:
+    scene.emulator.switch(bad_emails={f"p{number}@example.com" for number in range(40, 300)})
+    scene.chunk([people(number, joins=["News"]) for number in range(300)])
+    first = await scene.deliver(requests_in_flight=2)
+    scene.emulator.switch(bad_emails=set())
+
+    assert first.stopped.kind in (StopKind.FORBIDDEN, StopKind.REFUSED_ALIKE)
+    assert first.counts["upsert"] == {"delivered": 40, "not_sent": 260}
+    assert (await scene.deliver()).complete
+    assert len(scene.members("News")) == 300
+
+
 @pytest.mark.parametrize("bad_contact", list(BadContact))
 async def test_bad_contacts_among_good_ones_are_rejected_all_the_same(scene, people, bad_contact) -> None:
     bad = {f"p{number}@example.com" for number in range(0, 120, 3)}
