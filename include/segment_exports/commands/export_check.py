@@ -169,12 +169,14 @@ def _former_lists(definition: ExportDefinition, staging: Store | None) -> list[s
         ledger = LedgerFolder(export, definition.name, account).latest()
     except SegmentExportError:  # a run will say so
         return []
-    titles = {target.title for target in definition.lists}
-    former = ledger.info.former_lists(titles) if ledger.info else {}
+    present = {target.title: target.list_id for target in definition.lists}
+    former = ledger.info.former_lists(present) if ledger.info else {}
     return [
         f"list {title} is named no more, and {held} people whom this export put on it stay there; a run "
         f"tells how to end that"
-        for title, held in former.items()
+        if now is None
+        else f"list {title} is called {now} now; a run tells who of its {held} people stays on it"
+        for title, (held, now) in former.items()
     ]
 
 

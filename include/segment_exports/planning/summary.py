@@ -261,13 +261,20 @@ def _former_lists(basis: PlanBasis) -> Iterator[str]:
     """Tell of members that stay where nothing that the run reads can take them off."""
     if basis.ledger.info is None or not basis.rules.memberships_known:
         return
-    titles = {target.title for target in basis.request.definition.lists}
+    present = {target.title: target.list_id for target in basis.request.definition.lists}
     if basis.membership_kind == "list":
         end = "take them off it or delete it at the destination, and then trigger a run with reconcile"
     else:
         end = "change its field at the destination"
-    for title, held in basis.ledger.info.former_lists(titles).items():
-        yield (
-            f"the definition names list {title} no more, and {held} people whom this export put on it stay "
-            f"there. To end that, {end}; or name the list again, and it is kept as its segments are"
-        )
+    for title, (held, now) in basis.ledger.info.former_lists(present).items():
+        if now is None:
+            yield (
+                f"the definition names list {title} no more, and {held} people whom this export put on it "
+                f"stay there. To end that, {end}; or name the list again, and it is kept as its segments are"
+            )
+        else:
+            yield (
+                f"list {title} is called {now} in the definition now (one list_id): of {held} people who "
+                f"were put on it under the former title those stay who left its segments before it got the "
+                f"new one. Take them off at the destination, or give the list its title again"
+            )

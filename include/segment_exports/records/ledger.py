@@ -23,7 +23,7 @@ from segment_exports.records.storing.damage import parsed
 from segment_exports.records.tables.schemas import LEDGER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator, Mapping
 
     import pyarrow.parquet as pq
 
@@ -63,9 +63,17 @@ class LedgerInfo(BaseModel):
     addresses: int
     filled: tuple[str, ...] = ()
 
-    def former_lists(self, titles: Collection[str]) -> dict[str, int]:
-        """Return the lists that a definition with these titles names no more, with those still on each."""
-        return {title: held for title, held in self.members.items() if held and title not in titles}
+    def former_lists(self, present: Mapping[str, str | None]) -> dict[str, tuple[int, str | None]]:
+        """Return the titles that a definition names no more, each with its members and its title now, if any.
+
+        :param present: titles of the definition, each with its list's id where the definition has one.
+        """
+        renamed = {list_id: title for title, list_id in present.items() if list_id}
+        return {
+            title: (held, renamed.get(self.lists.get(title, "")))
+            for title, held in self.members.items()
+            if held and title not in present
+        }
 
 
 @dataclass(frozen=True)

@@ -66,3 +66,12 @@ def test_the_warning_ends_once_the_list_was_emptied_and_read_back(tmp_path: Path
     stage.members = {"a": ["person_ann@example.com", "person_bob@example.com"], "b": []}
     assert len(former(stage.run(2).read([ANN, BOB], segments=("A",)).plan())) == 1
     assert former(stage.run(3).read([ANN, BOB], segments=("A",)).plan(reconcile=True)) == []
+
+
+def test_a_list_that_got_another_title_is_not_said_to_be_one_to_empty(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, definition_of(segments=[{"name": "A", "list_id": "a"}, "B"]))
+    stage.run(1).whole([ANN, BOB])
+    stage.definition = definition_of(segments=[{"name": "A", "list": "News", "list_id": "a"}, "B"])
+    plan = stage.run(2).read([ANN, BOB]).plan()
+    assert former(plan) == []
+    assert any(text.startswith("list A is called News in the definition now") for text in plan.warnings)
