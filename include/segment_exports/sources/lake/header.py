@@ -31,13 +31,18 @@ class Header:
 
 
 def looks_like_header(cells: Sequence[str], columns: Sequence[str]) -> bool:
-    """Tell whether a row plainly names columns: most of its cells do, or one of them is ``CustomerId``.
+    """Tell whether a row plainly names columns: most of its cells do, or the customer's id is ``CustomerId``.
 
-    Letter case, blanks, and whatever is neither letter nor digit don't count here.
+    Letter case, blanks, and whatever is neither letter nor digit don't count here. ``CustomerId`` in
+    another column than that of the ids may be a value: then no cell may hold an address.
     """
     known = {_plain(name) for name in columns} - {""}
     named = [_plain(cell) for cell in cells]
-    return _plain(CUSTOMER_ID) in named or 2 * sum(one in known for one in named) > len(named)
+    if 2 * sum(one in known for one in named) > len(named):
+        return True
+    is_id = [one == _plain(CUSTOMER_ID) for one in named]
+    in_its_place = any(one and name == CUSTOMER_ID for one, name in zip(is_id, columns, strict=False))
+    return in_its_place or (any(is_id) and not any("@" in cell for cell in cells))
 
 
 def matched_header(cells: Sequence[str], columns: Sequence[str], place: str) -> Header:

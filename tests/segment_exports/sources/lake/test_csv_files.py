@@ -119,6 +119,13 @@ def test_a_header_of_other_columns_is_never_a_person(declared: bool | None, firs
     assert told in message
 
 
+def test_a_name_of_an_attribute_may_be_a_value() -> None:
+    assert read(b"1,a@x.example,CustomerId\n2,b@x.example,CustomerId\n") == rows(
+        ("1", "a@x.example", "CustomerId"), ("2", "b@x.example", "CustomerId")
+    )
+    assert "row 1 names other columns" in refusal(b"Mail,Remark,CustomerId\na@x.example,b,1\n")
+
+
 def test_a_header_among_the_rows_is_refused() -> None:
     told = refusal(b"CustomerId,EMail,Note\n1,a,b\nCustomerId,Note,EMail\n2,c,d\n")
     assert "row 3 is a header once more: several files were put together" in told
