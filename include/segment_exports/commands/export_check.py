@@ -26,7 +26,7 @@ from segment_exports.records.staging import Store
 from segment_exports.refresh.snapshot_choice import choose_snapshots
 from segment_exports.settings.environment import read_settings, require_good_settings
 from segment_exports.settings.names import STAGING
-from segment_exports.sources import doubts_of
+from segment_exports.sources import GivesSample, doubts_of
 from segment_exports.sources.opening import open_without_airflow
 from segment_exports.sources.refresh_evidence import SegmentState
 
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from segment_exports.sources import SegmentInfo, Source
 
 LARGEST_COUNTED_BYTES = 64 * 1024 * 1024
-"""Segments of files up to this size are read to count their rows; larger ones only tell their size."""
+"""Segments of files up to this size are read to count their rows; of others only a sample is converted."""
+
+SAMPLED_ROWS = 1_000
 
 _NOT_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
 
@@ -61,7 +63,7 @@ def check_export(
     problems: list[str] = []
     notes: list[str] = []
     segments: list[SegmentCheck] = []
-    values = ValuesCheck(definition)
+    values, sampled = ValuesCheck(definition), ValuesCheck(definition)
     for target in definition.segments:
         info = announced.get(target.name)
         if info is None:
@@ -74,11 +76,14 @@ def check_export(
         try:
             refuse_unusable([info])
             segments.append(_would_read(definition, source, info, None if missing else values))
+            if not missing and values.rows(info.name) == 0:
+                _take_sample(definition, source, info, sampled)
         except SegmentExportError as error:
             problems.append(str(error))
     problems += values.problems()
     notes += (
         values.notes()
+        + sampled.told_of_sample()
         + doubts_of(source)
         + _consent_notes(definition)
         + _former_lists(definition, staging)
@@ -212,6 +217,22 @@ def _would_read(
     return SegmentCheck(
         info.name, definition.list_of(info.name), chosen[info.name], rows, addresses, info.size_bytes
     )
+
+
+def _take_sample(
+    definition: ExportDefinition, source: Source, info: SegmentInfo, sampled: ValuesCheck
+) -> None:
+    """Convert some profiles of a segment that is not read as a whole.
+
+    :raises SourceError: it can't be read.
+    """
+    if isinstance(source, GivesSample):
+        sampled.add(info.name, source.sample(info.name, definition.attributes, SAMPLED_ROWS))
+    elif info.size_bytes:
+        (unit,) = source.read_units(choose_snapshots(source, [info.name]))
+        for segment, batch in source.read(unit, definition.attributes):
+            sampled.add(segment, batch.slice(0, SAMPLED_ROWS))
+            return
 
 
 def _staging(unset: str | None) -> Store | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from segment_exports.errors import GuardTrippedError
 from segment_exports.mapping.column_counts import ColumnCounts, Consent, judge_columns
 from segment_exports.mapping.email_address import EmailRefusal, mask_email
+from segment_exports.mapping.field_values import ValueRefusal
 from segment_exports.mapping.permission import PeopleHeldBack
 from segment_exports.mapping.profile_batch import ProfileMapper
 from segment_exports.records.keyed_hash import KeyedHasher
@@ -87,6 +88,11 @@ class ValuesCheck:
         """Return what a run would leave out, and whom the permission allows."""
         return [*self._doubts(), *self._permission(), *self._refusals()]
 
+    def told_of_sample(self) -> list[str]:
+        """Return everything as notes, where only a sample was taken in: a run reads other rows as well."""
+        rows = sum(one.rows for one in self._columns.values())
+        return [f"in a sample of {rows} profiles: {text}" for text in (*self.problems(), *self.notes())]
+
     def _doubts(self) -> list[str]:
         try:
             return judge_columns(self._definition, self._columns)
@@ -119,9 +125,10 @@ class ValuesCheck:
         for (field, reason), count in self._refused.most_common():
             if reason != EmailRefusal.MISSING:
                 key = self._definition.keys_naming(self._attributes[field]) or field
+                advice = ". Map it to a string field" if reason == ValueRefusal.OUT_OF_RANGE else ""
                 yield (
                     f"{key}: {count} rows would be refused, since {self._attributes[field]} is {reason}; "
-                    f"one looks like {self._shapes[field, reason]}"
+                    f"one looks like {self._shapes[field, reason]}{advice}"
                 )
 
 

@@ -96,6 +96,17 @@ def doubts_of(source: Source) -> list[str]:
     return list(dict.fromkeys(source.doubts)) if isinstance(source, TellsDoubts) else []
 
 
+@runtime_checkable
+class GivesSample(Protocol):
+    """A source that can show some profiles at once, where to read a segment takes long."""
+
+    def sample(self, segment: str, attributes: Sequence[str], rows: int) -> pa.RecordBatch:
+        """Return up to so many profiles as :meth:`Source.read` does, of the segment where that can be told.
+
+        :raises SourceError: as :meth:`Source.read`.
+        """
+
+
 class Source(Protocol):
     """One place to read segments from."""
 

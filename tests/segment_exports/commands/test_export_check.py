@@ -140,6 +140,22 @@ def test_an_empty_file_beside_others_is_noted_also_where_nothing_is_counted(
     assert empty.relative_to(cut_off.folder).as_posix() in note
 
 
+def test_of_a_segment_that_is_too_large_to_count_a_sample_is_converted(
+    lake: LakeExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segment_exports.commands.export_check.LARGEST_COUNTED_BYTES", 0)
+    monkeypatch.setattr("segment_exports.commands.export_check.SAMPLED_ROWS", 40)
+    rule = {"attribute": "Email Subscriber", "equals": "never written"}
+
+    result = check(lake, permission=rule)
+
+    assert result.is_good
+    assert result.segments[0].rows is None
+    stops, counts = result.notes[:2]
+    assert stops.startswith("in a sample of 40 profiles: permission.equals matches no row: of 40 values")
+    assert counts.startswith("in a sample of 40 profiles: permission Email Subscriber: 0 yes, ")
+
+
 def test_a_snapshot_older_than_allowed_is_noted(lake: LakeExport) -> None:
     assert len(check(lake, max_age_hours=24 * 365).notes) == 1
     (_, note) = check(lake, max_age_hours=36).notes

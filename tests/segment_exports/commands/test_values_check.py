@@ -115,6 +115,21 @@ def test_an_attribute_that_nobody_has_is_noted():
     assert note.startswith("Name (mapping.FirstName) has no value in any of 3 rows of Gold")
 
 
+def test_a_number_that_json_does_not_carry_is_advised_into_a_string():
+    rows = [*[GOOD] * 30, GOOD | {"Points": "9007199254740993"}]
+    assert checked(rows, permission=None).notes() == [
+        "mapping.custom.integer--Points: 1 rows would be refused, since Points is out_of_range; one looks "
+        'like "9999999999999999". Map it to a string field'
+    ]
+
+
+def test_what_a_sample_shows_stops_nothing():
+    values = checked([GOOD | {"Consent": "No"}] * 2)
+    told = values.told_of_sample()
+    assert [text.split(": ", 2)[1].split(" ")[0] for text in told] == ["permission.equals", "permission"]
+    assert all(text.startswith("in a sample of 2 profiles: ") for text in told)
+
+
 def test_nothing_read_tells_nothing():
     values = checked([])
     assert (values.problems(), values.notes()) == ([], [])

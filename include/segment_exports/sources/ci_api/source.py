@@ -197,6 +197,19 @@ class CiApiSource:
         self._ensure_same(unit, segment)
         self._check_count(segment, unit.detail["members"], ids)
 
+    def sample(self, segment: str, attributes: Sequence[str], rows: int) -> pa.RecordBatch:
+        """Return the first members of a segment.
+
+        :raises SourceError: an unknown attribute, an answer of another shape.
+        """
+        keys = {name: one.key for name, one in self._names().resolve(attributes).items()}
+        condition = f"IsMemberOfSegment({quoted(segment)})"
+        params = {"$select": ",".join(dict.fromkeys(keys.values())), "$filter": condition, "$top": str(rows)}
+        found = rows_of(self.reader.get("data/Customer", params), SERVICE, "data/Customer")
+        return pa.RecordBatch.from_arrays(
+            [text_column(found, key) for key in keys.values()], names=list(keys)
+        )
+
     def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[list[Row]]:
         """Yield pages until one is empty: a page may have fewer rows than asked for and not be the last."""
         repeats = RepeatGuard(SERVICE, path, CUSTOMER_ID)

@@ -11,7 +11,7 @@ from segment_exports.errors import SourceError
 from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources.dataverse.columns import FORMATTED, label_of
 from segment_exports.sources.web.json_columns import text_column
-from segment_exports.sources.web.odata import SeenKeys, follow_next_links, quoted
+from segment_exports.sources.web.odata import SeenKeys, follow_next_links, quoted, rows_of
 from segment_exports.sources.web.read_ahead import read_ahead
 
 if TYPE_CHECKING:
@@ -48,6 +48,24 @@ class ProfilePages:
         """
         return read_ahead([self._pages(condition) for condition in _id_ranges(parallel_reads)])
 
+    def first(self, rows: int) -> pa.RecordBatch:
+        """Return the first profiles of the table.
+
+        :raises SourceError: as :meth:`read`.
+        """
+        keys = self._keys()
+        preference = [one for one in self._prefer.split(",") if "maxpagesize" not in one]
+        answer = self._reader.get(
+            PROFILES,
+            {"$select": ",".join(keys), "$top": str(rows)},
+            {"Prefer": preference[0]} if preference else None,
+        )
+        found = rows_of(answer, SERVICE, PROFILES)
+        seen = SeenKeys(SERVICE, PROFILES, keys)
+        seen.add(found)
+        seen.require_all()
+        return self._batch(found)
+
     def doubts(self) -> Iterator[str]:
         """Yield what was doubtful about the values that were read."""
         if self._unlabelled:
@@ -60,18 +78,24 @@ class ProfilePages:
             )
 
     def _pages(self, condition: str | None) -> Iterator[pa.RecordBatch]:
-        keys = dict.fromkeys(one.key for one in self._wanted.values())
+        keys = self._keys()
         params = {"$select": ",".join(keys)} | ({"$filter": condition} if condition else {})
         seen = SeenKeys(SERVICE, PROFILES, keys)
         headers = {"Prefer": self._prefer}
         for rows in follow_next_links(self._reader, PROFILES, params, key=ID, headers=headers):
             seen.add(rows)
-            columns = [self._values(rows, one) for one in self._wanted.values()]
-            batch = pa.RecordBatch.from_arrays(columns, names=list(self._wanted))
+            batch = self._batch(rows)
             if batch.column(CUSTOMER_ID).null_count:
                 raise SourceError(f"Dataverse sends profiles without {ID}")
             yield batch
         seen.require_all()
+
+    def _keys(self) -> dict[str, None]:
+        return dict.fromkeys(one.key for one in self._wanted.values())
+
+    def _batch(self, rows: list[Row]) -> pa.RecordBatch:
+        columns = [self._values(rows, one) for one in self._wanted.values()]
+        return pa.RecordBatch.from_arrays(columns, names=list(self._wanted))
 
     def _values(self, rows: list[Row], column: ServiceAttribute) -> pa.StringArray:
         values = text_column(rows, column.key)

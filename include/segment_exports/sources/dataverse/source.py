@@ -177,9 +177,7 @@ class DataverseSource:
         :raises SourceNotReadyError: more members without a profile than the settings allow.
         :raises SnapshotChangedError: a refresh began in between; nothing was yielded.
         """
-        columns = self._names(PROFILE, PROFILES).resolve(attributes)
-        wanted = {**columns, CUSTOMER_ID: ServiceAttribute(ID, "String")}
-        pages = ProfilePages(self.reader, wanted, page_size=self._settings.page_size)
+        pages, wanted = self._profile_pages(attributes)
         self._ensure_same(unit)
         with MembershipJoin(unit.segments, tuple(wanted), folder=self._spill_folder) as join:
             watched = (
@@ -198,6 +196,19 @@ class DataverseSource:
         for text in pages.doubts():
             self._doubt(text)
         self._check_profiles(join.counts)
+
+    def sample(self, segment: str, attributes: Sequence[str], rows: int) -> pa.RecordBatch:  # noqa: ARG002 - who is in which segment stands in another table
+        """Return the first profiles of the table, whatever their segment.
+
+        :raises SourceError: an unknown attribute, an answer of another shape.
+        """
+        pages, wanted = self._profile_pages(attributes)
+        return pages.first(rows).select([name for name in attributes if name in wanted])
+
+    def _profile_pages(self, attributes: Sequence[str]) -> tuple[ProfilePages, dict[str, ServiceAttribute]]:
+        columns = self._names(PROFILE, PROFILES).resolve(attributes)
+        wanted = {**columns, CUSTOMER_ID: ServiceAttribute(ID, "String")}
+        return ProfilePages(self.reader, wanted, page_size=self._settings.page_size), wanted
 
     def _doubt(self, text: str) -> None:
         log.warning("%s", text)

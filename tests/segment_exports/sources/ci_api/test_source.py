@@ -293,3 +293,14 @@ def test_the_members_that_come_must_be_those_announced(
 def test_a_page_size_out_of_range_is_refused(size: int) -> None:
     with pytest.raises(SourceError, match="must be 1 to"):
         CiApiSettings(page_size=size)
+
+
+def test_a_sample_shows_some_profiles_as_they_are_read(insights: Insights) -> None:
+    attributes = ("FirstName", "EMail", "CustomerId", "PreviousCustomerId")
+    found = insights.api().sample("ChurnProne", attributes, 7)
+
+    assert found.schema.names == list(attributes)
+    profiles = insights.state.tables.profiles.select(list(attributes)).to_pylist()
+    known = {row["CustomerId"]: row for row in profiles}
+    assert [known[row["CustomerId"]] for row in found.to_pylist()] == found.to_pylist()
+    assert found.num_rows == 7

@@ -551,3 +551,14 @@ def test_a_missing_table_is_told(insights: Insights, monkeypatch: pytest.MonkeyP
 def test_documented_limits_hold(settings: dict[str, int]) -> None:
     with pytest.raises(SourceError, match="must be 1 to"):
         DataverseSettings(**settings)
+
+
+def test_a_sample_shows_some_profiles_as_they_are_read(insights: Insights) -> None:
+    attributes = ("FirstName", "EMail", "CustomerId", "PreviousCustomerId")
+    found = insights.dataverse().sample("ChurnProne", attributes, 7)
+
+    assert found.schema.names == list(attributes)
+    profiles = insights.state.tables.profiles.select(list(attributes)).to_pylist()
+    known = {row["CustomerId"]: row for row in profiles}
+    assert [known[row["CustomerId"]] for row in found.to_pylist()] == found.to_pylist()
+    assert found.num_rows == 7
