@@ -36,8 +36,8 @@ class RangeTables:
     """The rows of one hash range: contacts, withheld addresses, ledger, and addresses of other exports.
 
     ``first_ledger_row`` is the ordinal of the ledger's first row here. ``exempt`` marks ledger rows
-    whose customer has an invalid profile in this run: refused is not left. ``erased`` marks ledger rows
-    of people who were erased, whether or not the source still has them.
+    whose customer has an invalid profile in this run: refused is not left. ``gone`` marks ledger rows of
+    people who were erased, or refused as another run has read, whatever this one has read of them.
     """
 
     contacts: pa.Table
@@ -45,7 +45,7 @@ class RangeTables:
     ledger: pa.Table
     first_ledger_row: int
     exempt: Mask
-    erased: Mask
+    gone: Mask
     counted: Mask
     counted_elsewhere: npt.NDArray[np.bytes_]
 
@@ -232,7 +232,7 @@ def _due_of_others(
     absent[position[position >= 0]] = False
     ordinals = np.arange(len(ledger)) + tables.first_ledger_row
     withdrawn = match(keys, key_array(tables.withheld["email_hash"])) >= 0
-    withdrawn |= np.isin(ordinals, moved.withdrawn) | tables.erased
+    withdrawn |= np.isin(ordinals, moved.withdrawn) | tables.gone
     away = np.isin(ordinals, moved.away) & rules.all_whole
     absent &= ~(np.isin(ordinals, moved.movable) & rules.moves)  # what is to be moved keeps its lists
     left = ((held.sure & rules.remove_leavers) | held.uncertain) & rules.whole

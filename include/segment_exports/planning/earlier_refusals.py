@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.errors import GuardTrippedError, StagingError
+from segment_exports.errors import GuardTrippedError
 from segment_exports.mapping.permission import Withholding
 from segment_exports.mapping.previous_ids import split_previous_ids
 from segment_exports.records.refusals import RefusalFolder
@@ -104,25 +104,22 @@ def _members(ledger: Ledger) -> Prefixes:
     return np.concatenate(found)
 
 
-def require_nobody_refused(refused: Prefixes, contacts: pa.Table, path: str) -> None:
-    """Refuse contacts of people whose refusal was written down after they were mapped.
+def who_refused(refused: Prefixes, people: pa.Table) -> Mask:
+    """Tell which rows (of contacts or a ledger) are of people whose refusal is written down.
 
     :param refused: who must not be taken for allowed, ascending.
-    :raises StagingError: there are some.
     """
     if not len(refused):
-        return
-    known = pc.is_valid(contacts["customer_hash"]).to_numpy()
-    found = np.isin(prefixes(contacts["email_hash"]), refused)
-    found |= np.isin(prefixes(contacts["customer_hash"]), refused) & known
-    others = contacts["previous_customer_hashes"]
+        return np.zeros(len(people), np.bool_)
+    known = pc.is_valid(people["customer_hash"]).to_numpy()
+    found: Mask = np.isin(prefixes(people["email_hash"]), refused)
+    found |= np.isin(prefixes(people["customer_hash"]), refused) & known
+    if "previous_customer_hashes" not in people.column_names:
+        return found
+    others = people["previous_customer_hashes"]
     parents = pc.list_parent_indices(others).to_numpy()
     found[parents[np.isin(prefixes(pc.list_flatten(others)), refused)]] = True
-    if count := int(found.sum()):
-        raise StagingError(
-            f"{path} holds {count} people of whom another run has read since that they give no permission; "
-            f"clear the task map_profiles, which leaves them out"
-        )
+    return found
 
 
 def _who_refused(files: RunFiles, hasher: KeyedHasher) -> Prefixes:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from segment_exports.planning.basis import PlanBasis, PlanRequest
 from segment_exports.planning.chunk_changes import chunk_duties
 from segment_exports.planning.comparison import RangeTables, compare_range
-from segment_exports.planning.earlier_refusals import customers_with_invalid_profiles, require_nobody_refused
+from segment_exports.planning.earlier_refusals import customers_with_invalid_profiles, who_refused
 from segment_exports.planning.moved_addresses import NOBODY_MOVED, find_moved
 from segment_exports.planning.profile_limit import CountedAddresses, count_distinct, room_for
 from segment_exports.planning.summary import summarise
@@ -51,7 +51,7 @@ def plan_changes(request: PlanRequest, *, warnings: tuple[str, ...] = ()) -> Pla
     :param warnings: what was doubtful before, for the plan to tell.
     :raises LedgerError: the ledger is lost or was written with another secret, and no full resync
         confirms that a new one is to be made.
-    :raises StagingError: the contacts were hashed with another secret, or hold people who refused since.
+    :raises StagingError: the contacts were hashed with another secret.
     """
     basis = PlanBasis.of(request)
     if request.lease is not None:
@@ -60,40 +60,35 @@ def plan_changes(request: PlanRequest, *, warnings: tuple[str, ...] = ()) -> Pla
     store = request.files.store
     at_destination = count_distinct([basis.ledger, *basis.others])
     tally = Tally(basis.rules.titles)
-    if basis.all_superseded:
-        warnings += _write_nothing(basis, tally)
-    else:
-        with store.parquet_file(RunFiles.CONTACTS, CONTACTS.names) as contacts:
-            limit = request.definition.limit
-            room = room_for(limit, at_destination=at_destination, contacts=contacts, own=basis.ledger)
-        warnings += _write_changes(basis, tally, room)
+    with store.parquet_file(RunFiles.CONTACTS, CONTACTS.names) as contacts:
+        limit = request.definition.limit
+        room = room_for(limit, at_destination=at_destination, contacts=contacts, own=basis.ledger)
+    warnings += _write_changes(basis, tally, room)
     plan = summarise(basis, tally, at_destination=at_destination, warnings=warnings)
     plan = plan.model_copy(update={"duty_chunks": chunk_duties(request.files, plan)})
     store.write_json(RunFiles.PLAN, plan.model_dump(mode="json"))
     return plan
 
 
-def _write_nothing(basis: PlanBasis, tally: Tally) -> tuple[str, ...]:
-    empty = ((RunFiles.CHANGES, CHUNK), (RunFiles.DUTIES, CHUNK), (RunFiles.HELD_BACK, HELD_BACK))
-    for name, schema in empty:
-        with basis.request.files.store.parquet_writer(name, schema):
-            pass
-    tally.total = tally.superseded = basis.counts.contacts
-    return ()
-
-
 def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...]:
-    """Write ``changes.parquet`` and ``duties.parquet``, and return warnings."""
+    """Write ``changes.parquet`` and ``duties.parquet``, and return warnings.
+
+    Nothing is believed of a snapshot that was overtaken: who was erased leaves all the same.
+    """
     store = basis.request.files.store
     book = AddressBook(basis.request.files.export)
     with ExitStack() as stack:
         ledger = stack.enter_context(basis.ledger.opened())
-        contacts, withheld = (
-            stack.enter_context(store.parquet_file(name, schema.names))
-            for name, schema in ((RunFiles.CONTACTS, CONTACTS), (RunFiles.WITHHELD, WITHHELD))
-        )
+        contacts = withheld = None
+        if basis.all_superseded:
+            tally.total = tally.superseded = basis.counts.contacts
+        else:
+            contacts, withheld = (
+                stack.enter_context(store.parquet_file(name, schema.names))
+                for name, schema in ((RunFiles.CONTACTS, CONTACTS), (RunFiles.WITHHELD, WITHHELD))
+            )
         moved = NOBODY_MOVED
-        if ledger is not None:
+        if ledger is not None and contacts is not None and withheld is not None:
             withdrawn = customers_with_invalid_profiles(
                 basis.request.files, basis.request.hasher, withdrawn=True
             )
@@ -124,26 +119,30 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
 def _ranges(
     basis: PlanBasis,
     stack: ExitStack,
-    contacts: pq.ParquetFile,
-    withheld: pq.ParquetFile,
+    contacts: pq.ParquetFile | None,
+    withheld: pq.ParquetFile | None,
     ledger: pq.ParquetFile | None,
     tally: Tally,
 ) -> Iterator[RangeTables]:
-    """Give the rows of each hash range, side by side, without contacts who were erased since the mapping."""
+    """Give the rows of each hash range, side by side.
+
+    Contacts who were erased since they were mapped, or of whom another run has read since that they give no
+    permission, are none any more.
+    """
     contact_rows = SortedReader.of_file(contacts, CONTACTS)
     withheld_rows = SortedReader.of_file(withheld, WITHHELD)
     ledger_rows = SortedReader.of_file(ledger, LEDGER)
     elsewhere = CountedAddresses(basis.others, stack)
     exempt = customers_with_invalid_profiles(basis.request.files, basis.request.hasher, withdrawn=False)
-    path, refused = basis.request.files.store.path(RunFiles.CONTACTS), basis.refusals.against(basis.reading)
+    refused = basis.refusals.against(basis.reading)
     first = 0
-    for bound in hash_ranges(max(contacts.metadata.num_rows, ledger.metadata.num_rows if ledger else 0)):
+    for bound in hash_ranges(max(file.metadata.num_rows if file else 0 for file in (contacts, ledger))):
         held, mapped = ledger_rows.below(bound), contact_rows.below(bound)
-        is_erased = rows_of_people(mapped, basis.erased)
-        present, erased = mapped.filter(pa.array(~is_erased)), key_array(mapped["email_hash"])[is_erased]
-        tally.total += len(erased)
-        tally.erased += len(erased)
-        require_nobody_refused(refused, present, path)
+        is_gone = rows_of_people(mapped, basis.erased) | who_refused(refused, mapped)
+        present, gone = mapped.filter(pa.array(~is_gone)), key_array(mapped["email_hash"])[is_gone]
+        tally.total += len(gone)
+        tally.gone += len(gone)
+        left = rows_of_people(held, basis.erased) | who_refused(refused, held)
         known_customer = pc.is_valid(held["customer_hash"]).to_numpy()
         yield RangeTables(
             contacts=present,
@@ -151,7 +150,7 @@ def _ranges(
             ledger=held,
             first_ledger_row=first,
             exempt=np.isin(prefixes(held["customer_hash"]), exempt) & known_customer,
-            erased=rows_of_people(held, basis.erased) | (match(key_array(held["email_hash"]), erased) >= 0),
+            gone=left | (match(key_array(held["email_hash"]), gone) >= 0),
             counted=counts_as_address(held).to_numpy().astype(np.bool_),
             counted_elsewhere=elsewhere.below(bound),
         )

@@ -80,7 +80,7 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
             *_kept_leavers(basis, tally),
             *_passed_on(tally),
             *many_duties(definition.guards, lists),
-            *_erased(tally),
+            *_gone(tally),
             *_former_lists(basis),
         ),
     )
@@ -94,7 +94,7 @@ def _least_requests(destination_type: str, tally: Tally) -> RequestEstimate:
 
 
 def _contacts(tally: Tally) -> PlannedContacts:
-    waiting = tally.superseded + tally.unjudged + tally.erased
+    waiting = tally.superseded + tally.unjudged + tally.gone
     busy = tally.due + tally.refused_before + tally.suppressed_before + waiting
     return PlannedContacts(
         total=tally.total,
@@ -104,7 +104,7 @@ def _contacts(tally: Tally) -> PlannedContacts:
         suppressed_before=tally.suppressed_before,
         superseded=tally.superseded,
         unjudged=tally.unjudged,
-        erased=tally.erased,
+        gone=tally.gone,
     )
 
 
@@ -215,9 +215,12 @@ def _older_segments(basis: PlanBasis) -> Iterator[str]:
         )
 
 
-def _erased(tally: Tally) -> Iterator[str]:
-    if tally.erased:
-        yield f"{tally.erased} people were erased after they were mapped: nothing is sent of them"
+def _gone(tally: Tally) -> Iterator[str]:
+    if tally.gone:
+        yield (
+            f"{tally.gone} people were erased after they were mapped, or another run has read since that "
+            f"they give no permission: nothing is sent of them but that they leave our lists"
+        )
 
 
 def _empty_segments(basis: PlanBasis) -> Iterator[str]:

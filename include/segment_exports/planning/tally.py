@@ -22,7 +22,7 @@ class Tally:
     """Counts over all ranges: contacts by what is due, and the work that comes of it.
 
     ``added`` counts by list those joins whose member the ledger doesn't hold: a join may be sent again.
-    ``erased`` are contacts who were erased after they were mapped, ``unjudged`` those that wait since
+    ``gone`` are contacts who were erased or refused after the mapping, ``unjudged`` those that wait since
     not all was read that may speak against them. ``duties`` is the work of taking off people who withdrew or
     were erased, which is sent by itself, ``changes`` all other work. ``kept_leavers`` are members who left a
     list's segments and stay (``when_member_leaves: keep``), ``passed_on`` addresses that are another person's
@@ -32,7 +32,7 @@ class Tally:
     def __init__(self, titles: tuple[str, ...]) -> None:
         self.added = np.zeros(len(titles), np.int64)
         self.total = self.due = self.refused_before = self.suppressed_before = self.superseded = 0
-        self.erased = self.unjudged = self.kept_leavers = self.passed_on = 0
+        self.gone = self.unjudged = self.kept_leavers = self.passed_on = 0
         self.over_limit = self.known_addresses = self.new_addresses = 0
         self.changes, self.duties = WorkTally(titles), WorkTally(titles)
 

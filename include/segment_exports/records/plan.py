@@ -52,7 +52,8 @@ class PlannedContacts(_Model):
     """Contacts of the run by what is due; ``total`` is the sum of the others.
 
     ``superseded`` wait since their segment's snapshot is older, ``unjudged`` since a row that was not read
-    may give no permission for their address. ``erased`` were erased after they were mapped.
+    may give no permission for their address. ``gone`` were erased, or
+    refused, after they were mapped.
     """
 
     total: int = 0
@@ -62,7 +63,7 @@ class PlannedContacts(_Model):
     suppressed_before: int = 0
     superseded: int = 0
     unjudged: int = 0
-    erased: int = 0
+    gone: int = 0
 
 
 class PlannedOperations(_Model):

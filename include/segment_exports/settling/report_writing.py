@@ -151,11 +151,7 @@ def _contacts(facts: RunFacts) -> ContactCounts:
         rejected=settled[Outcome.REJECTED] + planned.refused_before,
         suppressed=settled[Outcome.SUPPRESSED] + planned.suppressed_before,
         failed=settled[Outcome.FAILED],
-        not_sent=settled[Outcome.NOT_SENT]
-        + planned.superseded
-        + planned.unjudged
-        + planned.erased
-        + untouched,
+        not_sent=settled[Outcome.NOT_SENT] + planned.superseded + planned.unjudged + planned.gone + untouched,
     )
 
 
@@ -224,7 +220,7 @@ def _red_reasons(
     if plan is not None:
         yield from plan.red_reasons
         if plan.is_stopped(approved=bool(facts.approved)):
-            sent = _what_was_sent(operations)
+            sent = _what_was_sent(facts)
             asked = " A person was asked and did not approve." if facts.approved is False else ""
             yield from (f"guard: {text}. {sent}.{asked}" for text in plan.tripped_guards)
             if plan.exceeded_limit is not None:
@@ -247,9 +243,9 @@ def _red_reasons(
         yield f"nobody could be delivered: {held_back}"
 
 
-def _what_was_sent(operations: Mapping[Operation, OperationCounts]) -> str:
+def _what_was_sent(facts: RunFacts) -> str:
     """Return what a run sent of which all but duties was held back."""
-    left = operations[Operation.LEAVE].delivered
+    left = facts.settlement.operations[Operation.LEAVE][Outcome.DELIVERED]
     but = f" but {left} leaves of people who withdrew or were erased" if left else ""
     return f"Nothing was sent{but}"
 
@@ -310,6 +306,6 @@ def _warnings(facts: RunFacts) -> Iterator[str]:
         )
     if facts.plan.state is PlanState.SUPERSEDED:
         yield (
-            "the snapshot is older than the one delivered last, so nothing was sent; "
-            "choose force in the trigger form to go back in time"
+            f"the snapshot is older than the one delivered last. {_what_was_sent(facts)}; "
+            f"choose force in the trigger form to go back in time"
         )

@@ -48,7 +48,7 @@ def settle_plan(files: RunFiles, plan: Plan, *, list_ids: Mapping[str, str], now
     :raises LedgerError: the ledger that the run planned against is missing.
     :raises StagingError: a file of the run is missing or unreadable.
     """
-    if plan.fence is None or plan.state is PlanState.SUPERSEDED or _nothing_was_begun(files, plan):
+    if plan.fence is None or _nothing_was_begun(files, plan):
         return count_plan(files, plan)
     settlement = Settlement(held_back=who_is_held_back(files))
     _write_ledger(files, plan, settlement, list_ids, now)

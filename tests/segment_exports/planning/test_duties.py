@@ -167,6 +167,24 @@ def test_who_withdrew_in_a_snapshot_that_was_overtaken_is_no_duty(tmp_path: Path
     assert sent(run) == {}
 
 
+def test_who_was_erased_leaves_in_a_run_whose_snapshot_was_overtaken(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path)
+    stage.run(5).whole([ANN, BOB, CAT])
+    before = stage.ledgers.latest().info
+    write_tombstones(stage.staging, HASHER, [HASHER.text(BOB.email)], START)
+    run = stage.run(6).read([ANN, BOB, CAT, NEW], snapshot=START)
+    assert run.plan().state is PlanState.SUPERSEDED
+    assert sent(run) == LEAVE_OF_BOB
+    report = run.deliver().settle()
+    assert (report.state, report.red, report.contacts.not_sent) == (RunState.SUPERSEDED, False, 4)
+    assert "Nothing was sent but 1 leaves" in " ".join(report.warnings)
+    after = stage.ledgers.latest().info
+    assert before is not None
+    assert after is not None
+    assert after.snapshots == before.snapshots
+    assert stage.known(BOB.email)["member_of"] == []
+
+
 def test_a_withdrawal_that_unsubscribes_is_a_duty_too(tmp_path: Path) -> None:
     stage = stage_of(tmp_path, guards=GUARDS, when_permission_withdrawn="unsubscribe")
     run = stage.run(2).read([ANN, CAT], withheld=[BOB], invalid=["77"])

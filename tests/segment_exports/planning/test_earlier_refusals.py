@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.segment_exports.staged_run import START, Person, Stage, definition_of, operations
 
-from segment_exports.errors import GuardTrippedError, StagingError
+from segment_exports.errors import GuardTrippedError
 from segment_exports.records.plan import PlanState
 
 if TYPE_CHECKING:
@@ -107,12 +107,27 @@ def test_a_dry_run_shows_the_same_and_writes_down_nothing(stage: Stage) -> None:
     assert stage.export.names("refusals") == written
 
 
-def test_contacts_that_were_mapped_before_another_run_read_a_refusal_are_mapped_again(stage: Stage) -> None:
+def test_of_contacts_that_were_mapped_before_another_run_read_a_refusal_nothing_is_sent(stage: Stage) -> None:
     stage.run(1).whole([ANN, BOB])
     slow = stage.run(2).read([ANN, BOB], snapshot=START + timedelta(days=1))
     stage.run(5).whole([ANN], withheld=[BOB])
-    with pytest.raises(StagingError, match=r"1 people of whom another run has read since .* map_profiles"):
-        slow.plan(force=True)
+    plan = slow.plan(force=True)
+    assert operations(slow.chunks()) == {}
+    assert (plan.contacts.total, plan.contacts.gone) == (2, 1)
+    assert any("another run has read since that they give no permission" in text for text in plan.warnings)
+
+
+def test_who_refused_leaves_in_any_later_run_where_that_one_came_to_nothing(stage: Stage) -> None:
+    """It was killed between its plan and its first request; this one reads a part, or another day."""
+    stage.run(1).whole([ANN, BOB])
+    stage.run(2).read([BOB], withheld=[ANN]).plan()
+    for number, read, options in (
+        (3, ONLY_A, {}),
+        (4, {"snapshot": START + timedelta(days=1)}, {"force": True}),
+    ):
+        run = stage.run(number).read([BOB], **read)
+        run.plan(**options)
+        assert operations(run.chunks()) == {("person_ann@example.com", "leave", "A"): 1}
 
 
 def test_an_older_snapshot_takes_no_yes_from_a_member_for_longer_than_its_own_run(stage: Stage) -> None:
