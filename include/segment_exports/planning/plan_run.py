@@ -80,7 +80,9 @@ def _settle_earlier(request: PlanRequest, lease: Lease, list_ids: Mapping[str, s
             continue
         # A lease that can't be read tells no run: then every run is looked at for the plan under its fence.
         runs = [held.run_id] if held.run_id else [folder_text(name) for name in export.names("runs")]
-        if held.run_id and not RunFiles(export, held.run_id).store.names():
+        # One that gave its lease back was settled: its files are purged, and not lost.
+        was_settled = leasing.is_released(export, held)
+        if held.run_id and not was_settled and not RunFiles(export, held.run_id).store.names():
             leasing.note_lost(export, held)
         for files in (RunFiles(export, run_id) for run_id in runs):
             if not has_receipts(files.store):

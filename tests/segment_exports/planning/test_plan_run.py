@@ -156,6 +156,16 @@ def test_a_run_that_ended_before_it_was_settled_and_whose_files_are_there_is_not
     assert stage.run(2).whole([ANN, BOB]).red_reasons == ()
 
 
+def test_a_run_that_sent_nothing_and_was_purged_after_it_was_settled_is_not_lost(stage: Stage) -> None:
+    """Such as those that a guard stopped, day by day, until the oldest of them were purged."""
+    stage.run(1).whole([ANN])
+    stopped = stage.run(2).read([ANN, BOB])
+    stopped.plan()
+    stopped.settle()
+    stage.export.remove("runs/run_002")
+    assert stage.run(3).whole([ANN, BOB]).red_reasons == ()
+
+
 def test_a_lost_ledger_of_another_account_stops_no_run(tmp_path: Path) -> None:
     first = Stage(tmp_path, account="first")
     first.run(1).whole([ANN])
