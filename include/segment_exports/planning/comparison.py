@@ -209,11 +209,13 @@ def _held_back(
     contacts: pa.Table, known: pa.Table, refused: Mask, suppressed: Mask, considered: Mask
 ) -> pa.Table:
     """Return who is not sent all that is due, for what was answered before (schema HELD_BACK)."""
-    chosen = pa.array((refused | suppressed) & considered)
+    chosen: Mask = (refused | suppressed) & considered
+    if not chosen.any():
+        return HELD_BACK.empty_table()
     outcome = pc.if_else(pa.array(refused), Outcome.REJECTED.value, Outcome.SUPPRESSED.value)
     told = [pc.if_else(pa.array(refused), known[f"rejected_{name}"], None) for name in ("reason", "at")]
     every = pa.table([contacts["email_hash"], outcome, *told], schema=HELD_BACK)
-    return every.filter(chosen)
+    return every.filter(pa.array(chosen))
 
 
 def _due_of_others(
