@@ -10,6 +10,9 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
+from segment_exports.contact_fields.fields import FieldType
 from segment_exports.errors import GuardTrippedError
 from segment_exports.mapping.column_counts import ColumnCounts, Consent, judge_columns
 from segment_exports.mapping.email_address import EmailRefusal, mask_email
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
 _NO_SECRET = KeyedHasher("values that are checked are not kept")
 _NOBODY_HELD_BACK = PeopleHeldBack(frozenset(), NOBODY_REFUSED.keys, _NO_SECRET)
+_CHOICE = re.compile(r"(?=[0-9]{9}\Z)[1-9][0-9]{1,4}0{3,}[0-9]{1,3}")
+"""Numbers of choices in Dataverse: a publisher's prefix of two to five digits, zeros, and a count from 0."""
+
 _MOST_SHOWN, _LONGEST_SHOWN = 5, 40
 _YES, _NO = frozenset({"yes", "true", "1", "y", "on"}), frozenset({"no", "false", "0", "n", "off"})
 
@@ -46,6 +52,7 @@ class ValuesCheck:
         self._refused: Counter[tuple[str, str]] = Counter()
         self._shapes: dict[tuple[str, str], str] = {}
         self._consents: Counter[str] = Counter()
+        self._choices: dict[str, bool] = {}
 
     def add(self, segment: str, profiles: pa.RecordBatch) -> None:
         """Take in profiles of a segment, with the attributes of the definition."""
@@ -56,6 +63,11 @@ class ValuesCheck:
             self._refused[field, reason] += 1
             if (field, reason) not in self._shapes:
                 self._shapes[field, reason] = shape_of(profiles[self._attributes[field]][row].as_py() or "")
+        for one in self._definition.mapping.fields:
+            if one.type is FieldType.STRING and self._choices.get(one.attribute, True):
+                given = [text for text in pc.unique(profiles[one.attribute]).to_pylist() if text]
+                if given:
+                    self._choices[one.attribute] = all(map(_CHOICE.fullmatch, given))
         if self._definition.permission:
             values = profiles[self._definition.permission.attribute].fill_null("").value_counts()
             self._consents.update({one["values"]: one["counts"] for one in values.to_pylist()})
@@ -86,7 +98,7 @@ class ValuesCheck:
 
     def notes(self) -> list[str]:
         """Return what a run would leave out, and whom the permission allows."""
-        return [*self._doubts(), *self._permission(), *self._refusals()]
+        return [*self._doubts(), *self._permission(), *self._refusals(), *self._numbers_of_choices()]
 
     def told_of_sample(self) -> list[str]:
         """Return everything as notes, where only a sample was taken in: a run reads other rows as well."""
@@ -130,6 +142,13 @@ class ValuesCheck:
                     f"{key}: {count} rows would be refused, since {self._attributes[field]} is {reason}; "
                     f"one looks like {self._shapes[field, reason]}{advice}"
                 )
+
+    def _numbers_of_choices(self) -> Iterator[str]:
+        for name in (name for name, is_choice in self._choices.items() if is_choice):
+            yield (
+                f"{self._definition.keys_naming(name)}: all values of {name} look like numbers of a choice "
+                f"(100000001), which stand for labels. Map an attribute that holds the label"
+            )
 
 
 def shape_of(text: str) -> str:

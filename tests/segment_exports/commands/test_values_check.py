@@ -123,6 +123,22 @@ def test_a_number_that_json_does_not_carry_is_advised_into_a_string():
     ]
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["100000001", "100000000", ""], True),
+        (["727000012", "727000003"], True),
+        (["100000001", "Gold"], False),
+        (["612345678", "100000001"], False),
+        (["10000001", "1000000001"], False),
+        (["", ""], False),
+    ],
+)
+def test_numbers_of_choices_in_a_text_are_noted(names, told):
+    notes = checked([GOOD | {"Name": name} for name in names], permission=None).notes()
+    assert any("Name look like numbers of a choice" in note for note in notes) is told
+
+
 def test_what_a_sample_shows_stops_nothing():
     values = checked([GOOD | {"Consent": "No"}] * 2)
     told = values.told_of_sample()
