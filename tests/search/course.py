@@ -31,7 +31,11 @@ from segment_exports.commands.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.plan import PlanState, planned
 from segment_exports.records.staging import RunFiles, Store
+from segment_exports.refresh.snapshot_choice import choose_snapshots
 from segment_exports_airflow.operators.export import ChunkChangesOperator
+from segment_exports_airflow.run_form import read_form
+from segment_exports_airflow.source_access import open_source
+from segment_exports_airflow.steps import definition_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,6 +69,17 @@ class AskingExport(RunningExport):
     def _is_asked(self, run_id: str) -> bool:
         plan = planned(self.files(run_id).store)
         return self.asks and plan.may_be_approved and not plan.dry_run
+
+    def _wait_for_refresh(
+        self, run_id: str, params: dict[str, Any], between_looks: Any
+    ) -> list[dict[str, Any]]:
+        """Choose the snapshot as the sensor does, without its checks: they take a third of a run's time."""
+        definition = definition_of(self.name)
+        source, request = open_source(definition), read_form(definition, params)
+        snapshots = choose_snapshots(
+            source, request.segments, not_before=None, before=None, as_of=request.as_of
+        )
+        return [unit.to_json() for unit in source.read_units(snapshots)]
 
     def _chunk(self, run_id: str, params: dict[str, Any]) -> list[dict[str, Any]]:
         chunks = []

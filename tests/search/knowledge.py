@@ -76,12 +76,15 @@ class Knowledge:
     """Who refused, and who is known to be allowed.
 
     ``refused`` tells of addresses and CustomerIds the snapshot in which they refused. ``vouched`` are
-    addresses all of whose rows were read once, and allowed.
+    addresses all of whose rows were read once, and allowed. Until all rows of the newest snapshot were read
+    once, nobody can tell who refused since an older one.
     """
 
     refused: dict[str, int] = field(default_factory=dict)
     vouched: set[str] = field(default_factory=set)
     erased: set[str] = field(default_factory=set)
+    newest: int = 0
+    is_complete: bool = False
 
     def learn(self, reading: Reading) -> None:
         """Take in what a run has read: a refusal counts until a whole reading, as new, says otherwise."""
@@ -89,8 +92,10 @@ class Knowledge:
             if refuses(row):
                 for key in self._keys(row):
                     self.refused[key] = max(self.refused.get(key, 0), reading.number)
+        self.newest = max(self.newest, reading.number)
         if not reading.whole:
             return
+        self.is_complete |= reading.number == self.newest
         for address in [one for one in reading.addresses() if self.may_be_mailed(one, reading)]:
             self.vouched.add(address)
             for row in reading.rows(address):

@@ -103,7 +103,8 @@ class Promises:
             broken += self._against(deed, reading)
         if erased is not None and not run.dry_run:
             broken += self._still_on_lists(reading, erased)
-        if is_done and reading.whole and not reading.is_sample and not run.dry_run:
+        is_done &= reading.whole and not reading.is_sample and self.knowledge.is_complete
+        if is_done and not run.dry_run:
             if run.full_resync or (run.retry_rejected and run.reconcile):
                 self.given_up.clear()
             broken += [*self._lost(reading), *self._twice(reading), *self._left_behind(reading, before)]
@@ -125,6 +126,7 @@ class Promises:
                     yield self._sent(f"{deed.email} was created", deed.email, reading)
             case "upsert":
                 if reading.rows(deed.email):
+                    self._look_for_mistaken(known, deed.email, reading)
                     self.ours[deed.contact] = Ours(deed.email, ids_of(reading.owner(deed.email)))
             case "join" | "rename":
                 yield from self._against_joining(deed, known, reading)
@@ -133,6 +135,11 @@ class Promises:
                     yield LostError(f"{known.address} was taken off {deed.title} for no reason")
             case "delete":
                 yield LostError(f"{deed.email} was deleted")
+
+    def _look_for_mistaken(self, known: Ours | None, address: str, reading: Reading) -> None:
+        """Take note where staff gave somebody's contact the address that another person turns out to have."""
+        if known and known.address != address and not known.ids & ids_of(reading.owner(address)):
+            self.gave_up(known.address, address)
 
     def _against_joining(
         self, deed: Deed, known: Ours | None, reading: Reading
@@ -173,8 +180,11 @@ class Promises:
                 return True
         if self._others(deed.contact, known.address):
             return True
-        is_read = rows is not None and not reading.is_sample
-        return self.rules.leavers == "remove" and is_read and not is_there
+        if rows is None or reading.is_sample or is_there or self.rules.leavers == "keep":
+            return False
+        # Whoever is in the segment under an address that must wait for a whole run has not left.
+        person = [address for row in rows if ids_of(row) & known.ids and (address := address_of(row))]
+        return not person or any(self.knowledge.may_be_mailed(one, reading) for one in person)
 
     def _others(self, contact: str, address: str) -> list[str]:
         """Return the other contacts that were delivered under an address: one of them is enough."""
