@@ -235,10 +235,13 @@ def _due_of_others(
     ordinals = np.arange(len(ledger)) + tables.first_ledger_row
     withdrawn = match(keys, key_array(tables.withheld["email_hash"])) >= 0
     withdrawn |= np.isin(ordinals, moved.withdrawn) | tables.gone
-    away = np.isin(ordinals, moved.away) & rules.all_whole
+    # Whose new address must wait for a run that reads all has not left meanwhile.
+    away = np.isin(ordinals, moved.away)
+    waiting = away & rules.only_known
+    away &= rules.all_whole & ~waiting
     absent &= ~(np.isin(ordinals, moved.movable) & rules.moves)  # what is to be moved keeps its lists
     left = ((held.sure & rules.remove_leavers) | held.uncertain) & rules.whole
-    left[tables.exempt] = False
+    left[tables.exempt | waiting] = False
     leaves = np.where((withdrawn | away)[:, None], held.sure | held.uncertain, left)
     leaves[~absent] = False
     if not rules.remove_leavers:

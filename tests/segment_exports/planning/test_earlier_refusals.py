@@ -56,6 +56,24 @@ def test_a_run_of_a_part_adds_nobody_whose_other_rows_nobody_read(stage: Stage, 
     assert (report.contacts.delivered, report.contacts.not_sent, report.red) == (1, 1, False)
 
 
+@pytest.mark.parametrize("leaving", ["keep", "remove"])
+def test_who_has_a_new_address_keeps_the_old_one_until_a_run_that_may_add_the_new(
+    tmp_path: Path, leaving: str
+) -> None:
+    """A run of one segment took the old address off its list, and could not put the new one there."""
+    stage = Stage(tmp_path, definition_of(when_member_leaves=leaving, **ASKS))
+    stage.run(1).whole([ANN, BOB])
+    renamed = Person("bob@new.example.com", BOB.customer, ("A", "B"))
+    part = stage.run(2).read([ANN, Person(renamed.email, renamed.customer, ("A",))], **ONLY_A)
+    part.plan()
+    assert operations(part.chunks()) == {}
+    part.settle()
+    run = stage.run(3).read([ANN, renamed])
+    run.plan()
+    done = {what for who, what, _ in operations(run.chunks()) if who == f"person_{BOB.email}"}
+    assert done == {"leave"}
+
+
 def test_without_a_rule_of_permission_a_run_of_a_part_adds_whom_it_reads(tmp_path: Path) -> None:
     run = Stage(tmp_path).run(1).read([CAT], **ONLY_A)
     run.plan()
