@@ -105,6 +105,13 @@ class ExpectedAccount:
     def unsubscribe(self, email: str) -> None:
         self.contacts[email].unsubscribed = True
 
+    def change_email(self, email: str, to: str) -> None:
+        self.contacts[to] = self.contacts.pop(email)
+        for members in self.members.values():
+            if email in members:
+                members.remove(email)
+                members.add(to)
+
     def add_to_list(self, title: str, email: str) -> None:
         self.members[title].add(email)
 
@@ -171,6 +178,7 @@ class ExpectedAccount:
     def _send(self, email: str, wanted: Wanted, known: Delivered) -> None:
         contact = self.contacts.setdefault(email, self._new())
         if known.made != contact.made:  # never seen, or made anew behind the exporter's back
+            self._leave_elsewhere(known, wanted, contact)
             known.lists = set()
         self._merge(contact, wanted.payload)
         for title in [] if known.suppressed else wanted.lists:
@@ -178,6 +186,21 @@ class ExpectedAccount:
                 self._join(email, title)
                 known.lists.add(title)
         known.made, known.payload = contact.made, wanted.payload
+
+    def _leave_elsewhere(self, known: Delivered, wanted: Wanted, now: Contact) -> None:
+        """Take the contact that was delivered off the lists, where it lives under another address."""
+        joins = set(wanted.lists) - known.lists
+        for email, contact in self.contacts.items():
+            if contact.made != known.made:
+                continue
+            for title in known.lists | joins:
+                if self.rules.membership != "field":
+                    self.members[title].discard(email)
+                else:
+                    contact.custom[field_name(title)] = False
+            known.suppressed |= contact.unsubscribed
+            if contact.unsubscribed and self.rules.membership == "field":
+                now.custom.update({field_name(title): False for title in joins})
 
     def _is_unsubscribed(self, email: str) -> bool:
         return email in self.contacts and self.contacts[email].unsubscribed

@@ -16,11 +16,12 @@ LISTS = {"Gold": "Gold", "Churn": "Win-back", "Readers": "Readers"}
 
 @dataclass(frozen=True)
 class Event:
-    """Something that staff or a person did at Autopilot before a refresh."""
+    """Something that staff or a person did at Autopilot before a refresh; ``to`` is a new address."""
 
     what: str
     email: str
     title: str = ""
+    to: str = ""
 
 
 def ordinary(number: int, **changes: str) -> Profile:
@@ -67,6 +68,9 @@ STORIES: dict[str, tuple[str, str, str]] = {
     "bad": ("G", "G", "G"),
     "broken": ("GC", "GC", "GC"),
     "upper": ("R", "R", "R"),
+    "changed-there": ("GC", "GC", "G"),
+    "changed-there-unsubscribed": ("G", "GR", "GR"),
+    "changed-in-both": ("GC", "GC", "GC"),
 }
 
 EVENTS: dict[int, tuple[Event, ...]] = {
@@ -88,6 +92,10 @@ EVENTS: dict[int, tuple[Event, ...]] = {
         Event("delete", "signs-up-again@example.com"),
         Event("add", "signs-up-again@example.com"),
         Event("put", "stranger@example.com", "Gold"),
+        Event("change", "changed-there@example.com", to="changed-there@example.org"),
+        Event("unsubscribe", "changed-there-unsubscribed@example.com"),
+        Event("change", "changed-there-unsubscribed@example.com", to="unsubscribed@example.org"),
+        Event("change", "changed-in-both@example.com", to="changed-in-both@example.org"),
     ),
     3: (Event("unsubscribe", "changes@example.com"),),
 }
@@ -119,6 +127,9 @@ def _changes(name: str, number: int) -> dict[str, str]:
         "shares-agreeing": {"EMail": "shared-no@example.com"},
         "bad": {"EMail": "someone@bad.example.com"},
         "broken": {"Points": "many"} if number == 2 else {},
+        "changed-there": {"Tier": "bronze"} if later else {},
+        "changed-there-unsubscribed": {"Tier": "bronze"} if later else {},
+        "changed-in-both": {"EMail": "changed-in-both@example.org"} if later else {},
         "upper": {"EMail": " Upper@EXAMPLE.com "},
     }  # fmt: skip
     return changed.get(name, {})

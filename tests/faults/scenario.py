@@ -29,7 +29,10 @@ LONGEST_STRAGGLER = 10.0
 
 
 LOOKED_AT = {
-    (event.email, "upsert") for events in EVENTS.values() for event in events if event.what == "delete"
+    (event.email, "upsert")
+    for events in EVENTS.values()
+    for event in events
+    if event.what in ("delete", "change")
 }
 """An answer with another id is written down only after the known contact was looked at: where that was cut
 off, all is done again, the upsert too."""
@@ -114,6 +117,9 @@ class Scenario:
             case "delete":
                 staff.delete_contact(event.email)
                 expected.delete_contact(event.email)
+            case "change":
+                staff.change_email(event.email, event.to)
+                expected.change_email(event.email, event.to)
             case "unsubscribe":
                 staff.unsubscribe(event.email)
                 expected.unsubscribe(event.email)

@@ -144,7 +144,11 @@ def _require_row(
     :param contacts: the ledger's rows by contact: what left may be another one than has the address now.
     """
     known = row or {"member_of": [], "uncertain_of": [], "rejected_at": None, "suppressed": False}
-    moved, doubted = change["moved_contact_id"] is not None, _unsubscribe_is_due(operations)
+    # A contact of an earlier address brings along what it is a member of.
+    moved = (
+        change["moved_contact_id"] is not None or known.get("contact_id") in change["previous_contact_ids"]
+    )
+    doubted = _unsubscribe_is_due(operations)
     for one in operations:
         what, outcome, title = one["operation"], Outcome(one["outcome"]), one["list"]
         held = contacts.get(one["contact_id"], known) if what == "leave" and one["contact_id"] else known

@@ -37,6 +37,7 @@ EFFECT = pa.schema(
         pa.field("gained", LIST_KEYS, nullable=False),
         pa.field("lost", LIST_KEYS, nullable=False),
         pa.field("unsure_of", LIST_KEYS, nullable=False),
+        pa.field("unsure_elsewhere", LIST_KEYS, nullable=False),
         pa.field("rejected", pa.bool_(), nullable=False),
         pa.field("rejected_at", TIMESTAMP),
         pa.field("rejected_reason", pa.string()),
@@ -47,7 +48,8 @@ EFFECT = pa.schema(
 """What one run did to one contact, sorted by ``email_hash``. ``moved_id`` is the contact where it is one that
 the person was at another address; ``maybe_moved_id`` may have been given this one, by a request that was
 never answered. ``anew``: the address has another contact than the known one, which is gone or, if
-``displaced``, lives under another address; then it is the known one that ``lost`` memberships."""
+``displaced``, lives under another address; then it is the known one that ``lost`` memberships, or may have
+(``unsure_elsewhere``)."""
 
 
 def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa.Table:
@@ -66,6 +68,7 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
     displaced = _is_another(answered, chunk) & ~recreated
     anew = recreated | displaced
     unsure = still_due | _matrix(outcomes, size, titles, Operation.LEAVE, Outcome.FAILED)
+    elsewhere = unsure & displaced[:, None]
     unsure[displaced] = False
     unsure |= _matrix(outcomes, size, titles, Operation.JOIN, Outcome.FAILED)
     # A contact that was made anew was to have its memberships again. Where none of them was written down, the
@@ -92,6 +95,7 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
             "gained": to_lists(_matrix(outcomes, size, titles, Operation.JOIN, Outcome.DELIVERED), titles),
             "lost": to_lists(lost & ~still_due, titles),
             "unsure_of": to_lists(unsure, titles),
+            "unsure_elsewhere": to_lists(elsewhere, titles),
             "rejected": place >= 0,
             "rejected_at": told["at"],
             "rejected_reason": told["reason"],

@@ -86,8 +86,8 @@ class Fold:
         if not len(old):
             return rows
         held, doubted = self._matrices(old, "member_of", "uncertain_of")
-        (lost,) = self._matrices(new, "lost")
-        left = (held | doubted) & ~lost & self.memberships_known
+        lost, unsure = self._matrices(new, "lost", "unsure_elsewhere")
+        left = ((held | doubted) & ~lost & self.memberships_known) | unsure
         blank = {name: pa.nulls(len(old), LEDGER.field(name).type) for name in LEDGER.names}
         elsewhere = pa.table(
             blank

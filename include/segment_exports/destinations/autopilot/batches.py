@@ -144,9 +144,12 @@ def in_long_runs(left_out: Mask) -> Mask:
 
 
 def _is_another(delivery: ChunkDelivery, rows: npt.NDArray[np.int64], ids: Texts) -> Mask:
-    """Tell under which addresses another contact was taken than the one that is known."""
-    known = delivery.chunk.contact_ids[rows]
-    another: Mask = is_there(known) & np.not_equal(known, ids)
+    """Tell under which addresses another contact was taken than the one that is known from before.
+
+    What this run learnt of a row, or moved to its address, was looked at already.
+    """
+    known, now = delivery.chunk.planned_ids[rows], delivery.chunk.contact_ids[rows]
+    another: Mask = is_there(known) & np.equal(known, now) & np.not_equal(known, ids)
     return another
 
 
