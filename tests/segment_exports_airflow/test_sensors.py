@@ -180,7 +180,10 @@ class TestRefresh:
 
         self.sensor().poke(context("manual", snapshot="2026-01-07T00:00:00Z"))
 
-        (told,) = [one for one in recorded_warnings(files("manual").store) if "newer" in one]
+        (why, told) = [one for one in recorded_warnings(files("manual").store) if "newer" in one]
+        assert why.startswith(
+            "HighValueSegment: a newer snapshot is passed over, since it isn't whole: that of"
+        )
         assert told.startswith("There are newer snapshots, but not of every segment (ChurnProne of ")
 
     def test_a_scheduled_run_waits_for_a_snapshot_of_its_own(self, lake: LakeExport) -> None:
