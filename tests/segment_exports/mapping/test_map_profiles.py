@@ -361,7 +361,7 @@ def test_contacts_lie_in_row_groups_of_at_most_16384_sorted_by_hash():
 
 def test_files_of_a_step_that_fails_do_not_appear():
     with a_run({"Gold": [profile("a@x.de")]}) as files:
-        with pytest.raises(StagingError, match=r"profiles/Silver\.parquet is missing; clear the task"):
+        with pytest.raises(StagingError, match=r"profiles/Silver\.parquet is missing\. Clear the task"):
             map_profiles(DEFINITION, files, HASHER)
         assert files.store.names() == ["profiles"]
 
