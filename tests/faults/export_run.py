@@ -22,7 +22,7 @@ from tests.segment_exports.books_agree import require_books_agree
 from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.records.plan import Plan
 from segment_exports.records.report import RunReport
-from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.staging import RunFiles
 from segment_exports_airflow.operators.export import (
     CheckDestinationOperator,
     ChunkChangesOperator,
@@ -33,6 +33,7 @@ from segment_exports_airflow.operators.settle import SettleRunOperator
 from segment_exports_airflow.operators.upload import AutopilotUploadOperator
 from segment_exports_airflow.sensors import refresh
 from segment_exports_airflow.sensors.plan import PlanChangesSensor
+from segment_exports_airflow.staging_root import run_files
 from segment_exports_airflow.steps import RETRY_POLICY, definition_of
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class RunningExport:
         return f"manual__{self._runs:03d}"
 
     def files(self, run_id: str) -> RunFiles:
-        return RunFiles(Store.local(self.staging).sub(self.name), run_id)
+        return run_files(self.name, run_id)
 
     def run(
         self,

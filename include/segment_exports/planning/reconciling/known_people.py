@@ -15,6 +15,7 @@ from segment_exports.records.refusals import RefusalFolder
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.step_counts import RunCounts
 from segment_exports.records.tables.memberships import to_matrix
+from segment_exports.records.tables.schemas import CONTACTS, WITHHELD
 from segment_exports.records.tables.sorted_tables import prefixes
 from segment_exports.records.tombstones import erased_hashes
 
@@ -50,12 +51,12 @@ class KnownPeople:
             prefixes(pa.array(sorted(erased_hashes(request.staging, request.hasher)), HASH_TYPE)),
             RefusalFolder(files.export, request.hasher.fingerprint).latest().keys,
         ]
-        with files.store.parquet_file(RunFiles.WITHHELD) as file:
+        with files.store.parquet_file(RunFiles.WITHHELD, WITHHELD.names) as file:
             for batch in file.iter_batches(columns=["email_hash", "customer_hash"], use_threads=False):
                 refused += [prefixes(batch["email_hash"]), prefixes(batch["customer_hash"].drop_null())]
         contacts, segments = [np.empty(0, np.uint64)], definition.segment_names
         matrices = [np.zeros((0, len(segments)), np.bool_)]
-        with files.store.parquet_file(RunFiles.CONTACTS) as file:
+        with files.store.parquet_file(RunFiles.CONTACTS, CONTACTS.names) as file:
             for batch in file.iter_batches(columns=["email_hash", "segments"], use_threads=False):
                 contacts.append(prefixes(batch["email_hash"]))
                 matrices.append(to_matrix(batch["segments"], segments))
