@@ -114,13 +114,11 @@ class Knowledge:
 
     def says_no(self, address: str, ids: set[str], reading: Reading) -> bool:
         """Tell whether a contact that was delivered under this address for this person has to leave."""
-        if address in self.erased or ids & self.erased:
-            return True
         if reading.rows(address):
             return not self.may_be_mailed(address, reading) and (
                 reading.whole or self.knows_a_no(address, reading)
             )
-        return any(refuses(row) for row in reading.of_person(ids))
+        return bool({address, *ids} & self.erased) or any(refuses(row) for row in reading.of_person(ids))
 
     def has_reason(self, address: str, ids: set[str], reading: Reading) -> bool:
         """Tell whether anything speaks against a contact, now or in what was read before."""

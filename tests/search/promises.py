@@ -250,9 +250,9 @@ class Promises:
                     is_in = any(address_of(row) == known.address for row in reading.segments[segment])
                     if not is_in and self.rules.leavers == "remove":
                         yield LeftBehindError(f"{known.address} is still on {title}, but left the segment")
-                    if not is_in and not before.get(contact, known.ids) & {
-                        one for row in here for one in ids_of(row)
-                    }:
+                    if not is_in and self._was_anothers(
+                        before.get(contact, known.ids), known.address, reading
+                    ):
                         yield LeftBehindError(
                             f"{known.address} is still on {title} for whom it belonged to before"
                         )
@@ -265,6 +265,12 @@ class Promises:
                     )
                 elif not person and self.rules.leavers == "remove":
                     yield LeftBehindError(f"{known.address} is still on {title}, but left the segment")
+
+    @staticmethod
+    def _was_anothers(before: set[str], address: str, reading: Reading) -> bool:
+        """Tell whether an address is nobody's any more who had it; whose profile is invalid has not left."""
+        is_here = any(ids_of(row) & before for row in reading.rows(address))
+        return not is_here and all(address_of(row) for row in reading.of_person(before))
 
     # What happened by hand
 

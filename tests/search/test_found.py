@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.search.steps import Changes, Corrected, Rules, Run, Says, Unsubscribed
+from tests.search.steps import Changes, Corrected, Has, IsIn, Rules, Run, Says, Unsubscribed
 
 if TYPE_CHECKING:
     from tests.search.steps import Step
@@ -36,6 +36,18 @@ COURSES: dict[str, tuple[Rules, list[Step]]] = {
             Changes("ann"),
             Run(),
         ],
+    ),
+    "a run of a part takes an old address off and may not add the new one": (
+        Rules(),
+        [Run(), Has("ben", "ben@new.example.com"), GOLD],
+    ),
+    "an address that is another's now stays on the list of who had it": (
+        Rules(leavers="keep"),
+        [Run(), Has("ann", "dan@example.com"), Run()],
+    ),
+    "who moves and leaves a segment at once stays on its list": (
+        Rules(emails="move"),
+        [Run(), IsIn("cem", ("Gold",)), Has("cem", "ann@new.example.com"), Run()],
     ),
 }
 
