@@ -192,7 +192,7 @@ def test_a_throttled_service_is_looked_at_again_later_and_holds_no_worker(
 
     assert report is not None
     assert (report.state, report.red) == (RunState.DELIVERED, False)
-    assert [(one.state, "throttles for longer than 10 s" in one.text) for one in seen if one] == [
+    assert [(one.state, "asks to wait for longer than 10 s" in one.text) for one in seen if one] == [
         (RefreshState.WAITING, True)
     ]
 
