@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from segment_exports.definition import LimitScope
 from segment_exports.errors import LedgerError, StagingError
-from segment_exports.planning.earlier_refusals import refusals_of_run, require_plausible_consents
+from segment_exports.planning.earlier_refusals import refusals_of_run
 from segment_exports.planning.profile_limit import other_ledgers
 from segment_exports.planning.rules import Rules
 from segment_exports.records.keyed_hash import HASH_TYPE
@@ -63,6 +63,7 @@ class PlanBasis:
     :param erased: sorted keyed hashes of addresses and customer ids of erased people.
     :param superseded: segments whose snapshot is older than the ledger's.
     :param refusals: who gives no permission, after this run's rows were judged.
+    :param implausible: the sentence of a guard where they are not believed.
     :param membership_kind: ``list`` or ``field``: memberships of one say nothing of the other.
     """
 
@@ -72,6 +73,7 @@ class PlanBasis:
     others: tuple[Ledger, ...]
     erased: pa.FixedSizeBinaryArray
     refusals: Refusals
+    implausible: str | None
     superseded: tuple[str, ...]
     membership_kind: str
     rules: Rules
@@ -81,7 +83,6 @@ class PlanBasis:
     def of(cls, request: PlanRequest) -> PlanBasis:
         """Read ledger and counts of a run.
 
-        :raises GuardTrippedError: everybody gives permission all at once.
         :raises LedgerError: the ledger is lost or was written with another secret, or tombstones were.
         :raises StagingError: the contacts were hashed with another secret than the ledger is.
         """
@@ -92,21 +93,19 @@ class PlanBasis:
         superseded = _superseded_segments(request, counts, ledger)
         kind = request.definition.destination.membership.kind
         refusals = refusals_of_run(request.files, counts, request.definition, request.hasher, ledger)
-        doubts = tuple(
-            require_plausible_consents(request.files, counts, request.definition, request.hasher, refusals)
-        )
-        rules = _rules(request, counts, ledger, superseded, kind, refusals)
+        rules = _rules(request, counts, ledger, superseded, kind, refusals.standing)
         return cls(
             request=request,
             counts=counts,
             ledger=ledger,
             others=others,
             erased=pa.array(sorted(erased_hashes(request.staging, request.hasher)), HASH_TYPE),
-            refusals=refusals,
+            refusals=refusals.standing,
+            implausible=refusals.implausible,
             superseded=superseded,
             membership_kind=kind,
             rules=rules,
-            warnings=(*warnings, *doubts, *_of_membership(ledger, kind)),
+            warnings=(*warnings, *refusals.doubts, *_of_membership(ledger, kind)),
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.errors import GuardTrippedError
 from segment_exports.mapping.permission import Withholding
 from segment_exports.mapping.previous_ids import split_previous_ids
 from segment_exports.records.refusals import RefusalFolder
@@ -34,9 +34,24 @@ if TYPE_CHECKING:
 _NOT_OF_THIS_RUN = pa.array([Withholding.ERASED.value, Withholding.PERMISSION_REFUSED_EARLIER.value])
 
 
+@dataclass(frozen=True)
+class RunRefusals:
+    """What a run comes to for those who refused.
+
+    :param standing: the refusals from this run on.
+    :param implausible: the sentence of a guard where the run would lift more of them than anybody believes;
+        then none is.
+    :param doubts: sentences for the report.
+    """
+
+    standing: Refusals
+    implausible: str | None = None
+    doubts: tuple[str, ...] = ()
+
+
 def refusals_of_run(
     files: RunFiles, counts: RunCounts, definition: ExportDefinition, hasher: KeyedHasher, ledger: Ledger
-) -> Refusals:
+) -> RunRefusals:
     """Return the refusals that stand after a run was mapped; nothing is written.
 
     A customer who gives permission at one address and none at another has refused at that address only.
@@ -53,35 +68,35 @@ def refusals_of_run(
             mine.look_in(people)
             lifted.look_in(people)
     delivered = ledger.info.snapshots if ledger.info else {}
-    return before.after(reading, refused[~mine.found], lifted.found, delivered)
+    after = before.after(reading, refused[~mine.found], lifted.found, delivered)
+    return _believed(counts, definition, before, after)
 
 
-def require_plausible_consents(
-    files: RunFiles, counts: RunCounts, definition: ExportDefinition, hasher: KeyedHasher, after: Refusals
-) -> Iterator[str]:
-    """Yield a doubt where a run in which everybody gives permission lifts refusals.
+def _believed(
+    counts: RunCounts, definition: ExportDefinition, before: Refusals, after: Refusals
+) -> RunRefusals:
+    """Doubt a run in which everybody gives permission, also those who refused before.
 
-    :param after: the refusals that would stand after it.
-    :raises GuardTrippedError: it would lift more than ``guards.min_count``: that is a rule that matches
-        everybody sooner than people who changed their minds. Nothing is written, so the refusals stay.
+    Where they are many that is a rule that matches everybody sooner than people who changed their minds.
     """
-    if definition.permission is None or not counts.everybody_agrees:
-        return
-    before = RefusalFolder(files.export, hasher.fingerprint).latest()
     lifted = int((~np.isin(before.keys, after.keys)).sum())
+    if definition.permission is None or not counts.everybody_agrees or not lifted:
+        return RunRefusals(after)
     told = (
         f"permission: all {sum(counts.consents.values())} rows have a value that permission.equals names for "
         f"{definition.permission.attribute}, and {lifted} addresses and customers that refused before would "
         f"be allowed"
     )
-    if lifted > definition.guards.min_count:
-        raise GuardTrippedError(
-            f"{told}; guards.min_count allows {definition.guards.min_count}. Nothing was sent. Look at the "
-            f"attribute and at the rule: make check shows which values there are. If they all agreed, raise "
-            f"guards.min_count for one run"
-        )
-    if lifted:
-        yield f"{told}: is it the attribute and the value that are meant?"
+    if lifted <= definition.guards.min_count:
+        return RunRefusals(after, doubts=(f"{told}: is it the attribute and the value that are meant?",))
+    return RunRefusals(
+        before,
+        implausible=(
+            f"{told}; guards.min_count allows {definition.guards.min_count}. Look at the attribute and at "
+            f"the rule: make check shows which values there are. If they all agreed, raise guards.min_count "
+            f"for one run"
+        ),
+    )
 
 
 def _is_older(counts: RunCounts, ledger: Ledger) -> bool:
