@@ -300,10 +300,20 @@ class ExportDefinition(StrictModel):
         return {field_of(target.title): target.title for target in self.lists}
 
     @property
+    def consent_fingerprint(self) -> str:
+        """Names what is asked of whom before they are mailed: attribute, values that mean yes, segments."""
+        rule = [self.permission.attribute, sorted(self.permission.equals)] if self.permission else None
+        return _fingerprint([rule, sorted(self.segment_names)])
+
+    @property
     def mapping_fingerprint(self) -> str:
         """Names the mapping: it changes with a field, its attribute, type or form, not with the order."""
         fields = [
             [one.target, one.attribute, one.type, *([one.form] if one.form else [])]
             for one in self.mapping.fields
         ]
-        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:32]
+        return _fingerprint(fields)
+
+
+def _fingerprint(told: object) -> str:
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]

@@ -205,6 +205,7 @@ def _rules(
     own = {title: {one.name for one in definition.segments if one.list == title} for title in titles}
     changed = info is not None and info.mapping_fingerprint != definition.mapping_fingerprint
     is_full = counts.reading(definition.segment_names).is_full
+    refusals_known = refusals.complete_for == definition.consent_fingerprint
     retrying = options.retry_rejected or options.full_resync or changed
     return Rules(
         titles=titles,
@@ -216,8 +217,8 @@ def _rules(
         unsubscribe_withdrawn=definition.when_permission_withdrawn == "unsubscribe",
         move_addresses=definition.when_email_changes == "move",
         send_all=options.full_resync,
-        only_known=definition.permission is not None and not (is_full and refusals.is_complete),
-        refusals_known=refusals.is_complete,
+        only_known=definition.permission is not None and not (is_full and refusals_known),
+        refusals_known=refusals_known,
         memberships_known=info is None or info.membership == kind,
         retry_before=None if retrying else request.now - RETRY_REJECTED_AFTER,
         retry_suppressed=options.retry_rejected,

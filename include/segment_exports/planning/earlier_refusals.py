@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from segment_exports.mapping.permission import Withholding
 from segment_exports.mapping.previous_ids import split_previous_ids
-from segment_exports.records.refusals import RefusalFolder
+from segment_exports.records.refusals import Reading, RefusalFolder
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, prefixes
@@ -57,7 +57,10 @@ def refusals_of_run(
     A customer who gives permission at one address and none at another has refused at that address only.
     What an older snapshot says of somebody who is on a list by a newer one counts in its own run alone.
     """
-    before = RefusalFolder(files.export, hasher.fingerprint).latest()
+    info = ledger.info
+    # A ledger that a reconcile of this very run wrote is newer than all refusals.
+    settled = info.sequence if info and info.run_id != files.run else 0
+    before = RefusalFolder(files.export, hasher.fingerprint).latest(settled=settled)
     reading = counts.reading(definition.segment_names)
     refused = _who_refused(files, hasher)
     if len(refused) and _is_older(counts, ledger):
@@ -67,8 +70,9 @@ def refusals_of_run(
         for people in _people_of_contacts(files):
             mine.look_in(people)
             lifted.look_in(people)
-    delivered = ledger.info.snapshots if ledger.info else {}
-    after = before.after(reading, refused[~mine.found], lifted.found, delivered)
+    delivered = info.snapshots if info else {}
+    asked = definition.consent_fingerprint
+    after = before.after(reading, refused[~mine.found], lifted.found, delivered, asked)
     return _believed(counts, definition, before, after)
 
 
@@ -100,11 +104,11 @@ def _believed(
 
 
 def _is_older(counts: RunCounts, ledger: Ledger) -> bool:
-    newest = ledger.info.snapshots if ledger.info else {}
-    return any(
-        datetime.fromisoformat(time) < datetime.fromisoformat(newest[segment])
+    """Tell whether all that a run read was overtaken: what was delivered is as new, and not the same."""
+    newest = Reading(ledger.info.snapshots if ledger.info else {}, is_full=False)
+    return newest.covers(counts.snapshots) and any(
+        datetime.fromisoformat(time) < datetime.fromisoformat(newest.snapshots[segment])
         for segment, time in counts.snapshots.items()
-        if segment in newest
     )
 
 

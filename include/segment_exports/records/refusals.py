@@ -78,7 +78,7 @@ class _Told(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     secret_fingerprint: str
-    is_complete: bool
+    complete_for: str | None
     readings: tuple[dict[str, str], ...]
 
 
@@ -88,14 +88,15 @@ class Refusals:
 
     :param keys: prefixes of keyed hashes, ascending; one may stand with several readings.
     :param places: per key the place of its reading in ``readings``.
-    :param is_complete: whether every refusal since the last full reading is here. It is false until a full
-        reading is at least as new as what was delivered before refusals were written down.
+    :param complete_for: what was asked of whom (:attr:`.ExportDefinition.consent_fingerprint`) in the full
+        reading since which every refusal is here. It is None until such a reading is at least as new as what
+        was delivered before refusals were written down, or where some of them were lost.
     """
 
     keys: Prefixes
     places: npt.NDArray[np.int32]
     readings: tuple[Mapping[str, str], ...]
-    is_complete: bool
+    complete_for: str | None
 
     def against(self, reading: Reading) -> Prefixes:
         """Return who must not be taken for allowed by a run, whatever it read of them.
@@ -105,13 +106,14 @@ class Refusals:
         return np.unique(self.keys[~self._covered(reading)])
 
     def after(
-        self, reading: Reading, refused: Prefixes, allowed: Mask, delivered: Mapping[str, str]
+        self, reading: Reading, refused: Prefixes, allowed: Mask, delivered: Mapping[str, str], asked: str
     ) -> Refusals:
         """Return the refusals that stand after a run has judged its rows.
 
         :param refused: who refused in it, distinct.
         :param allowed: which of ``keys`` it judged allowed; that lifts a refusal if the reading is full.
         :param delivered: snapshots that were delivered before.
+        :param asked: what it asked of whom.
         """
         lifted = self._covered(reading) & allowed
         again = np.isin(self.keys, refused)
@@ -126,7 +128,7 @@ class Refusals:
             keys[order],
             places[order].astype(np.int32),
             tuple(every[one] for one in used),
-            self.is_complete or (reading.is_full and reading.covers(delivered)),
+            asked if reading.is_full and reading.covers(delivered) else self.complete_for,
         )
 
     def _covered(self, reading: Reading) -> Mask:
@@ -135,7 +137,7 @@ class Refusals:
         return np.array(covered, np.bool_)[self.places]
 
 
-NOBODY_REFUSED = Refusals(np.empty(0, np.uint64), np.empty(0, np.int32), (), is_complete=False)
+NOBODY_REFUSED = Refusals(np.empty(0, np.uint64), np.empty(0, np.int32), (), complete_for=None)
 
 
 class RefusalFolder:
@@ -146,9 +148,11 @@ class RefusalFolder:
         self._store = export.sub("refusals")
         self._fingerprint = secret_fingerprint
 
-    def latest(self) -> Refusals:
+    def latest(self, *, settled: int = 0) -> Refusals:
         """Return the refusals that count: nobody's, and incomplete, where none lie under this secret.
 
+        :param settled: sequence of the newest run that was settled, which wrote refusals before: where none
+            are as new, they were lost, and what is here is incomplete.
         :raises StagingError: the file can't be read.
         """
         names = self._names()
@@ -165,7 +169,10 @@ class RefusalFolder:
         if told.secret_fingerprint != self._fingerprint:
             return NOBODY_REFUSED
         return Refusals(
-            rows["key"].to_numpy(), rows["reading"].to_numpy(), told.readings, is_complete=told.is_complete
+            rows["key"].to_numpy(),
+            rows["reading"].to_numpy(),
+            told.readings,
+            complete_for=told.complete_for if int(names[-1].split("-", 1)[0]) >= settled else None,
         )
 
     def write(self, refusals: Refusals, *, sequence: int, run_id: str) -> None:
@@ -175,7 +182,7 @@ class RefusalFolder:
             file.write_table(pa.table([refusals.keys, refusals.places], schema=REFUSALS))
             told = _Told(
                 secret_fingerprint=self._fingerprint,
-                is_complete=refusals.is_complete,
+                complete_for=refusals.complete_for,
                 readings=tuple(dict(one) for one in refusals.readings),
             )
             file.add_key_value_metadata({_METADATA_KEY: told.model_dump_json().encode()})

@@ -171,6 +171,54 @@ def test_where_nobody_wrote_refusals_down_yet_only_members_are_known_to_be_allow
     assert "no run has written down yet who withdrew" in " ".join(plan.warnings)
 
 
+def bob_in_a_run_of_one_segment(stage: Stage, number: int) -> set[str]:
+    run = stage.run(number).read([ANN, Person(BOB.email, BOB.customer, ("A",))], **ONLY_A)
+    run.plan()
+    return {what for who, what, _ in operations(run.chunks()) if who == BOB.email}
+
+
+def test_a_refusal_in_the_newest_snapshot_of_one_segment_counts_where_another_was_overtaken(
+    stage: Stage,
+) -> None:
+    """One segment was delivered by itself meanwhile, from a later day."""
+    stage.run(1).whole([ANN, BOB])
+    stage.run(5).whole([ANN, Person(BOB.email, BOB.customer, ("A",))], **ONLY_A)
+    dan = Person("dan@example.com", "4", ("B",))
+    stage.run(6).whole([ANN, dan], withheld=[BOB], snapshot=START + timedelta(days=3))
+    assert stage.known(BOB.email)["member_of"] == []
+    assert bob_in_a_run_of_one_segment(stage, 7) == set()
+
+
+def test_where_the_newest_refusals_are_lost_only_members_are_known_to_be_allowed(stage: Stage) -> None:
+    stage.run(1).whole([ANN, BOB])
+    stage.run(2).whole([ANN, Person("dan@example.com", "4", ("B",))], withheld=[BOB])
+    stage.export.remove(f"refusals/{stage.export.names('refusals')[-1]}")
+    assert bob_in_a_run_of_one_segment(stage, 3) == set()
+
+
+@pytest.mark.parametrize(
+    ("before", "then"),
+    [
+        ({}, ASKS),
+        (ASKS, {"permission": {"attribute": "Marketing", "equals": "Yes"}}),
+        ({"permission": {"attribute": "Consent", "equals": ["Yes", "Maybe"]}}, ASKS),
+        (ASKS, {"segments": ["A", "B", "C"], **ASKS}),
+    ],
+    ids=["a first rule", "another attribute", "fewer values", "one more segment"],
+)
+def test_who_was_delivered_under_another_rule_is_not_known_to_be_allowed_by_this_one(
+    tmp_path: Path, before: dict[str, Any], then: dict[str, Any]
+) -> None:
+    dan = Person("dan@example.com", "4", ("B",))
+    stage = Stage(tmp_path, definition_of(**{"when_member_leaves": "remove"} | before))
+    stage.run(1).whole([ANN, BOB, dan])
+    stage.run(2).whole([ANN, dan])
+    stage.definition = definition_of(**then)
+    assert bob_in_a_run_of_one_segment(stage, 3) == set()
+    stage.run(4).whole([ANN, BOB, dan], segments=stage.definition.segment_names)
+    assert stage.known(BOB.email)["member_of"] == ["A", "B"]
+
+
 MANY = [Person(f"p{number}@example.com", f"c{number}", ("A", "B")) for number in range(6)]
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SEGMENTS = ("Gold", "Silver")
 ANN, BOB = np.uint64(1), np.uint64(2)
+ASKED = "a rule and its segments"
 
 
 def snapshot(day: int) -> str:
@@ -37,7 +38,7 @@ def after(
     refused: tuple[np.uint64, ...] = (),
     allowed: tuple[np.uint64, ...] = (),
 ) -> Refusals:
-    return before.after(run, np.array(refused, np.uint64), np.isin(before.keys, np.array(allowed)), {})
+    return before.after(run, np.array(refused, np.uint64), np.isin(before.keys, np.array(allowed)), {}, ASKED)
 
 
 def test_a_refusal_counts_in_runs_that_read_less_and_in_older_snapshots() -> None:
@@ -65,15 +66,16 @@ def test_refusals_are_complete_once_a_full_reading_is_as_new_as_what_was_deliver
     nothing = np.empty(0, np.uint64)
     delivered = {"Gold": snapshot(5), "Silver": snapshot(5)}
 
-    def then(before: Refusals, run: Reading) -> Refusals:
-        return before.after(run, nothing, np.zeros(len(before.keys), np.bool_), delivered)
+    def then(before: Refusals, run: Reading, asked: str = ASKED) -> Refusals:
+        return before.after(run, nothing, np.zeros(len(before.keys), np.bool_), delivered, asked)
 
-    assert not then(NOBODY_REFUSED, reading(6, is_full=False)).is_complete
+    assert then(NOBODY_REFUSED, reading(6, is_full=False)).complete_for is None
     older = then(NOBODY_REFUSED, reading(4, 4))
-    assert not older.is_complete
+    assert older.complete_for is None
     newer = then(older, reading(5, 5))
-    assert newer.is_complete
-    assert then(newer, reading(1, 1)).is_complete
+    assert newer.complete_for == ASKED
+    assert then(newer, reading(1, 1), "another rule").complete_for == ASKED
+    assert then(newer, reading(6, 6), "another rule").complete_for == "another rule"
 
 
 def test_what_was_written_is_read_back_and_the_highest_sequence_counts(tmp_path: Path) -> None:
@@ -84,7 +86,10 @@ def test_what_was_written_is_read_back_and_the_highest_sequence_counts(tmp_path:
     folder.write(second, sequence=10, run_id="manual__1")
     found = folder.latest()
     assert (found.keys.tolist(), found.places.tolist()) == (second.keys.tolist(), second.places.tolist())
-    assert (found.readings, found.is_complete) == (second.readings, True)
+    assert (found.readings, found.complete_for) == (second.readings, ASKED)
+    assert folder.latest(settled=10).complete_for == ASKED
+    lost = folder.latest(settled=11)
+    assert (lost.keys.tolist(), lost.complete_for) == (second.keys.tolist(), None)
 
 
 def test_under_another_secret_nobody_is_known_and_that_is_told(tmp_path: Path) -> None:
@@ -92,7 +97,7 @@ def test_under_another_secret_nobody_is_known_and_that_is_told(tmp_path: Path) -
     RefusalFolder(Store.local(tmp_path), "a secret's name").write(told, sequence=1, run_id="run")
     other = RefusalFolder(Store.local(tmp_path), "another secret's name").latest()
     assert len(other.keys) == 0
-    assert not other.is_complete
+    assert other.complete_for is None
 
 
 @pytest.mark.parametrize("left", [b"", b"PAR1", b"half of it"])
