@@ -12,7 +12,8 @@ has one, planning takes off our lists whom a ledger knows, also where the source
 upload of what was planned before leaves them out.
 Ledger rows stay, since they say of which lists a person is to be taken off, and hold hashes only. An
 address stands for all customers behind it; give the CustomerIds too, so that a person is known under
-another address. Contacts at the destination are deleted there, by hand.
+another address. An id is erased in its capitals and small letters too, for other systems print a GUID in
+the other case. Contacts at the destination are deleted there, by hand.
 """
 
 from __future__ import annotations
@@ -43,17 +44,24 @@ if TYPE_CHECKING:
     from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.ledger import Ledger
 
+_OF_ALL_EXPORTS = ("_accounts", "_erased")
+_OF_AN_EXPORT = ("ledger", "runs")
+_MOST_TOLD = 20
+
 
 @dataclass(frozen=True)
 class Erasure:
-    """What became of it: tombstones that are ``new``, those that stood ``already``.
+    """What became of it: how many addresses and ids are ``new``, how many were erased ``already``.
 
-    ``known_to`` counts by export the rows of its ledgers that are these people's.
+    ``known_to`` counts by export the rows of its ledgers that are these people's. ``unknown_emails`` and
+    ``unknown_ids`` are the places, from 1, of what no ledger knows: nobody was ever delivered under it.
     """
 
     new: int
     already: int
     known_to: dict[str, int]
+    unknown_emails: tuple[int, ...] = ()
+    unknown_ids: tuple[int, ...] = ()
 
 
 def erase(
@@ -71,10 +79,20 @@ def erase(
     """
     ledgers = dict(_ledgers(staging))
     _require_their_key(staging, hasher, ledgers)
-    texts = [*_normalised(emails), *(one.strip() for one in customer_ids if one.strip())]
-    hashes = sorted({hasher.text(text) for text in texts})
-    made = write_tombstones(staging, hasher, hashes, now)
-    return Erasure(made, len(hashes) - made, dict(_known_to(ledgers, hashes)))
+    addresses = {place: (hasher.text(text),) for place, text in _normalised(emails)}
+    ids = {
+        place: tuple(hasher.text(form) for form in _forms(text.strip()))
+        for place, text in enumerate(customer_ids, start=1)
+        if text.strip()
+    }
+    each = sorted({*addresses.values(), *ids.values()})
+    new = sum(write_tombstones(staging, hasher, hashes, now) > 0 for hashes in each)
+    known_to, known = _known_to(ledgers, sorted({one for hashes in each for one in hashes}))
+    unknown = [
+        tuple(place for place, hashes in named.items() if known.isdisjoint(hashes))
+        for named in (addresses, ids)
+    ]
+    return Erasure(new, len(each) - new, known_to, *unknown)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -91,13 +109,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("name a file of --emails, of --customer-ids, or of both")
     try:
         staging = Store.at(chosen.staging)
-        erasure = erase(
-            staging,
-            hasher_in_use(staging, ledger_secret_without_airflow()),
-            emails=_lines(chosen.emails),
-            customer_ids=_lines(chosen.customer_ids),
-            now=datetime.now(UTC),
-        )
+        hasher = hasher_in_use(staging, ledger_secret_without_airflow())
+        emails, customer_ids = _lines(chosen.emails), _lines(chosen.customer_ids)
+        _require_staging_root(staging)
+        erasure = erase(staging, hasher, emails=emails, customer_ids=customer_ids, now=datetime.now(UTC))
     except SegmentExportError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -105,7 +120,26 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _normalised(emails: Sequence[str]) -> Iterator[str]:
+def _require_staging_root(staging: Store) -> None:
+    """Refuse a folder that no run has used: no export would ever look for the tombstones there."""
+    names = staging.names()
+    is_export = any(part in names for part in _OF_AN_EXPORT)
+    has_exports = any(staging.names(f"{name}/{part}") for name in names for part in _OF_AN_EXPORT)
+    if is_export or not (has_exports or any(name in names for name in _OF_ALL_EXPORTS)):
+        raise StagingError(
+            f"nobody was erased: {staging.path('')} is no staging root, for no export has run in it. "
+            f"Name the folder that {STAGING} names for Airflow; is its volume mounted here? If no export has "
+            f"run yet, trigger a dry run first"
+        )
+
+
+def _forms(customer_id: str) -> list[str]:
+    """Give an id as it is written, and in small letters and capitals: it is one id to who wrote it."""
+    return sorted({customer_id, customer_id.lower(), customer_id.upper()})
+
+
+def _normalised(emails: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Give each address as mapping would hash it, with its place."""
     for place, text in enumerate(emails, start=1):
         if not text.strip():
             continue
@@ -114,7 +148,7 @@ def _normalised(emails: Sequence[str]) -> Iterator[str]:
             raise StagingError(
                 f"address {place} of {len(emails)} is none ({judged.value}); nobody was erased"
             )
-        yield judged
+        yield place, judged
 
 
 def _require_their_key(staging: Store, hasher: KeyedHasher, ledgers: Mapping[str, list[Ledger]]) -> None:
@@ -141,23 +175,28 @@ def _ledgers(staging: Store) -> Iterator[tuple[str, list[Ledger]]]:
             yield name, newest_ledgers(staging.sub(name), name)
 
 
-def _known_to(ledgers: Mapping[str, list[Ledger]], hashes: Sequence[bytes]) -> Iterator[tuple[str, int]]:
+def _known_to(
+    ledgers: Mapping[str, list[Ledger]], hashes: Sequence[bytes]
+) -> tuple[dict[str, int], set[bytes]]:
+    """Count each export's rows of these people, and tell which of the hashes its ledgers hold."""
     wanted = pa.array(hashes, HASH_TYPE)
+    counts, known = dict.fromkeys(ledgers, 0), set[bytes]()
     for name, newest in ledgers.items():
-        count = 0
         for ledger in newest:
             with ledger.opened() as file:
                 for batch in file.iter_batches(columns=["email_hash", "customer_hash"]) if file else ():
-                    found = (pc.is_in(batch[column], value_set=wanted) for column in (0, 1))
-                    count += pc.sum(pc.or_(*found)).as_py() or 0
-        if count:
-            yield name, count
+                    found = [pc.is_in(batch[column], value_set=wanted) for column in (0, 1)]
+                    counts[name] += pc.sum(pc.or_(*found)).as_py() or 0
+                    for column, is_wanted in enumerate(found):
+                        known.update(batch[column].filter(is_wanted).to_pylist())
+    return {name: count for name, count in counts.items() if count}, known
 
 
 def _told(erasure: Erasure) -> str:
     exports = ", ".join(f"{name} ({count})" for name, count in erasure.known_to.items()) or "none"
     return (
-        f"{erasure.new} tombstones were written, {erasure.already} stood already.\n"
+        f"{erasure.new} addresses and ids were erased, {erasure.already} were so already.\n"
+        f"{_unknown('addresses', erasure.unknown_emails)}{_unknown('ids', erasure.unknown_ids)}"
         f"Exports that delivered to these people: {exports}. They leave the lists of each at its next run.\n"
         f"An upload under way leaves them out within seconds.\n"
         f"Left to do: delete their contacts at the destination. Files of runs that hold their profiles are "
@@ -165,15 +204,26 @@ def _told(erasure: Erasure) -> str:
     )
 
 
+def _unknown(kind: str, places: Sequence[int]) -> str:
+    if not places:
+        return ""
+    told = ", ".join(str(place) for place in places[:_MOST_TOLD]) + (
+        ", ..." if len(places) > _MOST_TOLD else ""
+    )
+    return (
+        f"No ledger knows {len(places)} of the {kind} (line {told}): held back from now on, but nobody "
+        f"was ever delivered under them. Are they spelt as the source spells them?\n"
+    )
+
+
 def _lines(file: str | None) -> list[str]:
     if file is None:
         return []
-    if file == "-":
-        return sys.stdin.read().splitlines()
     try:
-        return Path(file).read_text(encoding="utf-8").splitlines()
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StagingError(f"{file} can't be read as UTF-8 text: {type(error).__name__}") from error
+    return text.removeprefix("\ufeff").splitlines()  # a byte order mark, as Windows' editors write it
 
 
 if __name__ == "__main__":

@@ -45,8 +45,32 @@ def test_addresses_and_customers_become_tombstones_as_mapping_would_hash_them(st
         customer_ids=["  7f3e ", ""],
         now=START,
     )
-    assert erasure == Erasure(new=3, already=0, known_to={})
-    assert erased_hashes(staging, HASHER) == {HASHER.text(one) for one in (ANN, BOB, "7f3e")}
+    assert erasure == Erasure(new=3, already=0, known_to={}, unknown_emails=(1, 3, 4), unknown_ids=(1,))
+    assert erased_hashes(staging, HASHER) == {HASHER.text(one) for one in (ANN, BOB, "7f3e", "7F3E")}
+
+
+@pytest.mark.parametrize("line", ["9C40-BEE7", "9c40-bee7", "9C40-bee7"])
+def test_an_id_is_erased_in_either_case_for_each_system_prints_it_in_its_own(
+    tmp_path: Path, line: str
+) -> None:
+    stage = Stage(tmp_path)
+    stage.run(1).whole([Person(ANN, "9c40-bee7"), Person(BOB, "2")])
+    erasure = erase(stage.staging, HASHER, customer_ids=[line], now=START)
+    assert (erasure.new, erasure.known_to, erasure.unknown_ids) == (1, {"newsletter": 1}, ())
+    assert HASHER.text("9c40-bee7") in erased_hashes(stage.staging, HASHER)
+
+
+def test_what_no_ledger_knows_is_told_by_its_place(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.run(1).whole([Person(ANN, "1"), Person(BOB, "2")])
+    erasure = erase(
+        stage.staging,
+        HASHER,
+        emails=[BOB, "", "bobb@example.com"],
+        customer_ids=["customer-1", "1"],
+        now=START,
+    )
+    assert (erasure.unknown_emails, erasure.unknown_ids) == ((3,), (1,))
 
 
 def test_erasing_again_changes_nothing(staging: Store) -> None:
@@ -133,17 +157,35 @@ def test_the_command_reads_people_from_files_and_tells_what_is_left_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Stage(tmp_path / "staging").run(1).whole([Person(ANN, "1")])
-    (tmp_path / "people.txt").write_text(f"{ANN}\n\n{BOB}\n")
+    (tmp_path / "people.txt").write_text(f"\ufeff{ANN}\n\n{BOB}\n", encoding="utf-8")
     monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", SECRET)
-    monkeypatch.setattr(sys, "stdin", io.StringIO("7f3e\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeff1\n77-31\n"))
     arguments = [str(tmp_path / "staging"), "--emails", str(tmp_path / "people.txt"), "--customer-ids", "-"]
     assert main(arguments) == 0
     told = capsys.readouterr().out
-    assert "3 tombstones were written, 0 stood already" in told
+    assert "4 addresses and ids were erased, 0 were so already" in told
+    assert "No ledger knows 1 of the addresses (line 3)" in told
+    assert "No ledger knows 1 of the ids (line 2)" in told
     assert "newsletter (1)" in told
     assert "delete their contacts at the destination" in told
     assert ANN not in told
-    assert len(erased_hashes(Store.local(tmp_path / "staging"), KeyedHasher(SECRET))) == 3
+    assert len(erased_hashes(Store.local(tmp_path / "staging"), KeyedHasher(SECRET))) == 4
+    assert HASHER.text("1") in erased_hashes(Store.local(tmp_path / "staging"), HASHER)
+
+
+@pytest.mark.parametrize("folder", [".", "mistyped", "staging/newsletter"])
+def test_a_folder_in_which_no_export_has_run_holds_nobody_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    Stage(tmp_path / "staging").run(1).whole([Person(ANN, "1")])
+    (tmp_path / "mistyped").mkdir()
+    monkeypatch.setenv("AUTOPILOT_LEDGER_KEY", SECRET)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{ANN}\n"))
+    assert main([str(tmp_path / folder), "--emails", "-"]) == 1
+    told = capsys.readouterr()
+    assert "nobody was erased" in told.err
+    assert "is no staging root, for no export has run in it" in told.err
+    assert not list(tmp_path.rglob("_erased"))
 
 
 @pytest.mark.parametrize(
@@ -167,6 +209,7 @@ def test_a_command_that_cannot_do_it_says_why_and_erases_nobody(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "newsletter" / "runs" / "a dry run").mkdir(parents=True)
     (tmp_path / "latin.txt").write_bytes("müller@example.com".encode("latin-1"))
     monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", raising=False)
     if key is not None:
