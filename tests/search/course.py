@@ -27,6 +27,7 @@ from tests.search.steps import (
 )
 from tests.segment_exports.books_agree import require_books_agree
 
+from segment_emulators.autopilot import ListOnUpsert
 from segment_exports.commands.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.plan import PlanState, planned
@@ -105,6 +106,7 @@ class Course:
         held: frozenset[str] = frozenset(),
     ) -> None:
         watched.emulator.reset()
+        watched.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
         watched.deeds.clear()
         self.watched = watched
         self.source = Source()
@@ -258,7 +260,7 @@ class Course:
 def _definition(rules: Rules) -> dict[str, Any]:
     guards = LENIENT if rules.guards == "lenient" else STRICT
     return {
-        "destination": {"membership": "list"},
+        "destination": {"membership": rules.membership},
         "segments": [{"name": name, "list": title} for name, title in LISTS.items()],
         "mapping": {"Email": "EMail", "FirstName": "FirstName", "LastName": "LastName"},
         "permission": {"attribute": "Subscriber", "equals": "Yes"},

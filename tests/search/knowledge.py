@@ -122,9 +122,9 @@ class Knowledge:
 
     def has_reason(self, address: str, ids: set[str], reading: Reading) -> bool:
         """Tell whether anything speaks against a contact, now or in what was read before."""
-        known = {address, *ids} & (set(self.refused) | self.erased)
         told = [*reading.rows(address), *reading.of_person(ids)]
-        return bool(known) or any(refuses(row) or set(self._keys(row)) & self.erased for row in told)
+        keys = {address, *ids, *(key for row in told for key in self._keys(row))}
+        return bool(keys & (set(self.refused) | self.erased)) or any(refuses(row) for row in told)
 
     def knows_a_no(self, address: str, reading: Reading) -> bool:
         """Tell whether anybody behind an address refused or was erased, as far as rows were read."""

@@ -244,8 +244,8 @@ class Promises:
             here = reading.rows(known.address)
             for title in sorted(self.watched.lists_of(contact)):
                 segment = next(one for one, its in LISTS.items() if its == title)
-                if known.address in self.given_up:
-                    continue
+                if known.address in self.given_up or self._is_unsubscribed(contact):
+                    continue  # who unsubscribed gets no mail, whatever list they are on
                 if here:
                     is_in = any(address_of(row) == known.address for row in reading.segments[segment])
                     if not is_in and self.rules.leavers == "remove":

@@ -156,6 +156,7 @@ class Rules(Told):
     emails: str = "add"
     withdrawn: str = "remove"
     guards: str = "lenient"
+    membership: str = "list"
 
 
 def rules() -> st.SearchStrategy[Rules]:
@@ -166,6 +167,7 @@ def rules() -> st.SearchStrategy[Rules]:
         st.sampled_from(["add", "move"]),
         st.sampled_from(["remove", "unsubscribe"]),
         st.sampled_from(["lenient", "lenient", "stop", "ask"]),
+        st.sampled_from(["list", "list", "bulk"]),
     )
 
 
