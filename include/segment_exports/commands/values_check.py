@@ -14,7 +14,12 @@ import pyarrow.compute as pc
 
 from segment_exports.contact_fields.fields import FieldType
 from segment_exports.errors import GuardTrippedError
-from segment_exports.mapping.column_counts import ColumnCounts, Consent, judge_columns
+from segment_exports.mapping.column_counts import (
+    ColumnCounts,
+    Consent,
+    implausible_columns,
+    judge_columns,
+)
 from segment_exports.mapping.email_address import EmailRefusal, mask_email
 from segment_exports.mapping.field_values import ValueRefusal
 from segment_exports.mapping.permission import PeopleHeldBack
@@ -87,6 +92,8 @@ class ValuesCheck:
             judge_columns(self._definition, self._columns)
         except GuardTrippedError as error:
             return [str(error)]
+        if implausible := implausible_columns(self._definition, self._columns):
+            return implausible
         rows, refused = sum(one.rows for one in self._columns.values()), self._refused.total()
         allowed = self._definition.guards.stop_above_invalid
         if rows and refused / rows > allowed:

@@ -67,26 +67,27 @@ class ColumnCounts:
 def judge_columns(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> list[str]:
     """Return what is doubtful about the columns of a run, one sentence each.
 
-    :raises GuardTrippedError: nobody can be judged by them: no address or no permission in any row of a
-        segment, a permission that matches nobody, or a recency of which no value can be read.
+    :raises GuardTrippedError: nobody's permission can be judged by them: there is none in any row of a
+        segment, or the rule matches nobody.
     """
-    stops = [
-        *_without_address(definition, segments),
-        *_without_permission(definition, segments),
-        *_without_recency(definition, segments),
-    ]
-    if stops:
+    if stops := [*_without_permission(definition, segments)]:
         raise GuardTrippedError(". ".join(stops))
     return list(_doubts(definition, segments))
+
+
+def implausible_columns(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> list[str]:
+    """Return for what columns hold nobody of a run may be added or changed, one sentence each.
+
+    No address in any row of a segment, or a recency of which no value can be read. Who withdrew or was
+    erased is known all the same, and leaves.
+    """
+    return [*_without_address(definition, segments), *_without_recency(definition, segments)]
 
 
 def _without_address(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> Iterator[str]:
     email = definition.mapping.Email
     if empty := [name for name, counts in segments.items() if counts.is_without(email)]:
-        yield (
-            f"{_nothing_in(definition, email, empty, segments)}: nobody can be addressed, and nothing is "
-            f"sent. {_LOOK_AT}"
-        )
+        yield (f"{_nothing_in(definition, email, empty, segments)}: nobody can be addressed. {_LOOK_AT}")
 
 
 def _without_permission(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> Iterator[str]:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from segment_exports.errors import DefinitionError, StagingError
-from segment_exports.mapping.column_counts import ColumnCounts, judge_columns
+from segment_exports.mapping.column_counts import ColumnCounts, implausible_columns, judge_columns
 from segment_exports.mapping.merging import ROWS, merge_shard
 from segment_exports.mapping.permission import PeopleHeldBack
 from segment_exports.mapping.profile_batch import ProfileMapper
@@ -52,7 +52,7 @@ class MapSummary:
     ``read``, ``invalid``, ``withheld`` and the two kinds of merged rows count profiles.
     ``invalid_reasons`` counts them per (contact field, reason), ``withheld_addresses`` counts addresses
     per reason, ``empty_values`` per contact field the profiles that had nothing to send, ``columns`` per
-    segment what its attributes hold.
+    segment what its attributes hold, ``implausible`` are sentences on columns that trip a guard of the plan.
     """
 
     segments_read: dict[str, int]
@@ -66,6 +66,7 @@ class MapSummary:
     withheld_addresses: Counter[str]
     empty_values: Counter[str]
     columns: Mapping[str, ColumnCounts]
+    implausible: Sequence[str]
     seconds: float
 
     @property
@@ -104,6 +105,7 @@ class MapSummary:
             ],
             "withheld_addresses": dict(self.withheld_addresses.most_common()),
             "empty_values": dict(self.empty_values),
+            "implausible": list(self.implausible),
             "recency_unreadable": sum(one.unreadable_recency for one in self.columns.values()),
             "seconds": round(self.seconds, 3),
         }
@@ -137,8 +139,8 @@ def map_profiles(
         their refusals count. All rows are the run's by default.
     :param erased: keyed hashes of addresses and customer ids of erased people.
     :param refused: who must not be taken for allowed (:meth:`.refusals.Refusals.against`).
-    :raises GuardTrippedError: an attribute is empty, or the permission or the recency means nothing, for
-        everybody; see :func:`.column_counts.judge_columns`, whose doubts are kept for the report.
+    :raises GuardTrippedError: the permission is empty or means nothing for everybody; see
+        :func:`.column_counts.judge_columns`, whose doubts are kept for the report.
     :raises DefinitionError: ``segments`` names one that the definition doesn't have.
     :raises StagingError: profiles of a segment are missing or lack an attribute.
     """
@@ -150,7 +152,7 @@ def map_profiles(
         _scatter(mapper, _Profiles(definition, files, reads, sizes.batch), shards, counts)
         record_warnings(files.store, STEP, judge_columns(definition, counts.columns))
         _merge(shards, files, hasher, counts)
-    summary = counts.summary(clock() - begun)
+    summary = counts.summary(implausible_columns(definition, counts.columns), clock() - begun)
     files.store.write_json(files.MAP, summary.to_json())
     log.info(
         "%s: mapped %s profiles to %s contacts; %s invalid, %s withheld, %s merged",
@@ -195,7 +197,7 @@ class _Counts:
         self.contacts += len(shard.contacts)
         self.in_segment += shard.in_segment
 
-    def summary(self, seconds: float) -> MapSummary:
+    def summary(self, implausible: Sequence[str], seconds: float) -> MapSummary:
         summary = MapSummary(
             segments_read=self.read,
             segment_contacts=dict(zip(self.segments, self.in_segment.tolist(), strict=True)),
@@ -208,6 +210,7 @@ class _Counts:
             withheld_addresses=self.withheld_addresses,
             empty_values=self.empty_values,
             columns=self.columns,
+            implausible=implausible,
             seconds=seconds,
         )
         known = summary.invalid + summary.withheld + summary.merged + summary.contacts

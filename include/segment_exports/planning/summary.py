@@ -139,7 +139,11 @@ def _tripped(basis: PlanBasis, lists: tuple[PlannedList, ...]) -> tuple[str, ...
     request = basis.request
     must_be_meant = basis.ledger.info is None and request.definition.first_run is FirstRun.CONFIRM
     unmeant = unmeant_first_run(request.definition.name, request.account)
-    before = (unmeant if must_be_meant and request.unasked else None, basis.implausible)
+    before = (
+        unmeant if must_be_meant and request.unasked else None,
+        basis.implausible,
+        *basis.counts.implausible,
+    )
     return tuple(filter(None, before)) + tripped_guards(
         request.definition.guards,
         invalid=basis.counts.invalid,

@@ -54,6 +54,7 @@ class _Mapped(BaseModel):
 
     profiles: _ProfilesMapped
     segments: dict[str, _SegmentMapped]
+    implausible: tuple[str, ...] = ()
     seconds: float
 
 
@@ -100,12 +101,16 @@ class SegmentReads:
 
 @dataclass(frozen=True)
 class RunCounts(SegmentReads):
-    """Counts of extract and map; ``consents`` are rows by what they say of permission (``yes``, …)."""
+    """Counts of extract and map.
+
+    ``consents`` are rows by what they say of permission (``yes``, …), ``implausible`` sentences on columns.
+    """
 
     profiles: Mapping[str, int]
     contacts_by_segment: Mapping[str, int]
     map_seconds: float
     consents: Mapping[str, int]
+    implausible: tuple[str, ...]
 
     @property
     def everybody_agrees(self) -> bool:
@@ -125,6 +130,7 @@ class RunCounts(SegmentReads):
             contacts_by_segment={name: told.contacts for name, told in mapped.segments.items()},
             map_seconds=mapped.seconds,
             consents=sum((Counter(told.permission) for told in mapped.segments.values()), Counter()),
+            implausible=mapped.implausible,
         )
 
     @property

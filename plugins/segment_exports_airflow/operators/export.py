@@ -122,8 +122,9 @@ class CheckDestinationOperator(ExportOperator):
             raise LedgerError(
                 f"{export.root} holds nothing of the export {self.export}, of which Airflow knows {uploads} "
                 f"uploads. Is the volume mounted, and is {STAGING} what it was for those? Nothing was read "
-                f"or sent. If all that they kept is lost, a run with full_resync confirms that it is made "
-                f"anew; let one with reconcile follow, for those who left or withdrew meanwhile"
+                f"or sent. If all that they kept is lost, erase everybody again who was erased. Then a run "
+                f"with full_resync confirms that it is made anew; let one with reconcile follow, for those "
+                f"who left or withdrew meanwhile"
             )
 
     def _require_own_account(self, context: Context, account: AccountConnection) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from segment_exports.definition import ExportDefinition
 from segment_exports.errors import GuardTrippedError
-from segment_exports.mapping.column_counts import ColumnCounts, judge_columns
+from segment_exports.mapping.column_counts import ColumnCounts, implausible_columns, judge_columns
 from segment_exports.mapping.permission import PeopleHeldBack
 from segment_exports.mapping.profile_batch import ProfileMapper
 from segment_exports.records.keyed_hash import KeyedHasher
@@ -43,14 +43,23 @@ def without(*names: str, **others: str) -> Row:
     return {name: "" if name in names else value for name, value in WHOLE.items()} | others
 
 
-def judged(segments: Mapping[str, list[Row]], rules: ExportDefinition) -> list[str]:
+def counted(segments: Mapping[str, list[Row]], rules: ExportDefinition) -> dict[str, ColumnCounts]:
     nobody = PeopleHeldBack(frozenset(), NOBODY_REFUSED.keys, HASHER)
     mapper = ProfileMapper(rules, HASHER, nobody)
     counts: dict[str, ColumnCounts] = {name: ColumnCounts() for name in segments}
     for name, rows in segments.items():
         batch = pa.RecordBatch.from_pylist(rows, pa.schema([(one, pa.string()) for one in NAMES]))
         counts[name].add(mapper.map(batch, segment=name, place=0, first_row=1).columns)
-    return judge_columns(rules, counts)
+    return counts
+
+
+def judged(segments: Mapping[str, list[Row]], rules: ExportDefinition) -> list[str]:
+    return judge_columns(rules, counted(segments, rules))
+
+
+def implausible(segments: Mapping[str, list[Row]]) -> str:
+    (told,) = implausible_columns(definition(), counted(segments, definition()))
+    return told
 
 
 def stopped(segments: Mapping[str, list[Row]], **settings: Any) -> str:
@@ -103,8 +112,8 @@ def test_nobody_may_be_believed_if_the_definition_says_so():
     ]
 
 
-def test_an_address_that_is_empty_for_everybody_of_a_segment_stops_the_run():
-    told = stopped({"Gold": [WHOLE], "Silver": [without("EMail", CustomerId="c7"), without("EMail")]})
+def test_an_address_that_is_empty_for_everybody_of_a_segment_trips_a_guard():
+    told = implausible({"Gold": [WHOLE], "Silver": [without("EMail", CustomerId="c7"), without("EMail")]})
     assert told.startswith("EMail (mapping.Email) has no value in any of 2 rows of Silver")
 
 
@@ -121,8 +130,8 @@ def test_customers_without_any_id_are_doubtful():
     assert told.startswith("CustomerId (names the customer) has no value in any of 1 rows of Gold")
 
 
-def test_a_recency_that_can_be_read_of_nobody_stops_the_run():
-    told = stopped({"Gold": [without(Seen="11/20/2026 2:33:00 PM"), without("Seen")]})
+def test_a_recency_that_can_be_read_of_nobody_trips_a_guard():
+    told = implausible({"Gold": [without(Seen="11/20/2026 2:33:00 PM"), without("Seen")]})
     assert "recency: none of 1 values of Seen can be read" in told
     assert "2026-11-20T14:33:00Z" in told
 
@@ -141,6 +150,7 @@ def test_recencies_that_can_not_be_read_are_told_with_their_number():
 
 def test_a_segment_without_rows_stops_nothing():
     assert judged({"Gold": [], "Silver": []}, definition()) == []
+    assert implausible_columns(definition(), counted({"Gold": [], "Silver": []}, definition())) == []
 
 
 @given(

@@ -38,6 +38,18 @@ def sent(run: Run) -> dict[tuple[str, str, str | None], int]:
     return operations(run.chunks())
 
 
+def test_who_withdrew_leaves_although_a_column_of_the_run_means_nothing(tmp_path: Path) -> None:
+    """Neither who has which address nor whose row is the newest can be told; who refuses can."""
+    stage = stage_of(tmp_path)
+    run = stage.run(2).read([ANN, CAT, NEW], withheld=[BOB])
+    mapped = run.files.store.read_json(run.files.MAP)
+    run.files.store.write_json(run.files.MAP, mapped | {"implausible": ["recency: none can be read"]})
+    assert run.plan().state is PlanState.STOPPED
+    assert sent(run) == LEAVE_OF_BOB
+    (reason,) = run.deliver().settle().red_reasons
+    assert reason.startswith("guard: recency: none can be read. Nothing was sent but 1 leaves")
+
+
 HELD_BACK: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "too many are invalid": ({"guards": GUARDS}, {"invalid": ["77"]}, "guard: 1 of"),
     "the limit is exceeded": ({"limit": {"profiles": 3}}, {}, "limit: 4 profiles"),
