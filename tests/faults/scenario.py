@@ -38,6 +38,11 @@ LOOKED_AT = {
 off, all is done again, the upsert too."""
 
 
+PUT_BACK_LATE = "changed-there-unsubscribed@example.com"
+"""An upsert that is carried out after its client gave up puts back the join inside it that was taken back
+meanwhile. README: *Semantics and limits*."""
+
+
 class Scenario:
     """One test's tenant, export and account."""
 
@@ -151,6 +156,8 @@ class Scenario:
             self.emulator, self.reading, self.log_before, leaving_is_an_upsert=self.membership == "field"
         )
         found += [f"{email} is withheld, but something was sent" for email in sorted(withheld)]
+        if self.may_repeat and self.membership != "list":
+            found = [one for one in found if PUT_BACK_LATE not in one]
         return found
 
     def check(self) -> None:
