@@ -55,6 +55,19 @@ def test_who_merged_into_somebody_who_says_no(delivered: Scenario) -> None:
     assert on_gold(delivered) == {"anchor@example.com", C1.EMail}
 
 
+def test_who_withdrew_where_a_segment_has_no_addresses_any_more(delivered: Scenario) -> None:
+    """A guard holds all else back."""
+    new = Profile("c3", "p3@example.com", "Pia")
+    segments = refresh(C1, new, replace(C2, Subscriber="No"))
+    delivered.write_segments(2, segments | {"Readers": [replace(ANCHOR, EMail="")]})
+    result = delivered.export.run()
+    assert result.red
+    assert result.report.red_reasons[0].startswith(
+        "guard: EMail (mapping.Email) has no value in any of 1 rows"
+    )
+    assert on_gold(delivered) == {"anchor@example.com", C1.EMail}
+
+
 def test_whose_new_address_is_shared(delivered: Scenario) -> None:
     delivered.write_segments(2, refresh(replace(C1, EMail=FAMILY), replace(C2, EMail=FAMILY)))
     assert not delivered.export.run().red

@@ -62,12 +62,13 @@ class Reading:
     def covers(self, other: Mapping[str, str]) -> bool:
         """Tell whether this one is at least as new in every segment that another one read.
 
-        A full reading has all segments; those that it lacks were taken out of the definition.
+        A full reading has all segments; those that it lacks were taken out of the definition, or renamed,
+        and it must be as new as they were in every one that it has.
         """
+        mine = {segment: datetime.fromisoformat(time) for segment, time in self.snapshots.items()}
+        oldest = min(mine.values(), default=None) if self.is_full else None
         return all(
-            datetime.fromisoformat(self.snapshots[segment]) >= datetime.fromisoformat(time)
-            if segment in self.snapshots
-            else self.is_full
+            (own := mine.get(segment, oldest)) is not None and own >= datetime.fromisoformat(time)
             for segment, time in other.items()
         )
 

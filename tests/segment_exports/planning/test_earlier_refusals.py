@@ -189,6 +189,23 @@ def test_a_refusal_in_the_newest_snapshot_of_one_segment_counts_where_another_wa
     assert bob_in_a_run_of_one_segment(stage, 7) == set()
 
 
+def test_an_older_snapshot_joins_nobody_who_withdrew_since_although_the_segments_have_other_names_now(
+    stage: Stage,
+) -> None:
+    stage.run(1).whole([ANN, BOB])
+    dan = Person("dan@example.com", "4", ("B",))
+    stage.run(5).whole([ANN, dan], withheld=[BOB])
+    stage.definition = definition_of(segments=["Gold", "Silver"], **ASKS)
+    renamed = [Person(one.email, one.customer, ("Gold",)) for one in (ANN, BOB)]
+    names: dict[str, Any] = {"segments": ("Gold", "Silver")}
+    older = stage.run(6).read(renamed, snapshot=START + timedelta(days=1), **names)
+    older.plan(force=True)
+    assert BOB.email not in {who for who, _, _ in operations(older.chunks())}
+    newer = stage.run(7).read(renamed, **names)
+    newer.plan()
+    assert (BOB.email, "join", "Gold") in operations(newer.chunks())
+
+
 def test_where_the_newest_refusals_are_lost_only_members_are_known_to_be_allowed(stage: Stage) -> None:
     stage.run(1).whole([ANN, BOB])
     stage.run(2).whole([ANN, Person("dan@example.com", "4", ("B",))], withheld=[BOB])

@@ -57,9 +57,12 @@ def test_only_a_full_reading_as_new_as_the_refusal_lifts_it() -> None:
     assert after(told, reading(5, 6), allowed=(BOB,)).keys.tolist() == [ANN]
 
 
-def test_a_segment_that_is_no_longer_in_the_definition_holds_no_refusal() -> None:
+def test_a_refusal_in_a_segment_that_is_no_longer_in_the_definition_is_lifted_by_what_is_as_new() -> None:
     told = after(NOBODY_REFUSED, reading(5, 9), refused=(ANN,))
-    assert after(told, Reading({"Gold": snapshot(6)}, is_full=True), allowed=(ANN,)).keys.tolist() == []
+    older, as_new = (Reading({"Gold": snapshot(day)}, is_full=True) for day in (6, 9))
+    assert told.against(older).tolist() == [ANN]
+    assert after(told, older, allowed=(ANN,)).keys.tolist() == [ANN]
+    assert after(told, as_new, allowed=(ANN,)).keys.tolist() == []
 
 
 def test_refusals_are_complete_once_a_full_reading_is_as_new_as_what_was_delivered() -> None:
