@@ -78,9 +78,19 @@ class TestStagingOfAnother:
         with pytest.raises(LedgerError, match="Is the volume mounted"):
             check(uploads=3, dry_run=True)
 
-    def test_a_full_resync_confirms_that_it_is_made_anew(self, staging: Path) -> None:
+    def test_a_full_resync_that_reads_the_lists_back_confirms_that_it_is_made_anew(
+        self, staging: Path
+    ) -> None:
         shutil.rmtree(staging)
-        check(uploads=3, full_resync=True)
+        check(uploads=3, full_resync=True, reconcile=True)
+
+    @pytest.mark.parametrize("alone", ["full_resync", "reconcile"])
+    def test_neither_does_by_itself_since_who_withdrew_would_stay_on_lists(
+        self, staging: Path, alone: str
+    ) -> None:
+        shutil.rmtree(staging)
+        with pytest.raises(LedgerError, match="a run with full_resync and reconcile makes it anew"):
+            check(uploads=3, **{alone: True})
 
     def test_one_that_knows_of_a_run_is_the_one(self, staging: Path) -> None:
         check(uploads=3)

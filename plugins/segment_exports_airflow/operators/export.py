@@ -79,7 +79,7 @@ class CheckDestinationOperator(ExportOperator):
 
         options, wanted = self.request(context).options, self.definition.destination
         self._require_writable(context, wanted.connection)
-        if not options.full_resync:
+        if not (options.full_resync and options.reconcile):
             self._require_known_staging(context)
         account = account_of(wanted.connection, wanted.type)
         account.require_usable()
@@ -123,8 +123,8 @@ class CheckDestinationOperator(ExportOperator):
                 f"{export.root} holds nothing of the export {self.export}, of which Airflow knows {uploads} "
                 f"uploads. Is the volume mounted, and is {STAGING} what it was for those? Nothing was read "
                 f"or sent. If all that they kept is lost, erase everybody again who was erased. Then a run "
-                f"with full_resync confirms that it is made anew; let one with reconcile follow, for those "
-                f"who left or withdrew meanwhile"
+                f"with full_resync and reconcile makes it anew: without reconcile, who withdrew meanwhile "
+                f"would stay on the lists"
             )
 
     def _require_own_account(self, context: Context, account: AccountConnection) -> None:
