@@ -24,6 +24,8 @@ from segment_exports.records.tombstones import erased_hashes
 from segment_exports.settings.names import LEDGER_SECRET
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from segment_exports.definition import ExportDefinition
     from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.lease import Lease
@@ -112,6 +114,16 @@ class PlanBasis:
     def reading(self) -> Reading:
         """What the run judged."""
         return self.counts.reading(self.request.definition.segment_names)
+
+    @property
+    def refused_elsewhere(self) -> npt.NDArray[np.uint64]:
+        """Who must not be taken for allowed (:meth:`.Refusals.against`), whatever this run read of them.
+
+        Where its permission isn't believed that is everybody who refused, also if a person lets it pass.
+        """
+        if self.implausible is not None:
+            return np.unique(self.refusals.keys)
+        return self.refusals.against(self.reading)
 
     @property
     def all_superseded(self) -> bool:

@@ -96,9 +96,9 @@ def _believed(
     return RunRefusals(
         before,
         implausible=(
-            f"{told}; guards.min_count allows {definition.guards.min_count}. Look at the attribute and at "
-            f"the rule: make check shows which values there are. If they all agreed, raise guards.min_count "
-            f"for one run"
+            f"{told}; guards.min_count allows {definition.guards.min_count}. They are left out, also if the "
+            f"rest is approved. Look at the attribute and at the rule: make check shows which values there "
+            f"are. If they all agreed, raise guards.min_count for one run"
         ),
     )
 

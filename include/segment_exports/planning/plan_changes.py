@@ -134,7 +134,7 @@ def _ranges(
     ledger_rows = SortedReader.of_file(ledger, LEDGER)
     elsewhere = CountedAddresses(basis.others, stack)
     exempt = customers_with_invalid_profiles(basis.request.files, basis.request.hasher, withdrawn=False)
-    refused = basis.refusals.against(basis.reading)
+    refused = basis.refused_elsewhere
     first = 0
     for bound in hash_ranges(max(file.metadata.num_rows if file else 0 for file in (contacts, ledger))):
         held, mapped = ledger_rows.below(bound), contact_rows.below(bound)

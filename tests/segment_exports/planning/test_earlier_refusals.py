@@ -259,6 +259,15 @@ def test_a_rule_that_all_at_once_matches_everybody_lifts_no_refusal(tmp_path: Pa
     assert operations(after.chunks()) == {}
 
 
+def test_who_approves_of_a_rule_that_matches_everybody_adds_nobody_who_refused(tmp_path: Path) -> None:
+    """They would be taken off again, and unsubscribed, by the next run of one segment."""
+    stage = refusals_of_many(tmp_path, min_count=9)
+    run = stage.run(2).read([*MANY, CAT])
+    run.plan()
+    assert {who for who, _, _ in operations(run.chunks(approved=True))} == {CAT.email}
+    assert run.deliver().settle(approved=True).contacts.not_sent == len(MANY) - 1
+
+
 def test_few_refusals_that_are_lifted_in_favour_of_everybody_are_a_warning(tmp_path: Path) -> None:
     stage = refusals_of_many(tmp_path, min_count=10)
     plan = stage.run(2).read(MANY).plan()
