@@ -9,7 +9,7 @@ who refused, in ``refusals/<sequence>-<run>.parquet``; the highest sequence coun
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -123,13 +123,14 @@ class Refusals:
         keys = np.concatenate([self.keys[kept], refused])
         places = np.concatenate([self.places[kept], np.full(len(refused), len(self.readings), np.int32)])
         used, places = np.unique(places, return_inverse=True)
+        is_newest = reading.is_full and all(map(reading.covers, (delivered, *self.readings)))
         every = (*self.readings, dict(reading.snapshots))
         order = np.argsort(keys, kind="stable")
         return Refusals(
             keys[order],
             places[order].astype(np.int32),
             tuple(every[one] for one in used),
-            asked if reading.is_full and reading.covers(delivered) else self.complete_for,
+            asked if is_newest else self.complete_for,
         )
 
     def _covered(self, reading: Reading) -> Mask:
@@ -168,7 +169,7 @@ class RefusalFolder:
             )
             rows = file.read(use_threads=False)
         if told.secret_fingerprint != self._fingerprint:
-            return NOBODY_REFUSED
+            return replace(NOBODY_REFUSED, readings=told.readings)  # until when somebody refused is known
         return Refusals(
             rows["key"].to_numpy(),
             rows["reading"].to_numpy(),

@@ -95,12 +95,14 @@ def test_what_was_written_is_read_back_and_the_highest_sequence_counts(tmp_path:
     assert (lost.keys.tolist(), lost.complete_for) == (second.keys.tolist(), None)
 
 
-def test_under_another_secret_nobody_is_known_and_that_is_told(tmp_path: Path) -> None:
+def test_under_another_secret_nobody_is_known_until_a_reading_as_new_as_the_refusals(tmp_path: Path) -> None:
     told = after(NOBODY_REFUSED, reading(5, 5), refused=(ANN,))
     RefusalFolder(Store.local(tmp_path), "a secret's name").write(told, sequence=1, run_id="run")
     other = RefusalFolder(Store.local(tmp_path), "another secret's name").latest()
     assert len(other.keys) == 0
     assert other.complete_for is None
+    assert after(other, reading(4, 4)).complete_for is None
+    assert after(other, reading(5, 5)).complete_for == ASKED
 
 
 @pytest.mark.parametrize("left", [b"", b"PAR1", b"half of it"])
