@@ -134,12 +134,12 @@ class PlanBasis:
 def _usable_ledger(request: PlanRequest) -> Ledger:
     export = request.definition.name
     folder = LedgerFolder(request.files.export, export, request.account)
-    if folder.is_lost() and not request.options.full_resync:
+    if folder.is_lost() and not request.options.makes_anew:
         raise LedgerError(
             f"the ledger of export {export} for {request.account} is lost: an earlier run wrote one below "
             f"{request.files.export.root}/ledger and none is there. Restore it, or trigger a run with "
             f"full_resync, which sends every contact again, and with reconcile, which takes off the lists "
-            f"who gives no permission: without it nobody is removed"
+            f"who gives no permission: without that, who withdrew meanwhile would stay on them"
         )
     ledger = folder.latest()
     if ledger.info is None or ledger.info.secret_fingerprint == request.hasher.fingerprint:

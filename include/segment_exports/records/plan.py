@@ -211,9 +211,9 @@ def planned(run: Store) -> Plan:
 class RunOptions:
     """What an operator chose in the trigger form, or nothing.
 
-    ``full_resync`` ignores what the ledger knows to be delivered; it also confirms that a lost ledger
-    is to be made anew. ``retry_rejected`` sends what was refused before, and asks again for those who
-    unsubscribed under an earlier address. ``force`` sends a snapshot older than the ledger's.
+    ``full_resync`` ignores what the ledger knows to be delivered; with ``reconcile`` it also confirms that
+    a lost ledger is to be made anew. ``retry_rejected`` sends what was refused before, and asks again for
+    those who unsubscribed under an earlier address. ``force`` sends a snapshot older than the ledger's.
     ``reconcile`` reads the lists' members back first.
     """
 
@@ -222,3 +222,8 @@ class RunOptions:
     retry_rejected: bool = False
     force: bool = False
     reconcile: bool = False
+
+    @property
+    def makes_anew(self) -> bool:
+        """Whether what is lost may be made anew: all is sent, and who must leave is looked for."""
+        return self.full_resync and self.reconcile

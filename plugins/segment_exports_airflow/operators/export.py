@@ -79,7 +79,7 @@ class CheckDestinationOperator(ExportOperator):
 
         options, wanted = self.request(context).options, self.definition.destination
         self._require_writable(context, wanted.connection)
-        if not (options.full_resync and options.reconcile):
+        if not options.makes_anew:
             self._require_known_staging(context)
         account = account_of(wanted.connection, wanted.type)
         account.require_usable()

@@ -330,14 +330,18 @@ def test_truncating_keeps_those_delivered_before_and_removes_nobody(tmp_path: Pa
     assert run.settle().profiles.over_limit == 1
 
 
-def test_a_lost_ledger_is_red_until_a_full_resync_confirms_it(tmp_path: Path) -> None:
+def test_a_lost_ledger_is_red_until_a_full_resync_that_reads_the_lists_back_confirms_it(
+    tmp_path: Path,
+) -> None:
     stage = Stage(tmp_path, definition_of(when_member_leaves="remove"))
     stage.run(1).whole([ANN, BOB])
     stage.staging.remove("newsletter/ledger")
     with pytest.raises(LedgerError, match="full_resync"):
         stage.run(2).read([ANN]).plan()
-    run = stage.run(3).read([ANN])
-    plan = run.plan(full_resync=True)
+    with pytest.raises(LedgerError, match="who withdrew meanwhile would stay"):
+        stage.run(3).read([ANN]).plan(full_resync=True)
+    run = stage.run(4).read([ANN])
+    plan = run.plan(full_resync=True, reconcile=True)
     assert (plan.comparison, plan.comparison_why) == (Comparison.FULL, "full_resync was chosen")
     assert operations(run.chunks()) == {(ANN.email, "upsert", None): 1, (ANN.email, "join", "A"): 1}
 
