@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from segment_exports.delivery.queue import Single, SingleKind
 from segment_exports.destinations.autopilot.singles import CONTACT_GONE, suppress_joins
 from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
-from segment_exports.mapping.email_address import same_address
+from segment_exports.mapping.email_address import EmailRefusal, judge_email, same_address
 from segment_exports.records.outcomes import Operation, Outcome
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ async def _find_email(delivery: ChunkDelivery, single: Single) -> None:
     delivery.stopping.answered()
     email = None if contact is None else contact.get("Email")
     if isinstance(email, str) and email:
-        chunk.emails[row] = email.lower()
+        judged = judge_email(email)
+        chunk.emails[row] = email if isinstance(judged, EmailRefusal) else judged
         delivery.found[row] = True
         delivery.plan_contacts([row])
         return
