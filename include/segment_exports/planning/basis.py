@@ -107,7 +107,12 @@ class PlanBasis:
             superseded=superseded,
             membership_kind=kind,
             rules=rules,
-            warnings=(*warnings, *refusals.doubts, *_of_membership(ledger, kind)),
+            warnings=(
+                *warnings,
+                *refusals.doubts,
+                *_of_membership(ledger, kind),
+                *_made_anew(request, ledger),
+            ),
         )
 
     @property
@@ -152,6 +157,17 @@ def _usable_ledger(request: PlanRequest) -> Ledger:
             f"removes nobody"
         )
     return Ledger(ledger.store, None, None)
+
+
+def _made_anew(request: PlanRequest, ledger: Ledger) -> tuple[str, ...]:
+    folder = LedgerFolder(request.files.export, request.definition.name, request.account)
+    if ledger.info is not None or (folder.latest().info is None and not folder.is_lost()):
+        return ()
+    return (
+        "the ledger is made anew, so nobody is known who left, withdrew permission or was erased since the "
+        "one that was: they are on lists still. Trigger a run with reconcile, which takes off who gives no "
+        "permission or was erased",
+    )
 
 
 def _require_own_secret(request: PlanRequest) -> None:
