@@ -161,12 +161,12 @@ def _usable_ledger(request: PlanRequest) -> Ledger:
 
 def _made_anew(request: PlanRequest, ledger: Ledger) -> tuple[str, ...]:
     folder = LedgerFolder(request.files.export, request.definition.name, request.account)
-    if ledger.info is not None or (folder.latest().info is None and not folder.is_lost()):
+    if request.options.reconcile or ledger.info is not None or folder.latest().info is None:
         return ()
     return (
-        "the ledger is made anew, so nobody is known who left, withdrew permission or was erased since the "
-        "one that was: they are on lists still. Trigger a run with reconcile, which takes off who gives no "
-        "permission or was erased",
+        f"the ledger is made anew under another {LEDGER_SECRET}, so nobody is known who left, withdrew "
+        f"permission or was erased since the one that was: they are on lists still. Trigger a run with "
+        f"reconcile, which takes off who gives no permission or was erased",
     )
 
 

@@ -228,6 +228,17 @@ def test_contacts_hashed_with_another_key_than_the_ledger_are_refused(stage: Sta
         run.plan(full_resync=True)
 
 
+@pytest.mark.parametrize("reconcile", [False, True])
+def test_a_ledger_made_anew_under_another_key_says_what_it_does_not_know_without_a_reconcile(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, reconcile: bool
+) -> None:
+    stage.run(1).whole([ANN])
+    stage.hasher = KeyedHasher("another secret, set since")
+    monkeypatch.setattr("tests.segment_exports.staged_run.HASHER", stage.hasher)
+    plan = stage.run(2).read([ANN]).plan(full_resync=True, reconcile=reconcile)
+    assert any("made anew" in text for text in plan.warnings) is not reconcile
+
+
 def test_each_account_has_its_own_folder(tmp_path: Path) -> None:
     stage = Stage(tmp_path, account="first")
     stage.run(1).whole([ANN])

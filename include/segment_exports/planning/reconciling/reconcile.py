@@ -97,7 +97,8 @@ def reconcile(
     kinds = {definition.destination.membership.kind, ledger.info.membership if ledger.info else "list"}
     if kinds != {"list"}:
         return Reconciled(
-            unread="membership is or was kept as fields, which stand on no list: nothing was reconciled"
+            unread="membership is or was kept as fields, which stand on no list: nothing was reconciled. "
+            "Where a ledger or a run was lost, clear the fields of the lists in the account by hand"
         )
     own = {target.title for target in definition.lists}
     members = {
