@@ -39,8 +39,19 @@ def definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
 @pytest.fixture
 def load_dags(repository: Path, airflow_database: Path) -> Callable[[], DagBag]:
-    """Load the DAG file as the DAG processor does."""
+    """Load the DAG file as the DAG processor does, into an Airflow that knows of no earlier run.
+
+    Tests share the database but no staging: runs of others would make a test's own staging a stranger's.
+    """
     from airflow.dag_processing.dagbag import DagBag
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        for model in (TaskInstance, DagRun):
+            session.execute(delete(model))
 
     def load() -> DagBag:
         bag = DagBag(dag_folder=str(repository / "dags"))

@@ -59,21 +59,8 @@ class ExportScene:
         (self.folder / "exports").mkdir()
         self.define()
         self.connect()
-        self._forget_earlier_scenes()
         self.environment.setenv("SEGMENT_EXPORTS_DEFINITIONS", str(self.folder / "exports"))
         self.environment.setenv("SEGMENT_EXPORTS_STAGING", str(self.folder / "staging"))
-
-    @staticmethod
-    def _forget_earlier_scenes() -> None:
-        """Let Airflow know of no earlier run: their staging is another one."""
-        from airflow.models.dagrun import DagRun
-        from airflow.models.taskinstance import TaskInstance
-        from airflow.utils.session import create_session
-        from sqlalchemy import delete
-
-        with create_session() as session:
-            for model in (TaskInstance, DagRun):
-                session.execute(delete(model).where(model.dag_id == "export_newsletter"))
 
     def define(
         self, more: str = "", *, instead_of: str = "", guards: str = "stop_above_invalid: 0.2"
