@@ -87,7 +87,8 @@ def test_a_tripped_guard_asks_a_person(stage: Stage) -> None:
             lambda: scheduler_let_go(stage, dag_id, "ask_a_person", run_id),
             seconds=120,
         )
-        assert before(), "who was erased has to leave before anybody is asked"
+        now = stage.airflow.task_instances(dag_id, run_id)
+        assert before(), f"who was erased has to leave before anybody is asked: {now}"
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/ask_a_person/-1/hitlDetails"
         assert "guards.stop_above_added allows 0.0%" in stage.airflow.get(path)["body"]
         stage.airflow.patch(path, {"chosen_options": [option], "params_input": {}})
