@@ -21,16 +21,21 @@ if TYPE_CHECKING:
     Booking = Callable[[], Awaitable[None]]
 
 MOST_ALIKE = 16
-"""Refusals in a row with one and the same reason that stop a delivery."""
+"""Contacts refused in a row for one and the same reason that stop a delivery."""
 
 LEAST_ALIKE = 2
-"""Refusals below which nothing is made of their being all there was: a run may hold one bad contact."""
+"""Contacts below which nothing is made of their being all there was: a run may hold one bad contact."""
 
 
 @dataclass
 class _Waiting:
     reason: str
     bookings: dict[tuple[int, int], Booking] = field(default_factory=dict)
+
+    @property
+    def contacts(self) -> int:
+        """Contacts that were refused, on however many lists."""
+        return len({row for row, _ in self.bookings})
 
 
 class Refusals:
@@ -56,7 +61,7 @@ class Refusals:
             await self._book(operation)
         waiting = self._waiting.setdefault(operation, _Waiting(reason))
         waiting.bookings[place] = book
-        if len(waiting.bookings) >= MOST_ALIKE:
+        if waiting.contacts >= MOST_ALIKE:
             self._stop(waiting)
 
     async def took(self, operation: Operation) -> None:
@@ -71,7 +76,7 @@ class Refusals:
         """
         before = len(self._waiting)
         for operation, waiting in list(self._waiting.items()):
-            if operation in self._taken or len(waiting.bookings) < LEAST_ALIKE:
+            if operation in self._taken or waiting.contacts < LEAST_ALIKE:
                 await self._book(operation)
             else:
                 self._stop(waiting)

@@ -22,11 +22,13 @@ class Book:
         self.refusals = Refusals(self.stopping, taken)
         self.rows: list[int] = []
 
-    async def refuse(self, row: int, reason: str = "no", operation: Operation = Operation.UPSERT) -> None:
+    async def refuse(
+        self, row: int, reason: str = "no", operation: Operation = Operation.UPSERT, column: int = -1
+    ) -> None:
         async def book() -> None:
             self.rows.append(row)
 
-        await self.refusals.refused(operation, (row, -1), reason, book)
+        await self.refusals.refused(operation, (row, column), reason, book)
 
 
 async def test_they_wait_for_something_that_is_taken() -> None:
@@ -68,6 +70,16 @@ async def test_at_the_end_they_count_beside_others_that_were_taken(taken, count,
     assert await book.refusals.conclude() is not stops
     assert book.rows == ([] if stops else list(range(count)))
     assert (book.stopping.stop is not None) is stops
+
+
+async def test_a_contact_that_is_refused_on_several_lists_is_one_bad_contact() -> None:
+    book = Book()
+    for column in range(MOST_ALIKE):
+        await book.refuse(7, operation=Operation.JOIN, column=column)
+
+    assert await book.refusals.conclude()
+    assert book.rows == [7] * MOST_ALIKE
+    assert book.stopping.stop is None
 
 
 async def test_so_many_in_a_row_stop_whatever_was_taken_before() -> None:
