@@ -23,25 +23,24 @@ _LOOK_AGAIN = (1.0, 4.0, 15.0)
 
 
 async def look_up(delivery: ChunkDelivery, single: Single) -> None:
-    """Look at a contact, and queue or settle what follows from it."""
-    await LOOK_UPS[single.kind](delivery, single)
+    """Look at a contact, and queue or settle what follows from it; a look that failed is one miss."""
+    try:
+        await LOOK_UPS[single.kind](delivery, single)
+    except DestinationError as error:
+        single.recording = True
+        if not delivery.stopping.stops(error):
+            delivery.stopping.missed(error)
 
 
 async def _look_at_previous(delivery: ChunkDelivery, single: Single) -> None:
     """Look at the contacts that the person was under other addresses, before the new one is joined."""
     chunk, row = delivery.chunk, single.row
-    try:
-        found = {one: await delivery.client.contact(one) for one in chunk.previous_ids(row)}
-        delivery.stopping.answered()
-        is_unsubscribed = any(one is not None and one.get("unsubscribed") is True for one in found.values())
-        moving = found.get(chunk.moved_ids[row] or "")
-        if moving is not None and not is_unsubscribed:
-            await _move(delivery, single, moving)
-    except DestinationError as error:
-        single.recording = True
-        if not delivery.stopping.stops(error):
-            delivery.stopping.missed(error)
-        return
+    found = {one: await delivery.client.contact(one) for one in chunk.previous_ids(row)}
+    delivery.stopping.answered()
+    is_unsubscribed = any(one is not None and one.get("unsubscribed") is True for one in found.values())
+    moving = found.get(chunk.moved_ids[row] or "")
+    if moving is not None and not is_unsubscribed:
+        await _move(delivery, single, moving)
     single.recording = True
     if is_unsubscribed:
         await delivery.flusher.write(suppress_joins(delivery, row, single.call))
@@ -81,14 +80,8 @@ async def _find_email(delivery: ChunkDelivery, single: Single) -> None:
     """Ask whether someone who is no contact of the run is there, and under which address."""
     chunk, row = delivery.chunk, single.row
     contact = None
-    try:
-        for name in filter(None, (chunk.contact_ids[row], chunk.emails[row])):
-            contact = contact or await delivery.client.contact(name)
-    except DestinationError as error:
-        single.recording = True
-        if not delivery.stopping.stops(error):
-            delivery.stopping.missed(error)
-        return
+    for name in filter(None, (chunk.contact_ids[row], chunk.emails[row])):
+        contact = contact or await delivery.client.contact(name)
     single.recording = True
     delivery.stopping.answered()
     email = None if contact is None else contact.get("Email")
@@ -114,13 +107,7 @@ async def _look_at_new_email(delivery: ChunkDelivery, single: Single) -> None:
     joins are those of the new address.
     """
     chunk, row = delivery.chunk, single.row
-    try:
-        there = [await delivery.client.contact(email) for email in chunk.emails_now(row)]
-    except DestinationError as error:
-        single.recording = True
-        if not delivery.stopping.stops(error):
-            delivery.stopping.missed(error)
-        return
+    there = [await delivery.client.contact(email) for email in chunk.emails_now(row)]
     single.recording = True
     delivery.stopping.answered()
     if any(one is not None and one.get("contact_id") == chunk.contact_ids[row] for one in there):
@@ -141,20 +128,14 @@ async def _leave_elsewhere(delivery: ChunkDelivery, single: Single) -> None:
     chunk, row = delivery.chunk, single.row
     known, columns = chunk.planned_ids[row], chunk.due_leaves(row)
     outcome, reason = Outcome.DELIVERED, None
-    try:
-        contact = await delivery.client.contact(known)
-        email = None if contact is None else contact.get("Email")
-        if contact is None:
-            reason = CONTACT_GONE
-        elif not isinstance(email, str) or not email:
-            outcome, reason = Outcome.REJECTED, NO_ADDRESS
-        elif await delivery.client.upsert(delivery.bodies.leaving(email, columns), single.call) != known:
-            outcome, reason = Outcome.REJECTED, ADDRESS_SHARED
-    except DestinationError as error:
-        single.recording = True
-        if not delivery.stopping.stops(error):
-            delivery.stopping.missed(error)
-        return
+    contact = await delivery.client.contact(known)
+    email = None if contact is None else contact.get("Email")
+    if contact is None:
+        reason = CONTACT_GONE
+    elif not isinstance(email, str) or not email:
+        outcome, reason = Outcome.REJECTED, NO_ADDRESS
+    elif await delivery.client.upsert(delivery.bodies.leaving(email, columns), single.call) != known:
+        outcome, reason = Outcome.REJECTED, ADDRESS_SHARED
     single.recording = True
     delivery.stopping.answered()
     await delivery.flusher.write(
