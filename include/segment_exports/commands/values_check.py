@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from segment_exports.contact_fields.fields import FieldType
-from segment_exports.errors import GuardTrippedError
 from segment_exports.mapping.column_counts import (
     ColumnCounts,
     Consent,
+    doubtful_columns,
     implausible_columns,
-    judge_columns,
+    unjudged_permission,
 )
 from segment_exports.mapping.email_address import EmailRefusal, mask_email
 from segment_exports.mapping.field_values import ValueRefusal
@@ -88,10 +88,8 @@ class ValuesCheck:
 
     def problems(self) -> list[str]:
         """Return what would stop a run, if it read these profiles."""
-        try:
-            judge_columns(self._definition, self._columns)
-        except GuardTrippedError as error:
-            return [str(error)]
+        if why := unjudged_permission(self._definition, self._columns).why:
+            return [why]
         if implausible := implausible_columns(self._definition, self._columns):
             return implausible
         rows, refused = sum(one.rows for one in self._columns.values()), self._refused.total()
@@ -105,18 +103,17 @@ class ValuesCheck:
 
     def notes(self) -> list[str]:
         """Return what a run would leave out, and whom the permission allows."""
-        return [*self._doubts(), *self._permission(), *self._refusals(), *self._numbers_of_choices()]
+        return [
+            *doubtful_columns(self._definition, self._columns),
+            *self._permission(),
+            *self._refusals(),
+            *self._numbers_of_choices(),
+        ]
 
     def told_of_sample(self) -> list[str]:
         """Return everything as notes, where only a sample was taken in: a run reads other rows as well."""
         rows = sum(one.rows for one in self._columns.values())
         return [f"in a sample of {rows} profiles: {text}" for text in (*self.problems(), *self.notes())]
-
-    def _doubts(self) -> list[str]:
-        try:
-            return judge_columns(self._definition, self._columns)
-        except GuardTrippedError:
-            return []
 
     def _permission(self) -> Iterator[str]:
         permission = self._definition.permission

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from segment_exports.errors import GuardTrippedError
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -64,15 +62,49 @@ class ColumnCounts:
         return 0 < self.rows == self.empty[attribute]
 
 
-def judge_columns(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> list[str]:
-    """Return what is doubtful about the columns of a run, one sentence each.
+@dataclass(frozen=True)
+class UnjudgedPermission:
+    """Segments whose permission says nothing of anybody, and why; None where there are none."""
 
-    :raises GuardTrippedError: nobody's permission can be judged by them: there is none in any row of a
-        segment, or the rule matches nobody.
+    segments: frozenset[str] = frozenset()
+    why: str | None = None
+
+
+def unjudged_permission(
+    definition: ExportDefinition, segments: Mapping[str, ColumnCounts]
+) -> UnjudgedPermission:
+    """Return where a permission can't be judged: no row of a segment has one, or the rule matches nobody.
+
+    Nobody of such a segment is taken for allowed, nor for somebody who withdrew.
+
+    :param segments: counts of ``rows``, ``consents`` and of ``empty`` values of the permission's attribute.
     """
-    if stops := [*_without_permission(definition, segments)]:
-        raise GuardTrippedError(". ".join(stops))
-    return list(_doubts(definition, segments))
+    permission = definition.permission
+    if permission is None or permission.when_nobody == "withhold":
+        return UnjudgedPermission()
+    name, go_on = permission.attribute, "If it is true that nobody does, set permission.when_nobody: withhold"
+    empty = [segment for segment, counts in segments.items() if counts.is_without(name)]
+    total = ColumnCounts()
+    for counts in segments.values():
+        total.add(counts)
+    nobody = total.rows > 0 and not total.consents[Consent.YES]
+    of = frozenset(segments if nobody else empty)
+    if empty:
+        return UnjudgedPermission(
+            of,
+            f"{_nothing_in(definition, name, empty, segments)}: that is not taken for people who "
+            f"withdraw. {_LOOK_AT}. {go_on}",
+        )
+    if nobody:
+        empty_values, others = (total.consents[one] for one in (Consent.EMPTY, Consent.OTHER))
+        return UnjudgedPermission(
+            of,
+            f"permission.equals matches no row: of {total.rows} values of {name} {empty_values} are empty "
+            f"and {others} are others than {_quoted(permission.equals)}. That is not taken for people who "
+            f"withdraw. Look at the rule's spelling (curly quotes, another language, a choice's number or "
+            f"label); make check shows which values there are. {go_on}",
+        )
+    return UnjudgedPermission()
 
 
 def implausible_columns(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> list[str]:
@@ -90,30 +122,6 @@ def _without_address(definition: ExportDefinition, segments: Mapping[str, Column
         yield (f"{_nothing_in(definition, email, empty, segments)}: nobody can be addressed. {_LOOK_AT}")
 
 
-def _without_permission(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> Iterator[str]:
-    permission = definition.permission
-    if permission is None or permission.when_nobody == "withhold":
-        return
-    name, go_on = permission.attribute, "If it is true that nobody does, set permission.when_nobody: withhold"
-    empty = [segment for segment, counts in segments.items() if counts.is_without(name)]
-    total = ColumnCounts()
-    for counts in segments.values():
-        total.add(counts)
-    if empty:
-        yield (
-            f"{_nothing_in(definition, name, empty, segments)}: that is not taken for people who "
-            f"withdraw, and nothing is sent. {_LOOK_AT}. {go_on}"
-        )
-    elif total.rows and not total.consents[Consent.YES]:
-        empty_values, others = (total.consents[one] for one in (Consent.EMPTY, Consent.OTHER))
-        yield (
-            f"permission.equals matches no row: of {total.rows} values of {name} {empty_values} are empty "
-            f"and {others} are others than {_quoted(permission.equals)}. That is not taken for people who "
-            f"withdraw, and nothing is sent. Look at the rule's spelling (curly quotes, another language, a "
-            f"choice's number or label); make check shows which values there are. {go_on}"
-        )
-
-
 def _without_recency(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> Iterator[str]:
     name = definition.recency
     if name is None:
@@ -126,14 +134,17 @@ def _without_recency(definition: ExportDefinition, segments: Mapping[str, Column
         )
 
 
-def _doubts(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> Iterator[str]:
+def doubtful_columns(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> Iterator[str]:
+    """Give what is doubtful about the columns of a run, one sentence each."""
     unreadable = sum(counts.unreadable_recency for counts in segments.values())
     if unreadable:
         yield (
             f"recency: {unreadable} values of {definition.recency} can't be read, and their rows count as "
             f"the oldest. What would be read: {READABLE_RECENCY}"
         )
-    for name in definition.attributes:
+    permission = definition.permission
+    told = {permission.attribute} if permission and permission.when_nobody == "stop" else set()
+    for name in (name for name in definition.attributes if name not in told):
         if empty := [segment for segment, counts in segments.items() if counts.is_without(name)]:
             yield f"{_nothing_in(definition, name, empty, segments)}. {_LOOK_AT}"
 

@@ -17,12 +17,17 @@ import numpy as np
 import pyarrow as pa
 
 from segment_exports.errors import DefinitionError, StagingError
-from segment_exports.mapping.column_counts import ColumnCounts, implausible_columns, judge_columns
+from segment_exports.mapping.column_counts import (
+    ColumnCounts,
+    doubtful_columns,
+    implausible_columns,
+    unjudged_permission,
+)
+from segment_exports.mapping.extracted_profiles import ExtractedProfiles
 from segment_exports.mapping.merging import ROWS, merge_shard
 from segment_exports.mapping.permission import PeopleHeldBack
 from segment_exports.mapping.profile_batch import ProfileMapper
 from segment_exports.mapping.shards import ShardedRows, shard_bits
-from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
 from segment_exports.records.refusals import NOBODY_REFUSED
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.row_groups import writing_row_groups
@@ -30,7 +35,7 @@ from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
 from segment_exports.records.warnings import record_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -52,7 +57,8 @@ class MapSummary:
     ``read``, ``invalid``, ``withheld`` and the two kinds of merged rows count profiles.
     ``invalid_reasons`` counts them per (contact field, reason), ``withheld_addresses`` counts addresses
     per reason, ``empty_values`` per contact field the profiles that had nothing to send, ``columns`` per
-    segment what its attributes hold, ``implausible`` are sentences on columns that trip a guard of the plan.
+    segment what its attributes hold, ``implausible`` are sentences on columns that trip a guard of the plan,
+    ``unjudged_permission`` the one on a permission that says nothing of anybody.
     """
 
     segments_read: dict[str, int]
@@ -67,6 +73,7 @@ class MapSummary:
     empty_values: Counter[str]
     columns: Mapping[str, ColumnCounts]
     implausible: Sequence[str]
+    unjudged_permission: str | None
     seconds: float
 
     @property
@@ -106,6 +113,7 @@ class MapSummary:
             "withheld_addresses": dict(self.withheld_addresses.most_common()),
             "empty_values": dict(self.empty_values),
             "implausible": list(self.implausible),
+            "unjudged_permission": self.unjudged_permission,
             "recency_unreadable": sum(one.unreadable_recency for one in self.columns.values()),
             "seconds": round(self.seconds, 3),
         }
@@ -131,7 +139,10 @@ def map_profiles(
     sizes: PieceSizes = PieceSizes(),
     clock: Callable[[], float] = time.monotonic,
 ) -> MapSummary:
-    """Write ``contacts.parquet``, ``invalid.parquet``, ``withheld.parquet`` and ``map.json``.
+    """Write ``contacts``, ``invalid``, ``withheld`` and ``unjudged.parquet``, and ``map.json``.
+
+    Where the permission is empty for a whole segment, or the rule matches nobody, nobody of it is taken for
+    allowed or for withdrawn: the plan sends only what is a duty for other reasons.
 
     :param segments: the segments to take; all of the definition by default. Their order is always the
         definition's.
@@ -139,20 +150,22 @@ def map_profiles(
         their refusals count. All rows are the run's by default.
     :param erased: keyed hashes of addresses and customer ids of erased people.
     :param refused: who must not be taken for allowed (:meth:`.refusals.Refusals.against`).
-    :raises GuardTrippedError: the permission is empty or means nothing for everybody; see
-        :func:`.column_counts.judge_columns`, whose doubts are kept for the report.
     :raises DefinitionError: ``segments`` names one that the definition doesn't have.
     :raises StagingError: profiles of a segment are missing or lack an attribute.
     """
     begun = clock()
     chosen = _chosen(definition, segments)
     counts = _Counts(chosen)
-    with ShardedRows(ROWS, shard_bits(_count_profiles(files, chosen), sizes.shard)) as shards:
-        mapper = ProfileMapper(definition, hasher, PeopleHeldBack(erased, refused, hasher))
-        _scatter(mapper, _Profiles(definition, files, reads, sizes.batch), shards, counts)
-        record_warnings(files.store, STEP, judge_columns(definition, counts.columns))
+    profiles = ExtractedProfiles(definition, files, reads, sizes.batch)
+    unjudged = unjudged_permission(definition, {one: profiles.permission_of(one) for one in chosen})
+    held_back = PeopleHeldBack(erased, refused, hasher)
+    mapper = ProfileMapper(definition, hasher, held_back, unjudged=unjudged.segments)
+    with ShardedRows(ROWS, shard_bits(profiles.count(chosen), sizes.shard)) as shards:
+        _scatter(mapper, profiles, shards, counts)
+        record_warnings(files.store, STEP, list(doubtful_columns(definition, counts.columns)))
         _merge(shards, files, hasher, counts)
-    summary = counts.summary(implausible_columns(definition, counts.columns), clock() - begun)
+    implausible = implausible_columns(definition, counts.columns)
+    summary = counts.summary(implausible, unjudged.why, clock() - begun)
     files.store.write_json(files.MAP, summary.to_json())
     log.info(
         "%s: mapped %s profiles to %s contacts; %s invalid, %s withheld, %s merged",
@@ -197,7 +210,7 @@ class _Counts:
         self.contacts += len(shard.contacts)
         self.in_segment += shard.in_segment
 
-    def summary(self, implausible: Sequence[str], seconds: float) -> MapSummary:
+    def summary(self, implausible: Sequence[str], unjudged: str | None, seconds: float) -> MapSummary:
         summary = MapSummary(
             segments_read=self.read,
             segment_contacts=dict(zip(self.segments, self.in_segment.tolist(), strict=True)),
@@ -211,6 +224,7 @@ class _Counts:
             empty_values=self.empty_values,
             columns=self.columns,
             implausible=implausible,
+            unjudged_permission=unjudged,
             seconds=seconds,
         )
         known = summary.invalid + summary.withheld + summary.merged + summary.contacts
@@ -229,15 +243,9 @@ def _chosen(definition: ExportDefinition, segments: Sequence[str] | None) -> lis
     return [name for name in definition.segment_names if segments is None or name in segments]
 
 
-def _count_profiles(files: RunFiles, segments: Sequence[str]) -> int:
-    rows = 0
-    for name in segments:
-        with files.store.parquet_file(files.profiles(name)) as file:
-            rows += file.metadata.num_rows
-    return rows
-
-
-def _scatter(mapper: ProfileMapper, profiles: _Profiles, shards: ShardedRows, counts: _Counts) -> None:
+def _scatter(
+    mapper: ProfileMapper, profiles: ExtractedProfiles, shards: ShardedRows, counts: _Counts
+) -> None:
     with writing_row_groups(profiles.files.store, RunFiles.INVALID, INVALID) as invalid:
         for place, segment in enumerate(counts.segments):
             for rows, is_of_run in profiles.of(segment):
@@ -248,7 +256,7 @@ def _scatter(mapper: ProfileMapper, profiles: _Profiles, shards: ShardedRows, co
                     invalid.add(batch.invalid)
                     shards.add(batch.rows)
                 else:
-                    judged = mapper.judge(rows, place=place)
+                    judged = mapper.judge(rows, segment=segment, place=place)
                     counts.columns[segment].add(judged.columns)
                     shards.add(judged.rows)
                 pa.default_memory_pool().release_unused()
@@ -258,46 +266,12 @@ def _merge(shards: ShardedRows, files: RunFiles, hasher: KeyedHasher, counts: _C
     with (
         writing_row_groups(files.store, files.CONTACTS, CONTACTS) as contacts,
         writing_row_groups(files.store, files.WITHHELD, WITHHELD) as withheld,
+        writing_row_groups(files.store, files.UNJUDGED, WITHHELD) as unjudged,
     ):
         for rows in shards.shards():
             shard = merge_shard(rows, counts.segments, hasher)
             counts.add_shard(shard)
             contacts.add(shard.contacts)
             withheld.add(shard.withheld)
+            unjudged.add(shard.unjudged)
             pa.default_memory_pool().release_unused()
-
-
-@dataclass(frozen=True)
-class _Profiles:
-    """The profiles that extract left."""
-
-    definition: ExportDefinition
-    files: RunFiles
-    reads: SegmentReads | None
-    rows: int
-
-    def of(self, segment: str) -> Iterator[tuple[pa.RecordBatch, bool]]:
-        """Give a segment in batches, and whether they are the run's or read only to be judged."""
-        left = self.reads.read[segment] if self.reads else None
-        for batch in self._read(segment):
-            own = len(batch) if left is None else min(len(batch), left)
-            left = None if left is None else left - own
-            if own:
-                yield batch.slice(0, own), True
-            if own < len(batch):
-                yield batch.slice(own), False
-
-    def _read(self, segment: str) -> Iterator[pa.RecordBatch]:
-        path, wanted = RunFiles.profiles(segment), self.definition.attributes
-        with self.files.store.parquet_file(path) as file:
-            names = set(file.schema_arrow.names)
-            missing = [name for name in wanted if name not in {*names, PREVIOUS_CUSTOMER_ID}]
-            if missing:
-                raise StagingError(
-                    f"{self.files.store.path(path)} has no column {', '.join(missing)}, which the definition "
-                    "needs; clear the extract task"
-                )
-            columns = [name for name in wanted if name in names]
-            schema = pa.schema([pa.field(name, pa.string()) for name in columns])
-            for batch in file.iter_batches(self.rows, columns=columns, use_threads=False):
-                yield batch.select(columns).cast(schema)

@@ -64,12 +64,14 @@ _REASONS = pa.array([None, *(reason.value for reason in Withholding)], pa.string
 class MergedShard:
     """Contacts and withheld addresses of one shard, sorted by hash, and what became of its rows.
 
+    ``unjudged`` are those of the withheld whose permission says nothing; ``withheld`` holds the others.
     ``withheld_rows`` counts valid rows of withheld addresses, ``withheld_addresses`` those by reason,
     ``in_segment`` the contacts per segment.
     """
 
     contacts: pa.Table
     withheld: pa.Table
+    unjudged: pa.Table
     withheld_rows: int
     withheld_addresses: Counter[str]
     merged_same_customer: int
@@ -101,13 +103,14 @@ def merge_shard(rows: pa.Table, segments: Sequence[str], hasher: KeyedHasher) ->
     people = _People.of(rows, order, addresses)
     winners = rows.take(pa.array(order[addresses.firsts[kept]]))
     contacts = _contacts(winners, people.others(kept, hasher), memberships.lists, hasher)
-    withheld = people.of_withheld(~kept, hasher)
+    is_unjudged = addresses.verdicts == Withholding.PERMISSION_UNJUDGED.verdict
     valid = np.asarray(rows.column("payload").is_valid())[order]
     merged = int(of_contacts.sum()) - len(contacts)
     same_address = _customers(rows, order, addresses, of_contacts) - len(contacts)
     return MergedShard(
         contacts=contacts,
-        withheld=withheld,
+        withheld=people.of_withheld(~kept & ~is_unjudged, hasher),
+        unjudged=people.of_withheld(is_unjudged, hasher) if is_unjudged.any() else WITHHELD.empty_table(),
         withheld_rows=int((valid & ~of_contacts).sum()),
         withheld_addresses=Counter(_REASONS.take(pa.array(addresses.verdicts[~kept])).to_pylist()),
         merged_same_customer=merged - same_address,

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 class Withholding(StrEnum):
     """Why an address is withheld, from weak to strong. The texts are stable: they stand in reports.
 
-    ``permission_refused_earlier``: what the run read allows it, but it refused in a newer snapshot, or in one
-    of which more was read.
+    ``permission_unjudged``: the permission says nothing of anybody of the segment, so the person neither
+    gives it nor withdraws it. ``permission_refused_earlier``: what the run read allows it, but it refused in
+    a newer snapshot, or in one of which more was read.
     """
 
+    PERMISSION_UNJUDGED = "permission_unjudged"
     PERMISSION_REFUSED_EARLIER = "permission_refused_earlier"
     PERMISSION_EMPTY = "permission_empty"
     PERMISSION_REFUSED = "permission_refused"
@@ -51,8 +53,14 @@ def judge_permission(values: pa.StringArray, permission: Permission) -> Verdicts
 
     Blanks around a value and its case don't count; anything else that isn't equal is a refusal.
     """
+    told = values.fill_null("").dictionary_encode()
+    of_row: Verdicts = _judge_distinct(told.dictionary, permission)[told.indices.to_numpy()]
+    return of_row
+
+
+def _judge_distinct(values: pa.StringArray, permission: Permission) -> Verdicts:
     allowed = _plain(pa.array(permission.equals, pa.string()))
-    given = _plain(values.fill_null(""))
+    given = _plain(values)
     granted = np.asarray(pc.is_in(given, value_set=allowed))
     empty = np.asarray(pc.equal(given, ""))
     refused = np.where(empty, Withholding.PERMISSION_EMPTY.verdict, Withholding.PERMISSION_REFUSED.verdict)

@@ -16,7 +16,7 @@ from segment_exports.mapping.column_counts import ColumnCounts, Consent
 from segment_exports.mapping.email_address import EmailRefusal, judge_emails, mask_email, meant_addresses
 from segment_exports.mapping.field_values import Converted, convert
 from segment_exports.mapping.merging import ROWS, recency_key
-from segment_exports.mapping.permission import PeopleHeldBack, consents_of, judge_permission
+from segment_exports.mapping.permission import PeopleHeldBack, Withholding, consents_of, judge_permission
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.records.tables.schemas import INVALID
 
@@ -63,7 +63,15 @@ class ProfileMapper:
     have meant.
     """
 
-    def __init__(self, definition: ExportDefinition, hasher: KeyedHasher, held_back: PeopleHeldBack) -> None:
+    def __init__(
+        self,
+        definition: ExportDefinition,
+        hasher: KeyedHasher,
+        held_back: PeopleHeldBack,
+        *,
+        unjudged: frozenset[str] = frozenset(),
+    ) -> None:
+        """``unjudged`` are segments whose permission says nothing of anybody."""
         self._fields = definition.mapping.fields
         self._destination = fields_of(definition.destination.type)
         self._permission = definition.permission
@@ -71,6 +79,7 @@ class ProfileMapper:
         self._recency_form = definition.recency_format
         self._hasher = hasher
         self._held_back = held_back
+        self._unjudged = unjudged
 
     def map(self, profiles: pa.RecordBatch, *, segment: str, place: int, first_row: int) -> MappedBatch:
         """Map one batch of a segment.
@@ -86,7 +95,8 @@ class ProfileMapper:
         emails = values[self._fields[0].target].values
         hashes = self._hasher.column(emails)
         consents = self._consents(columns, len(profiles))
-        verdicts = np.maximum(self._held_back.judge(hashes, customers.values, previous.values), consents)
+        held_back = self._held_back.judge(hashes, customers.values, previous.values)
+        verdicts = np.maximum(held_back, self._believed(consents, segment))
         recency = self._recency_keys(columns, len(profiles))
         texts = [values[field.target].values for field in self._fields]
         payloads = self._destination.render(self._fields, texts)
@@ -113,7 +123,7 @@ class ProfileMapper:
             columns=self._counted(columns, values | {CUSTOMER_ID: customers}, consents, recency),
         )
 
-    def judge(self, profiles: pa.RecordBatch, *, place: int) -> JudgedBatch:
+    def judge(self, profiles: pa.RecordBatch, *, segment: str, place: int) -> JudgedBatch:
         """Return the rows (ROWS, without payload) that speak against their address.
 
         For profiles that are not the run's and are read only for that, as those after a sample.
@@ -125,7 +135,8 @@ class ProfileMapper:
         customers, previous = (one.values for one in _people(columns, len(profiles)))
         hashes = self._hasher.column(emails)
         consents = self._consents(columns, len(profiles))
-        verdicts = pa.array(np.maximum(self._held_back.judge(hashes, customers, previous), consents))
+        held_back = self._held_back.judge(hashes, customers, previous)
+        verdicts = pa.array(np.maximum(held_back, self._believed(consents, segment)))
         places = pa.repeat(pa.scalar(place, pa.int16()), len(profiles))
         recency, payloads = (
             pa.nulls(len(profiles), ROWS.field(name).type) for name in ("recency", "payload")
@@ -151,6 +162,11 @@ class ProfileMapper:
         if self._permission is None:
             return np.zeros(length, np.int8)
         return judge_permission(columns[self._permission.attribute], self._permission)
+
+    def _believed(self, consents: Verdicts, segment: str) -> Verdicts:
+        if segment not in self._unjudged:
+            return consents
+        return np.full(len(consents), Withholding.PERMISSION_UNJUDGED.verdict, np.int8)
 
     def _counted(
         self,
@@ -258,7 +274,7 @@ def _invalid(
             refused.fields.take(pa.array(rows)),
             refused.reasons.take(pa.array(rows)),
             pa.array(map(mask_email, emails.take(pa.array(rows)).to_pylist()), pa.string()),
-            pa.array(verdicts[rows] > 0),
+            pa.array(verdicts[rows] > Withholding.PERMISSION_UNJUDGED.verdict),
             previous.take(pa.array(rows)),
         ],
         schema=INVALID,

@@ -80,7 +80,7 @@ def passed_on(contacts: pa.Table, ledger: pa.Table, position: Ordinals, *, exemp
     share an address, nor anybody whose profile is invalid: all of these have it still.
 
     :param position: each contact's ledger row, or -1.
-    :param exempt: ledger rows whose customer has an invalid profile.
+    :param exempt: ledger rows of people who are not contacts and haven't left.
     """
     found = position >= 0
     before = ledger["customer_hash"].take(pa.array(position, mask=~found)).combine_chunks()

@@ -36,8 +36,9 @@ class RangeTables:
     """The rows of one hash range: contacts, withheld addresses, ledger, and addresses of other exports.
 
     ``first_ledger_row`` is the ordinal of the ledger's first row here. ``exempt`` marks ledger rows
-    whose customer has an invalid profile in this run: refused is not left. ``gone`` marks ledger rows of
-    people who were erased, or refused as another run has read, whatever this one has read of them.
+    of people who are no contacts and haven't left: their profile is invalid, or their permission says
+    nothing. ``gone`` marks those of people who were erased, or refused as another run has read, whatever
+    this one has read of them.
     """
 
     contacts: pa.Table

@@ -123,21 +123,21 @@ def _members(ledger: Ledger) -> Prefixes:
     return np.concatenate(found)
 
 
-def who_refused(refused: Prefixes, people: pa.Table) -> Mask:
-    """Tell which rows (of contacts or a ledger) are of people whose refusal is written down.
+def are_among(keys: Prefixes, people: pa.Table) -> Mask:
+    """Tell which rows (of contacts or a ledger) are of people whose address or customer is among some.
 
-    :param refused: who must not be taken for allowed, ascending.
+    :param keys: prefixes of their keyed hashes.
     """
-    if not len(refused):
+    if not len(keys):
         return np.zeros(len(people), np.bool_)
     known = pc.is_valid(people["customer_hash"]).to_numpy()
-    found: Mask = np.isin(prefixes(people["email_hash"]), refused)
-    found |= np.isin(prefixes(people["customer_hash"]), refused) & known
+    found: Mask = np.isin(prefixes(people["email_hash"]), keys)
+    found |= np.isin(prefixes(people["customer_hash"]), keys) & known
     if "previous_customer_hashes" not in people.column_names:
         return found
     others = people["previous_customer_hashes"]
     parents = pc.list_parent_indices(others).to_numpy()
-    found[parents[np.isin(prefixes(pc.list_flatten(others)), refused)]] = True
+    found[parents[np.isin(prefixes(pc.list_flatten(others)), keys)]] = True
     return found
 
 
@@ -164,6 +164,19 @@ def customers_with_invalid_profiles(files: RunFiles, hasher: KeyedHasher, *, wit
             previous = split_previous_ids(chosen["previous_ids"]).ids
             ids = pa.concat_arrays([chosen["customer_id"].drop_null(), previous])
             found.append(prefixes(hasher.column(ids)))
+    return np.unique(np.concatenate(found))
+
+
+def people_without_verdict(files: RunFiles, counts: RunCounts, hasher: KeyedHasher) -> Prefixes:
+    """Return the addresses and customers that are no contacts of the run, and haven't left or withdrawn.
+
+    Their profile is invalid although they give permission, or the permission of their segment says nothing.
+    """
+    found = [customers_with_invalid_profiles(files, hasher, withdrawn=False)]
+    if counts.unjudged_permission is not None:
+        with files.store.parquet_file(RunFiles.UNJUDGED, WITHHELD.names) as file:
+            for batch in file.iter_batches(ROWS_PER_RANGE, use_threads=False):
+                found += [prefixes(batch["email_hash"]), prefixes(batch["customer_hash"].drop_null())]
     return np.unique(np.concatenate(found))
 
 

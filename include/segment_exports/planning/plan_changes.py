@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from segment_exports.planning.basis import PlanBasis, PlanRequest
 from segment_exports.planning.chunk_changes import chunk_duties
 from segment_exports.planning.comparison import RangeTables, compare_range
-from segment_exports.planning.earlier_refusals import customers_with_invalid_profiles, who_refused
+from segment_exports.planning.earlier_refusals import (
+    are_among,
+    customers_with_invalid_profiles,
+    people_without_verdict,
+)
 from segment_exports.planning.moved_addresses import NOBODY_MOVED, find_moved
 from segment_exports.planning.profile_limit import CountedAddresses, count_distinct, room_for
 from segment_exports.planning.summary import summarise
@@ -133,23 +136,22 @@ def _ranges(
     withheld_rows = SortedReader.of_file(withheld, WITHHELD)
     ledger_rows = SortedReader.of_file(ledger, LEDGER)
     elsewhere = CountedAddresses(basis.others, stack)
-    exempt = customers_with_invalid_profiles(basis.request.files, basis.request.hasher, withdrawn=False)
+    exempt = people_without_verdict(basis.request.files, basis.counts, basis.request.hasher)
     refused = basis.refused_elsewhere
     first = 0
     for bound in hash_ranges(max(file.metadata.num_rows if file else 0 for file in (contacts, ledger))):
         held, mapped = ledger_rows.below(bound), contact_rows.below(bound)
-        is_gone = rows_of_people(mapped, basis.erased) | who_refused(refused, mapped)
+        is_gone = rows_of_people(mapped, basis.erased) | are_among(refused, mapped)
         present, gone = mapped.filter(pa.array(~is_gone)), key_array(mapped["email_hash"])[is_gone]
         tally.total += len(gone)
         tally.gone += len(gone)
-        left = rows_of_people(held, basis.erased) | who_refused(refused, held)
-        known_customer = pc.is_valid(held["customer_hash"]).to_numpy()
+        left = rows_of_people(held, basis.erased) | are_among(refused, held)
         yield RangeTables(
             contacts=present,
             withheld=withheld_rows.below(bound),
             ledger=held,
             first_ledger_row=first,
-            exempt=np.isin(prefixes(held["customer_hash"]), exempt) & known_customer,
+            exempt=are_among(exempt, held),
             gone=left | (match(key_array(held["email_hash"]), gone) >= 0),
             counted=counts_as_address(held).to_numpy().astype(np.bool_),
             counted_elsewhere=elsewhere.below(bound),

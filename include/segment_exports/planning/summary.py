@@ -37,19 +37,21 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
     used = _used(basis, tally, at_destination)
     lists = tuple(_lists(basis, tally))
     exceeded: str | None = None
+    unjudged: str | None = None
     tripped: tuple[str, ...] = ()
     if not basis.all_superseded:
         exceeded = exceeded_limit(
             definition.limit, used=used, segments=counts.contacts_by_segment, total=counts.contacts
         )
         tripped = _tripped(basis, lists)
+        unjudged = counts.unjudged_permission
     comparison, why = _comparison(basis)
     return Plan(
         export=definition.name,
         account=request.account,
         destination=definition.destination.type,
         run_id=request.files.run,
-        state=_state(basis, tally, is_stopped=bool(tripped or exceeded)),
+        state=_state(basis, tally, is_stopped=bool(tripped or exceeded or unjudged)),
         planned_at=request.now.isoformat(),
         fence=request.lease.fence if request.lease else None,
         base_sequence=basis.ledger.sequence,
@@ -70,6 +72,7 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
         least_requests=_least_requests(definition.destination.type, tally),
         tripped_guards=tripped,
         exceeded_limit=exceeded,
+        unjudged_permission=unjudged,
         red_reasons=(*_too_old(basis), *_lost_runs(basis)),
         warnings=(
             *basis.warnings,
@@ -235,7 +238,7 @@ def _empty_segments(basis: PlanBasis) -> Iterator[str]:
 
 
 def _unjudged(basis: PlanBasis, tally: Tally) -> Iterator[str]:
-    if tally.unjudged:
+    if tally.unjudged and basis.counts.unjudged_permission is None:
         why = (
             "rows of their addresses that this run did not read may give none"
             if not basis.reading.is_full

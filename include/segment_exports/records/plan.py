@@ -151,8 +151,9 @@ class Plan(_Model):
     """The whole plan of one run. ``fence`` is None in a dry run, which takes no lease.
 
     ``destination`` is the type of destination; plans that were made before there was a choice have none.
-    ``exceeded_limit`` says what is over the profile limit: nobody can let that pass. ``duty_chunks`` hold the
-    leaves of people who withdrew or were erased. They are the first chunks, and are sent whatever the state.
+    ``exceeded_limit`` says what is over the profile limit, ``unjudged_permission`` why the permission says
+    nothing of anybody: nobody can let either pass. ``duty_chunks`` hold the leaves of people who
+    withdrew or were erased. They are the first chunks, and are sent whatever the state.
     ``all_whole``: every segment of the definition was read whole.
     """
 
@@ -183,12 +184,23 @@ class Plan(_Model):
     red_reasons: tuple[str, ...]
     warnings: tuple[str, ...]
     exceeded_limit: str | None = None
+    unjudged_permission: str | None = None
     duty_chunks: tuple[ChunkReference, ...] = ()
 
     @property
     def may_be_approved(self) -> bool:
         """Whether only guards hold the plan back, so that a person can let it pass."""
-        return self.state is PlanState.STOPPED and self.exceeded_limit is None
+        must_be_mended = self.exceeded_limit is not None or self.unjudged_permission is not None
+        return self.state is PlanState.STOPPED and not must_be_mended
+
+    @property
+    def stopped_by(self) -> tuple[str, ...]:
+        """Sentences on what holds the plan back, each with what kind of thing that is."""
+        return (
+            *(f"permission: {text}" for text in filter(None, [self.unjudged_permission])),
+            *(f"guard: {text}" for text in self.tripped_guards),
+            *(f"limit: {text}" for text in filter(None, [self.exceeded_limit])),
+        )
 
     def is_stopped(self, *, approved: bool) -> bool:
         """Tell whether nothing is sent but duties, with this answer of a person."""

@@ -287,6 +287,7 @@ class RunFiles:
     CONTACTS = "contacts.parquet"
     INVALID = "invalid.parquet"
     WITHHELD = "withheld.parquet"
+    UNJUDGED = "unjudged.parquet"
     MAP = "map.json"
     PLAN = "plan.json"
     CHANGES = "changes.parquet"

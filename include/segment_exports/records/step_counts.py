@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -55,6 +55,7 @@ class _Mapped(BaseModel):
     profiles: _ProfilesMapped
     segments: dict[str, _SegmentMapped]
     implausible: tuple[str, ...] = ()
+    unjudged_permission: str | None = None
     seconds: float
 
 
@@ -103,7 +104,8 @@ class SegmentReads:
 class RunCounts(SegmentReads):
     """Counts of extract and map.
 
-    ``consents`` are rows by what they say of permission (``yes``, …), ``implausible`` sentences on columns.
+    ``consents`` are rows by what they say of permission (``yes``, …), ``implausible`` sentences on columns,
+    ``unjudged_permission`` the one on a permission that says nothing of anybody.
     """
 
     profiles: Mapping[str, int]
@@ -111,6 +113,7 @@ class RunCounts(SegmentReads):
     map_seconds: float
     consents: Mapping[str, int]
     implausible: tuple[str, ...]
+    unjudged_permission: str | None
 
     @property
     def everybody_agrees(self) -> bool:
@@ -131,7 +134,13 @@ class RunCounts(SegmentReads):
             map_seconds=mapped.seconds,
             consents=sum((Counter(told.permission) for told in mapped.segments.values()), Counter()),
             implausible=mapped.implausible,
+            unjudged_permission=mapped.unjudged_permission,
         )
+
+    def reading(self, segments: Iterable[str]) -> Reading:
+        """Return what was judged; that is not all where the permission says nothing of anybody."""
+        reading = super().reading(segments)
+        return reading if self.unjudged_permission is None else replace(reading, is_full=False)
 
     @property
     def profiles_read(self) -> int:

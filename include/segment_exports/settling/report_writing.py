@@ -222,9 +222,7 @@ def _red_reasons(
         if plan.is_stopped(approved=bool(facts.approved)):
             sent = _what_was_sent(facts)
             asked = " A person was asked and did not approve." if facts.approved is False else ""
-            yield from (f"guard: {text}. {sent}.{asked}" for text in plan.tripped_guards)
-            if plan.exceeded_limit is not None:
-                yield f"limit: {plan.exceeded_limit}. {sent}"
+            yield from (f"{text}. {sent}.{asked}" for text in plan.stopped_by)
     failed = sum(counts.failed for counts in operations.values())
     if failed:
         yield f"{failed} operations are of unknown fate; the next run, or a cleared upload task, repeats them"

@@ -44,7 +44,7 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
         plan = self.told_in_report(context, lambda: self._plan_unless_held(context))
         if plan is None:
             return PokeReturnValue(is_done=False)
-        for text in (*plan.tripped_guards, *filter(None, [plan.exceeded_limit]), *plan.warnings):
+        for text in (*plan.stopped_by, *plan.warnings):
             self.log.warning("%s", text)
         self.log.info("Plan is %s: %s, %s", plan.state, plan.contacts, plan.operations)
         return PokeReturnValue(is_done=True, xcom_value=[one.to_json() for one in plan.duty_chunks])

@@ -65,15 +65,24 @@ BIRTHDAYS: dict[str | None, Any] = {
     None: EMPTY,
     "2001-02-29": Refused("not_a_date"),
 }
-CONSENTS: dict[str | None, int] = {
-    "Yes": 0,
-    " yes ": 0,
-    "true": 0,
-    "No": 3,
-    "nobody knows": 3,
-    "": 2,
-    None: 2,
+CONSENTS: dict[str | None, str | None] = {
+    "Yes": None,
+    " yes ": None,
+    "true": None,
+    "No": "permission_refused",
+    "nobody knows": "permission_refused",
+    "": "permission_empty",
+    None: "permission_empty",
 }
+REASONS = [
+    None,
+    "permission_unjudged",
+    "permission_refused_earlier",
+    "permission_empty",
+    "permission_refused",
+    "erased",
+]
+"""Why an address is withheld, from weak to strong."""
 RECENCIES: dict[str | None, float | None] = {
     "1970-01-01T00:00:02Z": 2000.0,
     "1970-01-01T01:00:02+01:00": 2000.0,
@@ -162,14 +171,28 @@ def stops(tenant: dict[str, list[Row]], segments: tuple[str, ...] = SEGMENTS, sa
     )
 
 
+def segments_unjudged(tenant: dict[str, list[Row]], segments: tuple[str, ...]) -> set[str]:
+    """Where nobody gives a permission, or an answer at all."""
+    said = {name: [CONSENTS[row["Consent"]] for row in tenant[name]] for name in segments}
+    if not any(None in answers for answers in said.values()):
+        return set(segments)
+    return {name for name, answers in said.items() if answers and set(answers) == {"permission_empty"}}
+
+
 def map_plainly(
     tenant: dict[str, list[Row]],
     segments: tuple[str, ...] = SEGMENTS,
     erased: frozenset[str] = frozenset(),
     refused: frozenset[str] = frozenset(),
     sample: int = 1000,
+    *,
+    believes_nobody: bool = True,
 ) -> Expected:
-    """Map rows the slow way; those after the first ``sample`` of a segment only speak against somebody."""
+    """Map rows the slow way; those after the first ``sample`` of a segment only speak against somebody.
+
+    :param believes_nobody: ``permission.when_nobody: withhold``.
+    """
+    unjudged = set() if believes_nobody else segments_unjudged(tenant, segments)
     expected = Expected()
     good: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     verdicts: dict[str, int] = defaultdict(int)
@@ -183,8 +206,10 @@ def map_plainly(
             }
             if isinstance(email, str):
                 known = {email, customer, *previous}
-                held_back = 4 if erased & known else int(bool(refused & known))
-                refusal = max(CONSENTS[row["Consent"]], held_back)
+                earlier = "permission_refused_earlier" if refused & known else None
+                held_back = "erased" if erased & known else earlier
+                said = "permission_unjudged" if segment in unjudged else CONSENTS[row["Consent"]]
+                refusal = max(map(REASONS.index, (said, held_back)))
                 verdicts[email] = max(verdicts[email], refusal)
             bad = next(((key, value) for key, value in values.items() if isinstance(value, Refused)), None)
             is_own = number <= sample
@@ -203,8 +228,7 @@ def map_plainly(
                 json.dumps(values, sort_keys=True),
             )
             good[str(email)].append((rank, segment, customer, previous, values))
-    reasons = ["permission_refused_earlier", "permission_empty", "permission_refused", "erased"]
-    expected.withheld = {email: reasons[verdict - 1] for email, verdict in verdicts.items() if verdict}
+    expected.withheld = {email: str(REASONS[verdict]) for email, verdict in verdicts.items() if verdict}
     counts = dict.fromkeys(["withheld", "merged_same_customer", "merged_same_address"], 0)
     for email, rows in good.items():
         if email in expected.withheld:

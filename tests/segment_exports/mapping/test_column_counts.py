@@ -9,8 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_exports.definition import ExportDefinition
-from segment_exports.errors import GuardTrippedError
-from segment_exports.mapping.column_counts import ColumnCounts, implausible_columns, judge_columns
+from segment_exports.mapping.column_counts import (
+    ColumnCounts,
+    UnjudgedPermission,
+    doubtful_columns,
+    implausible_columns,
+    unjudged_permission,
+)
 from segment_exports.mapping.permission import PeopleHeldBack
 from segment_exports.mapping.profile_batch import ProfileMapper
 from segment_exports.records.keyed_hash import KeyedHasher
@@ -53,8 +58,9 @@ def counted(segments: Mapping[str, list[Row]], rules: ExportDefinition) -> dict[
     return counts
 
 
-def judged(segments: Mapping[str, list[Row]], rules: ExportDefinition) -> list[str]:
-    return judge_columns(rules, counted(segments, rules))
+def doubts(segments: Mapping[str, list[Row]], rules: ExportDefinition) -> list[str]:
+    assert unjudged_permission(rules, counted(segments, rules)) == UnjudgedPermission()
+    return list(doubtful_columns(rules, counted(segments, rules)))
 
 
 def implausible(segments: Mapping[str, list[Row]]) -> str:
@@ -62,10 +68,10 @@ def implausible(segments: Mapping[str, list[Row]]) -> str:
     return told
 
 
-def stopped(segments: Mapping[str, list[Row]], **settings: Any) -> str:
-    with pytest.raises(GuardTrippedError) as error:
-        judged(segments, definition(**settings))
-    return str(error.value)
+def unjudged(segments: Mapping[str, list[Row]], **settings: Any) -> tuple[str, set[str]]:
+    rules = definition(**settings)
+    found = unjudged_permission(rules, counted(segments, rules))
+    return str(found.why), set(found.segments)
 
 
 def test_columns_that_hold_something_are_not_spoken_of():
@@ -77,12 +83,13 @@ def test_columns_that_hold_something_are_not_spoken_of():
         without("EMail"),
         without("CustomerId"),
     ]
-    assert judged({"Gold": rows, "Silver": []}, definition()) == []
+    assert doubts({"Gold": rows, "Silver": []}, definition()) == []
 
 
 @pytest.mark.parametrize("size", [1, 40, 400])
-def test_a_permission_that_is_empty_for_everybody_of_a_segment_stops_the_run(size):
-    told = stopped({"Gold": [WHOLE] * size, "Silver": [without("Consent")] * size})
+def test_a_permission_that_is_empty_for_everybody_of_a_segment_says_nothing_there(size):
+    told, where = unjudged({"Gold": [WHOLE] * size, "Silver": [without("Consent")] * size})
+    assert where == {"Silver"}
     assert told.startswith(f"Consent (permission.attribute) has no value in any of {size} rows of Silver: ")
     assert "not taken for people who withdraw" in told
     assert "security" in told
@@ -90,21 +97,24 @@ def test_a_permission_that_is_empty_for_everybody_of_a_segment_stops_the_run(siz
 
 
 @pytest.mark.parametrize("equals", ["\u201cYes\u201d", "Ja", "100000001", ["y", "on"]])
-def test_a_rule_that_matches_nobody_stops_the_run(equals):
+def test_a_rule_that_matches_nobody_says_nothing_anywhere(equals):
     rule = {"attribute": "Consent", "equals": equals}
-    told = stopped({"Gold": [WHOLE, WHOLE], "Silver": [WHOLE, without("Consent")]}, permission=rule)
+    told, where = unjudged({"Gold": [WHOLE, WHOLE], "Silver": [WHOLE, without("Consent")]}, permission=rule)
+    assert where == {"Gold", "Silver"}
     assert "permission.equals matches no row: of 4 values of Consent 1 are empty and 3 are others" in told
     assert "spelling" in told
 
 
 def test_no_value_of_the_permission_is_told():
-    told = stopped({"Gold": [without(Consent="only@me.example")], "Silver": [WHOLE | {"Consent": "Nein"}]})
+    told, _ = unjudged(
+        {"Gold": [without(Consent="only@me.example")], "Silver": [WHOLE | {"Consent": "Nein"}]}
+    )
     assert not re.search("only|Nein", told)
 
 
 def test_nobody_may_be_believed_if_the_definition_says_so():
     rule = {"attribute": "Consent", "equals": "Yes", "when_nobody": "withhold"}
-    told = judged(
+    told = doubts(
         {"Gold": [without("Consent")], "Silver": [without(Consent="No")]}, definition(permission=rule)
     )
     assert [text.split(":")[0].split(". ")[0] for text in told] == [
@@ -118,7 +128,7 @@ def test_an_address_that_is_empty_for_everybody_of_a_segment_trips_a_guard():
 
 
 def test_a_mapped_attribute_without_any_value_in_a_segment_is_doubtful():
-    told = judged({"Gold": [without("Name", "Seen")] * 2, "Silver": [WHOLE]}, definition())
+    told = doubts({"Gold": [without("Name", "Seen")] * 2, "Silver": [WHOLE]}, definition())
     assert [text.split(". ")[0] for text in told] == [
         "Name (mapping.FirstName) has no value in any of 2 rows of Gold",
         "Seen (recency) has no value in any of 2 rows of Gold",
@@ -126,7 +136,7 @@ def test_a_mapped_attribute_without_any_value_in_a_segment_is_doubtful():
 
 
 def test_customers_without_any_id_are_doubtful():
-    (told,) = judged({"Gold": [without("CustomerId")]}, definition())
+    (told,) = doubts({"Gold": [without("CustomerId")]}, definition())
     assert told.startswith("CustomerId (names the customer) has no value in any of 1 rows of Gold")
 
 
@@ -138,18 +148,18 @@ def test_a_recency_that_can_be_read_of_nobody_trips_a_guard():
 
 def test_a_recency_in_the_form_that_the_definition_names_is_read():
     rows = [without(Seen="11/20/2026 2:33:00 PM"), WHOLE]
-    assert judged({"Gold": rows}, definition(recency_format="M/d/yyyy h:mm:ss tt")) == []
+    assert doubts({"Gold": rows}, definition(recency_format="M/d/yyyy h:mm:ss tt")) == []
 
 
 def test_recencies_that_can_not_be_read_are_told_with_their_number():
     rows = [WHOLE, without(Seen="11/20/2026"), without(Seen="soon"), without(Seen="17")]
-    (told,) = judged({"Gold": rows}, definition())
+    (told,) = doubts({"Gold": rows}, definition())
     assert told.startswith("recency: 2 values of Seen can't be read")
     assert "2026-11-20T14:33:00Z" in told
 
 
 def test_a_segment_without_rows_stops_nothing():
-    assert judged({"Gold": [], "Silver": []}, definition()) == []
+    assert doubts({"Gold": [], "Silver": []}, definition()) == []
     assert implausible_columns(definition(), counted({"Gold": [], "Silver": []}, definition())) == []
 
 
@@ -158,11 +168,11 @@ def test_a_segment_without_rows_stops_nothing():
         st.sampled_from(["Gold", "Silver"]), st.lists(st.sampled_from(["", "No", "Yes"]), max_size=4)
     )
 )
-def test_permission_stops_a_run_exactly_where_it_means_nothing(consents):
+def test_permission_is_not_judged_exactly_where_it_says_nothing(consents):
     rows = {name: [without(Consent=value) for value in values] for name, values in consents.items()}
     every = [value for values in consents.values() for value in values]
-    means_nothing = any(values and not any(values) for values in consents.values())
-    if means_nothing or (every and "Yes" not in every):
-        assert "permission" in stopped(rows)
-    else:
-        judged(rows, definition())
+    empty = {name for name, values in consents.items() if values and not any(values)}
+    nowhere = set(consents) if every and "Yes" not in every else set()
+    told, where = unjudged(rows)
+    assert where == empty | nowhere
+    assert ("permission" in told) is bool(where)

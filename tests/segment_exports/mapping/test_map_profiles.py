@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+JUDGING = ExportDefinition.model_validate(
+    DEFINITION.model_dump(by_alias=True, exclude_unset=True)
+    | {"permission": {"attribute": "Consent", "equals": ("YES", "true")}}
+)
+"""The same, with the default of ``permission.when_nobody``."""
 HASHER = KeyedHasher("a secret of sixteen characters")
 
 
@@ -96,13 +101,26 @@ REFUSED = st.frozensets(st.sampled_from(["bob@example.com", "c2", "p1", "somebod
 
 
 @settings(max_examples=80, deadline=None)
-@given(TENANTS, SIZES, TOMBSTONES, REFUSED, st.sampled_from([1000, 1, 2, 5]))
-def test_profiles_become_what_a_plain_reading_says(tenant, sizes, erased, refused, sample):
+@given(
+    TENANTS,
+    SIZES,
+    TOMBSTONES,
+    REFUSED,
+    st.sampled_from([1000, 1, 2, 5]),
+    st.booleans(),
+    st.sampled_from([*SEGMENTS, None]),
+)
+def test_profiles_become_what_a_plain_reading_says(
+    tenant, sizes, erased, refused, sample, believes_nobody, silent
+):
+    tenant = tenant | {name: [row | {"Consent": ""} for row in tenant[name]] for name in {silent} - {None}}
     assume(not stops(tenant, sample=sample))
-    expected = map_plainly(tenant, erased=erased, refused=refused, sample=sample)
+    expected = map_plainly(
+        tenant, erased=erased, refused=refused, sample=sample, believes_nobody=believes_nobody
+    )
     with a_run(tenant) as files:
         summary = map_profiles(
-            DEFINITION,
+            DEFINITION if believes_nobody else JUDGING,
             files,
             HASHER,
             reads=reads(tenant, sample),
@@ -111,15 +129,20 @@ def test_profiles_become_what_a_plain_reading_says(tenant, sizes, erased, refuse
             sizes=sizes,
         )
         check_contacts(read(files, files.CONTACTS), expected.contacts)
-        assert people(files, files.WITHHELD) == {
-            (HASHER.text(email), HASHER.text(customer) if customer else None)
-            for email, customers in expected.customers.items()
-            if email in expected.withheld
-            for customer in customers
-        }
-        withheld = {row["email_hash"]: row["reason"] for row in read(files, files.WITHHELD)}
-        assert withheld == {HASHER.text(email): reason for email, reason in expected.withheld.items()}
-        assert list(withheld) == sorted(withheld)
+        for name, is_unjudged in ((files.WITHHELD, False), (files.UNJUDGED, True)):
+            here = {
+                email: reason
+                for email, reason in expected.withheld.items()
+                if (reason == "permission_unjudged") is is_unjudged
+            }
+            assert people(files, name) == {
+                (HASHER.text(email), HASHER.text(customer) if customer else None)
+                for email in here
+                for customer in expected.customers[email]
+            }
+            withheld = {row["email_hash"]: row["reason"] for row in read(files, name)}
+            assert withheld == {HASHER.text(email): reason for email, reason in here.items()}
+            assert list(withheld) == sorted(withheld)
         invalid = [tuple(row.values())[:5] for row in read(files, files.INVALID)]
         assert invalid == expected.invalid
         assert summary.to_json()["profiles"] == expected.counts
@@ -175,6 +198,34 @@ def test_a_run_of_some_segments_maps_only_those(tenant, chosen):
         check_contacts(read(files, files.CONTACTS), expected.contacts)
         assert list(summary.segments_read) == list(kept)
         assert summary.to_json()["profiles"] == expected.counts
+
+
+def test_a_segment_whose_permission_is_empty_speaks_only_for_those_who_are_held_back_for_other_reasons():
+    silent = [
+        profile(f"{name}@x.de", CustomerId=customer, Consent="")
+        for name, customer in (("ana", "c1"), ("ben", "c2"), ("cem", "p3"), ("dora", "c5"))
+    ]
+    silent.append(profile("eva at x.de", CustomerId="c6", Consent=""))
+    silent.append(profile("finn at x.de", CustomerId="c1", Consent=""))
+    spoken = [profile("dora@x.de", CustomerId="c5", Consent="No"), profile("gus@x.de", CustomerId="c7")]
+    with a_run({"Gold": silent, "Silver": spoken, "Bronze": []}) as files:
+        summary = map_profiles(
+            JUDGING,
+            files,
+            HASHER,
+            erased=frozenset({HASHER.text("c1")}),
+            refused=refusals(frozenset({"c2"})),
+        )
+        assert {row["email"] for row in read(files, files.CONTACTS)} == {"gus@x.de"}
+        assert {row["email_hash"]: row["reason"] for row in read(files, files.WITHHELD)} == {
+            HASHER.text("ana@x.de"): "erased",
+            HASHER.text("ben@x.de"): "permission_refused_earlier",
+            HASHER.text("dora@x.de"): "permission_refused",
+        }
+        assert people(files, files.UNJUDGED) == {(HASHER.text("cem@x.de"), HASHER.text("p3"))}
+        withdrawn = {row["customer_id"]: row["withdrawn"] for row in read(files, files.INVALID)}
+        assert withdrawn == {"c6": False, "c1": True}
+    assert str(summary.unjudged_permission).startswith("Consent (permission.attribute) has no value")
 
 
 def test_a_member_of_several_segments_is_one_contact_of_all_of_them():

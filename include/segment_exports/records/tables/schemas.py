@@ -55,7 +55,8 @@ WITHHELD = pa.schema(
     ]
 )
 """``withheld.parquet``: one row per customer, and customer that merged into it, at an address that permission
-or an exclusion leaves out, sorted by ``email_hash``."""
+or an exclusion leaves out, sorted by ``email_hash``. ``unjudged.parquet`` has the same of those whose
+permission says nothing: they are not exported, and have not withdrawn."""
 
 CHUNK = pa.schema(
     [
