@@ -10,11 +10,16 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from segment_emulators.autopilot import AutopilotEmulator
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = Path(tempfile.mkdtemp(prefix="segment-exports-tests-"))
@@ -93,3 +98,19 @@ def airflow_database() -> Path:
 
     initdb()
     return HOME
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[AutopilotEmulator]:
+    """An emulated account without a rate limit, one for all tests of a module."""
+    from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
+
+    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(served: AutopilotEmulator) -> AutopilotEmulator:
+    """The account, empty."""
+    served.reset()
+    return served

@@ -16,7 +16,7 @@ from segment_emulators.autopilot.faults import Fault, FaultKind
 from segment_exports.commands.erasure import erase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from airflow.dag_processing.dagbag import DagBag
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 
 SNAPSHOT_BEFORE_LAST = "2026-01-05T12:00:00Z"
-
-
-@pytest.fixture
-def emulator() -> Iterator[AutopilotEmulator]:
-    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
-        yield emulator
 
 
 @pytest.fixture

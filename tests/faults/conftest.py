@@ -7,33 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.faults.scenario import Scenario
+
+    from segment_emulators.autopilot import AutopilotEmulator
 
 _LONGEST_WAIT = 0.02
 
 
 async def _soon(seconds: float) -> None:
     await asyncio.sleep(min(seconds, _LONGEST_WAIT))
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[AutopilotEmulator]:
-    """One account for all tests of a module."""
-    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(served: AutopilotEmulator) -> AutopilotEmulator:
-    """The account, empty."""
-    served.reset()
-    return served
 
 
 @pytest.fixture

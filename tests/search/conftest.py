@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.search.watched_account import WatchedAccount
 
-from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.search.steps import Rules
 
     from segment_emulators.autopilot import AutopilotEmulator
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[AutopilotEmulator]:
-    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
-        yield emulator
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
 from segment_exports.definition import ListTarget
 from segment_exports.delivery.engine import deliver_chunk
 from segment_exports.delivery.job import ChunkJob, ChunkResult
@@ -25,8 +24,10 @@ from segment_exports.records.tables.schemas import CHUNK
 from segment_exports.transport.pacing import Pacer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from segment_emulators.autopilot import AutopilotEmulator
 
 
 SPEED = 50
@@ -157,12 +158,6 @@ class Scene:
     def contact(self, email: str) -> dict[str, Any] | None:
         found = self.emulator.account.find(email)
         return None if found is None else found.to_json()
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[AutopilotEmulator]:
-    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
-        yield emulator
 
 
 @pytest.fixture

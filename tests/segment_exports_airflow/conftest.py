@@ -1,4 +1,4 @@
-"""An emulated account and a connection to it."""
+"""A connection to an account."""
 
 from __future__ import annotations
 
@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
 from segment_exports.destinations.agreement import signed_agreement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-
-@pytest.fixture
-def emulator() -> Iterator[AutopilotEmulator]:
-    """An account without a rate limit."""
-    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
-        yield emulator
+    from segment_emulators.autopilot import AutopilotEmulator
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from segment_emulators.autopilot import EmulatorConfig, Switches, gate, serve_autopilot
+from segment_emulators.autopilot import gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,18 +62,6 @@ def within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all requests arrive within one second, however slow the machine is."""
     now = time.monotonic()
     monkeypatch.setattr(gate, "time", SimpleNamespace(monotonic=lambda: now, time=time.time))
-
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[AutopilotEmulator]:
-    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running: AutopilotEmulator) -> AutopilotEmulator:
-    running.reset()
-    return running
 
 
 @pytest.fixture

@@ -46,6 +46,10 @@ def history(stage: Stage) -> dict[str, bytes]:
     return {name: stage.export.read_bytes(name) for name in names}
 
 
+def crash(*_: object) -> None:
+    raise MemoryError
+
+
 def test_settling_twice_gives_the_same_files(stage: Stage) -> None:
     run = begun(stage, 1, [ANN, BOB]).deliver(only(ANN.email))
     first, rows, done = run.settle(), stage.ledger_rows(), history(stage)
@@ -59,10 +63,6 @@ def test_a_crash_after_the_ledger_was_written_is_mended_by_settling_again(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     run = begun(stage, 1, [ANN]).deliver()
-
-    def crash(*_: object) -> None:
-        raise MemoryError
-
     monkeypatch.setattr(last_step, step, crash)
     with pytest.raises(MemoryError):
         run.settle()
@@ -79,10 +79,6 @@ def test_a_crash_after_the_ledger_was_written_keeps_nobody_waiting(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     run = begun(stage, 1, [ANN]).deliver()
-
-    def crash(*_: object) -> None:
-        raise MemoryError
-
     monkeypatch.setattr(last_step, step, crash)
     with pytest.raises(MemoryError):
         run.settle()
@@ -93,10 +89,6 @@ def test_a_crash_while_the_ledger_is_written_is_mended_by_the_next_plan(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = begun(stage, 1, [ANN]).deliver()
-
-    def crash(*_: object) -> None:
-        raise MemoryError
-
     monkeypatch.setattr(LedgerWriter, "write", crash)
     with pytest.raises(MemoryError):
         run.settle()

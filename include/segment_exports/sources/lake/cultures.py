@@ -26,88 +26,14 @@ _NUMBERS = frozenset({"decimal", "double", "float", "int64", "integer"})
 
 _MONTH_FIRST = frozenset({"en-us", "en-ph", "fil-ph", "es-us", "es-pr"})
 _YEAR_FIRST = frozenset({"en-ca", "en-za", "fr-ca", "hu", "ja", "ko", "lt", "mn", "sv", "zh"})
-_DAY_FIRST = frozenset(
+_EUROPEAN = frozenset(  # the day first, and a decimal comma
     {
-        *(
-            "en-au",
-            "en-gb",
-            "en-ie",
-            "en-in",
-            "en-nz",
-            "en-sg",
-            "bg",
-            "ca",
-            "cs",
-            "da",
-            "de",
-            "el",
-            "es",
-            "et",
-        ),
-        *(
-            "eu",
-            "fi",
-            "fr",
-            "gl",
-            "he",
-            "hr",
-            "id",
-            "is",
-            "it",
-            "lv",
-            "nb",
-            "nl",
-            "nn",
-            "no",
-            "pl",
-            "pt",
-            "ro",
-        ),
-        *("ru", "sk", "sl", "sr", "tr", "uk", "vi"),
+        *("bg", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fr", "gl", "hr", "id", "is", "it"),
+        *("lv", "nb", "nl", "nn", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "tr", "uk", "vi"),
     }
 )
-_COMMA = frozenset(
-    {
-        *(
-            "bg",
-            "ca",
-            "cs",
-            "da",
-            "de",
-            "el",
-            "es",
-            "et",
-            "eu",
-            "fi",
-            "fr",
-            "gl",
-            "hr",
-            "hu",
-            "id",
-            "is",
-            "it",
-        ),
-        *(
-            "lt",
-            "lv",
-            "nb",
-            "nl",
-            "nn",
-            "no",
-            "pl",
-            "pt",
-            "ro",
-            "ru",
-            "sk",
-            "sl",
-            "sr",
-            "sv",
-            "tr",
-            "uk",
-            "vi",
-        ),
-    }
-)
+_DAY_FIRST = _EUROPEAN | {"en-au", "en-gb", "en-ie", "en-in", "en-nz", "en-sg", "he"}
+_COMMA = _EUROPEAN | {"hu", "lt", "sv"}
 _POINT = frozenset(
     {"en", "he", "ja", "ko", "zh", "fil-ph", "de-ch", "it-ch", "fr-ch", "es-mx", "es-us", "es-pr"}
 )

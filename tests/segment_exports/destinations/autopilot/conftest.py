@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
 from segment_exports.destinations.autopilot.client import AutopilotClient
 from segment_exports.transport.pacing import Pacer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
+
+    from segment_emulators.autopilot import AutopilotEmulator
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -19,18 +20,6 @@ KEY = "0123456789abcdef0123456789abcdef"
 async def soon(seconds: float) -> None:
     """Waiting that a test doesn't wait for."""
     await asyncio.sleep(seconds / 100)
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[AutopilotEmulator]:
-    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(served: AutopilotEmulator) -> AutopilotEmulator:
-    served.reset()
-    return served
 
 
 @pytest.fixture
