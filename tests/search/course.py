@@ -216,7 +216,7 @@ class Course:
         number = max(1, len(self.source.snapshots) - run.back)
         chosen = [one for one in SEGMENTS if not run.segments or one in run.segments]
         rows = {one: self.source.snapshots[number - 1][one] for one in chosen}
-        return Reading(number, rows, is_sample=run.sample is not None)
+        return Reading.of(number, rows, is_sample=run.sample is not None)
 
     def _params(self, run: Run, reading: Reading) -> dict[str, Any]:
         asked = {

@@ -5,7 +5,7 @@ The stand-in for all that the exporter does about permission: small, slow, and w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tests.search.steps import SEGMENTS
@@ -37,17 +37,29 @@ def refuses(row: Profile) -> bool:
 class Reading:
     """The rows that a run may know: all of its segments in a snapshot.
 
-    A sample sends the first of them only, but nobody for whom another row says no.
+    A sample sends the first of them only, but nobody for whom another row says no. Where nobody of a segment
+    has an answer (``is_silent``), its rows speak against nobody, and nobody may be sent.
     """
 
     number: int
     segments: Snapshot
     is_sample: bool = False
+    is_silent: bool = False
+
+    @classmethod
+    def of(cls, number: int, segments: Snapshot, *, is_sample: bool) -> Reading:
+        """Return what may be known of the rows that a run has read."""
+        silent = {one for one, rows in segments.items() if not any(row.Subscriber for row in rows)}
+        rows = {
+            one: [replace(row, Subscriber="Yes") for row in rows] if one in silent else rows
+            for one, rows in segments.items()
+        }
+        return cls(number, rows, is_sample=is_sample, is_silent=bool(silent))
 
     @property
     def whole(self) -> bool:
-        """Whether those are all rows that there are."""
-        return set(self.segments) == set(SEGMENTS)
+        """Whether those are all rows that there are, and each has an answer that may be one."""
+        return set(self.segments) == set(SEGMENTS) and not self.is_silent
 
     def rows(self, address: str | None = None) -> list[Profile]:
         """Return all rows, or those of an address."""
@@ -106,7 +118,7 @@ class Knowledge:
         """Tell whether an address may be made a contact or join a list in a run that has read this."""
         rows = reading.rows(address)
         keys = {key for row in rows for key in self._keys(row)}
-        if not rows or keys & self.erased or any(refuses(row) for row in rows):
+        if reading.is_silent or not rows or keys & self.erased or any(refuses(row) for row in rows):
             return False
         if reading.whole:
             return all(self.refused.get(key, 0) <= reading.number for key in keys)

@@ -170,6 +170,8 @@ class Promises:
     def _may_leave(self, known: Ours, deed: Deed, reading: Reading) -> bool:
         if self.knowledge.has_reason(known.address, known.ids, reading):
             return True
+        if reading.is_silent:
+            return False
         segment = next(one for one, title in LISTS.items() if title == deed.title)
         rows = reading.segments.get(segment)
         is_there = rows is not None and any(address_of(row) == known.address for row in rows)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tests.faults.lake_folder import Profile
-from tests.search.steps import PEOPLE, SEGMENTS, Changes, Has, IsIn, MergesInto, Says
+from tests.search.steps import PEOPLE, SEGMENTS, Changes, Has, IsIn, MergesInto, Says, Silenced
 
 if TYPE_CHECKING:
     from tests.search.steps import Step
@@ -35,6 +35,7 @@ class Source:
 
     profiles: dict[str, Profile] = field(default_factory=_first_people)
     segments: dict[str, tuple[str, ...]] = field(default_factory=_first_segments)
+    silent: set[str] = field(default_factory=set)
     snapshots: list[Snapshot] = field(default_factory=list)
     _changes: int = 0
 
@@ -55,6 +56,8 @@ class Source:
                 ids = [person, before.PreviousCustomerId, self.profiles[other].PreviousCustomerId]
                 known = ";".join(one for one in ids if one)
                 self.profiles[other] = replace(self.profiles[other], PreviousCustomerId=known)
+            case Silenced(segment, silent):
+                self.silent = self.silent - {segment} | ({segment} if silent else set())
 
     def refresh(self) -> bool:
         """Take a snapshot; tell whether there is something new in it."""
@@ -65,6 +68,8 @@ class Source:
             ]
             for segment in SEGMENTS
         }
+        for segment in self.silent:
+            taken[segment] = [replace(one, Subscriber="") for one in taken[segment]]
         if self.snapshots and taken == self.snapshots[-1]:
             return False
         self.snapshots.append(taken)

@@ -70,6 +70,14 @@ class Changes(Told):
 
 
 @dataclass(frozen=True, repr=False)
+class Silenced(Told):
+    """At the source: the column of consent is empty for everybody of a segment, until it is not."""
+
+    segment: str
+    silent: bool = True
+
+
+@dataclass(frozen=True, repr=False)
 class Erased(Told):
     """The command of erasure: a person's present address, their CustomerId, or both."""
 
@@ -143,8 +151,8 @@ class Cleared(Told):
 
 
 Step = (
-    Says | Has | IsIn | MergesInto | Changes | Erased | Corrected | Unsubscribed | Deleted | TakenOff
-    | Refuses | Run | Cleared
+    Says | Has | IsIn | MergesInto | Changes | Silenced | Erased | Corrected | Unsubscribed | Deleted
+    | TakenOff | Refuses | Run | Cleared
 )  # fmt: skip
 
 
@@ -203,6 +211,7 @@ at_the_source = st.one_of(
     st.builds(IsIn, _people, _segments),
     st.builds(Changes, _people),
     st.builds(MergesInto, _people, _people),
+    st.builds(Silenced, st.sampled_from(SEGMENTS), st.booleans()),
 )
 
 by_hand = st.one_of(

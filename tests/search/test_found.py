@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.search.steps import Changes, Corrected, Has, IsIn, Rules, Run, Says, Unsubscribed
+from tests.search.steps import Changes, Corrected, Erased, Has, IsIn, Rules, Run, Says, Silenced, Unsubscribed
 
 if TYPE_CHECKING:
     from tests.search.steps import Step
@@ -48,6 +48,19 @@ COURSES: dict[str, tuple[Rules, list[Step]]] = {
     "who moves and leaves a segment at once stays on its list": (
         Rules(emails="move"),
         [Run(), IsIn("cem", ("Gold",)), Has("cem", "ann@new.example.com"), Run()],
+    ),
+    "a column that is empty for a while takes nobody off, and holds nobody who says no elsewhere": (
+        Rules(),
+        [
+            Run(),
+            Silenced("Gold"),
+            Erased("ann"),
+            Says("cem", "No"),
+            IsIn("ben", ("Churn",)),
+            Run(),
+            Silenced("Gold", silent=False),
+            Run(),
+        ],
     ),
 }
 

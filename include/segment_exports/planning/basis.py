@@ -89,7 +89,7 @@ class PlanBasis:
         :raises StagingError: the contacts were hashed with another secret than the ledger is.
         """
         counts = RunCounts.of(request.files.store)
-        ledger = _usable_ledger(request)
+        ledger, made_anew = _usable_ledger(request)
         _require_own_secret(request)
         others, warnings = _ledgers_that_count(request)
         superseded = _superseded_segments(request, counts, ledger)
@@ -111,7 +111,7 @@ class PlanBasis:
                 *warnings,
                 *refusals.doubts,
                 *_of_membership(ledger, kind),
-                *_made_anew(request, ledger),
+                *made_anew,
             ),
         )
 
@@ -136,7 +136,8 @@ class PlanBasis:
         return set(self.counts.snapshots) <= set(self.superseded)
 
 
-def _usable_ledger(request: PlanRequest) -> Ledger:
+def _usable_ledger(request: PlanRequest) -> tuple[Ledger, tuple[str, ...]]:
+    """Return the ledger that counts, and what a person should know where it is made anew."""
     export = request.definition.name
     folder = LedgerFolder(request.files.export, export, request.account)
     if folder.is_lost() and not request.options.makes_anew:
@@ -148,7 +149,7 @@ def _usable_ledger(request: PlanRequest) -> Ledger:
         )
     ledger = folder.latest()
     if ledger.info is None or ledger.info.secret_fingerprint == request.hasher.fingerprint:
-        return ledger
+        return ledger, ()
     if not request.options.full_resync:
         raise LedgerError(
             f"the ledger of export {export} was written with another {LEDGER_SECRET} than the present "
@@ -156,18 +157,12 @@ def _usable_ledger(request: PlanRequest) -> Ledger:
             f"or trigger a run with full_resync, which starts a new ledger, sends every contact again and "
             f"removes nobody"
         )
-    return Ledger(ledger.store, None, None)
-
-
-def _made_anew(request: PlanRequest, ledger: Ledger) -> tuple[str, ...]:
-    folder = LedgerFolder(request.files.export, request.definition.name, request.account)
-    if request.options.reconcile or ledger.info is not None or folder.latest().info is None:
-        return ()
-    return (
+    told = (
         f"the ledger is made anew under another {LEDGER_SECRET}, so nobody is known who left, withdrew "
         f"permission or was erased since the one that was: they are on lists still. Trigger a run with "
-        f"reconcile, which takes off who gives no permission or was erased",
+        f"reconcile, which takes off who gives no permission or was erased"
     )
+    return Ledger(ledger.store, None, None), () if request.options.reconcile else (told,)
 
 
 def _require_own_secret(request: PlanRequest) -> None:
