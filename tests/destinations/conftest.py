@@ -134,7 +134,12 @@ class Stand:
         return self.chunks
 
     def deliver(
-        self, number: int, *, erased: Callable[[], frozenset[bytes]] = frozenset, **account: Any
+        self,
+        number: int,
+        *,
+        erased: Callable[[], frozenset[bytes]] = frozenset,
+        membership: str = "auto",
+        **account: Any,
     ) -> ChunkResult:
         job = ChunkJob(
             run=self.run,
@@ -143,6 +148,7 @@ class Stand:
             account=self.folder,
             lists=(ListTarget("News", None), ListTarget("Win back", None)),
             erased=erased,
+            membership=membership,
         )
         return deliver_chunk_blocking(job, self.destination.delivery(self.account(**account)))
 

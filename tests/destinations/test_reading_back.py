@@ -28,6 +28,36 @@ def test_the_members_of_a_list_are_those_that_were_delivered_to_it(stand: Stand)
     assert reader.count_existing(sorted(everybody)[:20]) == 20
 
 
+def test_whom_fields_put_on_lists_are_those_that_were_delivered_to_them(stand: Stand) -> None:
+    people = [stand.person(f"P{number}", joins=["News"]) for number in range(150)]
+    number = stand.plan(*people, stand.person("Ann", joins=["News", "Win back"]), stand.person("Eve"))
+    stand.deliver(number, membership="field")
+    receipts = read_receipts(stand.run, number).table.to_pylist()
+    joined = {one["contact_id"] for one in receipts if one["operation"] == "join"}
+
+    reader = stand.destination.reader(stand.account())
+    shown = [one for page in reader.flagged(["Win back", "News", "Unknown"]) for one in page]
+
+    assert {contact_id for contact_id, _, _ in shown} == joined
+    assert len(shown) == len(joined) == 151
+    assert {email: set(titles) for _, email, titles in shown} == {
+        **{f"p{number}@example.com": {"News"} for number in range(150)},
+        "ann@example.com": {"News", "Win back"},
+    }
+    assert [one for page in reader.flagged(["Unknown"]) for one in page] == []
+
+
+def test_who_left_a_list_has_its_field_no_more(stand: Stand) -> None:
+    ann, bob = (stand.person(name, joins=["News", "Win back"]) for name in ("Ann", "Bob"))
+    stand.deliver(stand.plan(ann, bob), membership="field")
+    stand.deliver(stand.plan(ann | {"payload": None, "joins": [], "leaves": ["News"]}), membership="field")
+
+    reader = stand.destination.reader(stand.account())
+    on = {email: set(titles) for page in reader.flagged(["News", "Win back"]) for _, email, titles in page}
+
+    assert on == {"ann@example.com": {"Win back"}, "bob@example.com": {"News", "Win back"}}
+
+
 def test_who_was_deleted_there_does_not_exist(stand: Stand) -> None:
     number = stand.plan(stand.person("Ann"), stand.person("Bob"))
     stand.deliver(number)

@@ -74,7 +74,8 @@ class Person:
 class Stage:
     """One export's staging; runs follow each other.
 
-    ``store`` is the staging root where it is no folder. ``hasher`` is the one that plans.
+    ``store`` is the staging root where it is no folder. ``hasher`` is the one that plans. The destination
+    shows ``members`` by the id of their list, and ``flags`` by the title of the list whose field they have.
     """
 
     folder: Path
@@ -85,6 +86,7 @@ class Stage:
     alive: frozenset[str] = frozenset()
     existing: Callable[[Sequence[str]], int] = len
     members: dict[str, list[str]] = field(default_factory=dict)
+    flags: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def staging(self) -> Store:
@@ -342,6 +344,13 @@ class _Reader:
 
     def members(self, list_id: str) -> list[list[tuple[str, str | None]]]:
         return [[(one, one.removeprefix("person_")) for one in self.stage.members.get(list_id, [])]]
+
+    def flagged(self, titles: Sequence[str]) -> list[list[tuple[str, str | None, list[str]]]]:
+        shown = {
+            one: [title for title in titles if one in self.stage.flags.get(title, ())]
+            for one in dict.fromkeys(one for people in self.stage.flags.values() for one in people)
+        }
+        return [[(one, one.removeprefix("person_"), on) for one, on in shown.items() if on]]
 
     def count_existing(self, contact_ids: Sequence[str]) -> int:
         return self.stage.existing(contact_ids)

@@ -40,6 +40,14 @@ class Staff:
         with self._account.lock:
             self._account.change_email(self._account.get(contact), email.lower())
 
+    def set_field(self, contact: str, key: str, value: Any) -> None:
+        """Give a contact a value of a custom field, named as it is sent."""
+        with self._account.lock:
+            self._account.know_custom_field(key)
+            found = self._account.get(contact)
+            found.custom = {**(found.custom or {}), key: value}
+            found.updated_at = self._account.clock()
+
     def delete_contact(self, contact: str) -> None:
         """Delete a contact for good."""
         with self._account.lock:

@@ -83,9 +83,14 @@ def checked_custom_field(text: str) -> str:
     return text
 
 
+def written(name: str) -> str:
+    """Return a custom field's name as it is sent: each blank as two hyphens."""
+    return name.replace(" ", "--")
+
+
 def field_of(title: str) -> str:
     """Return the name of the boolean custom field that stands for a list (``membership: field``)."""
-    return f"boolean--List--{title.replace(' ', '--')}"
+    return f"boolean--List--{written(title)}"
 
 
 def name_of(custom_field: str) -> str:

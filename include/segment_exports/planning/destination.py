@@ -20,6 +20,13 @@ class DestinationReader(Protocol):
     def members(self, list_id: str) -> Iterable[Sequence[tuple[str, str | None]]]:
         """Return (contact id, address as it is shown) of a list's members, page by page."""
 
+    def flagged(self, titles: Sequence[str]) -> Iterable[Sequence[tuple[str, str | None, Sequence[str]]]]:
+        """Return (contact id, address as it is shown, titles) of contacts whose fields put them on lists.
+
+        Page by page, and only those who are on one of the lists of these titles at least, each once. All
+        contacts of the account are read for it.
+        """
+
     def count_existing(self, contact_ids: Sequence[str]) -> int:
         """Return how many of these contacts the destination still has."""
 

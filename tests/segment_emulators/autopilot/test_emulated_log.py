@@ -97,6 +97,7 @@ def test_staff_leave_no_trace_in_the_log(api: Api) -> None:
     assert staff.remove_from_list(first, contact_id)
     assert not staff.remove_from_list(first, contact_id)
     assert (account.members(first), account.members(second)) == (set(), {"ana@example.com"})
+    staff.set_field(contact_id, "boolean--Has--Reviewed", True)
     staff.unsubscribe("ana@example.com")
     assert account.unsubscribed() == {"ana@example.com"}
     staff.change_email(contact_id, "ruiz@example.com")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from segment_exports.contact_fields.fields import field_of, name_of
 from segment_exports.definition import Membership
+from segment_exports.destinations.autopilot.answers import CONTACTS, true_fields
 from segment_exports.destinations.autopilot.api import NAME
 from segment_exports.destinations.autopilot.lists import ListRegistry, check_lists
 from segment_exports.destinations.check_destination import DestinationCheck
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from segment_exports.definition import ListTarget
     from segment_exports.destinations.autopilot.client import AutopilotClient, ContactPage
@@ -73,12 +75,33 @@ class AccountReader:
 
     def members(self, list_id: str) -> Iterator[Sequence[tuple[str, str | None]]]:
         """Yield (contact id, address) of a list's members, page by page, holding no more than one page."""
+        for page in self._pages(lambda client: client.members(list_id)):
+            yield [_name(one) for one in page.contacts]
+
+    def flagged(self, titles: Sequence[str]) -> Iterator[Sequence[tuple[str, str | None, Sequence[str]]]]:
+        """Yield (contact id, address, titles) of the contacts in which the field of a list is true.
+
+        All contacts of the account are read, page by page; no more than one page is held.
+
+        :raises OutcomeUnknownError: the field of a list holds something else than true or false.
+        """
+        names = {title: name_of(field_of(title)) for title in titles}
+        wanted = frozenset(names.values())
+        for page in self._pages(lambda client: client.contacts()):
+            true = [true_fields(one, wanted, CONTACTS) for one in page.contacts]
+            yield [
+                (*_name(one), [title for title in titles if names[title] in found])
+                for one, found in zip(page.contacts, true, strict=True)
+                if found
+            ]
+
+    def _pages(self, ask: Callable[[AutopilotClient], AsyncIterator[ContactPage]]) -> Iterator[ContactPage]:
         with asyncio.Runner() as runner:
             client = runner.run(self._client().__aenter__())
             try:
-                pages = client.members(list_id)
+                pages = ask(client)
                 while (page := runner.run(_next(pages))) is not None:
-                    yield [(str(one["contact_id"]), _address(one.get("Email"))) for one in page.contacts]
+                    yield page
             finally:
                 runner.run(client.__aexit__(None, None, None))
 
@@ -92,8 +115,10 @@ class AccountReader:
         return sum(one is not None for one in found)
 
 
-def _address(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _name(contact: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Return a contact's id, and its address if it has one."""
+    address = contact.get("Email")
+    return str(contact["contact_id"]), address if isinstance(address, str) else None
 
 
 async def _next(pages: AsyncIterator[ContactPage]) -> ContactPage | None:

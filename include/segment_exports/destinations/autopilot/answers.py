@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from segment_exports.contact_fields.fields import written
 from segment_exports.errors import (
     AccountRefusedError,
     CredentialsRefusedError,
@@ -26,10 +27,12 @@ from segment_exports.transport.json_answers import CUT_JSON, NO_BODY, error_clas
 from segment_exports.transport.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from segment_exports.transport.call import Answer
 
+CONTACTS = "GET /contacts"
+"""Label of the request for all contacts of the account."""
 MEMBERSHIP = "GET /list/{list}/contact/{contact}"
 """Label of the one request to which an empty 404 is known as an answer: no."""
 MEMBERS = "GET /list/{list}/contacts"
@@ -108,6 +111,33 @@ def contact_map(value: Any, label: str) -> Mapping[str, str]:
         value = without_error(value, label)
     found: Mapping[str, str] = member(value, "email_contact_map", dict, label)
     return found
+
+
+def true_fields(contact: Mapping[str, Any], names: Collection[str], label: str) -> frozenset[str]:
+    """Return which of these boolean custom fields are true in a contact, as it was answered.
+
+    A contact has no entry for a field that it was never given, and no ``custom_fields`` without any. A field
+    that the account has deleted counts with the value that the contact keeps: the next upsert of it may bring
+    the field back, with the values that it had.
+
+    :param names: as they are sent, without the type: ``Loyalty--Tier``.
+    :raises OutcomeUnknownError: the entries are not in the recorded form, or one of these is no boolean.
+    """
+    if contact.get("custom_fields") is None:
+        return frozenset()
+    values: dict[str, bool] = {}
+    for entry in member(contact, "custom_fields", list, label):
+        name = written(member(entry, "kind", str, label))
+        if name not in names or (value := entry.get("value")) is None:
+            continue
+        if not isinstance(value, bool):
+            raise OutcomeUnknownError(
+                f"{label} was answered 200 with a value of the custom field {name} that is neither true nor "
+                f"false. Is it a field of another type in the account? Rename that one there",
+                status=200,
+            )
+        values[name] = value or values.get(name, False)
+    return frozenset(name for name, value in values.items() if value)
 
 
 def without_error(value: Any, label: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import orjson
 
 from segment_exports.destinations.autopilot.answers import (
+    CONTACTS,
     MEMBERS,
     MEMBERSHIP,
     ContactNotFoundError,
@@ -114,7 +115,7 @@ class AutopilotClient(Transport):
 
     def contacts(self) -> AsyncIterator[ContactPage]:
         """Page through all contacts of the account."""
-        return self._pages("/contacts", "GET /contacts")
+        return self._pages("/contacts", CONTACTS)
 
     async def lists(self) -> tuple[ContactList, ...]:
         """Return all lists of the account."""

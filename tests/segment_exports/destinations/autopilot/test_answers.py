@@ -13,6 +13,7 @@ from segment_exports.destinations.autopilot.answers import (
     carried_out,
     contact_map,
     error_of,
+    true_fields,
 )
 from segment_exports.errors import (
     AccountRefusedError,
@@ -276,3 +277,51 @@ def test_an_answer_about_people_is_in_no_text_of_the_error() -> None:
 
     assert refused.answer.text == "LastName Quandtmeier is wrong"
     assert "Quandtmeier" not in f"{refused} {refused!r} {refused.answer!r} {vars(refused)}"
+
+
+# Custom fields of a contact
+
+
+def entry(kind: object, value: object, **told: object) -> dict[str, object]:
+    return {"kind": kind, "value": value, "fieldType": "boolean", "deleted": False} | told
+
+
+def true_in(*entries: object) -> set[str]:
+    contact = {"contact_id": "person_1", "custom_fields": list(entries)}
+    return set(true_fields(contact, {"List--Gold", "List--Win--back"}, "GET /contacts"))
+
+
+def test_a_field_is_true_where_the_recorded_answer_says_so() -> None:
+    recorded = [
+        entry("NPS Rating", 10, fieldType="integer"),
+        entry("List Win back", True),
+        entry("List Gold", False),
+        entry("Has Reviewed", True),
+    ]
+    assert true_in(*recorded) == {"List--Win--back"}
+
+
+@pytest.mark.parametrize("contact", [{}, {"custom_fields": None}, {"custom_fields": []}])
+def test_a_contact_without_custom_fields_has_none_that_is_true(contact) -> None:
+    assert true_fields(contact, {"List--Gold"}, "GET /contacts") == set()
+
+
+def test_a_field_without_a_value_is_not_true() -> None:
+    assert true_in(entry("List Gold", None), {"kind": "List Win back"}) == set()
+
+
+def test_a_deleted_field_may_come_back_with_the_values_it_had() -> None:
+    assert true_in(entry("List Gold", True, deleted=True)) == {"List--Gold"}
+
+
+@pytest.mark.parametrize("value", ["true", "", 1, 0, "yes", [True]])
+def test_a_value_that_is_neither_true_nor_false_is_not_guessed(value) -> None:
+    with pytest.raises(OutcomeUnknownError, match="custom field List--Gold that is neither true nor false"):
+        true_in(entry("List Gold", value))
+    assert true_in(entry("Gold", value)) == set()
+
+
+@pytest.mark.parametrize("fields", [{}, "List Gold", [None], [["List Gold", True]], [{"value": True}]])
+def test_custom_fields_in_another_form_are_not_guessed(fields) -> None:
+    with pytest.raises(OutcomeUnknownError):
+        true_fields({"custom_fields": fields}, {"List--Gold"}, "GET /contacts")

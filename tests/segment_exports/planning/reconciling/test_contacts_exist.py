@@ -31,6 +31,9 @@ class Destination:
     def members(self, list_id: str) -> list[list[tuple[str, str | None]]]:
         raise NotImplementedError
 
+    def flagged(self, titles: Sequence[str]) -> list[list[tuple[str, str | None, list[str]]]]:
+        raise NotImplementedError
+
     def count_existing(self, contact_ids: Sequence[str]) -> int:
         self.asked += contact_ids
         return 0 if self.gone else len(contact_ids)
