@@ -98,8 +98,9 @@ def form_fields(definition: ExportDefinition) -> dict[str, Param]:
             False,
             type="boolean",
             title="Reconcile",
-            description="Read the lists' members back from the account first, and repair what differs. "
-            "Who gives no permission and is on a list that we don't know of leaves it.",
+            description="Read back from the account first who is on the lists, and repair what differs. "
+            "Who gives no permission and is on a list that we don't know of leaves it. "
+            "With membership: field, all contacts of the account are read for it.",
             section=_REPAIR,
         ),
         "force": Param(

@@ -118,12 +118,20 @@ class ExpectedAccount:
     def remove_from_list(self, title: str, email: str) -> None:
         self.members[title].remove(email)
 
+    def set_field(self, email: str, name: str, value: object) -> None:
+        self.contacts[email].custom[name] = value
+
     # What a person asks for in the form
 
     def reconcile(self) -> None:
         """Believe in no membership that the account doesn't show."""
         for email, known in self._delivered.items():
-            known.lists = {title for title in known.lists if email in self.members[title]}
+            known.lists = {title for title in known.lists if self._is_shown(email, title)}
+
+    def _is_shown(self, email: str, title: str) -> bool:
+        if self.rules.membership == "field":
+            return email in self.contacts and self.contacts[email].custom.get(field_name(title)) is True
+        return email in self.members[title]
 
     def resync(self) -> None:
         """Take nothing for delivered: with the next refresh all is sent again."""

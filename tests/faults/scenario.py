@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tests.faults import comparing
-from tests.faults.expected_account import ExpectedAccount, Rules
+from tests.faults.expected_account import ExpectedAccount, Rules, field_name
 from tests.faults.export_run import RunningExport
 from tests.faults.fault_kinds import PATIENCE, TOO_LATE
 from tests.faults.lake_folder import LakeFolder
@@ -100,6 +100,13 @@ class Scenario:
         self.settle_down()
         return result
 
+    def members(self, title: str) -> set[str]:
+        """Return who is on a list, as the export keeps it: as a member, or by a field."""
+        if self.membership != "field":
+            return self.emulator.account.members(title)
+        contacts = self.emulator.account.contacts.values()
+        return {str(one.email) for one in contacts if (one.custom or {}).get(field_name(title)) is True}
+
     def settle_down(self) -> None:
         """Wait until the account has done what clients gave up or died over: refreshes are hours apart."""
         until = time.monotonic() + LONGEST_STRAGGLER
@@ -128,6 +135,9 @@ class Scenario:
             case "unsubscribe":
                 staff.unsubscribe(event.email)
                 expected.unsubscribe(event.email)
+            case "put" | "remove" if self.membership == "field":
+                staff.set_field(event.email, field_name(event.title), event.what == "put")
+                expected.set_field(event.email, field_name(event.title), event.what == "put")
             case "put":
                 for list_id in self.emulator.account.list_ids(event.title):
                     staff.add_to_list(list_id, event.email)

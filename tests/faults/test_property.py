@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.faults.expected_account import field_name
 from tests.faults.fault_kinds import KINDS, TOO_LATE
 from tests.faults.lake_folder import Profile
 from tests.faults.people import LISTS, Event
@@ -128,7 +127,7 @@ def check_present(scenario: Scenario, leaving: str, deleted: set[str]) -> None:
     """
     account, reading = scenario.emulator.account, scenario.reading
     there = account.contacts_by_email()
-    on = {title: members_of(scenario, title) for title in LISTS.values()}
+    on = {title: scenario.members(title) for title in LISTS.values()}
     for email, wanted in reading.contacts.items():
         contact = account.find(email)
         if contact is None:
@@ -144,13 +143,6 @@ def check_present(scenario: Scenario, leaving: str, deleted: set[str]) -> None:
         if leaving == "remove" or email in reading.withheld or email in moved:
             assert not [title for title, members in on.items() if email in members], email
     assert all(len(account.list_ids(title)) <= 1 for title in on)
-
-
-def members_of(scenario: Scenario, title: str) -> set[str]:
-    if scenario.membership != "field":
-        return scenario.emulator.account.members(title)
-    contacts = scenario.emulator.account.contacts.values()
-    return {str(one.email) for one in contacts if (one.custom or {}).get(field_name(title))}
 
 
 class Watch:

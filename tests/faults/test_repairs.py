@@ -31,7 +31,7 @@ def drift(scenario: Scenario, *, membership: str) -> None:
         scenario.do(event)
 
 
-@pytest.mark.parametrize("membership", ["list", "auto"])
+@pytest.mark.parametrize("membership", ["list", "auto", "field"])
 def test_a_reconcile_repairs_memberships(scenario: Scenario, membership: str) -> None:
     drift(scenario, membership=membership)
     scenario.expected.reconcile()
@@ -54,7 +54,7 @@ def test_a_full_resync_brings_back_what_is_gone(scenario: Scenario, membership: 
     scenario.check()
 
 
-@pytest.mark.parametrize("membership", ["list", "bulk"])
+@pytest.mark.parametrize("membership", ["list", "bulk", "field"])
 def test_who_withdraws_after_a_run_whose_files_were_lost_leaves_by_a_reconcile(
     scenario: Scenario, membership: str
 ) -> None:
@@ -65,7 +65,7 @@ def test_who_withdraws_after_a_run_whose_files_were_lost_leaves_by_a_reconcile(
     lost = scenario.export.run(settle=False)
     scenario.export.files(lost.run_id).export.remove(f"runs/{lost.run_id}")
     newcomer, changes = "newcomer@example.com", "changes@example.com"
-    assert newcomer in scenario.emulator.account.members("Win-back")
+    assert newcomer in scenario.members("Win-back")
     segments = refresh(2, PEOPLE)
     for name, people in segments.items():
         segments[name] = [
@@ -77,11 +77,11 @@ def test_who_withdraws_after_a_run_whose_files_were_lost_leaves_by_a_reconcile(
 
     assert not result.red, result.report.red_reasons
     for title in ("Gold", "Win-back", "Readers"):
-        assert not {newcomer, changes} & scenario.emulator.account.members(title)
+        assert not {newcomer, changes} & scenario.members(title)
     assert any(
         "Win-back: 1 people were on it who give no permission" in one for one in result.report.warnings
     )
-    assert "stranger@example.com" in scenario.emulator.account.members("Gold")
+    assert "stranger@example.com" in scenario.members("Gold")
 
 
 def test_a_changed_mapping_sends_every_contact_again_and_undoes_no_unsubscribe(scenario: Scenario) -> None:

@@ -110,7 +110,7 @@ class PlanBasis:
             warnings=(
                 *warnings,
                 *refusals.doubts,
-                *_of_membership(ledger, kind),
+                *told_of_other_kind(ledger, kind),
                 *made_anew,
             ),
         )
@@ -177,7 +177,8 @@ def _require_own_secret(request: PlanRequest) -> None:
             )
 
 
-def _of_membership(ledger: Ledger, kind: str) -> tuple[str, ...]:
+def told_of_other_kind(ledger: Ledger, kind: str) -> tuple[str, ...]:
+    """Return a warning where the ledger's memberships are not of the kind that is kept now."""
     if ledger.info is None or ledger.info.membership == kind:
         return ()
     return (

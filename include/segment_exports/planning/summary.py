@@ -274,14 +274,15 @@ def _former_lists(basis: PlanBasis) -> Iterator[str]:
         return
     present = {target.title: target.list_id for target in basis.request.definition.lists}
     if basis.membership_kind == "list":
-        end = "take them off it or delete it at the destination, and then trigger a run with reconcile"
+        end = "take them off it or delete it at the destination"
     else:
-        end = "change its field at the destination"
+        end = "make its field false in them at the destination"
     for title, (held, now) in basis.ledger.info.former_lists(present).items():
         if now is None:
             yield (
                 f"the definition names list {title} no more, and {held} people whom this export put on it "
-                f"stay there. To end that, {end}; or name the list again, and it is kept as its segments are"
+                f"stay there. To end that, {end}, and then trigger a run with reconcile; or name "
+                f"the list again, and it is kept as its segments are"
             )
         else:
             yield (

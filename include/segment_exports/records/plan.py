@@ -226,7 +226,7 @@ class RunOptions:
     ``full_resync`` ignores what the ledger knows to be delivered; with ``reconcile`` it also confirms that
     a lost ledger is to be made anew. ``retry_rejected`` sends what was refused before, and asks again for
     those who unsubscribed under an earlier address. ``force`` sends a snapshot older than the ledger's.
-    ``reconcile`` reads the lists' members back first.
+    ``reconcile`` reads back first who is on the lists.
     """
 
     dry_run: bool = False

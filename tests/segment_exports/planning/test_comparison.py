@@ -155,10 +155,10 @@ def test_a_switch_of_membership_that_reached_some_is_completed_for_the_others(
     assert due(stage, 3, [ANN, CAT]) == {(CAT.email, "join", "B"): 1}
 
 
-def test_reconciling_leaves_memberships_alone_that_are_no_lists(tmp_path: Path) -> None:
+def test_memberships_that_are_fields_are_read_as_fields(tmp_path: Path) -> None:
     stage = Stage(tmp_path, definition_of(**BY_FIELD))
     stage.run(1).whole([ANN])
-    stage.members = {"list_a": []}
+    stage.members, stage.flags = {"list_a": []}, {"A": ["person_ann@example.com"]}
     stage.definition = definition_of(segments=[{"name": "A", "list_id": "list_a"}, "B"], **BY_FIELD)
     assert stage.run(2).read([ANN]).plan(reconcile=True).state is PlanState.NOTHING_DUE
 

@@ -68,6 +68,17 @@ def test_the_warning_ends_once_the_list_was_emptied_and_read_back(tmp_path: Path
     assert former(stage.run(3).read([ANN, BOB], segments=("A",)).plan(reconcile=True)) == []
 
 
+def test_the_warning_ends_once_its_field_was_cleared_and_read_back(tmp_path: Path) -> None:
+    by_field = {"destination": {"connection": "autopilot_default", "membership": "field"}}
+    stage = Stage(tmp_path, definition_of(**by_field))
+    stage.run(1).whole([ANN, BOB])
+    stage.definition = definition_of(**by_field, segments=["A"])
+    stage.flags = {"A": ["person_ann@example.com", "person_bob@example.com"], "B": []}
+    (told,) = former(stage.run(2).read([ANN, BOB], segments=("A",)).plan())
+    assert "make its field false in them at the destination, and then trigger a run with reconcile" in told
+    assert former(stage.run(3).read([ANN, BOB], segments=("A",)).plan(reconcile=True)) == []
+
+
 def test_a_list_that_got_another_title_is_not_said_to_be_one_to_empty(tmp_path: Path) -> None:
     stage = Stage(tmp_path, definition_of(segments=[{"name": "A", "list_id": "a"}, "B"]))
     stage.run(1).whole([ANN, BOB])

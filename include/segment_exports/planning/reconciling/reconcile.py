@@ -1,4 +1,4 @@
-"""Reconcile: read the lists' members back and correct the ledger where it drifted from them.
+"""Reconcile: read back who is on the lists and correct the ledger where it drifted from that.
 
 It finds too who must not be on a list and of whom no ledger knows that they are: a run whose files were
 lost, or a ledger, may have left them there.
@@ -14,10 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.errors import NotFoundError
-from segment_exports.mapping.email_address import judge_emails
+from segment_exports.planning.basis import told_of_other_kind
 from segment_exports.planning.reconciling.known_people import KnownPeople, is_valid
-from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.planning.reconciling.members import MEMBERS, read_members
 from segment_exports.records.ledger import Ledger, LedgerFolder, LedgerInfo
 from segment_exports.records.tables.memberships import to_lists, to_matrix
 from segment_exports.records.tables.schemas import LEDGER
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 
     Mask = npt.NDArray[np.bool_]
 
-MEMBERS = pa.schema([pa.field("contact_id", pa.string()), pa.field("email_hash", HASH_TYPE)])
-"""Members of a list; ``email_hash`` is null where the address is none."""
-
 
 @dataclass
 class Reconciled:
@@ -45,18 +41,19 @@ class Reconciled:
 
     ``corrected``: memberships that the ledger had otherwise. ``taken_up``: members whom the ledger didn't
     have there and who give no permission or were erased; it has them there in doubt now, so that they leave.
-    ``unexplained``: members whom neither the ledger nor the run has there; they stay.
+    ``unexplained``: members whom neither the ledger nor the run has there; they stay. ``doubts`` are
+    sentences on what was not read.
     """
 
     corrected: Counter[str] = field(default_factory=Counter)
     taken_up: Counter[str] = field(default_factory=Counter)
     unexplained: Counter[str] = field(default_factory=Counter)
-    unread: str | None = None
+    doubts: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know of it."""
-        told = [self.unread] if self.unread else []
+        told = list(self.doubts)
         told += [
             f"list {title}: {count} people were on it who give no permission or were erased, and of whom the "
             f"ledger did not know it; they are taken off"
@@ -87,31 +84,29 @@ def reconcile(
     gives no permission or was erased is taken for ours, by their contact or by their address: a run whose
     files were lost may have put them there, and nobody else would take them off.
 
-    Memberships that are kept as fields stand on no list, so there is nothing to compare.
+    Memberships are read as the definition keeps them now, as lists or as fields. What the ledger has of the
+    other kind says nothing of these, so the ledger has only what is shown; what became of the other kind
+    nobody reads.
 
     :param list_ids: ids of the lists by title.
     """
     definition = request.definition
     if ledger.info is not None and ledger.info.secret_fingerprint != request.hasher.fingerprint:
         ledger = Ledger(ledger.store, None, None)
-    kinds = {definition.destination.membership.kind, ledger.info.membership if ledger.info else "list"}
-    if kinds != {"list"}:
-        return Reconciled(
-            unread="membership is or was kept as fields, which stand on no list: nothing was reconciled. "
-            "Where a ledger or a run was lost, clear the fields of the lists in the account by hand"
-        )
-    own = {target.title for target in definition.lists}
-    members = {
-        title: _members(reader, list_ids[title], request, may_be_gone=title not in own)
-        for title in dict.fromkeys([*ledger.titles, *(target.title for target in definition.lists)])
-        if list_ids.get(title)
-    }
-    work = _Reconciling(members, KnownPeople.of(request), tuple(dict.fromkeys([*ledger.titles, *members])))
+    kind = definition.destination.membership.kind
+    members = read_members(request, ledger, reader, list_ids)
+    work = _Reconciling(
+        members,
+        KnownPeople.of(request),
+        tuple(dict.fromkeys([*ledger.titles, *members])),
+        memberships_known=ledger.info is None or ledger.info.membership == kind,
+    )
+    work.found.doubts = told_of_other_kind(ledger, kind)
     with ledger.opened() as file:
         strangers = work.strangers(file)
         if file is None and not len(strangers):
             return work.found
-        info = _next_info(request, ledger, lease, {title: list_ids[title] for title in members})
+        info = _next_info(request, ledger, lease, {title: list_ids.get(title, "") for title in members})
         folder = LedgerFolder(request.files.export, definition.name, request.account)
         rows = SortedReader.of_file(file, LEDGER), SortedReader(iter([strangers]), LEDGER)
         with folder.writing(info) as writer:
@@ -124,6 +119,7 @@ def reconcile(
 
 def _next_info(request: PlanRequest, ledger: Ledger, lease: Lease, list_ids: Mapping[str, str]) -> LedgerInfo:
     """Return what is true of the ledger as a whole; of the first one, that nothing was delivered yet."""
+    kind = request.definition.destination.membership.kind
     info = ledger.info or LedgerInfo(
         export=request.definition.name,
         account=request.account,
@@ -132,7 +128,7 @@ def _next_info(request: PlanRequest, ledger: Ledger, lease: Lease, list_ids: Map
         written_at="",
         secret_fingerprint=request.hasher.fingerprint,
         mapping_fingerprint=request.definition.mapping_fingerprint,
-        membership="list",
+        membership=kind,
         snapshots={},
         lists={},
         members={},
@@ -141,35 +137,29 @@ def _next_info(request: PlanRequest, ledger: Ledger, lease: Lease, list_ids: Map
     known = {title: list_id for title, list_id in info.lists.items() if list_id}
     lists = dict.fromkeys(info.lists, "") | dict(list_ids) | known
     now = {"sequence": lease.fence, "run_id": lease.run_id, "written_at": request.now.isoformat()}
-    return info.model_copy(update={**now, "lists": lists})
-
-
-def _members(reader: DestinationReader, list_id: str, request: PlanRequest, *, may_be_gone: bool) -> pa.Table:
-    """Return the members of a list (schema MEMBERS)."""
-    pages = [MEMBERS.empty_table()]
-    try:
-        for page in reader.members(list_id):
-            ids, emails = ([one[place] for one in page] for place in (0, 1))
-            accepted = judge_emails(pa.array(emails, pa.string())).emails
-            pages.append(pa.table([ids, request.hasher.column(accepted)], schema=MEMBERS))
-    except NotFoundError:
-        if not may_be_gone:
-            raise
-    return pa.concat_tables(pages).combine_chunks()
+    # No list of another kind than before got all its members yet.
+    filled = info.filled if info.membership == kind else ()
+    return info.model_copy(update={**now, "lists": lists, "membership": kind, "filled": filled})
 
 
 class _Reconciling:
-    """One reconciling: the members of each list (schema MEMBERS) against the rows of the ledger."""
+    """One reconciling: the members of each list (schema MEMBERS) against the rows of the ledger.
+
+    ``memberships_known`` is False where the ledger's memberships are of the other kind.
+    """
 
     def __init__(
         self,
         members: Mapping[str, pa.Table],
         people: KnownPeople,
         titles: Sequence[str],
+        *,
+        memberships_known: bool,
     ) -> None:
         self._members = members
         self._people = people
         self._titles = titles
+        self._memberships_known = memberships_known
         self._everyone = pa.concat_tables([MEMBERS.empty_table(), *members.values()]).combine_chunks()
         self.found = Reconciled(Counter(dict.fromkeys(members, 0)))
 
@@ -206,6 +196,8 @@ class _Reconciling:
         """Return rows of the ledger with the memberships that are shown."""
         rows, is_known = self._with_shown_ids(rows)
         sure, unsure = (to_matrix(rows[name], self._titles) for name in ("member_of", "uncertain_of"))
+        if not self._memberships_known:
+            sure, unsure = np.zeros_like(sure), np.zeros_like(unsure)
         leaving = self._people.may_not_be_mailed(rows)
         for title, members in self._members.items():
             column = self._titles.index(title)

@@ -1,3 +1,5 @@
+"""Reconciling is the same where membership is kept as lists and where it is a field of contacts."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -20,17 +22,21 @@ from segment_exports.records.plan import PlanState
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from segment_exports.definition import ExportDefinition
+
 ANN = Person("ann@example.com", "1", ("A",))
 BOB = Person("bob@example.com", "2", ("A", "B"))
 CAT = Person("cat@example.com", "3", ("B",))
 IDS = {"A": "list_a", "B": "list_b"}
+KINDS = ("list", "field")
 
 
 @dataclass
 class Destination:
-    """What an account answers: list members page by page, and which contacts exist.
+    """What an account answers: members of lists page by page, and which contacts exist.
 
-    A member is named by their contact id, or by (contact id, address); the id shows the address else.
+    A member is named by their contact id, or by (contact id, address); the id shows the address else. Asked
+    for fields, it shows the same members.
     """
 
     lists: dict[str, list[list[str | tuple[str, str | None]]]] = field(default_factory=dict)
@@ -39,18 +45,54 @@ class Destination:
     def members(self, list_id: str) -> Iterator[Sequence[tuple[str, str | None]]]:
         self.asked.append(list_id)
         for page in self.lists[list_id]:
-            yield [
-                (one, one.removeprefix("person_") if "@" in one else None) if isinstance(one, str) else one
-                for one in page
-            ]
+            yield [_shown(one) for one in page]
+
+    def flagged(self, titles: Sequence[str]) -> Iterator[Sequence[tuple[str, str | None, Sequence[str]]]]:
+        on: dict[tuple[str, str | None], list[str]] = {}
+        for title in titles:
+            for one in (one for page in self.lists[IDS[title]] for one in page):
+                on.setdefault(_shown(one), []).append(title)
+        people = [(*one, its) for one, its in on.items()]
+        yield from (people[:1], people[1:])
 
     def count_existing(self, contact_ids: Sequence[str]) -> int:
         return len(contact_ids)
 
 
+def _shown(one: str | tuple[str, str | None]) -> tuple[str, str | None]:
+    return (one, one.removeprefix("person_") if "@" in one else None) if isinstance(one, str) else one
+
+
+def kept_as(kind: str, **changes: Any) -> ExportDefinition:
+    destination = {"connection": "autopilot_default", "membership": kind}
+    return definition_of(**{"destination": destination, "when_member_leaves": "remove"} | changes)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path, definition_of(when_member_leaves="remove"))
+def stage(tmp_path: Path, kind: str) -> Stage:
+    return Stage(tmp_path, kept_as(kind))
+
+
+@pytest.fixture
+def of_lists(tmp_path: Path) -> Stage:
+    return Stage(tmp_path, kept_as("list"))
+
+
+def shows(stage: Stage, **members: list[str]) -> None:
+    """Let the destination show these members of the lists, as the definition keeps them."""
+    kind = stage.definition.destination.membership
+    lists = [{"name": name, "list_id": list_id} for name, list_id in IDS.items()]
+    stage.definition = kept_as(kind, segments=lists)
+    stage.flags, stage.members = {}, {}
+    if kind == "field":
+        stage.flags = members
+    else:
+        stage.members = {IDS[title]: people for title, people in members.items()}
 
 
 def found(
@@ -110,7 +152,8 @@ def test_memberships_of_unknown_fate_are_settled_where_the_contact_is_known(stag
     ]
 
 
-def test_lists_that_are_not_known_by_their_id_stay_as_they_are(stage: Stage) -> None:
+def test_lists_that_are_not_known_by_their_id_stay_as_they_are(of_lists: Stage) -> None:
+    stage = of_lists
     stage.run(1).whole([ANN, CAT])
     destination = Destination({"list_a": [[]], "other": [[]]})
     assert reconciled(stage, destination, {"A": "list_a", "B": "", "Other": "other"}) == {"A": 1}
@@ -142,10 +185,7 @@ def test_reconciling_twice_in_one_run_is_reconciling_once(stage: Stage) -> None:
 
 def test_a_run_that_reconciles_repairs_what_differs_and_the_next_has_nothing_to_do(stage: Stage) -> None:
     stage.run(1).whole([ANN, BOB])
-    stage.definition = definition_of(
-        segments=[{"name": name, "list_id": list_id} for name, list_id in IDS.items()]
-    )
-    stage.members = {"list_a": ["person_ann@example.com"], "list_b": ["person_bob@example.com"]}
+    shows(stage, A=["person_ann@example.com"], B=["person_bob@example.com"])
     run = stage.run(2).read([ANN, BOB])
     run.plan(reconcile=True)
     # Planned again: the first try was cut off after it had reconciled.
@@ -181,13 +221,7 @@ def test_who_withdrew_leaves_the_lists_that_a_lost_run_put_them_on(
     if before:
         stage.run(1).whole(before)
     lost_run(stage, 2, [ANN, BOB])
-    stage.definition = definition_of(
-        segments=[{"name": name, "list_id": list_id} for name, list_id in IDS.items()]
-    )
-    stage.members = {
-        "list_a": ["person_ann@example.com", "person_bob@example.com"],
-        "list_b": ["person_bob@example.com"],
-    }
+    shows(stage, A=["person_ann@example.com", "person_bob@example.com"], B=["person_bob@example.com"])
     run = stage.run(3).read([ANN], withheld=[BOB])
     plan = run.plan(reconcile=True)
     done = operations(run.chunks(approved=True))
@@ -259,13 +293,7 @@ def test_of_a_list_that_was_not_read_whole_nobody_is_said_to_be_out_of_place(sta
 def test_with_a_ledger_that_is_lost_who_withdrew_is_found_all_the_same(stage: Stage) -> None:
     stage.run(1).whole([ANN, BOB])
     stage.export.remove("ledger")
-    stage.definition = definition_of(
-        segments=[{"name": name, "list_id": list_id} for name, list_id in IDS.items()]
-    )
-    stage.members = {
-        "list_a": ["person_ann@example.com", "person_bob@example.com"],
-        "list_b": ["person_bob@example.com"],
-    }
+    shows(stage, A=["person_ann@example.com", "person_bob@example.com"], B=["person_bob@example.com"])
     run = stage.run(2).read([ANN], withheld=[BOB])
     run.plan(reconcile=True, full_resync=True)
     done = operations(run.chunks(approved=True))
@@ -273,15 +301,74 @@ def test_with_a_ledger_that_is_lost_who_withdrew_is_found_all_the_same(stage: St
     assert done[ANN.email, "upsert", None] == 1
 
 
-def test_memberships_that_are_kept_as_fields_are_said_not_to_be_read(stage: Stage) -> None:
-    membership = {"connection": "autopilot_default", "membership": "field"}
-    stage.definition = definition_of(destination=membership)
-    stage.run(1).whole([ANN])
-    what = found(stage, Destination())
-    assert "nothing was reconciled" in what.warnings[0]
+def test_a_ledger_made_anew_of_those_who_must_leave_knows_how_membership_is_kept(
+    stage: Stage, kind: str
+) -> None:
+    shown = Destination({"list_a": [[]], "list_b": [["person_bob@example.com"]]})
+    found(stage, shown, people=[ANN], withheld=[BOB])
+    ledger = stage.ledgers.latest()
+    assert ledger.info.membership == kind
+    assert set(ledger.titles) == {"A", "B"}
+    assert stage.known(BOB.email)["uncertain_of"] == ["B"]
 
 
-def test_only_a_list_that_the_definition_names_no_more_may_be_gone(stage: Stage) -> None:
+def test_a_field_that_the_ledger_alone_knows_is_read_too(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, kept_as("field"))
+    stage.run(1).whole([ANN, BOB, CAT])
+    stage.definition = kept_as("field", segments=["A"])
+    shown = Destination({"list_a": [["person_ann@example.com"]], "list_b": [["person_cat@example.com"]]})
+    assert reconciled(stage, shown, people=[ANN, BOB]) == {"A": 1, "B": 1}
+    assert stage.known(CAT.email)["member_of"] == ["B"]
+    assert stage.known(BOB.email)["member_of"] == []
+
+
+# Membership was kept in another way before
+
+
+@pytest.fixture
+def switched(tmp_path: Path, kind: str) -> Stage:
+    """Ann and Bob were delivered as the other kind."""
+    (other,) = set(KINDS) - {kind}
+    stage = Stage(tmp_path, kept_as(other))
+    stage.run(1).whole([ANN, BOB])
+    stage.definition = kept_as(kind)
+    return stage
+
+
+def test_after_a_switch_the_kind_is_read_that_is_kept_now(switched: Stage, kind: str) -> None:
+    shown = Destination({"list_a": [["person_ann@example.com", "person_bob@example.com"]], "list_b": [[]]})
+    what = found(switched, shown, people=[ANN], withheld=[BOB])
+    assert (what.corrected, what.taken_up) == ({"A": 0, "B": 0}, {"A": 1, "B": 0})
+    rows = {one: switched.known(one.email) for one in (ANN, BOB)}
+    assert [(row["member_of"], row["uncertain_of"]) for row in rows.values()] == [([], []), ([], ["A"])]
+    assert rows[ANN]["payload_hash"] is not None
+    info = switched.ledgers.latest().info
+    assert (info.membership, info.members, info.filled) == (kind, {}, ())
+
+
+def test_after_a_switch_it_is_said_what_is_not_read(switched: Stage, kind: str) -> None:
+    what = found(switched, Destination({"list_a": [[]], "list_b": [[]]}), people=[ANN, BOB])
+    (told,) = what.warnings
+    (other,) = set(KINDS) - {kind}
+    assert told.startswith(f"membership was kept as {other} and is kept as {kind} from now on")
+
+
+def test_a_run_that_switches_and_reconciles_puts_all_on_the_lists_and_nobody_who_refuses_stays(
+    switched: Stage,
+) -> None:
+    shows(switched, A=["person_bob@example.com"], B=[])
+    run = switched.run(2).read([ANN], withheld=[BOB])
+    plan = run.plan(reconcile=True)
+    assert [text for text in plan.warnings if text.startswith("membership was kept as")]
+    done = operations(run.chunks())
+    assert set(done) == {(ANN.email, "join", "A"), ("person_bob@example.com", "leave", "A")}
+    run.deliver().settle()
+    assert switched.known(ANN.email)["member_of"] == ["A"]
+    assert switched.run(3).read([ANN], withheld=[BOB]).plan().state is PlanState.NOTHING_DUE
+
+
+def test_only_a_list_that_the_definition_names_no_more_may_be_gone(of_lists: Stage) -> None:
+    stage = of_lists
     stage.run(1).whole([ANN, CAT])
 
     class Gone(Destination):
@@ -293,30 +380,28 @@ def test_only_a_list_that_the_definition_names_no_more_may_be_gone(stage: Stage)
     destination = Gone({"list_a": [["person_ann@example.com"]]})
     with pytest.raises(NotFoundError):
         found(stage, destination)
-    stage.definition = definition_of(segments=["A"])
+    stage.definition = kept_as("list", segments=["A"])
     found(stage, destination, people=[ANN])
     assert stage.known(CAT.email)["member_of"] == []
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
+    kind=st.sampled_from(KINDS),
     known=st.sets(st.sampled_from("abcdef")),
     on_list=st.sets(st.sampled_from("abcdef")),
     refusing=st.sets(st.sampled_from("abcdef")),
 )
 def test_after_a_run_with_reconcile_nobody_who_refuses_is_on_a_list_and_nobody_allowed_was_taken_off(
-    known: set[str], on_list: set[str], refusing: set[str]
+    kind: str, known: set[str], on_list: set[str], refusing: set[str]
 ) -> None:
     with TemporaryDirectory() as folder:
-        definition = definition_of(
-            segments=[{"name": "A", "list_id": "list_a"}, {"name": "B", "list_id": "b"}]
-        )
-        stage = Stage(Path(folder), definition)
+        stage = Stage(Path(folder), kept_as(kind, when_member_leaves="keep"))
         everybody = {name: Person(f"{name}@example.com", name) for name in "abcdef"}
         if known:
             stage.run(1).whole([everybody[name] for name in sorted(known)])
         shown = {f"person_{name}@example.com" for name in on_list}
-        stage.members = {"list_a": sorted(shown)}
+        shows(stage, A=sorted(shown))
         allowed = [person for name, person in everybody.items() if name not in refusing]
         run = stage.run(2).read(allowed, withheld=[everybody[name] for name in sorted(refusing)])
         run.plan(reconcile=True)
