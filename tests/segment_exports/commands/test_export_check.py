@@ -119,7 +119,7 @@ def test_a_missing_file_is_a_problem(lake: LakeExport, tmp_path: Path) -> None:
     list(write_lake(broken, 2))
     broken.files("HighValueSegment", 1)[1].unlink()
     (problem,) = check(broken).problems
-    assert problem.startswith("Not there yet: HighValueSegment: model.json names HighValueSegment/2026/")
+    assert problem.startswith("Not there yet: HighValueSegment: model.json names what isn't there: ")
 
 
 @pytest.mark.parametrize("counted", [True, False])

@@ -112,8 +112,8 @@ def test_a_window_that_is_over_without_a_snapshot_is_not_waited_for() -> None:
 
 
 def test_a_manual_run_does_not_take_an_older_snapshot_while_the_announced_one_lacks_files() -> None:
-    with pytest.raises(SourceNotReadyError, match=r"A: model\.json names T_2\.csv, which isn't there"):
-        choose(Snapshots("model.json names T_2.csv, which isn't there", A=[DAY]), "A")
+    with pytest.raises(SourceNotReadyError, match=r"A: model\.json names what isn't there: T_2\.csv"):
+        choose(Snapshots("model.json names what isn't there: T_2.csv", A=[DAY]), "A")
 
 
 def test_what_is_unfinished_is_told_while_a_scheduled_run_waits() -> None:

@@ -153,14 +153,14 @@ def _missing(seen: SeenSnapshot, files: Folder, *, is_current: bool) -> str | No
     missing = [seen.file(one).path for one in seen.files if one.name not in files]
     if missing:
         verb = "names" if is_current else "named"
-        return f"model.json {verb} {names_told(missing)}, which isn't there"
+        return f"model.json {verb} what isn't there: {names_told(missing)}"
     changed = [
         seen.file(one).path
         for one in seen.files
         if not is_current and one.state and one.state.size != files[one.name].size
     ]
     if changed:
-        return f"{names_told(changed)} has another size than when model.json named it"
+        return f"model.json named what has another size now: {names_told(changed)}"
     return None
 
 
@@ -171,7 +171,7 @@ def _unaccounted(seen: SeenSnapshot, files: Folder) -> str | None:
         return None
     unnamed = [SnapshotFile(seen.table, seen.folder, name) for name in _unnamed(seen, files)]
     if beside := [file.path for file in unnamed if number_of(file) is not None]:
-        return f"{names_told(beside)} lies beside the files that model.json names, and isn't named"
+        return f"model.json doesn't name what lies beside the files that it names: {names_told(beside)}"
     if left_out := left_out_numbers(named):
         return f"model.json leaves out {names_told(left_out)} between the files that it names"
     return None

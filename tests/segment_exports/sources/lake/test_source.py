@@ -127,7 +127,7 @@ def test_a_folder_newer_than_the_model_is_still_being_written(lake: Lake) -> Non
 def test_a_snapshot_that_lacks_a_file_of_the_model_is_not_whole(lake: Lake) -> None:
     (lake.root / "T" / SECOND / "T_2.csv").unlink()
     assert lake.source.snapshots("T") == [FIRST_TIME]
-    assert lake.source.unfinished("T") == f"model.json names T/{SECOND}/T_2.csv, which isn't there"
+    assert lake.source.unfinished("T") == f"model.json names what isn't there: T/{SECOND}/T_2.csv"
 
 
 def test_an_older_snapshot_with_a_gap_is_not_whole(lake: Lake) -> None:
@@ -383,20 +383,20 @@ def test_a_file_that_is_written_again_while_it_is_read_is_refused(lake: Lake) ->
 def test_a_refresh_that_was_cut_off_is_not_whole_when_a_later_one_is_there(lake: Lake) -> None:
     lake.put(THIRD, "1,a,\n", "2,b,\n", "3,c,\n", "4,d,\n")
     lake.point(*(f"{THIRD}/T_{number}.csv" for number in range(1, 6)))
-    assert "T_5.csv, which isn't there" in (lake.source.unfinished("T") or "")
+    assert f"isn't there: T/{THIRD}/T_5.csv" in (lake.source.unfinished("T") or "")
     lake.put("2026/01/08/0500", "1,a,\n")
     lake.point("2026/01/08/0500/T_1.csv")
     assert THIRD_TIME not in lake.source.snapshots("T")
     told = lake.source.unfinished("T", THIRD_TIME, datetime(2026, 1, 8, 5, tzinfo=UTC))
-    assert told == f"that of 2026-01-07 05:00 UTC: model.json named T/{THIRD}/T_5.csv, which isn't there"
-    with pytest.raises(SourceNotReadyError, match=r"model\.json named .*T_5\.csv, which isn't there"):
+    assert told == f"that of 2026-01-07 05:00 UTC: model.json named what isn't there: T/{THIRD}/T_5.csv"
+    with pytest.raises(SourceNotReadyError, match=r"model\.json named what isn't there: .*T_5\.csv"):
         lake.source.read_units({"T": THIRD_TIME})
 
 
 def test_an_older_snapshot_whose_file_is_another_one_now_is_not_whole(lake: Lake) -> None:
     lake.put(FIRST, "1,a@x.example,True\n", "2,,False\n9,,\n")
     assert lake.source.snapshots("T") == [SECOND_TIME]
-    assert "has another size than when model.json named it" in (lake.source.unfinished("T", FIRST_TIME) or "")
+    assert "model.json named what has another size now: " in (lake.source.unfinished("T", FIRST_TIME) or "")
 
 
 def test_an_older_snapshot_that_nobody_saw_is_not_whole_whatever_its_numbers(lake: Lake) -> None:
@@ -434,10 +434,11 @@ def test_one_that_nobody_saw_is_read_where_the_definition_says_so_and_its_files_
         (
             (1,),
             (1, 2, 3),
-            f"T/{SECOND}/T_2.csv, T/{SECOND}/T_3.csv lies beside the files that model.json names",
+            f"model.json doesn't name what lies beside the files that it names: "
+            f"T/{SECOND}/T_2.csv, T/{SECOND}/T_3.csv",
         ),
         ((1, 3), (1, 3), "model.json leaves out T_2.csv between the files that it names"),
-        ((1, 3), (1, 2, 3), f"T/{SECOND}/T_2.csv lies beside the files that model.json names"),
+        ((1, 3), (1, 2, 3), f"lies beside the files that it names: T/{SECOND}/T_2.csv"),
         ((2,), (2,), "model.json leaves out T_1.csv between the files that it names"),
         ((0, 2), (0, 2), "model.json leaves out T_1.csv between the files that it names"),
     ],
