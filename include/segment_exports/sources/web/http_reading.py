@@ -195,8 +195,8 @@ class JsonReader:
     def _check_host(self, url: str) -> None:
         if _origin(url) != _origin(self.root):
             raise SourceError(
-                f"{self.service} points to {urlsplit(url).netloc or 'no host'} for more rows, but the "
-                f"connection is to {urlsplit(self.root).netloc}; the token is not sent there"
+                f"{self.service} points to {_origin_told(url)} for more rows, but the connection is to "
+                f"{_origin_told(self.root)}; the token is not sent there"
             )
 
     def _check_status(self, status: int, body: bytes, url: str) -> None:
@@ -278,6 +278,12 @@ class _Pause:
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def _origin_told(url: str) -> str:
+    """Return scheme, host and port for a message, the port also where it is the scheme's own."""
+    scheme, host, port = _origin(url)
+    return f"{scheme}://{host}:{port}" if host else "no host"
 
 
 def _asks_to_wait(status: int, headers: Mapping[str, str], body: bytes) -> bool:

@@ -449,7 +449,9 @@ def test_answers_that_stay_broken_are_told(insights: Insights, fault: str, told:
 def test_a_next_link_to_another_host_is_not_followed(insights: Insights) -> None:
     insights.state.faults.foreign_link_after = 2
 
-    with pytest.raises(SourceError, match=r"points to attacker\.example .* the token is not sent there"):
+    with pytest.raises(
+        SourceError, match=r"points to http://attacker\.example:80 .* the token is not sent there"
+    ):
         read(insights.dataverse(page_size=500))
 
 

@@ -161,9 +161,19 @@ def test_a_redirect_is_not_followed(bench: Bench) -> None:
         bench.reader.get("x")
 
 
-@pytest.mark.parametrize("url", ["http://attacker.example/x", "https://127.0.0.1/x", "http://127.0.0.1:1/x"])
-def test_nothing_is_asked_of_another_origin(bench: Bench, url: str) -> None:
-    with pytest.raises(SourceError, match="the token is not sent there"):
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://attacker.example/x", "http://attacker.example:80"),
+        ("https://127.0.0.1/x", "https://127.0.0.1:443"),
+        ("http://127.0.0.1:1/x", "http://127.0.0.1:1"),
+        ("http://someone:secret@127.0.0.1:1/x", "http://127.0.0.1:1"),
+        ("file:///x", "no host"),
+    ],
+)
+def test_nothing_is_asked_of_another_origin(bench: Bench, url: str, told: str) -> None:
+    both = rf"points to {told} for more rows, but the connection is to {bench.reader.root}; the token is not"
+    with pytest.raises(SourceError, match=both):
         bench.reader.get(url)
 
     assert bench.script.asked == []
