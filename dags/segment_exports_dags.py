@@ -86,7 +86,8 @@ def export_dag(definition: ExportDefinition) -> DAG:
                 retries=4,
                 retry_exponential_backoff=True,
                 max_retry_delay=timedelta(minutes=10),
-                map_index_template="{{ task.chunk['number'] }}: {{ task.chunk['contacts'] }} contacts",
+                map_index_template="{{ task.chunk['number'] }}: {{ task.chunk['contacts'] }} contact"
+                "{{ '' if task.chunk['contacts'] == 1 else 's' }}",
             ).expand(chunk=cut.output)
             for task_id, cut in zip(UPLOADS, (plan, chunk), strict=True)
         )

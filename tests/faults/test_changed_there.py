@@ -62,7 +62,7 @@ def test_is_on_each_list_once_and_the_report_says_so(scenario: Scenario, way: st
     assert not result.red, result.report.red_reasons
     assert on_lists(scenario, NORA.EMail) == {"Gold"}
     assert on_lists(scenario, THERE) == set()
-    assert "1 people have another address at the destination" in " ".join(result.report.warnings)
+    assert "1 person has another address at the destination" in " ".join(result.report.warnings)
     again = scenario.export.run()
     assert again.attempts == 0
     assert "another address" not in " ".join(again.report.warnings)

@@ -72,7 +72,7 @@ def test_between_plan_and_upload(export: RunningExport, emulator: AutopilotEmula
     assert set(emulator.account.contacts_by_email()) == members(emulator) == everybody_else()
     assert run.report is not None
     assert not run.report.red, run.report.red_reasons
-    assert "2 operations were not sent, since their people were erased" in " ".join(run.report.warnings)
+    assert "2 operations were not sent, since who is concerned was erased" in " ".join(run.report.warnings)
     assert (run.report.contacts.delivered, run.report.contacts.not_sent) == (7, 1)
     assert not export.run().report.red
 

@@ -94,7 +94,7 @@ def test_who_merged_into_somebody_whose_profile_is_invalid(
 
 
 @pytest.mark.parametrize(
-    ("status", "told"), [(400, "1 leaves were refused"), (403, "was answered 403")], ids=["400", "403"]
+    ("status", "told"), [(400, "1 leave was refused"), (403, "was answered 403")], ids=["400", "403"]
 )
 def test_a_refused_leave_is_red_until_it_is_done(delivered: Scenario, status: int, told: str) -> None:
     """A 403 is the account's or a gateway's trouble: it is booked on nobody, and red all the same."""

@@ -49,7 +49,7 @@ class TestConnectionTest:
         good, message = AutopilotHook(account).test_connection()
 
         assert good
-        assert "1 lists" in message
+        assert "1 list" in message
 
     def test_it_makes_one_cheap_call(self, emulator: AutopilotEmulator, account: str) -> None:
         AutopilotHook(account).test_connection()

@@ -161,8 +161,8 @@ def _require_their_key(staging: Store, hasher: KeyedHasher, ledgers: Mapping[str
     ]
     if others:
         raise LedgerError(
-            f"nobody was erased: {', '.join(others)} were written under another key than this "
-            f"({hasher.in_words}). Set {LEDGER_SECRET} to the key that Airflow has. If that one is lost, "
+            f"nobody was erased: another key than this ({hasher.in_words}) stands behind "
+            f"{', '.join(others)}. Set {LEDGER_SECRET} to the key that Airflow has. If that one is lost, "
             f"move what is named here away, erase everybody again, and only then run the exports with "
             f"full_resync"
         )
@@ -195,7 +195,7 @@ def _known_to(
 def _told(erasure: Erasure) -> str:
     exports = ", ".join(f"{name} ({count})" for name, count in erasure.known_to.items()) or "none"
     return (
-        f"{erasure.new} addresses and ids were erased, {erasure.already} were so already.\n"
+        f"Addresses and ids erased: {erasure.new}; erased before: {erasure.already}.\n"
         f"{_unknown('addresses', erasure.unknown_emails)}{_unknown('ids', erasure.unknown_ids)}"
         f"Exports that delivered to these people: {exports}. They leave the lists of each at its next run.\n"
         f"An upload under way leaves them out within seconds.\n"

@@ -21,6 +21,7 @@ from segment_exports.definition.problems import near
 from segment_exports.errors import SegmentExportError, SourceError, StagingError
 from segment_exports.extracting.segment_checks import refuse_unusable
 from segment_exports.records.ledger import LedgerFolder
+from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.records.staging import Store
 from segment_exports.refresh.snapshot_choice import choose_snapshots
@@ -177,10 +178,11 @@ def _former_lists(definition: ExportDefinition, staging: Store | None) -> list[s
     present = {target.title: target.list_id for target in definition.lists}
     former = ledger.info.former_lists(present) if ledger.info else {}
     return [
-        f"list {title} is named no more, and {held} people whom this export put on it stay there; a run "
-        f"tells how to end that"
+        f"list {title} is named no more, but keeps {counted(held, 'person', 'people')} whom this export put "
+        f"on it; a run tells how to end that"
         if now is None
-        else f"list {title} is called {now} now; a run tells who of its {held} people stays on it"
+        else f"list {title} is called {now} now; a run tells who stays on it of "
+        f"{counted(held, 'person', 'people')}"
         for title, (held, now) in former.items()
     ]
 

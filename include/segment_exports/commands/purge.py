@@ -12,6 +12,7 @@ import sys
 from datetime import UTC, datetime
 
 from segment_exports.errors import SegmentExportError
+from segment_exports.records.outcomes import counted
 from segment_exports.records.staging import Store
 from segment_exports.settings.names import STAGING
 from segment_exports.settling.retention import purge_runs
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name in staging.names():
             if not name.startswith("_"):
                 purged = purge_runs(staging.sub(name), chosen.keep_days, datetime.now(UTC))
-                sys.stdout.write(f"{name}: {len(purged)} runs purged\n")
+                sys.stdout.write(f"{name}: {counted(len(purged), 'run')} purged\n")
     except SegmentExportError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -25,7 +25,7 @@ from segment_exports.mapping.field_values import ValueRefusal
 from segment_exports.mapping.permission import PeopleHeldBack
 from segment_exports.mapping.profile_batch import ProfileMapper
 from segment_exports.records.keyed_hash import KeyedHasher
-from segment_exports.records.outcomes import percent
+from segment_exports.records.outcomes import counted, percent
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.records.refusals import NOBODY_REFUSED
 
@@ -96,7 +96,7 @@ class ValuesCheck:
         allowed = self._definition.guards.stop_above_invalid
         if rows and refused / rows > allowed:
             return [
-                f"{refused} of {rows} rows would be refused ({percent(refused / rows)}); "
+                f"{refused} of {counted(rows, 'row')} would be refused ({percent(refused / rows)}); "
                 f"guards.stop_above_invalid allows {percent(allowed)}"
             ]
         return []
@@ -113,7 +113,9 @@ class ValuesCheck:
     def told_of_sample(self) -> list[str]:
         """Return everything as notes, where only a sample was taken in: a run reads other rows as well."""
         rows = sum(one.rows for one in self._columns.values())
-        return [f"in a sample of {rows} profiles: {text}" for text in (*self.problems(), *self.notes())]
+        return [
+            f"in a sample of {counted(rows, 'profile')}: {text}" for text in (*self.problems(), *self.notes())
+        ]
 
     def _permission(self) -> Iterator[str]:
         permission = self._definition.permission
@@ -143,8 +145,8 @@ class ValuesCheck:
                 key = self._definition.keys_naming(self._attributes[field]) or field
                 advice = ". Map it to a string field" if reason == ValueRefusal.OUT_OF_RANGE else ""
                 yield (
-                    f"{key}: {count} rows would be refused, since {self._attributes[field]} is {reason}; "
-                    f"one looks like {self._shapes[field, reason]}{advice}"
+                    f"{key}: {counted(count, 'row')} would be refused, since {self._attributes[field]} is "
+                    f"{reason}; one looks like {self._shapes[field, reason]}{advice}"
                 )
 
     def _numbers_of_choices(self) -> Iterator[str]:

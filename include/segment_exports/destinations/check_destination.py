@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from segment_exports.destinations.agreement import AGREEMENT_VERSION, Agreement
 from segment_exports.errors import AgreementMissingError, ConnectionDisabledError
+from segment_exports.records.outcomes import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,8 @@ class DestinationCheck:
     @property
     def message(self) -> str:
         """What to tell a person who asked."""
-        found = f"{self.destination} answered in {self.seconds:.2f} s; the account has {self.lists} lists"
+        lists = counted(self.lists, "list")
+        found = f"{self.destination} answered in {self.seconds:.2f} s; the account has {lists}"
         return "; ".join([found, *self.warnings])
 
     @property

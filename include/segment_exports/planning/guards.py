@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segment_exports.records.outcomes import percent
+from segment_exports.records.outcomes import counted, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,8 +40,9 @@ def tripped_guards(
         *_invalid(guards, invalid, read),
         *(text for planned in lists for text in _list(guards, planned)),
         *(
-            f"list {planned.title}: its segments brought no profile, but {planned.held} members are on it; "
-            f"a segment that is suddenly empty never empties a list"
+            f"list {planned.title}: its segments brought no profile, but "
+            f"{counted(planned.held, 'member is', 'members are')} on it; a segment that is suddenly empty "
+            f"never empties a list"
             for planned in emptied
         ),
     )
@@ -60,8 +61,9 @@ def many_duties(guards: Guards, lists: Iterable[PlannedList]) -> Iterator[str]:
 
 def _invalid(guards: Guards, invalid: int, read: int) -> Iterator[str]:
     if read and invalid / read > guards.stop_above_invalid:
+        total = counted(read, "profile")
         yield (
-            f"{invalid} of {read} profiles are invalid ({percent(invalid / read)}); "
+            f"{counted(invalid, f'of {total} is', f'of {total} are')} invalid ({percent(invalid / read)}); "
             f"guards.stop_above_invalid allows {percent(guards.stop_above_invalid)}. "
             f"refused.csv of this run names each with its reason"
         )

@@ -11,6 +11,7 @@ import numpy as np
 
 from segment_exports.definition import LimitScope, WhenOver
 from segment_exports.records.ledger import LedgerFolder, counts_as_address
+from segment_exports.records.outcomes import counted
 from segment_exports.records.tables.schemas import CONTACTS, LEDGER
 from segment_exports.records.tables.sorted_tables import SortedReader, hash_ranges, key_array, match
 
@@ -92,7 +93,7 @@ def exceeded_limit(limit: Limit, *, used: int, segments: Mapping[str, int], tota
     where = "in all exports to this account" if limit.scope is LimitScope.DESTINATION else "in this export"
     return (
         f"{used} profiles would be at the destination, limit.profiles allows {limit.profiles} {where}. "
-        f"This run brings {total} contacts; by segment: {brought}. "
+        f"This run brings {counted(total, 'contact')}; by segment: {brought}. "
         f"Export fewer segments, raise the limit, or set limit.when_over: truncate"
     )
 

@@ -9,7 +9,7 @@ plan         ``plan.json``, and what a person asked of the run
 receipts     what the destination answered, per operation of a chunk
 ledger       what the destination is known to hold
 lease        one run of an export delivers at a time
-outcomes     what can become of a contact and of an operation
+outcomes     what can become of a contact and of an operation, and words for counts
 report       ``report.json``, whose identities are enforced
 problems     what stopped a step, until the report tells it
 warnings     what is doubtful, until the report tells it

@@ -1,4 +1,4 @@
-"""What can happen to a contact and to one operation on it."""
+"""What can happen to a contact and to one operation on it, and how counts of either are told."""
 
 from __future__ import annotations
 
@@ -37,6 +37,14 @@ ERASED = "the person was erased after this was planned"
 UNSUBSCRIBE = "@unsubscribe"
 """Reserved list key in a chunk's ``leaves``: unsubscribe the contact (permission withdrawn). No title
 of a list may be equal to it."""
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a count with its noun, and with the verb where one follows: ``1 row``, ``2 people are``.
+
+    :param many: what stands after any other count than one; by default ``one`` with an s.
+    """
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
 def percent(share: float) -> str:

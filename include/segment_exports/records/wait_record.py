@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from segment_exports.records.outcomes import counted
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.storing.damage import ASIDE
 
@@ -60,7 +61,7 @@ def record(
     if state is RefreshState.WAITING and waited >= limit:
         state = RefreshState.LATE
         text = (
-            f"gave up after {waited.total_seconds() / 60:.0f} minutes of waiting "
+            f"gave up after {counted(round(waited.total_seconds() / 60), 'minute')} of waiting "
             f"(wait_for_refresh.timeout_minutes): {text}. "
             "Clear this task once the refresh has ended, or look at the schedule in Customer Insights"
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from segment_exports.records.outcomes import counted
 from segment_exports.records.wait_record import RefreshState, RefreshStatus
 from segment_exports.refresh.snapshot_choice import unfinished_within
 from segment_exports.sources.refresh_evidence import (
@@ -132,7 +133,7 @@ def _by_jobs(
         return _waiting(f"the refresh {job.id} is {job.status} since {_clock(job.submitted)}")
     running = [one.segment for one in evaluations if one.status is EvaluationStatus.RUNNING]
     if running:
-        return _waiting(f"the segments {', '.join(running)} are being evaluated")
+        return _waiting(f"being evaluated: {', '.join(running)}")
     if scheduled is None:
         return _ended("no refresh is running")
     whole = [job for job in jobs if job.whole and job.submitted >= scheduled - rules.early_start]
@@ -165,15 +166,14 @@ def _by_last_job(job: Job, now: datetime, rules: RefreshRules) -> RefreshStatus:
 def _by_evaluations(evaluations: Sequence[Evaluation], scheduled: datetime | None) -> RefreshStatus:
     running = [one.segment for one in evaluations if one.status is EvaluationStatus.RUNNING]
     if running:
-        return _waiting(f"the segments {', '.join(running)} are being evaluated")
+        return _waiting(f"being evaluated: {', '.join(running)}")
     if scheduled is None:
         return _ended("no segment is being evaluated")
     due = _due(evaluations)
     late = [one.segment for one in due if one.evaluated_at is None or one.evaluated_at < scheduled]
     if late:
         return _waiting(
-            f"the segments {', '.join(late)} are not evaluated since {_clock(scheduled)} "
-            "(a static segment never is)"
+            f"not evaluated since {_clock(scheduled)}: {', '.join(late)} (a static segment never is)"
         )
     return _failed_evaluations(due) or _ended(f"all segments are evaluated since {_clock(scheduled)}")
 
@@ -257,4 +257,4 @@ def _clock(moment: datetime) -> str:
 
 
 def _minutes(length: timedelta) -> str:
-    return f"{length.total_seconds() / 60:.0f} minutes"
+    return counted(round(length.total_seconds() / 60), "minute")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from segment_exports.records.outcomes import Operation, Outcome, percent
+from segment_exports.records.outcomes import Operation, Outcome, counted, percent
 from segment_exports.records.plan import RETRY_REJECTED_AFTER, PlanState
 from segment_exports.records.report import (
     ContactCounts,
@@ -225,15 +225,17 @@ def _red_reasons(
             yield from (f"{text}. {sent}.{asked}" for text in plan.stopped_by)
     failed = sum(counts.failed for counts in operations.values())
     if failed:
-        yield f"{failed} operations are of unknown fate; the next run, or a cleared upload task, repeats them"
+        told = counted(failed, "operation is", "operations are")
+        yield f"{told} of unknown fate; the next run, or a cleared upload task, repeats what is"
     unsent = sum(counts.not_sent for counts in operations.values()) - facts.settlement.erased
     if unsent and state in (RunState.DELIVERED, RunState.NOTHING_CHANGED):
-        yield f"{unsent} operations were not sent; the next run, or a cleared upload task, sends them"
+        told = counted(unsent, "operation was", "operations were")
+        yield f"{told} not sent; the next run, or a cleared upload task, sends what is left"
     refused = operations[Operation.LEAVE].rejected
     if refused:
         yield (
-            f"{refused} leaves were refused: people who left, moved or withdrew are on lists still. The next "
-            f"run tries again; history/operations tells the reasons"
+            f"{counted(refused, 'leave was', 'leaves were')} refused: people who left, moved or withdrew "
+            f"are on lists still. The next run tries again; history/operations tells the reasons"
         )
     yield from _too_many_rejected(facts, contacts, rejected)
     held_back = contacts.delivered == contacts.unchanged == rejected.new == 0 and _held_back(facts)
@@ -244,7 +246,7 @@ def _red_reasons(
 def _what_was_sent(facts: RunFacts) -> str:
     """Return what a run sent of which all but duties was held back."""
     left = facts.settlement.operations[Operation.LEAVE][Outcome.DELIVERED]
-    but = f" but {left} leaves of people who withdrew or were erased" if left else ""
+    but = f" but {counted(left, 'leave')} of people who withdrew or were erased" if left else ""
     return f"Nothing was sent{but}"
 
 
@@ -260,8 +262,9 @@ def _too_many_rejected(facts: RunFacts, contacts: ContactCounts, rejected: Rejec
     allowed = facts.definition.guards.red_above_rejected
     judged = contacts.delivered + rejected.new + facts.settlement.contacts[Outcome.SUPPRESSED]
     if judged and rejected.new / judged > allowed:
+        total = counted(judged, "contact")
         yield (
-            f"{rejected.new} of {judged} contacts were rejected by the destination "
+            f"{counted(rejected.new, f'of {total} was', f'of {total} were')} rejected by the destination "
             f"({percent(rejected.new / judged)}); guards.red_above_rejected allows {percent(allowed)}. "
             f"refused.csv names each with its reason"
         )
@@ -275,10 +278,10 @@ def _held_back(facts: RunFacts) -> str | None:
         return None
     first, last = (f"{one + RETRY_REJECTED_AFTER:%Y-%m-%d %H:%M} UTC" for one in times.values())
     return (
-        f"{len(before)} contacts are held back because they were refused before, the first of them on "
-        f"{times['min']:%Y-%m-%d %H:%M} UTC. They are tried again when their data or the mapping change, the "
-        f"first of them by a run after {first}, the last after {last}. To try now, trigger a run with Send "
-        f"rejected contacts again. refused.csv names each with its reason"
+        f"{counted(len(before), 'contact is', 'contacts are')} held back after a refusal, the first of which "
+        f"was on {times['min']:%Y-%m-%d %H:%M} UTC. A contact is tried again when its data or the mapping "
+        f"change, the first by a run after {first}, the last after {last}. To try now, trigger a run with "
+        f"Send rejected contacts again. refused.csv names each with its reason"
     )
 
 
@@ -292,15 +295,16 @@ def _warnings(facts: RunFacts) -> Iterator[str]:
     yield from facts.plan.warnings
     if facts.settlement.erased:
         yield (
-            f"{facts.settlement.erased} operations were not sent, since their people were erased after they "
-            f"were planned; what was sent before, the next run takes off our lists"
+            f"{counted(facts.settlement.erased, 'operation was', 'operations were')} not sent, since who is "
+            f"concerned was erased after the plan was made; what was sent before, the next run takes off "
+            f"our lists"
         )
     if facts.settlement.displaced:
         yield (
-            f"{facts.settlement.displaced} people have another address at the destination than in the "
-            f"source: it was changed there. The source's address has a second contact now, which joins no "
-            f"list if the first one unsubscribed; the first one leaves our lists. Correct the address in "
-            f"the source"
+            f"{counted(facts.settlement.displaced, 'person has', 'people have')} another address at the "
+            f"destination than in the source: it was changed there. The source's address has a second "
+            f"contact now, which joins no list if the first one unsubscribed; the first one leaves our "
+            f"lists. Correct the address in the source"
         )
     if facts.plan.state is PlanState.SUPERSEDED:
         yield (

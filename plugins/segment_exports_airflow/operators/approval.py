@@ -70,6 +70,8 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
 
 
 def _question(plan: Plan, refused: str) -> str:
+    from segment_exports.records.outcomes import counted
+
     reasons = "\n".join(f"- {text}" for text in plan.tripped_guards)
     lists = "\n".join(
         f"| {one.title} | {one.held} | {one.joins} | {one.leaves - one.duties} |" for one in plan.lists
@@ -77,7 +79,7 @@ def _question(plan: Plan, refused: str) -> str:
     duties = sum(one.contacts for one in plan.duty_chunks)
     return (
         f"The plan of this run trips a guard:\n\n{reasons}\n\n"
-        f"It would send {plan.operations.upsert} contacts, with these joins and leaves:\n\n"
+        f"It would send {counted(plan.operations.upsert, 'contact')}, with these joins and leaves:\n\n"
         f"| list | members now | join | leave |\n|---|---|---|---|\n{lists}\n\n"
         f"{_of_duties(duties)}"
         f"Profiles that are invalid, each with its reason: `{refused}`\n\n"
@@ -86,6 +88,9 @@ def _question(plan: Plan, refused: str) -> str:
 
 
 def _of_duties(count: int) -> str:
+    from segment_exports.records.outcomes import counted
+
     if not count:
         return ""
-    return f"Taken off our lists before you were asked: {count} people who withdrew or were erased.\n\n"
+    who = counted(count, "person who withdrew or was erased", "people who withdrew or were erased")
+    return f"Taken off our lists before you were asked: {who}.\n\n"

@@ -112,6 +112,7 @@ class CheckDestinationOperator(ExportOperator):
     def _require_known_staging(self, context: Context) -> None:
         """Refuse an empty staging of an export that Airflow knows to have delivered: it is another's."""
         from segment_exports.records.ledger import is_unknown
+        from segment_exports.records.outcomes import counted
         from segment_exports.settings.names import STAGING
 
         export, ti = self.files(context).export, context["ti"]
@@ -120,11 +121,11 @@ class CheckDestinationOperator(ExportOperator):
         uploads = ti.get_ti_count(ti.dag_id, task_ids=list(UPLOADS), states=["success", "failed"])
         if uploads:
             raise LedgerError(
-                f"{export.root} holds nothing of the export {self.export}, of which Airflow knows {uploads} "
-                f"uploads. Is the volume mounted, and is {STAGING} what it was for those? Nothing was read "
-                f"or sent. If all that they kept is lost, erase everybody again who was erased. Then a run "
-                f"with full_resync and reconcile makes it anew: without reconcile, who withdrew meanwhile "
-                f"would stay on the lists"
+                f"{export.root} holds nothing of the export {self.export}, of which Airflow knows "
+                f"{counted(uploads, 'upload')}. Is the volume mounted, and is {STAGING} what it was then? "
+                f"Nothing was read or sent. If all that they kept is lost, erase everybody again who was "
+                f"erased. Then a run with full_resync and reconcile makes it anew: without reconcile, who "
+                f"withdrew meanwhile would stay on the lists"
             )
 
     def _require_own_account(self, context: Context, account: AccountConnection) -> None:

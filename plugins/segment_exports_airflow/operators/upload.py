@@ -128,13 +128,14 @@ def _lease_of(plan: Plan) -> Lease:
 def _error_of(result: ChunkResult) -> errors.SegmentExportError:
     """Return the error that says what to do about a chunk that is not all delivered."""
     from segment_exports.delivery.job import StopKind
-    from segment_exports.records.outcomes import Outcome
+    from segment_exports.records.outcomes import Outcome, counted
 
     if result.stopped is None:
         return errors.OutcomeUnknownError(
-            f"chunk {result.chunk}: {result.count(Outcome.FAILED)} operations have an unknown fate and "
-            f"{result.count(Outcome.NOT_SENT)} were not sent; another attempt goes on from here"
-            + (f". Met last: {result.trouble}" if result.trouble else "")
+            f"chunk {result.chunk}: "
+            f"{counted(result.count(Outcome.FAILED), 'operation has', 'operations have')} an unknown fate "
+            f"and {counted(result.count(Outcome.NOT_SENT), 'was', 'were')} not sent; another attempt goes "
+            f"on from here" + (f". Met last: {result.trouble}" if result.trouble else "")
         )
     kinds: dict[StopKind, type[errors.SegmentExportError]] = {
         StopKind.CREDENTIALS: errors.CredentialsRefusedError,

@@ -66,9 +66,7 @@ def test_a_good_definition_shows_what_would_be_read(lake: LakeExport) -> None:
     result = check(lake)
     assert result.is_good
     (note,) = result.notes
-    assert note.startswith(
-        "mapping.Email: 1 rows would be refused, since EMail is bad_domain; one looks like"
-    )
+    assert note.startswith("mapping.Email: 1 row would be refused, since EMail is bad_domain; one looks like")
     rows = sum(batch.num_rows for batch in lake.tenant.segment(1, "HighValueSegment"))
     empty = sum(batch["EMail"].null_count for batch in lake.tenant.segment(1, "HighValueSegment"))
     size = sum(path.stat().st_size for path in lake.files("HighValueSegment", 1))
@@ -186,8 +184,8 @@ def test_a_list_that_is_named_no_more_is_noted_where_the_ledger_is_known(
 
     told = [note for note in result.notes if "named no more" in note]
     assert [note.split(";")[0] for note in told] == [
-        "list A is named no more, and 1 people whom this export put on it stay there",
-        "list B is named no more, and 2 people whom this export put on it stay there",
+        "list A is named no more, but keeps 1 person whom this export put on it",
+        "list B is named no more, but keeps 2 people whom this export put on it",
     ]
 
 

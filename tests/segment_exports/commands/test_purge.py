@@ -40,5 +40,5 @@ def test_everything_that_is_settled_can_go_at_once(
     run.plan()
     run.chunks()
     assert main([str(tmp_path), "--keep-days", "0"]) == 0
-    assert capsys.readouterr().out == "newsletter: 1 runs purged\n"
+    assert capsys.readouterr().out == "newsletter: 1 run purged\n"
     assert stage.export.names("runs") == ["run_000"]

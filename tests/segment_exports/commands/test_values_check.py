@@ -99,7 +99,7 @@ def test_values_that_would_be_refused_are_counted_with_their_shape_alone():
     assert values.notes() == [
         "mapping.custom.date--Born: 2 rows would be refused, since Born is not_a_date; one looks like "
         '"99/99/9999 9:99:99 AA"',
-        "mapping.Email: 1 rows would be refused, since EMail is no_at_sign; one looks like "
+        "mapping.Email: 1 row would be refused, since EMail is no_at_sign; one looks like "
         '"Aaa.Aaaaa aa aaaa"',
     ]
     assert (values.rows("Gold"), values.with_address("Gold")) == (94, 93)
@@ -118,7 +118,7 @@ def test_an_attribute_that_nobody_has_is_noted():
 def test_a_number_that_json_does_not_carry_is_advised_into_a_string():
     rows = [*[GOOD] * 30, GOOD | {"Points": "9007199254740993"}]
     assert checked(rows, permission=None).notes() == [
-        "mapping.custom.integer--Points: 1 rows would be refused, since Points is out_of_range; one looks "
+        "mapping.custom.integer--Points: 1 row would be refused, since Points is out_of_range; one looks "
         'like "9999999999999999". Map it to a string field'
     ]
 

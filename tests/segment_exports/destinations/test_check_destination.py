@@ -57,7 +57,7 @@ async def test_an_account_that_answers(served) -> None:
     found = await check(served.base_url)
 
     assert found.lists == 1
-    assert re.fullmatch(r"Autopilot answered in \d+\.\d\d s; the account has 1 lists", found.message)
+    assert re.fullmatch(r"Autopilot answered in \d+\.\d\d s; the account has 1 list", found.message)
     assert [entry.method for entry in served.log.entries] == ["GET"]
 
 

@@ -47,7 +47,7 @@ def test_who_withdrew_leaves_although_a_column_of_the_run_means_nothing(tmp_path
     assert run.plan().state is PlanState.STOPPED
     assert sent(run) == LEAVE_OF_BOB
     (reason,) = run.deliver().settle().red_reasons
-    assert reason.startswith("guard: recency: none can be read. Nothing was sent but 1 leaves")
+    assert reason.startswith("guard: recency: none can be read. Nothing was sent but 1 leave")
 
 
 HELD_BACK: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
@@ -69,7 +69,7 @@ def test_who_withdrew_leaves_although_the_plan_is_stopped(tmp_path: Path, why: s
     assert (report.state, report.red) == (RunState.STOPPED, True)
     (reason,) = report.red_reasons
     assert reason.startswith(told)
-    assert "Nothing was sent but 1 leaves of people who withdrew or were erased" in reason
+    assert "Nothing was sent but 1 leave of people who withdrew or were erased" in reason
     assert report.operations[Operation.LEAVE].delivered == 1
     assert report.operations[Operation.JOIN].not_sent == report.operations[Operation.UPSERT].not_sent == 1
     assert stage.known(BOB.email)["member_of"] == []
@@ -189,7 +189,7 @@ def test_who_was_erased_leaves_in_a_run_whose_snapshot_was_overtaken(tmp_path: P
     assert sent(run) == LEAVE_OF_BOB
     report = run.deliver().settle()
     assert (report.state, report.red, report.contacts.not_sent) == (RunState.SUPERSEDED, False, 4)
-    assert "Nothing was sent but 1 leaves" in " ".join(report.warnings)
+    assert "Nothing was sent but 1 leave" in " ".join(report.warnings)
     after = stage.ledgers.latest().info
     assert before is not None
     assert after is not None

@@ -6,7 +6,6 @@ import pytest
 
 from segment_exports.definition import Guards
 from segment_exports.planning.guards import tripped_guards
-from segment_exports.records.outcomes import percent
 from segment_exports.records.plan import PlannedList
 
 GUARDS = Guards(stop_above_invalid=0.05, stop_above_added=0.5, stop_above_removed=0.2, min_count=50)
@@ -55,25 +54,6 @@ def test_each_list_is_judged_by_itself_and_named_with_its_figures() -> None:
         "list News: 300 of 1000 members would be removed (30.0%)",
         "list Win-back: 210 of 1000 members would be removed (21.0%)",
     ]
-
-
-@pytest.mark.parametrize(
-    ("share", "told"),
-    [
-        (0.0, "0.0%"),
-        (0.0001, "0.01%"),
-        (0.000_05, "0.005%"),
-        (0.001, "0.1%"),
-        (0.05, "5.0%"),
-        (0.050_1, "5.01%"),
-        (1 / 3, "33.33%"),
-        (1.0, "100.0%"),
-        (9.994, "999.4%"),
-        (51.0, "5100%"),
-    ],
-)
-def test_a_share_that_is_not_zero_does_not_look_like_zero(share: float, told: str) -> None:
-    assert percent(share) == told
 
 
 def test_a_limit_is_told_in_as_many_places_as_it_has() -> None:

@@ -76,7 +76,7 @@ def test_a_dry_run_is_green_with_all_that_it_would_send(stage: Stage) -> None:
     [
         (Outcome.FAILED, RunState.FAILED, "of unknown fate"),
         (Outcome.NOT_SENT, RunState.DELIVERED, "were not sent"),
-        (Outcome.REJECTED, RunState.DELIVERED, "1 of 2 contacts were rejected by the destination (50.0%)"),
+        (Outcome.REJECTED, RunState.DELIVERED, "1 of 2 contacts was rejected by the destination (50.0%)"),
     ],
 )
 def test_what_was_not_delivered_turns_the_run_red(
@@ -119,7 +119,7 @@ def test_who_is_held_back_is_told_with_since_when_until_when_and_the_way_out(sta
 
     (told,) = [one for one in report.warnings if "held back" in one]
     refused_at = stage.known(ANN.email)["rejected_at"]
-    assert told.startswith("1 contacts are held back because they were refused before")
+    assert told.startswith("1 contact is held back after a refusal")
     assert f"{refused_at:%Y-%m-%d %H:%M} UTC" in told
     assert f"after {refused_at + timedelta(days=7):%Y-%m-%d %H:%M} UTC" in told
     assert "Send rejected contacts again" in told

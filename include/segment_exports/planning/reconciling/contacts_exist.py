@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.errors import LedgerError
+from segment_exports.records.outcomes import counted
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -40,9 +41,9 @@ def require_contacts_exist(ledger: Ledger, reader: DestinationReader, *, lists_g
                 "name it by its list_id; then "
             )
         raise LedgerError(
-            f"none of {len(ids)} contacts that this export delivered {missing}. Is the key of another "
-            f"account on the connection? Nothing was sent. If the account was emptied, {first}trigger a run "
-            f"with full_resync"
+            f"none of {counted(len(ids), 'contact')} that this export delivered {missing}. Is the key of "
+            f"another account on the connection? Nothing was sent. If the account was emptied, "
+            f"{first}trigger a run with full_resync"
         )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import AttributeNames
@@ -117,7 +118,7 @@ class CiApiSource:
 
         :raises SourceError: it doesn't; the text says what to do.
         """
-        return f"Customer Insights answers; the instance has {len(self._metadata())} segments"
+        return f"Customer Insights answers; the instance has {counted(len(self._metadata()), 'segment')}"
 
     def segments(self) -> list[SegmentInfo]:
         """Return all segments with state, member count and last evaluation.
@@ -232,14 +233,17 @@ class CiApiSource:
 
     def _check_count(self, segment: str, announced: int | None, ids: _DistinctCount) -> None:
         if ids.missing:
-            raise SourceError(f"{ids.missing} rows of the segment {segment} have no {CUSTOMER_ID}")
+            raise SourceError(
+                f"The segment {segment} has {counted(ids.missing, 'row')} without a {CUSTOMER_ID}"
+            )
         if announced is None:
             return
         if abs(ids.distinct - announced) > self._settings.count_tolerance * announced:
             raise SourceError(
-                f"The segment {segment} was announced with {announced} members, but {ids.distinct} different "
-                f"ones came in {ids.rows} rows (tolerance {self._settings.count_tolerance:.1%}): the paging "
-                "left some out, or the service stops at a largest $skip; a lake export has no such limit"
+                f"The segment {segment} was announced with {counted(announced, 'member')}, but "
+                f"{counted(ids.distinct, 'different one')} came in {counted(ids.rows, 'row')} (tolerance "
+                f"{self._settings.count_tolerance:.1%}): the paging left some out, or the service stops at "
+                f"a largest $skip; a lake export has no such limit"
             )
 
     def _ensure_same(self, unit: ReadUnit, segment: str) -> None:

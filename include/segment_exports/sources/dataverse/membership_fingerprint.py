@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
+from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 from segment_exports.sources.web.membership_join import id_hashes
@@ -71,9 +72,10 @@ class WatchedMemberships:
             now.add(batch)
         if now != self._seen:
             raise SnapshotChangedError(
-                f"Dataverse was refreshed while this run was reading: {self._seen.memberships} memberships "
-                f"before, {now.memberships} after, and not all the same. Nothing of it is delivered, since "
-                "it may be half of each; start the run again"
+                f"Dataverse was refreshed while this run was reading: "
+                f"{counted(self._seen.memberships, 'membership')} before, {now.memberships} after, and not "
+                f"all the same. Nothing of it is delivered, since it may be half of each; start the run "
+                f"again"
             )
 
     def _number_of(self, name: str) -> int:

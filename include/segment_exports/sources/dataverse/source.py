@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import AttributeNames, ServiceAttribute
@@ -219,17 +220,15 @@ class DataverseSource:
         ensure_unchanged("Dataverse", unit.detail["mark"], mark.isoformat() if mark else None)
 
     def _check_profiles(self, counts: JoinCounts) -> None:
+        members = counted(counts.distinct_members, "member")
+        told = counted(counts.without_profile, f"of {members} has", f"of {members} have")
         if counts.without_profile > self._settings.missing_profiles * counts.distinct_members:
             raise SourceNotReadyError(
-                f"{counts.without_profile} of {counts.distinct_members} members have no profile in "
-                "Dataverse. Customer Insights writes profiles later than memberships, so its refresh hasn't "
-                f"ended (allowed: {self._settings.missing_profiles:.1%})"
+                f"{told} no profile in Dataverse. Customer Insights writes profiles later than memberships, "
+                f"so its refresh hasn't ended (allowed: {self._settings.missing_profiles:.1%})"
             )
         if counts.without_profile:
-            told = (
-                f"{counts.without_profile} of {counts.distinct_members} members have no profile in Dataverse"
-            )
-            self._doubt(told)
+            self._doubt(f"{told} no profile in Dataverse")
 
     def _members(self, number_of: Callable[[str], int | None]) -> Iterator[pa.RecordBatch]:
         only = self._row_filter()

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources.lake.header import Header, looks_like_header, matched_header, own_header
 from segment_exports.sources.lake.model_json import names_told
@@ -164,8 +165,8 @@ class CsvFile:
             return header
         if self._layout.header and first:
             raise SourceError(
-                f"{self.path}: row 1 should be the header, and has {len(first)} columns that aren't the "
-                f"attributes of model.json: {names_told(self._columns)}"
+                f"{self.path}: row 1 should be the header, and has {counted(len(first), 'column')} "
+                f"other than the attributes of model.json: {names_told(self._columns)}"
             )
         return None
 
@@ -203,7 +204,8 @@ class CsvFile:
         # Not by Arrow's handler of such rows: it can't be called with bytes that aren't of the encoding.
         if count := _WRONG_COUNT.match(message):
             row, expected, actual = count.groups()
-            return f"{self.path}: row {row} has {actual} columns; model.json gives the table {expected}"
+            columns = counted(int(actual), "column")
+            return f"{self.path}: row {row} has {columns}; model.json gives the table {expected}"
         if "straddl" in message:
             return self._overlong()
         if "UTF8" in message and (match := _COLUMN.search(message)):

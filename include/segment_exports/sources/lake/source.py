@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from segment_exports.definition.problems import near
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.lake.csv_files import CsvFile, OneOrder
@@ -308,10 +309,12 @@ def _empty_files(snapshot: SeenSnapshot) -> list[str]:
     empty = [snapshot.file(one).path for one in files if one.state and one.state.size == 0]
     if not empty or len(files) == 1:
         return []
-    told = f"files of {segment} have 0 bytes ({names_told(empty)})"
     if len(empty) == len(files):
-        return [f"All {len(files)} {told}: the segment counts as empty"]
+        told = f"All {len(files)} files of {segment} have 0 bytes ({names_told(empty)})"
+        return [f"{told}: the segment counts as empty"]
+    among = f"of {len(files)} files of {segment}"
     return [
-        f"{len(empty)} of {len(files)} {told}: if the export was cut off, rows are missing, and the "
-        f"members in them count as having left. Look at the export in Customer Insights, or run it again"
+        f"{counted(len(empty), f'{among} has', f'{among} have')} 0 bytes ({names_told(empty)}): if the "
+        f"export was cut off, rows are missing, and the members in them count as having left. Look at the "
+        f"export in Customer Insights, or run it again"
     ]

@@ -75,8 +75,9 @@ class SeenKeys:
         if self._rows and self._unseen:
             missing = ", ".join(sorted(self._unseen))
             raise SourceError(
-                f"{self._where} without {missing} in any of {self._rows} rows, though it was asked for: that "
-                f"is not taken for empty values. Take another attribute, or look at what the app may read"
+                f"{self._where} without {missing} in any row ({self._rows} read), though it was asked for: "
+                f"that is not taken for empty values. Take another attribute, or look at what the app may "
+                f"read"
             )
 
 

@@ -180,7 +180,7 @@ def doubts_about(lake: Lake, *contents: str) -> list[str]:
 
 def test_an_empty_file_beside_others_is_doubted_and_named(lake: Lake) -> None:
     assert doubts_about(lake, "1,a@x.example,TRUE\n", "", "3,c@x.example,\n") == [
-        f"1 of 3 files of T have 0 bytes (T/{SECOND}/T_2.csv): if the export was cut off, rows are missing, "
+        f"1 of 3 files of T has 0 bytes (T/{SECOND}/T_2.csv): if the export was cut off, rows are missing, "
         "and the members in them count as having left. Look at the export in Customer Insights, or run it "
         "again"
     ]

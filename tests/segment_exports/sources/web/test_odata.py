@@ -26,6 +26,6 @@ def test_a_column_that_no_row_has_is_missed_and_one_without_a_value_is_not(
         seen.require_all()
         return
     with pytest.raises(
-        SourceError, match=f"the table without {', '.join(missing)} in any of {len(every)} rows"
+        SourceError, match=rf"the table without {', '.join(missing)} in any row \({len(every)} read\)"
     ):
         seen.require_all()
