@@ -95,9 +95,9 @@ def test_who_left_and_whom_others_put_there_are_told(repaired: tuple[RunningExpo
 
     assert result.report is not None
     told = "\n".join(result.report.warnings)
-    assert "list Gold: 2 people were on it who give no permission or were erased" in told
+    assert "list Gold: 2 people were on it without giving permission or although erased" in told
     assert "list Gold: 2 people are on it whom, as far as is known, this export did not put there" in told
-    assert "list Win back: 1 people are on it whom" in told
+    assert "list Win back: 1 person is on it whom" in told
 
 
 def test_nothing_is_left_to_do_for_the_next_run(repaired: tuple[RunningExport, RunResult]) -> None:

@@ -55,7 +55,7 @@ def test_he_is_on_none_of_her_lists_but_where_he_belongs(begun: Scenario, way: s
 
     assert not result.red, result.report.red_reasons
     assert on_lists(begun) == {"Win-back", "Readers"}
-    assert "1 addresses passed from one person to another" in " ".join(result.report.warnings)
+    assert "1 address passed from one person to another" in " ".join(result.report.warnings)
     again = begun.export.run()
     assert again.attempts == 0
     assert "passed" not in " ".join(again.report.warnings)

@@ -79,7 +79,7 @@ def test_who_withdraws_after_a_run_whose_files_were_lost_leaves_by_a_reconcile(
     for title in ("Gold", "Win-back", "Readers"):
         assert not {newcomer, changes} & scenario.members(title)
     assert any(
-        "Win-back: 1 people were on it who give no permission" in one for one in result.report.warnings
+        "Win-back: 1 person was on it without giving permission" in one for one in result.report.warnings
     )
     assert "stranger@example.com" in scenario.members("Gold")
 

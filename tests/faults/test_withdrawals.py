@@ -62,9 +62,7 @@ def test_who_withdrew_where_a_segment_has_no_addresses_any_more(delivered: Scena
     delivered.write_segments(2, segments | {"Readers": [replace(ANCHOR, EMail="")]})
     result = delivered.export.run()
     assert result.red
-    assert result.report.red_reasons[0].startswith(
-        "guard: EMail (mapping.Email) has no value in any of 1 rows"
-    )
+    assert result.report.red_reasons[0].startswith("guard: EMail (mapping.Email) has no value in any row of ")
     assert on_gold(delivered) == {"anchor@example.com", C1.EMail}
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from segment_exports.records.outcomes import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -99,10 +101,11 @@ def unjudged_permission(
         empty_values, others = (total.consents[one] for one in (Consent.EMPTY, Consent.OTHER))
         return UnjudgedPermission(
             of,
-            f"permission.equals matches no row: of {total.rows} values of {name} {empty_values} are empty "
-            f"and {others} are others than {_quoted(permission.equals)}. That is not taken for people who "
-            f"withdraw. Look at the rule's spelling (curly quotes, another language, a choice's number or "
-            f"label); make check shows which values there are. {go_on}",
+            f"permission.equals matches no row: of {counted(total.rows, 'value')} of {name} "
+            f"{counted(empty_values, 'is', 'are')} empty and {counted(others, 'is another', 'are others')} "
+            f"than {_quoted(permission.equals)}. That is not taken for people who withdraw. Look at the "
+            f"rule's spelling (curly quotes, another language, a choice's number or label); make check "
+            f"shows which values there are. {go_on}",
         )
     return UnjudgedPermission()
 
@@ -129,8 +132,9 @@ def _without_recency(definition: ExportDefinition, segments: Mapping[str, Column
     given = sum(counts.rows - counts.empty[name] for counts in segments.values())
     if 0 < given == sum(counts.unreadable_recency for counts in segments.values()):
         yield (
-            f"recency: none of {given} values of {name} can be read, so the newest row of an address can't "
-            f"be told. What would be read: {READABLE_RECENCY}. Take another attribute, or leave recency out"
+            f"recency: none of {counted(given, 'value')} of {name} can be read, so the newest row of an "
+            f"address can't be told. What would be read: {READABLE_RECENCY}. Take another attribute, or "
+            f"leave recency out"
         )
 
 
@@ -139,8 +143,8 @@ def doubtful_columns(definition: ExportDefinition, segments: Mapping[str, Column
     unreadable = sum(counts.unreadable_recency for counts in segments.values())
     if unreadable:
         yield (
-            f"recency: {unreadable} values of {definition.recency} can't be read, and their rows count as "
-            f"the oldest. What would be read: {READABLE_RECENCY}"
+            f"recency: {counted(unreadable, 'value')} of {definition.recency} can't be read, and such rows "
+            f"count as the oldest. What would be read: {READABLE_RECENCY}"
         )
     permission = definition.permission
     told = {permission.attribute} if permission and permission.when_nobody == "stop" else set()
@@ -154,7 +158,7 @@ def _nothing_in(
 ) -> str:
     rows = sum(segments[segment].rows for segment in where)
     wanted_for = definition.keys_naming(name) or "names the customer"
-    return f"{name} ({wanted_for}) has no value in any of {rows} rows of {', '.join(where)}"
+    return f"{name} ({wanted_for}) has no value in any row of {', '.join(where)} ({rows} read)"
 
 
 def _quoted(values: Sequence[str]) -> str:

@@ -87,9 +87,9 @@ def _believed(
     if definition.permission is None or not counts.everybody_agrees or not lifted:
         return RunRefusals(after)
     told = (
-        f"permission: all {sum(counts.consents.values())} rows have a value that permission.equals names for "
-        f"{definition.permission.attribute}, and {lifted} addresses and customers that refused before would "
-        f"be allowed"
+        f"permission: every row ({sum(counts.consents.values())} read) has a value that permission.equals "
+        f"names for {definition.permission.attribute}, and {lifted} addresses and customers that refused "
+        f"before would be allowed"
     )
     if lifted <= definition.guards.min_count:
         return RunRefusals(after, doubts=(f"{told}: is it the attribute and the value that are meant?",))

@@ -27,6 +27,7 @@ from segment_exports.planning.summary import summarise
 from segment_exports.planning.tally import Tally
 from segment_exports.planning.uncertain_addresses import AddressBook
 from segment_exports.records.ledger import counts_as_address
+from segment_exports.records.outcomes import counted
 from segment_exports.records.refusals import RefusalFolder
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.schemas import CHUNK, CHUNK_LISTS, CONTACTS, HELD_BACK, LEDGER, WITHHELD
@@ -114,8 +115,8 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
     if not book.lost:
         return ()
     return (
-        f"{book.lost} people left while their last delivery was of unknown fate, and the files of that run "
-        f"are purged: they may still be on a list; a run with reconcile finds them",
+        f"{counted(book.lost, 'person', 'people')} left while their last delivery was of unknown fate, and "
+        f"the files of that run are purged: they may still be on a list; a run with reconcile finds them",
     )
 
 

@@ -10,6 +10,7 @@ from segment_exports.destinations.opening import open_destination
 from segment_exports.planning.guards import many_duties, tripped_guards, unmeant_first_run
 from segment_exports.planning.profile_limit import exceeded_limit
 from segment_exports.records.lease import lost_runs
+from segment_exports.records.outcomes import counted
 from segment_exports.records.plan import (
     Comparison,
     Plan,
@@ -226,8 +227,9 @@ def _older_segments(basis: PlanBasis) -> Iterator[str]:
 def _gone(tally: Tally) -> Iterator[str]:
     if tally.gone:
         yield (
-            f"{tally.gone} people were erased after they were mapped, or another run has read since that "
-            f"they give no permission: nothing is sent of them but that they leave our lists"
+            f"{counted(tally.gone, 'person was', 'people were')} erased after they were mapped, or another "
+            f"run has read since that they give no permission: nothing is sent of them but that they leave "
+            f"our lists"
         )
 
 
@@ -245,26 +247,28 @@ def _unjudged(basis: PlanBasis, tally: Tally) -> Iterator[str]:
             else "no run has written down yet who withdrew permission after this older snapshot"
         )
         yield (
-            f"{tally.unjudged} people who are not known to give permission were not added: {why}. A run of "
-            f"all segments of the newest snapshot adds them"
+            f"{counted(tally.unjudged, 'person is', 'people are')} not known to give permission, and so not "
+            f"added: {why}. A run of all segments of the newest snapshot adds them"
         )
 
 
 def _passed_on(tally: Tally) -> Iterator[str]:
     if tally.passed_on:
         yield (
-            f"{tally.passed_on} addresses passed from one person to another: they are on the lists of the "
-            f"one who has them now. Fields in which that one has no value keep what the other had there; "
-            f"clear them at the destination"
+            f"{counted(tally.passed_on, 'address', 'addresses')} passed from one person to another: each is "
+            f"on the lists of the one who has it now. Fields in which that one has no value keep what the "
+            f"other had there; clear them at the destination"
         )
 
 
 def _kept_leavers(basis: PlanBasis, tally: Tally) -> Iterator[str]:
     if tally.kept_leavers and basis.request.definition.permission is not None:
+        told = counted(
+            tally.kept_leavers, "person left their segment and stays", "people left their segment and stay"
+        )
         yield (
-            f"{tally.kept_leavers} people left their segment and stay on its list (when_member_leaves: keep)"
-            f". Where the segment itself asks for consent they may have withdrawn it: "
-            f"when_member_leaves: remove ends the mailing"
+            f"{told} on its list (when_member_leaves: keep). Where the segment itself asks for consent they "
+            f"may have withdrawn it: when_member_leaves: remove ends the mailing"
         )
 
 
@@ -280,13 +284,15 @@ def _former_lists(basis: PlanBasis) -> Iterator[str]:
     for title, (held, now) in basis.ledger.info.former_lists(present).items():
         if now is None:
             yield (
-                f"the definition names list {title} no more, and {held} people whom this export put on it "
-                f"stay there. To end that, {end}, and then trigger a run with reconcile; or name "
-                f"the list again, and it is kept as its segments are"
+                f"the definition names list {title} no more, but it keeps "
+                f"{counted(held, 'person', 'people')} whom this export put on it. To end that, {end}, and "
+                f"then trigger a run with reconcile; or name the list again, and it is kept as its segments "
+                f"are"
             )
         else:
             yield (
-                f"list {title} is called {now} in the definition now (one list_id): of {held} people who "
-                f"were put on it under the former title those stay who left its segments before it got the "
-                f"new one. Take them off at the destination, or give the list its title again"
+                f"list {title} is called {now} in the definition now (one list_id): of "
+                f"{counted(held, 'person who was', 'people who were')} put on it under the former title "
+                f"those stay who left its segments before it got the new one. Take them off at the "
+                f"destination, or give the list its title again"
             )

@@ -112,7 +112,7 @@ def test_more_refused_rows_than_the_guard_allows_would_stop_a_run():
 
 def test_an_attribute_that_nobody_has_is_noted():
     (note,) = checked([GOOD | {"Name": ""}] * 3, permission=None).notes()
-    assert note.startswith("Name (mapping.FirstName) has no value in any of 3 rows of Gold")
+    assert note.startswith("Name (mapping.FirstName) has no value in any row of Gold (3 read)")
 
 
 def test_a_number_that_json_does_not_carry_is_advised_into_a_string():

@@ -90,7 +90,9 @@ def test_columns_that_hold_something_are_not_spoken_of():
 def test_a_permission_that_is_empty_for_everybody_of_a_segment_says_nothing_there(size):
     told, where = unjudged({"Gold": [WHOLE] * size, "Silver": [without("Consent")] * size})
     assert where == {"Silver"}
-    assert told.startswith(f"Consent (permission.attribute) has no value in any of {size} rows of Silver: ")
+    assert told.startswith(
+        f"Consent (permission.attribute) has no value in any row of Silver ({size} read): "
+    )
     assert "not taken for people who withdraw" in told
     assert "security" in told
     assert "permission.when_nobody: withhold" in told
@@ -101,7 +103,7 @@ def test_a_rule_that_matches_nobody_says_nothing_anywhere(equals):
     rule = {"attribute": "Consent", "equals": equals}
     told, where = unjudged({"Gold": [WHOLE, WHOLE], "Silver": [WHOLE, without("Consent")]}, permission=rule)
     assert where == {"Gold", "Silver"}
-    assert "permission.equals matches no row: of 4 values of Consent 1 are empty and 3 are others" in told
+    assert "permission.equals matches no row: of 4 values of Consent 1 is empty and 3 are others" in told
     assert "spelling" in told
 
 
@@ -118,31 +120,31 @@ def test_nobody_may_be_believed_if_the_definition_says_so():
         {"Gold": [without("Consent")], "Silver": [without(Consent="No")]}, definition(permission=rule)
     )
     assert [text.split(":")[0].split(". ")[0] for text in told] == [
-        "Consent (permission.attribute) has no value in any of 1 rows of Gold"
+        "Consent (permission.attribute) has no value in any row of Gold (1 read)"
     ]
 
 
 def test_an_address_that_is_empty_for_everybody_of_a_segment_trips_a_guard():
     told = implausible({"Gold": [WHOLE], "Silver": [without("EMail", CustomerId="c7"), without("EMail")]})
-    assert told.startswith("EMail (mapping.Email) has no value in any of 2 rows of Silver")
+    assert told.startswith("EMail (mapping.Email) has no value in any row of Silver (2 read)")
 
 
 def test_a_mapped_attribute_without_any_value_in_a_segment_is_doubtful():
     told = doubts({"Gold": [without("Name", "Seen")] * 2, "Silver": [WHOLE]}, definition())
     assert [text.split(". ")[0] for text in told] == [
-        "Name (mapping.FirstName) has no value in any of 2 rows of Gold",
-        "Seen (recency) has no value in any of 2 rows of Gold",
+        "Name (mapping.FirstName) has no value in any row of Gold (2 read)",
+        "Seen (recency) has no value in any row of Gold (2 read)",
     ]
 
 
 def test_customers_without_any_id_are_doubtful():
     (told,) = doubts({"Gold": [without("CustomerId")]}, definition())
-    assert told.startswith("CustomerId (names the customer) has no value in any of 1 rows of Gold")
+    assert told.startswith("CustomerId (names the customer) has no value in any row of Gold (1 read)")
 
 
 def test_a_recency_that_can_be_read_of_nobody_trips_a_guard():
     told = implausible({"Gold": [without(Seen="11/20/2026 2:33:00 PM"), without("Seen")]})
-    assert "recency: none of 1 values of Seen can be read" in told
+    assert "recency: none of 1 value of Seen can be read" in told
     assert "2026-11-20T14:33:00Z" in told
 
 

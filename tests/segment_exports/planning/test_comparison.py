@@ -263,7 +263,7 @@ def test_who_gets_an_address_gets_none_of_the_lists_of_who_had_it(tmp_path: Path
     run = stage.run(2).read([HEIR, everywhere])
     plan = run.plan()
     assert operations(run.chunks()) == {(ANN.email, "upsert", None): 1, (ANN.email, "leave", "A"): 1}
-    assert any("1 addresses passed from one person to another" in text for text in plan.warnings)
+    assert any("1 address passed from one person to another" in text for text in plan.warnings)
     run.deliver().settle()
     assert stage.run(3).read([HEIR, everywhere]).plan().state is PlanState.NOTHING_DUE
 
@@ -386,7 +386,7 @@ def test_an_uncertain_leaver_whose_address_is_purged_is_told_and_nothing_is_plan
     run = stage.run(2).read([BOB])
     plan = run.plan()
     assert (plan.state, plan.operations.leave) == (PlanState.NOTHING_DUE, 0)
-    assert "1 people left while their last delivery was of unknown fate" in plan.warnings[0]
+    assert "1 person left while their last delivery was of unknown fate" in plan.warnings[0]
     assert run.chunks() == []
     assert not run.settle().red
 
@@ -452,7 +452,7 @@ def test_of_people_who_were_erased_after_the_mapping_nothing_is_sent_but_their_l
         (CAT.email, "join", "B"): 1,
     }
     assert (plan.contacts.total, plan.contacts.gone) == (2, 1)
-    assert any("1 people were erased after they were mapped" in text for text in plan.warnings)
+    assert any("1 person was erased after they were mapped" in text for text in plan.warnings)
     report = run.deliver().settle()
     assert (report.red, report.contacts.delivered, report.contacts.not_sent) == (False, 1, 1)
 

@@ -50,7 +50,7 @@ def test_a_run_of_a_part_adds_nobody_whose_other_rows_nobody_read(stage: Stage, 
     plan = run.plan()
     assert operations(run.chunks()) == {(ANN.email, "upsert", None): 1}
     assert plan.contacts.unjudged == 1
-    assert "1 people who are not known to give permission were not added" in " ".join(plan.warnings)
+    assert "1 person is not known to give permission, and so not added" in " ".join(plan.warnings)
     report = run.deliver().settle()
     assert (report.contacts.delivered, report.contacts.not_sent, report.red) == (1, 1, False)
 
@@ -251,7 +251,7 @@ def test_a_rule_that_all_at_once_matches_everybody_lifts_no_refusal(tmp_path: Pa
     plan = stage.run(2).read(MANY).plan()
     assert plan.state is PlanState.STOPPED
     (told,) = plan.tripped_guards
-    assert "all 12 rows" in told
+    assert "every row (12 read)" in told
     assert "10 addresses and customers that refused before" in told
 
     after = stage.run(3).read(MANY[:2], **ONLY_A)

@@ -30,7 +30,7 @@ def test_who_is_left_on_a_list_that_the_definition_names_no_more_is_told(
     plan = stage.run(2).read([ANN, BOB], segments=("A",)).plan()
     (told,) = former(plan)
     assert told.startswith(
-        "the definition names list B no more, and 2 people whom this export put on it stay"
+        "the definition names list B no more, but it keeps 2 people whom this export put on it"
     )
     assert plan.operations.leave == 0
     assert told in stage.run(2).settle().warnings

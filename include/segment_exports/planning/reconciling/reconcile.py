@@ -18,6 +18,7 @@ from segment_exports.planning.basis import told_of_other_kind
 from segment_exports.planning.reconciling.known_people import KnownPeople, is_valid
 from segment_exports.planning.reconciling.members import MEMBERS, read_members
 from segment_exports.records.ledger import Ledger, LedgerFolder, LedgerInfo
+from segment_exports.records.outcomes import counted
 from segment_exports.records.tables.memberships import to_lists, to_matrix
 from segment_exports.records.tables.schemas import LEDGER
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, SortedReader, hash_ranges
@@ -55,15 +56,16 @@ class Reconciled:
         """What a person should know of it."""
         told = list(self.doubts)
         told += [
-            f"list {title}: {count} people were on it who give no permission or were erased, and of whom the "
-            f"ledger did not know it; they are taken off"
+            f"list {title}: {counted(count, 'person was', 'people were')} on it without giving permission or "
+            f"although erased, which the ledger did not know; they are taken off"
             for title, count in self.taken_up.items()
             if count
         ]
         told += [
-            f"list {title}: {count} people are on it whom, as far as is known, this export did not put "
-            f"there. They stay: staff may want them there. If the files of a run were lost, it may have put "
-            f"them there: look at the list at the destination, and take off by hand who must not be there"
+            f"list {title}: {counted(count, 'person is', 'people are')} on it whom, as far as is known, "
+            f"this export did not put there. They stay: staff may want them there. If the files of a run "
+            f"were lost, it may have put them there: look at the list at the destination, and take off by "
+            f"hand who must not be there"
             for title, count in self.unexplained.items()
             if count
         ]

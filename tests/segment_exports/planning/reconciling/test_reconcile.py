@@ -228,7 +228,9 @@ def test_who_withdrew_leaves_the_lists_that_a_lost_run_put_them_on(
     leaves = {(who, title) for who, what, title in done if what == "leave"}
     assert leaves == {("person_bob@example.com", "A"), ("person_bob@example.com", "B")}
     if not any(one.email == BOB.email for one in before):
-        assert "list B: 1 people were on it who give no permission or were erased" in " ".join(plan.warnings)
+        assert "list B: 1 person was on it without giving permission or although erased" in " ".join(
+            plan.warnings
+        )
     run.deliver().settle(approved=True)
     assert stage.known(BOB.email)["member_of"] == stage.known(BOB.email)["uncertain_of"] == []
 
@@ -276,7 +278,7 @@ def test_nobody_is_taken_off_who_is_allowed_and_they_are_told(stage: Stage) -> N
     assert stage.known(ANN.email)["member_of"] == ["A"]
     assert len(stage.ledger_rows()) == 2
     assert [text.split(". ")[0] for text in what.warnings] == [
-        "list A: 1 people are on it whom, as far as is known, this export did not put there",
+        "list A: 1 person is on it whom, as far as is known, this export did not put there",
         "list B: 2 people are on it whom, as far as is known, this export did not put there",
     ]
 
