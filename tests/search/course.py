@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from tests.faults.expected_account import field_name
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, refresh_time
 from tests.search.knowledge import Reading
@@ -161,6 +162,10 @@ class Course:
             case Deleted():
                 staff.delete_contact(contact)
                 self.promises.gave_up(*concerned)
+            case TakenOff(_, segment) if self.promises.rules.membership == "field":
+                if LISTS[segment] in self.watched.lists_of(contact):
+                    staff.set_field(contact, field_name(LISTS[segment]), False)
+                    self.promises.gave_up(*concerned)
             case TakenOff(_, segment):
                 for list_id in self.watched.account.list_ids(LISTS[segment]):
                     if staff.remove_from_list(list_id, contact):

@@ -175,7 +175,7 @@ def rules() -> st.SearchStrategy[Rules]:
         st.sampled_from(["add", "move"]),
         st.sampled_from(["remove", "unsubscribe"]),
         st.sampled_from(["lenient", "lenient", "stop", "ask"]),
-        st.sampled_from(["list", "list", "bulk"]),
+        st.sampled_from(["list", "list", "bulk", "field"]),
     )
 
 

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.faults.expected_account import field_name
+from tests.search.steps import LISTS
+
 from segment_emulators.autopilot import api
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ class WatchedAccount:
         self._is_staff = False
         for what in ("create", "change_email", "join", "leave", "unsubscribe", "delete"):
             monkeypatch.setattr(self.account, what, self._seen(what, getattr(self.account, what)))
-        monkeypatch.setattr(api, "upsert", self._seen("upsert", api.upsert))
+        monkeypatch.setattr(api, "upsert", self._seen("upsert", self._with_fields(api.upsert)))
 
     @contextmanager
     def staff(self) -> Iterator[Any]:
@@ -51,9 +54,27 @@ class WatchedAccount:
             self._is_staff = False
 
     def lists_of(self, contact_id: str) -> set[str]:
-        """Return the titles of the lists that a contact is on."""
+        """Return the titles of the lists that a contact is on, be it by a field."""
         contact = self.account.contacts.get(contact_id)
-        return {self.account.lists[one].title for one in (contact.lists or ())} if contact else set()
+        if contact is None:
+            return set()
+        return {self.account.lists[one].title for one in (contact.lists or ())} | _by_field(contact)
+
+    def _with_fields(self, upsert: Any) -> Any:
+        """See joins and leaves in what an upsert does to the fields that stand for lists."""
+
+        def seen(account: Any, switches: Any, sent: Any, **named: Any) -> Any:
+            known = account.find(sent["Email"].strip())
+            before = _by_field(known) if known else set()
+            contact = upsert(account, switches, sent, **named)
+            now = _by_field(contact)
+            for what, titles in (("leave", before - now), ("join", now - before)):
+                self.deeds += [
+                    Deed(what, contact.contact_id, contact.email or "", title) for title in sorted(titles)
+                ]
+            return contact
+
+        return seen
 
     def _seen(self, what: str, work: Any) -> Any:
         def seen(*arguments: Any, **named: Any) -> Any:
@@ -74,3 +95,8 @@ class WatchedAccount:
             return done
 
         return seen
+
+
+def _by_field(contact: Any) -> set[str]:
+    custom = contact.custom or {}
+    return {title for title in LISTS.values() if custom.get(field_name(title)) is True}
