@@ -1,4 +1,4 @@
-"""An emulated account, and exports whose waits are short."""
+"""Exports to the emulated account, whose waits are short."""
 
 from __future__ import annotations
 
