@@ -120,18 +120,45 @@ def _require_ledger(files: RunFiles, report: RunReport, plan: Plan, history: Row
     told_of: dict[bytes, Rows] = defaultdict(list)
     for row in history:
         told_of[row["email_hash"]].append(row)
-    contacts = {row["contact_id"]: row for row in rows.values()}
-    for person, operations in told_of.items():
-        _require_row(changes[person], operations, rows.get(person), contacts)
+    # Who had a contact that is another's now is remembered by a row that has nothing but its id.
+    contacts = {
+        row["contact_id"]: row for row in sorted(rows.values(), key=lambda one: bool(one["payload_hash"]))
+    }
+    before_it = _rows(base.store, base.name or "") if base.info is not None else []
+    taken = _taken(history, before_it, changes)
+    robbed = {row["email_hash"] for row in before_it if row["contact_id"] in taken}
+    for person in told_of.keys() - robbed:
+        _require_row(changes[person], told_of[person], rows.get(person), contacts, taken)
     if base.info is not None and base.info.membership == ledger.info.membership:
         moved = {row["moved_contact_id"] for row in changes.values()} - {None}
-        for row in _rows(base.store, base.name or ""):
-            person = row["email_hash"]
-            if person not in told_of and row["contact_id"] not in moved:
-                for name in ("member_of", "uncertain_of"):
-                    # A row may end where another has the same contact; what it held would be lost with it.
-                    now = rows[person][name] if person in rows else []
-                    assert now == row[name], f"nothing was done, and {name} became {now}, was {row[name]}"
+        for row in before_it:
+            now = rows.get(row["email_hash"], {"contact_id": None, "member_of": [], "uncertain_of": []})
+            if row["email_hash"] in robbed:
+                assert now["contact_id"] != row["contact_id"], f"the contact of {row} is another's now"
+            elif row["email_hash"] not in told_of and row["contact_id"] not in moved:
+                _require_untouched(row, now)
+
+
+def _require_untouched(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Hold a row of whom nothing was done; one that held nothing may end where another has its contact."""
+    for name in ("member_of", "uncertain_of"):
+        was, became = set(before[name]), set(now[name])
+        assert became == was, f"nothing was done, and {name} became {became}, was {was}"
+
+
+def _taken(history: Rows, before: Rows, changes: dict[bytes, dict[str, Any]]) -> set[str]:
+    """Return the contacts that were answered for somebody else than the ledger had them for."""
+    owners = {row["contact_id"]: row["email_hash"] for row in before if row["contact_id"]}
+    answered = [
+        one for one in history if one["operation"] == "upsert" and one["outcome"] == Outcome.DELIVERED
+    ]
+    return {
+        one["contact_id"]
+        for one in answered
+        if owners.get(one["contact_id"], one["email_hash"]) != one["email_hash"]
+        and one["contact_id"] not in (changes[one["email_hash"]]["previous_contact_ids"] or ())
+        and one["contact_id"] != changes[one["email_hash"]]["moved_contact_id"]
+    }
 
 
 def _require_row(
@@ -139,10 +166,12 @@ def _require_row(
     operations: Rows,
     row: dict[str, Any] | None,
     contacts: dict[str | None, dict[str, Any]],
+    taken: set[str],
 ) -> None:
     """Hold what the history tells of one person against their row of the ledger.
 
     :param contacts: the ledger's rows by contact: what left may be another one than has the address now.
+    :param taken: contacts that were another's: what they are members of may be in doubt.
     """
     known = row or {"member_of": [], "uncertain_of": [], "rejected_at": None, "suppressed": False}
     # A contact of an earlier address brings along what it is a member of.
@@ -160,7 +189,8 @@ def _require_row(
         elif title == UNSUBSCRIBE:
             continue
         elif outcome is Outcome.DELIVERED and what == "join":
-            assert title in is_member, told
+            is_doubtful = known["contact_id"] in taken and title in in_doubt
+            assert title in is_member or is_doubtful, told
         elif outcome is Outcome.DELIVERED:
             assert title not in is_member or moved, told
             assert title not in in_doubt or doubted or moved, told

@@ -125,7 +125,9 @@ def find_moved(
     refused = _rows_of_withheld(index, withheld, withdrawn)
     gone = ~np.isin(index.emails[rows], present)
     left_behind = _left_behind(ledger, index, pairs[gone], rows[gone])
-    movable = gone & index.identified[rows] & ~np.isin(rows, np.concatenate([left_behind, refused]))
+    # A contact that was never given anything may be another's: of those the ledger knows just the id.
+    movable = gone & index.identified[rows] & index.judged[rows]
+    movable &= ~np.isin(rows, np.concatenate([left_behind, refused]))
     movable &= ~np.isin(rows, index.rows_of(erased, erased)[1]) & ~np.isin(index.emails[rows], erased)
     moved_pairs, moved_rows = _one_to_one(pairs[movable], rows[movable])
     return MovedAddresses(

@@ -32,9 +32,10 @@ class Settlement:
     left in doubt: both with the ones that were added for recreated contacts, which ``planned`` leaves out.
     ``erased`` are operations that were left undone because their people were erased.
     ``unfinished`` are lists that contacts are still to join. ``displaced`` counts contacts that have another
-    address at the destination than in the source. ``rejected`` are contacts of the run that were
-    refused anything in it, ``held_back`` those that were held back for what was answered before
-    (both: schema HELD_BACK). ``members`` are the memberships by list of the ledger that was written, if any.
+    address at the destination than in the source, ``taken`` those that have another person's. ``rejected``
+    are contacts of the run that were refused anything in it, ``held_back`` those that were held back for what
+    was answered before (both: schema HELD_BACK). ``members`` are the memberships by list of the ledger that
+    was written, if any.
     """
 
     operations: dict[Operation, dict[Outcome, int]] = field(
@@ -47,6 +48,7 @@ class Settlement:
     recreated: int = 0
     erased: int = 0
     displaced: int = 0
+    taken: int = 0
     requests: dict[str, int] = field(default_factory=lambda: {"total": 0, "throttled": 0, "retried": 0})
     upload_seconds: float = 0.0
     membership: str | None = None

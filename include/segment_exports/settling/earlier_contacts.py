@@ -1,7 +1,9 @@
-"""Contacts of earlier addresses that have a new one at the destination: two ledger rows are one contact.
+"""Contacts that have another address at the destination than in the ledger: two rows are one contact.
 
 Either the run gave them the person's new address, or somebody had done so at the destination before. The
-row of the new address takes over what they are members of; the one of the old address ends.
+row of the new address takes over what they are members of; the one of the old address ends. Where the new
+address is another person's, it is in doubt what of the first one's memberships is theirs, and the first one
+has no contact any more.
 """
 
 from __future__ import annotations
@@ -29,34 +31,41 @@ _KNOWN = pa.schema([LEDGER.field(name) for name in ("contact_id", "member_of", "
 EARLIER = _KNOWN.append(pa.field("left", LIST_KEYS))
 """What contacts of earlier addresses are members of after the run, and what they ``left`` in it."""
 
-_COLUMNS = ["contact_id", "leaves", "moved_contact_id", "previous_contact_ids"]
+_COLUMNS = ["contact_id", "joins", "leaves", "moved_contact_id", "previous_contact_ids"]
 
 
 class EarlierContacts(NamedTuple):
-    """``known`` (schema EARLIER) are those that have a new address, or may; ``moved_ids`` those that have."""
+    """``known`` (schema EARLIER) are those that have a new address, or may; ``moved_ids`` those that have.
+
+    ``taken_ids`` have another person's.
+    """
 
     known: pa.Table
     moved_ids: pa.Array
+    taken_ids: pa.Array
 
 
 def earlier_contacts(
     files: RunFiles, ledger: pq.ParquetFile | None, titles: Sequence[str]
 ) -> EarlierContacts:
     """Find out by the answers to a run which contacts of the ledger have another row's address now."""
-    moving, moved = pa.array([], pa.string()), pa.array([], pa.string())
-    for number, chunk in _chunks(files):
-        pairs = names_of_earlier(chunk)
-        if len(pairs):
-            upserts = _answers(files, number, Operation.UPSERT, Outcome.DELIVERED)
-            moving = pa.concat_arrays([moving, chunk["moved_contact_id"].combine_chunks().drop_null()])
-            moved = pa.concat_arrays([moved, _met(pairs, upserts)])
-    ids = pc.unique(pa.concat_arrays([moving, moved]))
+    moving, moved, others = ([pa.array([], pa.string())] for _ in range(3))
+    for number, chunk in _chunks(files) if ledger else ():
+        upserts = _answers(files, number, Operation.UPSERT, Outcome.DELIVERED)
+        moving.append(chunk["moved_contact_id"].combine_chunks().drop_null())
+        moved.append(_met(names_of_earlier(chunk), upserts))
+        others.append(_other_than_known(chunk, upserts))
+    met, unknown = pa.concat_arrays(moved), pa.concat_arrays(others)
+    unknown = unknown.filter(pc.invert(pc.is_in(unknown, value_set=met)))
+    ids = pc.unique(pa.concat_arrays([*moving, met, unknown]))
     if ledger is None or not len(ids):
-        return EarlierContacts(EARLIER.empty_table(), moved)
+        return EarlierContacts(EARLIER.empty_table(), met, unknown.slice(0, 0))
     batches = ledger.iter_batches(columns=_KNOWN.names, use_threads=False)
     found = (batch.filter(pc.is_in(batch["contact_id"], value_set=ids)) for batch in batches)
     known = pa.Table.from_batches(found, _KNOWN).combine_chunks()
-    return EarlierContacts(_after_leaves(files, known, titles), moved)
+    taken = pc.unique(known["contact_id"])
+    taken = taken.filter(pc.is_in(taken, value_set=unknown))
+    return EarlierContacts(_after_leaves(files, known, titles), met, taken)
 
 
 def names_of_earlier(chunk: pa.Table) -> pa.Table:
@@ -85,8 +94,8 @@ def _after_leaves(files: RunFiles, known: pa.Table, titles: Sequence[str]) -> pa
             for outcome in (Outcome.DELIVERED, Outcome.UNCHANGED)
         )
         np.logical_or.at(left, places, done)
-        planned = to_matrix(chunk["leaves"].take(pa.array(rows)), titles)
-        np.logical_or.at(doubted, places, planned & ~done & ~kept)
+        planned, joins = (to_matrix(chunk[name].take(pa.array(rows)), titles) for name in ("leaves", "joins"))
+        np.logical_or.at(doubted, places, (planned & ~done & ~kept) | joins)
     held = (sure & ~left & ~doubted, (unsure | doubted) & ~left, left)
     return pa.table([ids, *(to_lists(matrix, titles) for matrix in held)], schema=EARLIER)
 
@@ -98,6 +107,13 @@ def _met(pairs: pa.Table, upserts: pa.Table) -> pa.Array:
     return pairs.filter(pc.fill_null(pc.equal(answered, pairs["contact_id"]), False))[
         "contact_id"
     ].combine_chunks()
+
+
+def _other_than_known(chunk: pa.Table, upserts: pa.Table) -> pa.Array:
+    """Return the ids that were answered for rows of whose contact another was known, or none."""
+    known = chunk["contact_id"].combine_chunks().take(upserts["row"].combine_chunks())
+    is_other = pc.fill_null(pc.not_equal(upserts["contact_id"], known), True)
+    return upserts["contact_id"].filter(is_other).combine_chunks().drop_null()
 
 
 def _chunks(files: RunFiles) -> Iterator[tuple[int, pa.Table]]:

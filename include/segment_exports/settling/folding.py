@@ -33,7 +33,8 @@ class Fold:
     """What folding needs beside the tables.
 
     ``earlier`` are contacts of other rows that have a row's address now: they take their memberships along,
-    and their own rows end.
+    and their own rows end. Where they were another person's, what they bring is in doubt, and that person is
+    due anew: who unsubscribed as that contact is found by a row without memberships.
     ``all_whole`` is False where not all segments were read whole.
     ``memberships_known`` is False where the ledger's memberships were kept in another way than the
     run's (list, field): they are forgotten, or they would pass for the run's own.
@@ -53,7 +54,12 @@ class Fold:
         keys = np.union1d(key_array(ledger["email_hash"]), key_array(effects["email_hash"]))
         old_at = match(keys, key_array(ledger["email_hash"]))
         effect_at = match(keys, key_array(effects["email_hash"]))
-        old, new = _take(ledger, old_at), _take(effects, effect_at)
+        known = _take(ledger, old_at)
+        robbed = _mask(pc.is_in(known["contact_id"], value_set=self.earlier.taken_ids))
+        # What was done to a contact that is another's now is no news of the one who had it.
+        same = _mask(pc.equal(_take(effects, effect_at)["contact_id"], known["contact_id"]))
+        new = _take(effects, np.where(robbed & same, -1, effect_at))
+        old = _without_contact(known, robbed)
         member, unsure = self._memberships(old, new)
         payload_hash = self._payload_hash(old, new)
         customers = self._customers(keys, old, new, contacts)
@@ -72,22 +78,24 @@ class Fold:
             },
             schema=LEDGER,
         )
-        rows = rows.filter(pa.array(self._kept(rows, old_at >= 0, pc.is_valid(new["moved_id"]).to_numpy())))
-        is_taken_over = _mask(pc.is_in(old["contact_id"], value_set=self.earlier.moved_ids))
-        displaced = pa.array(_mask(new["displaced"]) & (old_at >= 0) & ~is_taken_over)
-        return self._with_elsewhere(rows, *(table.filter(displaced) for table in (old, new)))
+        took_over = pc.is_valid(new["moved_id"]).to_numpy()
+        rows = rows.filter(pa.array(self._kept(rows, (old_at >= 0) & ~robbed, took_over)))
+        is_taken_over = _mask(pc.is_in(known["contact_id"], value_set=self.earlier.moved_ids))
+        elsewhere = robbed | (_mask(new["displaced"]) & (old_at >= 0) & ~is_taken_over)
+        return self._with_elsewhere(rows, *(table.filter(pa.array(elsewhere)) for table in (known, new)))
 
     def _with_elsewhere(self, rows: pa.Table, old: pa.Table, new: pa.Table) -> pa.Table:
         """Add rows for the contacts that live under another address than the one that they were known by.
 
         They are to leave what they may be on: until that is acknowledged it is due, and whoever joins in
-        their stead is found to be the same customer.
+        their stead is found to be the same customer. Those that are another person's now have that one's row.
         """
         if not len(old):
             return rows
         held, doubted = self._matrices(old, "member_of", "uncertain_of")
         lost, unsure = self._matrices(new, "lost", "unsure_elsewhere")
         left = ((held | doubted) & ~lost & self.memberships_known) | unsure
+        left[_mask(pc.is_in(old["contact_id"], value_set=self.earlier.taken_ids))] = False
         blank = {name: pa.nulls(len(old), LEDGER.field(name).type) for name in LEDGER.names}
         elsewhere = pa.table(
             blank
@@ -132,12 +140,18 @@ class Fold:
         if len(self.earlier.known):
             brought, in_doubt, left = self._memberships_of(new["moved_id"])
             maybe, maybe_in_doubt, _ = self._memberships_of(new["maybe_moved_id"])
+            taken, taken_in_doubt, left_by_others = self._memberships_of(self._taken(new["contact_id"]))
+            left |= left_by_others
             member |= brought & ~lost
-            doubted |= (in_doubt | maybe | maybe_in_doubt) & ~lost
+            doubted |= (in_doubt | maybe | maybe_in_doubt | taken | taken_in_doubt) & ~lost
             # Joined under one address and left under another, by one contact: whichever came last.
             doubted |= gained & left
             member &= ~(gained & left)
         return member, doubted & ~member
+
+    def _taken(self, contact_ids: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return the ids that were another person's; null for all others."""
+        return pc.if_else(pc.is_in(contact_ids, value_set=self.earlier.taken_ids), contact_ids, None)
 
     def _memberships_of(self, contact_ids: pa.ChunkedArray) -> tuple[Matrix, ...]:
         """Return what earlier contacts were members of; nothing for those that are not known."""
@@ -168,6 +182,7 @@ class Fold:
             pc.or_(pc.is_valid(rows["payload_hash"]), pc.is_valid(rows["contact_id"])),
             pc.or_(pc.is_valid(rows["uncertain_run"]), pc.is_valid(rows["rejected_hash"])),
         )
+        told = pc.or_(told, rows["suppressed"])
         moved_away = _mask(pc.is_in(rows["contact_id"], value_set=self.earlier.moved_ids))
         kept: Mask = (was_known | _mask(told)) & ~(moved_away & was_known & ~took_over)
         return kept
@@ -183,6 +198,14 @@ def _rejections(old: pa.Table, new: pa.Table) -> dict[str, pa.ChunkedArray]:
         f"rejected_{name}": pc.if_else(rejected, values, pc.if_else(cleared, None, old[f"rejected_{name}"]))
         for name, values in fresh.items()
     }
+
+
+def _without_contact(ledger: pa.Table, chosen: Mask) -> pa.Table:
+    """Return ledger rows of which some have no contact any more, nor anything that one is given."""
+    kept = pa.array(np.arange(len(ledger)), mask=chosen)
+    for name in ("contact_id", "payload_hash", "uncertain_run", "member_of", "uncertain_of"):
+        ledger = ledger.set_column(ledger.column_names.index(name), name, ledger[name].take(kept))
+    return ledger
 
 
 def _keys_elsewhere(ledger: pa.Table) -> pa.Array:

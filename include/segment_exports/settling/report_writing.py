@@ -306,6 +306,13 @@ def _warnings(facts: RunFacts) -> Iterator[str]:
             f"contact now, which joins no list if the first one unsubscribed; the first one leaves our "
             f"lists. Correct the address in the source"
         )
+    if facts.settlement.taken:
+        yield (
+            f"{counted(facts.settlement.taken, 'contact was', 'contacts were')} given the address of another "
+            f"person of the source at the destination, and counts for that one now; the next run gives "
+            f"a contact to whom it was of, which joins no list if the first one unsubscribed. Where both are "
+            f"the same person, correct that in the source"
+        )
     if facts.plan.state is PlanState.SUPERSEDED:
         yield (
             f"the snapshot is older than the one delivered last. {_what_was_sent(facts)}; "

@@ -164,6 +164,7 @@ def _write_ledger(
         titles = tuple(dict.fromkeys([*(one.title for one in plan.lists), *base.titles]))
         known = base.info is None or base.info.membership == Membership(plan.membership).kind
         earlier = earlier_contacts(files, old, titles)
+        settlement.taken = len(earlier.taken_ids)
         fold = Fold(plan.run_id, titles, earlier, memberships_known=known, all_whole=plan.all_whole)
         known_before = SortedReader.of_file(old, LEDGER)
         present = SortedReader.of_file(

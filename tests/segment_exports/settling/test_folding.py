@@ -52,6 +52,7 @@ def folded(
     customers: dict[str, str] | None = None,
     earlier: tuple[dict[str, Any], ...] = (),
     moved_ids: tuple[str, ...] = (),
+    taken_ids: tuple[str, ...] = (),
     memberships_known: bool = True,
 ) -> dict[str, dict[str, Any]]:
     effects = effects_of(
@@ -69,7 +70,10 @@ def folded(
     fold = Fold(
         "run_2",
         LISTS,
-        EarlierContacts(pa.Table.from_pylist(earlier_rows, schema=EARLIER), pa.array(moved_ids, pa.string())),
+        EarlierContacts(
+            pa.Table.from_pylist(earlier_rows, schema=EARLIER),
+            *(pa.array(ids, pa.string()) for ids in (moved_ids, taken_ids)),
+        ),
         memberships_known=memberships_known,
     )
     rows = fold.apply(
@@ -262,6 +266,27 @@ def test_one_contact_of_two_rows_is_believed_on_no_list_that_it_also_left(
     assert list(rows) == ["b"]
     assert set(rows["b"]["member_of"]) == (held | gained) - left
     assert set(rows["b"]["uncertain_of"]) == gained & left
+
+
+@given(st.sets(st.sampled_from(LISTS)), st.sets(st.sampled_from(LISTS)), st.sets(st.sampled_from(LISTS)))
+def test_a_contact_that_is_another_persons_now_brings_what_it_has_in_doubt_and_leaves_no_row_but_its_id(
+    held: set[str], gained: set[str], left: set[str]
+) -> None:
+    before = ledger_row("a", customer_hash=key("c1"), contact_id="person_1", member_of=sorted(held | left))
+    leaver = change("a", is_contact=False, contact_id="person_1")
+    changes = [leaver, change("b", payload="{}", joins=sorted(gained))]
+    answers = [answer(0, "leave", Outcome.DELIVERED, list=title) for title in sorted(left)]
+    answers.append(answer(1, "upsert", Outcome.DELIVERED, contact_id="person_1"))
+    answers += [answer(1, "join", Outcome.DELIVERED, list=title) for title in sorted(gained)]
+    after = before | {"member_of": sorted(held - left), "left": sorted(left)}
+    rows = folded([before], changes, answers, earlier=(after,), taken_ids=("person_1",))
+    taker, (remembered,) = rows.pop("b"), rows.values()
+    assert taker["contact_id"] == "person_1"
+    assert set(taker["member_of"]) == gained - left
+    assert set(taker["uncertain_of"]) == ((held - left) | gained) - (gained - left)
+    assert (remembered["customer_hash"], remembered["contact_id"]) == (key("c1"), "person_1")
+    assert remembered["member_of"] == remembered["uncertain_of"] == []
+    assert remembered["payload_hash"] is None
 
 
 def test_a_contact_that_was_not_moved_brings_nothing() -> None:

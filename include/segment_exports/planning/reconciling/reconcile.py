@@ -200,14 +200,14 @@ class _Reconciling:
         sure, unsure = (to_matrix(rows[name], self._titles) for name in ("member_of", "uncertain_of"))
         if not self._memberships_known:
             sure, unsure = np.zeros_like(sure), np.zeros_like(unsure)
-        leaving = self._people.may_not_be_mailed(rows)
+        leaving, anothers = self._people.may_not_be_mailed(rows), self._are_anothers(rows)
         for title, members in self._members.items():
             column = self._titles.index(title)
             shown = pc.is_in(rows["contact_id"], members["contact_id"].combine_chunks()).to_numpy() & is_known
             believed = sure[:, column] | unsure[:, column]
             self.found.corrected[title] += int(((believed & shown) != sure[:, column]).sum())
             sure[:, column], unsure[is_known, column] = believed & shown, False
-            more = shown & ~believed
+            more = shown & ~believed & ~anothers
             unsure[:, column] |= more & leaving
             self.found.taken_up[title] += int((more & leaving).sum())
             unexplained = self._people.are_unexplained(title, rows)
@@ -215,6 +215,14 @@ class _Reconciling:
         for name, matrix in (("member_of", sure), ("uncertain_of", unsure)):
             rows = _replaced(rows, name, to_lists(matrix, self._titles))
         return rows
+
+    def _are_anothers(self, rows: pa.Table) -> Mask:
+        """Tell whose contact is shown under an address that is another's in this run: it is that one's."""
+        at = pc.index_in(rows["contact_id"], self._everyone["contact_id"].combine_chunks())
+        shown = pa.table({"email_hash": self._everyone["email_hash"].take(at.combine_chunks())})
+        is_other = pc.fill_null(pc.not_equal(shown["email_hash"], rows["email_hash"]), False).to_numpy()
+        others: Mask = is_other & is_valid(rows["contact_id"]) & self._people.are_contacts(shown)
+        return others
 
     def _with_shown_ids(self, rows: pa.Table) -> tuple[pa.Table, Mask]:
         """Take over the id under which an address is shown, where none is known or the known one is gone.
