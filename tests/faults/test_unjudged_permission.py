@@ -11,6 +11,7 @@ import pytest
 from tests.faults.lake_folder import Profile
 
 from segment_exports.commands.erasure import erase
+from segment_exports.errors import StagingError
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.plan import planned
 from segment_exports.records.staging import Store
@@ -41,10 +42,11 @@ def on_gold(scenario: Scenario) -> set[str]:
     return scenario.emulator.account.members("Gold")
 
 
-def erase_one(scenario: Scenario, person: Profile) -> None:
+def erase_one(scenario: Scenario, person: Profile, *, by: str = "address") -> None:
     hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
     staging = Store.local(scenario.export.staging)
-    erase(staging, hasher, emails=[person.EMail], customer_ids=[], now=datetime.now(UTC))
+    emails, ids = ([person.EMail], []) if by == "address" else ([], [person.CustomerId])
+    erase(staging, hasher, emails=emails, customer_ids=ids, now=datetime.now(UTC))
 
 
 def only_leaves(scenario: Scenario, result: RunResult) -> bool:
@@ -123,3 +125,88 @@ def test_who_refused_before_is_not_forgotten_over_it(delivered: Scenario) -> Non
     delivered.write_segments(4, {"Gold": [*EVERYBODY, EVA], **nothing})
     assert not delivered.export.run(segments=["Gold"]).red
     assert on_gold(delivered) == addresses(*EVERYBODY)
+
+
+PASSED_ON = replace(ANN, CustomerId="new owner", FirstName="Zoe")
+OTHERWISE_GONE: dict[str, tuple[Profile, Profile | None]] = {
+    "her address passed on, and she says No under another": (
+        PASSED_ON,
+        replace(ANN, EMail="ann@new.example.com", Subscriber="No"),
+    ),
+    "she has two addresses, and says No at the other": (
+        ANN,
+        replace(ANN, EMail="ann@new.example.com", Subscriber="No"),
+    ),
+    "she was erased by her id, and her address passed on": (PASSED_ON, None),
+}
+
+
+@pytest.mark.parametrize("why", OTHERWISE_GONE)
+def test_an_address_of_which_nothing_can_be_said_is_not_unsubscribed_for_whom_it_was(
+    scenario: Scenario, why: str
+) -> None:
+    """Nothing would undo it."""
+    gold, churn = OTHERWISE_GONE[why]
+    scenario.begin(when_permission_withdrawn="unsubscribe")
+    rest = {"Churn": [ANCHOR, *([churn] if churn else [])], "Readers": [ANCHOR]}
+    scenario.write_segments(1, {"Gold": [ANCHOR, ANN, BEN], "Churn": [ANCHOR], "Readers": [ANCHOR]})
+    assert not scenario.export.run().red
+    if churn is None:
+        erase_one(scenario, ANN, by="customer")
+    scenario.write_segments(2, {"Gold": silent([ANCHOR, gold, BEN]), **rest})
+    assert scenario.export.run().red
+    assert ANN.EMail in on_gold(scenario)
+    scenario.write_segments(3, {"Gold": [ANCHOR, gold, BEN], **rest})
+    assert not scenario.export.run().red
+    assert ANN.EMail in on_gold(scenario)
+    assert not scenario.emulator.account.find(ANN.EMail).unsubscribed
+
+
+def test_a_part_takes_a_customers_other_address_off_and_does_not_unsubscribe_it(scenario: Scenario) -> None:
+    """It may be another person's by now: only a run of all segments can tell."""
+    scenario.begin(when_permission_withdrawn="unsubscribe")
+    scenario.write_segments(1, {"Gold": [ANCHOR, ANN], "Churn": [ANCHOR], "Readers": [ANCHOR]})
+    assert not scenario.export.run().red
+    says_no = replace(ANN, EMail="ann@new.example.com", Subscriber="No")
+    scenario.write_segments(2, {"Gold": [ANCHOR, PASSED_ON], "Churn": [ANCHOR, says_no], "Readers": [ANCHOR]})
+    assert not scenario.export.run(segments=["Churn"]).red
+    assert ANN.EMail not in on_gold(scenario)
+    assert not scenario.emulator.account.find(ANN.EMail).unsubscribed
+    assert not scenario.export.run().red
+    assert ANN.EMail in on_gold(scenario)
+
+
+def test_where_one_segment_is_empty_and_nobody_says_yes_in_the_others_both_is_told(
+    delivered: Scenario,
+) -> None:
+    others = [replace(ANCHOR, Subscriber="No")]
+    delivered.write_segments(2, {"Gold": silent(EVERYBODY), "Churn": others, "Readers": others})
+    (reason,) = delivered.export.run().report.red_reasons
+    assert "Subscriber (permission.attribute) has no value in any row of Gold (5 read)" in reason
+    assert "matches no row: of 7 values of Subscriber 5 are empty and 2 are others" in reason
+    assert on_gold(delivered) == addresses(*EVERYBODY)
+
+
+def test_after_the_rule_is_corrected_who_was_judged_by_the_old_one_is_judged_again(
+    scenario: Scenario,
+) -> None:
+    scenario.begin(
+        permission={"attribute": "Tier", "equals": "Yes"},
+        guards={"stop_above_added": 0.1, "min_count": 0, "red_above_rejected": 1.0},
+    )
+    people = [replace(one, Tier="Yes") for one in (ANCHOR, ANN, BEN, replace(EVA, Subscriber="No"))]
+    rest = {"Churn": people[:1], "Readers": people[:1]}
+    scenario.write_segments(1, {"Gold": people[:2], **rest})
+    assert not scenario.export.run().red
+    scenario.write_segments(2, {"Gold": people, **rest})
+    stopped = scenario.export.run()
+    assert stopped.red
+
+    corrected = {"permission": {"attribute": "Subscriber", "equals": "Yes"}, "guards": {"min_count": 1000}}
+    scenario.export.define(scenario.settings | corrected)
+    with pytest.raises(StagingError, match=r"judged by what was asked before\. Clear map_profiles"):
+        scenario.export.deliver_staged(stopped.run_id)
+
+    assert on_gold(scenario) == addresses(ANCHOR, ANN)
+    assert not scenario.export.run().red
+    assert on_gold(scenario) == addresses(ANCHOR, ANN, BEN)

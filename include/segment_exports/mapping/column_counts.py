@@ -17,7 +17,7 @@ from segment_exports.records.outcomes import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from segment_exports.definition import ExportDefinition
+    from segment_exports.definition import ExportDefinition, Permission
 
 READABLE_RECENCY = "2026-11-20T14:33:00Z, 2026-11-20, or a number that grows"
 _LOOK_AT = (
@@ -84,30 +84,34 @@ def unjudged_permission(
     permission = definition.permission
     if permission is None or permission.when_nobody == "withhold":
         return UnjudgedPermission()
-    name, go_on = permission.attribute, "If it is true that nobody does, set permission.when_nobody: withhold"
-    empty = [segment for segment, counts in segments.items() if counts.is_without(name)]
     total = ColumnCounts()
     for counts in segments.values():
         total.add(counts)
+    empty = [name for name, counts in segments.items() if counts.is_without(permission.attribute)]
     nobody = total.rows > 0 and not total.consents[Consent.YES]
-    of = frozenset(segments if nobody else empty)
+    told = []
     if empty:
-        return UnjudgedPermission(
-            of,
-            f"{_nothing_in(definition, name, empty, segments)}: that is not taken for people who "
-            f"withdraw. {_LOOK_AT}. {go_on}",
-        )
-    if nobody:
-        empty_values, others = (total.consents[one] for one in (Consent.EMPTY, Consent.OTHER))
-        return UnjudgedPermission(
-            of,
-            f"permission.equals matches no row: of {counted(total.rows, 'value')} of {name} "
-            f"{counted(empty_values, 'is', 'are')} empty and {counted(others, 'is another', 'are others')} "
-            f"than {_quoted(permission.equals)}. That is not taken for people who withdraw. Look at the "
-            f"rule's spelling (curly quotes, another language, a choice's number or label); make check "
-            f"shows which values there are. {go_on}",
-        )
-    return UnjudgedPermission()
+        what = _nothing_in(definition, permission.attribute, empty, segments)
+        told.append(f"{what}: that is not taken for people who withdraw. {_LOOK_AT}")
+    if nobody and (total.consents[Consent.OTHER] or not empty):
+        told.append(_matches_nobody(permission, total))
+    if not told:
+        return UnjudgedPermission()
+    go_on = "If it is true that nobody does, set permission.when_nobody: withhold and clear map_profiles with"
+    return UnjudgedPermission(
+        frozenset(segments if nobody else empty), ". ".join([*told, f"{go_on} what follows"])
+    )
+
+
+def _matches_nobody(permission: Permission, total: ColumnCounts) -> str:
+    empty, others = (total.consents[one] for one in (Consent.EMPTY, Consent.OTHER))
+    return (
+        f"permission.equals matches no row: of {counted(total.rows, 'value')} of {permission.attribute} "
+        f"{counted(empty, 'is', 'are')} empty and {counted(others, 'is another', 'are others')} than "
+        f"{_quoted(permission.equals)}. That is not taken for people who withdraw. Look at the rule's "
+        f"spelling (curly quotes, another language, a choice's number or label); make check shows which "
+        f"values there are"
+    )
 
 
 def implausible_columns(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> list[str]:

@@ -58,7 +58,8 @@ class MapSummary:
     ``invalid_reasons`` counts them per (contact field, reason), ``withheld_addresses`` counts addresses
     per reason, ``empty_values`` per contact field the profiles that had nothing to send, ``columns`` per
     segment what its attributes hold, ``implausible`` are sentences on columns that trip a guard of the plan,
-    ``unjudged_permission`` the one on a permission that says nothing of anybody.
+    ``unjudged_permission`` the one on a permission that says nothing of anybody. ``consent_fingerprint``
+    names the rule that people were judged by.
     """
 
     segments_read: dict[str, int]
@@ -74,6 +75,7 @@ class MapSummary:
     columns: Mapping[str, ColumnCounts]
     implausible: Sequence[str]
     unjudged_permission: str | None
+    consent_fingerprint: str
     seconds: float
 
     @property
@@ -114,6 +116,7 @@ class MapSummary:
             "empty_values": dict(self.empty_values),
             "implausible": list(self.implausible),
             "unjudged_permission": self.unjudged_permission,
+            "consent_fingerprint": self.consent_fingerprint,
             "recency_unreadable": sum(one.unreadable_recency for one in self.columns.values()),
             "seconds": round(self.seconds, 3),
         }
@@ -165,7 +168,7 @@ def map_profiles(
         record_warnings(files.store, STEP, list(doubtful_columns(definition, counts.columns)))
         _merge(shards, files, hasher, counts)
     implausible = implausible_columns(definition, counts.columns)
-    summary = counts.summary(implausible, unjudged.why, clock() - begun)
+    summary = counts.summary(implausible, unjudged.why, definition.consent_fingerprint, clock() - begun)
     files.store.write_json(files.MAP, summary.to_json())
     log.info(
         "%s: mapped %s profiles to %s contacts; %s invalid, %s withheld, %s merged",
@@ -210,7 +213,9 @@ class _Counts:
         self.contacts += len(shard.contacts)
         self.in_segment += shard.in_segment
 
-    def summary(self, implausible: Sequence[str], unjudged: str | None, seconds: float) -> MapSummary:
+    def summary(
+        self, implausible: Sequence[str], unjudged: str | None, consent_fingerprint: str, seconds: float
+    ) -> MapSummary:
         summary = MapSummary(
             segments_read=self.read,
             segment_contacts=dict(zip(self.segments, self.in_segment.tolist(), strict=True)),
@@ -225,6 +230,7 @@ class _Counts:
             columns=self.columns,
             implausible=implausible,
             unjudged_permission=unjudged,
+            consent_fingerprint=consent_fingerprint,
             seconds=seconds,
         )
         known = summary.invalid + summary.withheld + summary.merged + summary.contacts

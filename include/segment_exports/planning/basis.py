@@ -86,11 +86,13 @@ class PlanBasis:
         """Read ledger and counts of a run.
 
         :raises LedgerError: the ledger is lost or was written with another secret, or tombstones were.
-        :raises StagingError: the contacts were hashed with another secret than the ledger is.
+        :raises StagingError: the contacts were hashed with another secret than the ledger is, or judged by
+            another permission.
         """
         counts = RunCounts.of(request.files.store)
         ledger, made_anew = _usable_ledger(request)
         _require_own_secret(request)
+        _require_own_rule(request, counts)
         others, warnings = _ledgers_that_count(request)
         superseded = _superseded_segments(request, counts, ledger)
         kind = request.definition.destination.membership.kind
@@ -188,6 +190,15 @@ def told_of_other_kind(ledger: Ledger, kind: str) -> tuple[str, ...]:
     )
 
 
+def _require_own_rule(request: PlanRequest, counts: RunCounts) -> None:
+    if counts.consent_fingerprint not in (None, request.definition.consent_fingerprint):
+        raise StagingError(
+            f"permission or segments of {request.definition.name} were changed after {RunFiles.CONTACTS} of "
+            f"this run was written: its people were judged by what was asked before. Clear map_profiles with "
+            f"what follows, or extract where the segments or the permission's attribute are others now"
+        )
+
+
 def _ledgers_that_count(request: PlanRequest) -> tuple[tuple[Ledger, ...], tuple[str, ...]]:
     if request.definition.limit.scope is not LimitScope.DESTINATION:
         return (), ()
@@ -242,6 +253,7 @@ def _rules(
         move_addresses=definition.when_email_changes == "move",
         send_all=options.full_resync,
         only_known=definition.permission is not None and not (is_full and refusals_known),
+        judges_all=is_full,
         refusals_known=refusals_known,
         memberships_known=info is None or info.membership == kind,
         retry_before=None if retrying else request.now - RETRY_REJECTED_AFTER,

@@ -38,7 +38,7 @@ class RangeTables:
     ``first_ledger_row`` is the ordinal of the ledger's first row here. ``exempt`` marks ledger rows
     of people who are no contacts and haven't left: their profile is invalid, or their permission says
     nothing. ``gone`` marks those of people who were erased, or refused as another run has read, whatever
-    this one has read of them.
+    this one has read of them; ``named`` those of whom that is known by their address itself.
     """
 
     contacts: pa.Table
@@ -47,6 +47,7 @@ class RangeTables:
     first_ledger_row: int
     exempt: Mask
     gone: Mask
+    named: Mask
     counted: Mask
     counted_elsewhere: npt.NDArray[np.bytes_]
 
@@ -234,8 +235,8 @@ def _due_of_others(
     absent = np.ones(len(ledger), np.bool_)
     absent[position[position >= 0]] = False
     ordinals = np.arange(len(ledger)) + tables.first_ledger_row
-    withdrawn = match(keys, key_array(tables.withheld["email_hash"])) >= 0
-    withdrawn |= np.isin(ordinals, moved.withdrawn) | tables.gone
+    named = (match(keys, key_array(tables.withheld["email_hash"])) >= 0) | tables.named
+    withdrawn = named | np.isin(ordinals, moved.withdrawn) | tables.gone
     # Whose new address must wait for a run that reads all has not left meanwhile.
     away = np.isin(ordinals, moved.away)
     waiting = away & rules.only_known
@@ -249,7 +250,9 @@ def _due_of_others(
         stay = absent & ~tables.exempt
         tally.kept_leavers += int(((held.sure & rules.whole & ~leaves).any(axis=1) & stay).sum())
     chosen = leaves.any(axis=1)
-    unsubscribe = withdrawn & chosen & rules.unsubscribe_withdrawn
+    # Who is known by their customer alone may have passed on an address that was not read: that ends no more
+    # than our mailing.
+    unsubscribe = withdrawn & chosen & rules.unsubscribe_withdrawn & (named | rules.judges_all)
     rows = pa.array(np.flatnonzero(chosen))
     heirs = moved.heirs.among(tables.first_ledger_row, len(ledger))
     every_leave = np.concatenate([leaves, unsubscribe[:, None]], axis=1)[chosen]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     Prefixes = npt.NDArray[np.uint64]
     Mask = npt.NDArray[np.bool_]
 
+_MOST_LIFTED = 0.5
+"""The share of the refusals that a run may lift without a question, where they are many."""
 _NOT_OF_THIS_RUN = pa.array([Withholding.ERASED.value, Withholding.PERMISSION_REFUSED_EARLIER.value])
 
 
@@ -72,29 +74,39 @@ def refusals_of_run(
             lifted.look_in(people)
     delivered = info.snapshots if info else {}
     asked = definition.consent_fingerprint
-    after = before.after(reading, refused[~mine.found], lifted.found, delivered, asked)
-    return _believed(counts, definition, before, after)
+    after, kept = (
+        before.after(one, refused[~mine.found], lifted.found, delivered, asked)
+        for one in (reading, replace(reading, is_full=False))
+    )
+    return _believed(counts, definition, before, after, kept)
 
 
 def _believed(
-    counts: RunCounts, definition: ExportDefinition, before: Refusals, after: Refusals
+    counts: RunCounts, definition: ExportDefinition, before: Refusals, after: Refusals, kept: Refusals
 ) -> RunRefusals:
-    """Doubt a run in which everybody gives permission, also those who refused before.
+    """Doubt a run in which everybody gives permission, or most of those who refused before.
 
     Where they are many that is a rule that matches everybody sooner than people who changed their minds.
+
+    :param kept: what stands where the run lifts nothing.
     """
-    lifted = int((~np.isin(before.keys, after.keys)).sum())
-    if definition.permission is None or not counts.everybody_agrees or not lifted:
+    refused = np.unique(before.keys)
+    lifted = int((~np.isin(refused, after.keys)).sum())
+    is_much = counts.everybody_agrees or lifted > _MOST_LIFTED * len(refused)
+    if definition.permission is None or not lifted or not is_much:
         return RunRefusals(after)
+    yes, rows = counts.consents["yes"], sum(counts.consents.values())
+    which = f"every row ({rows} read) has" if yes == rows else f"{yes} of {rows} rows have"
     told = (
-        f"permission: every row ({sum(counts.consents.values())} read) has a value that permission.equals "
-        f"names for {definition.permission.attribute}, and {lifted} addresses and customers that refused "
-        f"before would be allowed"
+        f"permission: {which} a value that permission.equals names "
+        f"for {definition.permission.attribute}, and of {len(refused)} addresses and customers that refused "
+        f"before {lifted} would be allowed"
     )
     if lifted <= definition.guards.min_count:
-        return RunRefusals(after, doubts=(f"{told}: is it the attribute and the value that are meant?",))
+        doubt = f"{told}: is it the attribute and the value that are meant?"
+        return RunRefusals(after, doubts=(doubt,) if counts.everybody_agrees else ())
     return RunRefusals(
-        before,
+        kept,
         implausible=(
             f"{told}; guards.min_count allows {definition.guards.min_count}. They are left out, also if the "
             f"rest is approved. Look at the attribute and at the rule: make check shows which values there "
@@ -124,15 +136,16 @@ def _members(ledger: Ledger) -> Prefixes:
 
 
 def are_among(keys: Prefixes, people: pa.Table) -> Mask:
-    """Tell which rows (of contacts or a ledger) are of people whose address or customer is among some.
+    """Tell which rows are of people whose address or customer, as far as there is a column, is among some.
 
-    :param keys: prefixes of their keyed hashes.
+    :param people: contacts or rows of a ledger, or some of their columns.
+    :param keys: prefixes of keyed hashes.
     """
+    found: Mask = np.zeros(len(people), np.bool_)
     if not len(keys):
-        return np.zeros(len(people), np.bool_)
-    known = pc.is_valid(people["customer_hash"]).to_numpy()
-    found: Mask = np.isin(prefixes(people["email_hash"]), keys)
-    found |= np.isin(prefixes(people["customer_hash"]), keys) & known
+        return found
+    for name in {"email_hash", "customer_hash"}.intersection(people.column_names):
+        found |= np.isin(prefixes(people[name]), keys) & pc.is_valid(people[name]).to_numpy()
     if "previous_customer_hashes" not in people.column_names:
         return found
     others = people["previous_customer_hashes"]
@@ -167,17 +180,26 @@ def customers_with_invalid_profiles(files: RunFiles, hasher: KeyedHasher, *, wit
     return np.unique(np.concatenate(found))
 
 
-def people_without_verdict(files: RunFiles, counts: RunCounts, hasher: KeyedHasher) -> Prefixes:
-    """Return the addresses and customers that are no contacts of the run, and haven't left or withdrawn.
+class WithoutVerdict(NamedTuple):
+    """Who is no contact of the run, and hasn't left or withdrawn, by ``addresses`` and by ``customers``.
 
     Their profile is invalid although they give permission, or the permission of their segment says nothing.
     """
-    found = [customers_with_invalid_profiles(files, hasher, withdrawn=False)]
-    if counts.unjudged_permission is not None:
-        with files.store.parquet_file(RunFiles.UNJUDGED, WITHHELD.names) as file:
-            for batch in file.iter_batches(ROWS_PER_RANGE, use_threads=False):
-                found += [prefixes(batch["email_hash"]), prefixes(batch["customer_hash"].drop_null())]
-    return np.unique(np.concatenate(found))
+
+    addresses: Prefixes
+    customers: Prefixes
+
+    @classmethod
+    def of(cls, files: RunFiles, counts: RunCounts, hasher: KeyedHasher) -> WithoutVerdict:
+        """Read who has an invalid profile, and of whom the permission says nothing."""
+        addresses = [np.empty(0, np.uint64)]
+        customers = [customers_with_invalid_profiles(files, hasher, withdrawn=False)]
+        if counts.unjudged_permission is not None:
+            with files.store.parquet_file(RunFiles.UNJUDGED, WITHHELD.names) as file:
+                for batch in file.iter_batches(ROWS_PER_RANGE, use_threads=False):
+                    addresses.append(prefixes(batch["email_hash"]))
+                    customers.append(prefixes(batch["customer_hash"].drop_null()))
+        return cls(*(np.unique(np.concatenate(found)) for found in (addresses, customers)))
 
 
 class _Sought:

@@ -112,16 +112,19 @@ def find_moved(
     *,
     erased: Prefixes,
     withdrawn: Prefixes,
+    unjudged: Prefixes,
 ) -> MovedAddresses:
     """Compare customers of the run with those of the ledger; reads two or three columns of each.
 
     :param erased: prefixes of the keyed hashes of addresses and customers of erased people.
     :param withdrawn: prefixes of customers who give no permission and have no valid address any more.
+    :param unjudged: prefixes of addresses that the run has read, and of which it can say nothing.
     """
     if ledger is None or ledger.metadata.num_rows == 0:
         return NOBODY_MOVED
     index = _CustomerIndex(ledger)
     present, pairs, rows = _pairs_with_other_addresses(index, contacts)
+    present = np.union1d(present, unjudged)
     refused = _rows_of_withheld(index, withheld, withdrawn)
     gone = ~np.isin(index.emails[rows], present)
     left_behind = _left_behind(ledger, index, pairs[gone], rows[gone])

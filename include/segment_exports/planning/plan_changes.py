@@ -17,9 +17,9 @@ from segment_exports.planning.basis import PlanBasis, PlanRequest
 from segment_exports.planning.chunk_changes import chunk_duties
 from segment_exports.planning.comparison import RangeTables, compare_range
 from segment_exports.planning.earlier_refusals import (
+    WithoutVerdict,
     are_among,
     customers_with_invalid_profiles,
-    people_without_verdict,
 )
 from segment_exports.planning.moved_addresses import NOBODY_MOVED, find_moved
 from segment_exports.planning.profile_limit import CountedAddresses, count_distinct, room_for
@@ -81,6 +81,7 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
     """
     store = basis.request.files.store
     book = AddressBook(basis.request.files.export)
+    without = WithoutVerdict.of(basis.request.files, basis.counts, basis.request.hasher)
     with ExitStack() as stack:
         ledger = stack.enter_context(basis.ledger.opened())
         contacts = withheld = None
@@ -96,13 +97,20 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
             withdrawn = customers_with_invalid_profiles(
                 basis.request.files, basis.request.hasher, withdrawn=True
             )
-            moved = find_moved(ledger, contacts, withheld, erased=prefixes(basis.erased), withdrawn=withdrawn)
+            moved = find_moved(
+                ledger,
+                contacts,
+                withheld,
+                erased=prefixes(basis.erased),
+                withdrawn=withdrawn,
+                unjudged=without.addresses,
+            )
         kinds = [
             (stack.enter_context(store.parquet_writer(name, CHUNK, repeating=CHUNK_LISTS)), work)
             for name, work in ((RunFiles.CHANGES, tally.changes), (RunFiles.DUTIES, tally.duties))
         ]
         held_back = stack.enter_context(store.parquet_writer(RunFiles.HELD_BACK, HELD_BACK))
-        for tables in _ranges(basis, stack, contacts, withheld, ledger, tally):
+        for tables in _ranges(basis, stack, contacts, withheld, ledger, without, tally):
             due = compare_range(tables, basis.rules, moved, tally, room)
             if len(due.held_back):
                 held_back.write_table(due.held_back)
@@ -126,6 +134,7 @@ def _ranges(
     contacts: pq.ParquetFile | None,
     withheld: pq.ParquetFile | None,
     ledger: pq.ParquetFile | None,
+    without: WithoutVerdict,
     tally: Tally,
 ) -> Iterator[RangeTables]:
     """Give the rows of each hash range, side by side.
@@ -137,7 +146,6 @@ def _ranges(
     withheld_rows = SortedReader.of_file(withheld, WITHHELD)
     ledger_rows = SortedReader.of_file(ledger, LEDGER)
     elsewhere = CountedAddresses(basis.others, stack)
-    exempt = people_without_verdict(basis.request.files, basis.counts, basis.request.hasher)
     refused = basis.refused_elsewhere
     first = 0
     for bound in hash_ranges(max(file.metadata.num_rows if file else 0 for file in (contacts, ledger))):
@@ -146,13 +154,17 @@ def _ranges(
         present, gone = mapped.filter(pa.array(~is_gone)), key_array(mapped["email_hash"])[is_gone]
         tally.total += len(gone)
         tally.gone += len(gone)
-        left = rows_of_people(held, basis.erased) | are_among(refused, held)
+        emails = held.select(["email_hash"])
+        named = rows_of_people(emails, basis.erased) | are_among(refused, emails)
+        unjudged = are_among(without.addresses, emails)
+        left = named | ((rows_of_people(held, basis.erased) | are_among(refused, held)) & ~unjudged)
         yield RangeTables(
             contacts=present,
             withheld=withheld_rows.below(bound),
             ledger=held,
             first_ledger_row=first,
-            exempt=are_among(exempt, held),
+            exempt=unjudged | are_among(without.customers, held.select(["customer_hash"])),
+            named=named,
             gone=left | (match(key_array(held["email_hash"]), gone) >= 0),
             counted=counts_as_address(held).to_numpy().astype(np.bool_),
             counted_elsewhere=elsewhere.below(bound),

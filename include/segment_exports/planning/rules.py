@@ -28,6 +28,7 @@ class Rules:
     :param send_all: treat nothing as delivered.
     :param only_known: the run hasn't seen all that speaks against an address: somebody is created or joins
         a list only if an earlier run, which has, delivered them.
+    :param judges_all: the run has judged every row of every segment.
     :param refusals_known: whoever withdrew since is among the withheld; else only who is on a list still is
         known to be allowed.
     :param memberships_known: False when the ledger's memberships were kept in another way (list, field):
@@ -47,6 +48,7 @@ class Rules:
     move_addresses: bool
     send_all: bool
     only_known: bool
+    judges_all: bool
     refusals_known: bool
     memberships_known: bool
     retry_before: datetime | None

@@ -84,7 +84,7 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
             *_kept_leavers(basis, tally),
             *_passed_on(tally),
             *many_duties(definition.guards, lists),
-            *_gone(tally),
+            *_gone(basis, tally),
             *_former_lists(basis),
         ),
     )
@@ -224,8 +224,8 @@ def _older_segments(basis: PlanBasis) -> Iterator[str]:
         )
 
 
-def _gone(tally: Tally) -> Iterator[str]:
-    if tally.gone:
+def _gone(basis: PlanBasis, tally: Tally) -> Iterator[str]:
+    if tally.gone and basis.implausible is None:
         yield (
             f"{counted(tally.gone, 'person was', 'people were')} erased after they were mapped, or another "
             f"run has read since that they give no permission: nothing is sent of them but that they leave "

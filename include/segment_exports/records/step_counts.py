@@ -56,6 +56,7 @@ class _Mapped(BaseModel):
     segments: dict[str, _SegmentMapped]
     implausible: tuple[str, ...] = ()
     unjudged_permission: str | None = None
+    consent_fingerprint: str | None = None
     seconds: float
 
 
@@ -105,7 +106,8 @@ class RunCounts(SegmentReads):
     """Counts of extract and map.
 
     ``consents`` are rows by what they say of permission (``yes``, …), ``implausible`` sentences on columns,
-    ``unjudged_permission`` the one on a permission that says nothing of anybody.
+    ``unjudged_permission`` the one on a permission that says nothing of anybody. ``consent_fingerprint``
+    names the rule that people were judged by; None where that was not written down yet.
     """
 
     profiles: Mapping[str, int]
@@ -114,6 +116,7 @@ class RunCounts(SegmentReads):
     consents: Mapping[str, int]
     implausible: tuple[str, ...]
     unjudged_permission: str | None
+    consent_fingerprint: str | None
 
     @property
     def everybody_agrees(self) -> bool:
@@ -135,6 +138,7 @@ class RunCounts(SegmentReads):
             consents=sum((Counter(told.permission) for told in mapped.segments.values()), Counter()),
             implausible=mapped.implausible,
             unjudged_permission=mapped.unjudged_permission,
+            consent_fingerprint=mapped.consent_fingerprint,
         )
 
     def reading(self, segments: Iterable[str]) -> Reading:

@@ -67,13 +67,15 @@ def _hash_of(name: str, folder: str) -> bytes:
 def rows_of_people(table: pa.Table, hashes: pa.FixedSizeBinaryArray) -> npt.NDArray[np.bool_]:
     """Tell which rows are of people with one of these keyed hashes: by their address or their customer.
 
+    Columns that the table lacks are not asked for.
+
     Where the table has ``previous_customer_hashes``, also by a customer that merged into theirs, or shares
     their address: mapping withholds an address for each of these.
     """
     found: npt.NDArray[np.bool_] = np.zeros(len(table), np.bool_)
     if not len(hashes):
         return found
-    for name in ("email_hash", "customer_hash"):
+    for name in {"email_hash", "customer_hash"}.intersection(table.column_names):
         found |= pc.is_in(table[name], value_set=hashes).to_numpy()
     if "previous_customer_hashes" in table.column_names:
         previous = table["previous_customer_hashes"].combine_chunks()

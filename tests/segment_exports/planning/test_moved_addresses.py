@@ -36,6 +36,7 @@ class Comparison:
         undelivered: tuple[str, ...] = (),
         erased: tuple[str, ...] = (),
         withdrawn: tuple[str, ...] = (),
+        unjudged: tuple[str, ...] = (),
     ) -> MovedAddresses:
         """Compare; ledger, contacts and withheld give the customer of each address."""
         ids = {address: f"id of {address}" for address in ledger} | (ids or {})
@@ -74,7 +75,9 @@ class Comparison:
                 ("withheld", WITHHELD, withheld_rows),
             )
         ]
-        return find_moved(*files, erased=_prefixes(erased), withdrawn=_prefixes(withdrawn))
+        return find_moved(
+            *files, erased=_prefixes(erased), withdrawn=_prefixes(withdrawn), unjudged=_prefixes(unjudged)
+        )
 
     def _write(self, name: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> pq.ParquetFile:
         table = pa.Table.from_pylist(sorted(rows, key=lambda row: row["email_hash"]), schema=schema)
