@@ -5,6 +5,7 @@ plan_changes         the step: a merge join of contacts and ledger
 basis                what a plan starts from: ledger, counts, rules
 rules                what decides over all contacts alike
 comparison           who is due what: who is sent, who joins and who leaves a list
+held_back            who isn't sent all that is due, for what was answered before
 earlier_refusals     who gives no permission, by this run and those before
 moved_addresses      customers whose address changed
 address_heirs        who has an address, or a contact, now that was another's

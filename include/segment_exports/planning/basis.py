@@ -16,11 +16,12 @@ from segment_exports.planning.profile_limit import other_ledgers
 from segment_exports.planning.rules import Rules
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.ledger import Ledger, LedgerFolder
+from segment_exports.records.outcomes import counted
 from segment_exports.records.plan import RETRY_REJECTED_AFTER
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.step_counts import RunCounts
 from segment_exports.records.tables.schemas import CONTACTS
-from segment_exports.records.tombstones import erased_hashes
+from segment_exports.records.tombstones import TOMBSTONES, erased_hashes
 from segment_exports.settings.names import LEDGER_SECRET
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class PlanBasis:
     def of(cls, request: PlanRequest) -> PlanBasis:
         """Read ledger and counts of a run.
 
-        :raises LedgerError: the ledger is lost or was written with another secret, or tombstones were.
+        :raises LedgerError: the ledger is lost or was written with another secret, or tombstones are or were.
         :raises StagingError: the contacts were hashed with another secret than the ledger is, or judged by
             another permission.
         """
@@ -93,6 +94,8 @@ class PlanBasis:
         ledger, made_anew = _usable_ledger(request)
         _require_own_secret(request)
         _require_own_rule(request, counts)
+        erased = erased_hashes(request.staging, request.hasher)
+        _require_tombstones(request, ledger, len(erased))
         others, warnings = _ledgers_that_count(request)
         superseded = _superseded_segments(request, counts, ledger)
         kind = request.definition.destination.membership.kind
@@ -103,7 +106,7 @@ class PlanBasis:
             counts=counts,
             ledger=ledger,
             others=others,
-            erased=pa.array(sorted(erased_hashes(request.staging, request.hasher)), HASH_TYPE),
+            erased=pa.array(sorted(erased), HASH_TYPE),
             refusals=refusals.standing,
             implausible=refusals.implausible,
             superseded=superseded,
@@ -196,6 +199,17 @@ def _require_own_rule(request: PlanRequest, counts: RunCounts) -> None:
             f"permission or segments of {request.definition.name} were changed after {RunFiles.CONTACTS} of "
             f"this run was written: its people were judged by what was asked before. Clear map_profiles with "
             f"what follows, or extract where the segments or the permission's attribute are others now"
+        )
+
+
+def _require_tombstones(request: PlanRequest, ledger: Ledger, count: int) -> None:
+    known = ledger.info.tombstones if ledger.info else 0
+    if count < known and not request.options.full_resync:
+        raise LedgerError(
+            f"tombstones of erased people are lost: {counted(known, 'was', 'were')} known when the ledger of "
+            f"{request.definition.name} was written, and {counted(count, 'is', 'are')} left in "
+            f"{request.staging.path(TOMBSTONES)}. Restore them, or erase the same people again; where they "
+            f"were taken away on purpose, trigger a run with full_resync"
         )
 
 

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.planning.address_heirs import passed_on
-from segment_exports.records.outcomes import UNSUBSCRIBE, Outcome
+from segment_exports.planning.held_back import ledger_at, mask_of, refused_before, same_hash, told_before
+from segment_exports.records.outcomes import UNSUBSCRIBE
 from segment_exports.records.tables.memberships import to_lists, to_matrix
-from segment_exports.records.tables.schemas import CHUNK, HELD_BACK
+from segment_exports.records.tables.schemas import CHUNK
 from segment_exports.records.tables.sorted_tables import key_array, match, prefixes
 
 if TYPE_CHECKING:
@@ -137,11 +138,11 @@ def _due_of_contacts(
     within: Mask,
 ) -> tuple[pa.Table, pa.Table]:
     contacts, ledger = tables.contacts, tables.ledger
-    known = _ledger_at(ledger, position)
+    known = ledger_at(ledger, position)
     before = held.at(position)
     mine = before if rules.memberships_known else before.nothing()
     wanted = _wanted(contacts, rules)
-    upsert: Mask = ~_same_hash(contacts["payload_hash"], known["payload_hash"])
+    upsert: Mask = ~same_hash(contacts["payload_hash"], known["payload_hash"])
     upsert |= np.full(len(upsert), rules.send_all)
     joins = wanted.copy() if rules.send_all else wanted & ~mine.sure
     leaves = ~wanted & ((mine.sure & rules.remove_leavers) | mine.uncertain) & rules.whole
@@ -149,9 +150,9 @@ def _due_of_contacts(
     leaves |= passed[:, None] & ~wanted & (mine.sure | mine.uncertain)
 
     # Who was given since what was refused then is refused no more, whatever the ledger remembers.
-    refused = _refused_before(contacts, known, rules) & (upsert | joins.any(axis=1))
+    refused = refused_before(contacts, known, rules) & (upsert | joins.any(axis=1))
     suppressed = (
-        _mask(known["suppressed"]) & joins.any(axis=1) & np.bool_(not rules.retry_suppressed) & ~passed
+        mask_of(known["suppressed"]) & joins.any(axis=1) & np.bool_(not rules.retry_suppressed) & ~passed
     )
     blocked = refused | waits | ~within
     upsert &= ~blocked
@@ -197,7 +198,7 @@ def _due_of_contacts(
         },
         schema=CHUNK,
     )
-    return changes, _held_back(contacts, known, refused, suppressed, sent)
+    return changes, told_before(contacts, known, refused, suppressed, sent)
 
 
 def _left_by_moving(moving: pa.Table, rules: Rules) -> Matrix:
@@ -205,19 +206,6 @@ def _left_by_moving(moving: pa.Table, rules: Rules) -> Matrix:
     sure, uncertain = (to_matrix(moving[name], rules.titles) for name in ("member_of", "uncertain_of"))
     left: Matrix = ((sure & rules.remove_leavers) | uncertain) & rules.whole & rules.memberships_known
     return left
-
-
-def _held_back(
-    contacts: pa.Table, known: pa.Table, refused: Mask, suppressed: Mask, considered: Mask
-) -> pa.Table:
-    """Return who is not sent all that is due, for what was answered before (schema HELD_BACK)."""
-    chosen: Mask = (refused | suppressed) & considered
-    if not chosen.any():
-        return HELD_BACK.empty_table()
-    outcome = pc.if_else(pa.array(refused), Outcome.REJECTED.value, Outcome.SUPPRESSED.value)
-    told = [pc.if_else(pa.array(refused), known[f"rejected_{name}"], None) for name in ("reason", "at")]
-    every = pa.table([contacts["email_hash"], outcome, *told], schema=HELD_BACK)
-    return every.filter(pa.array(chosen))
 
 
 def _due_of_others(
@@ -301,30 +289,8 @@ def _unjudged(tables: RangeTables, rules: Rules, held: _Held, position: npt.NDAr
     """Tell which contacts may give no permission in a row that was not read."""
     if not rules.only_known:
         return np.zeros(len(position), np.bool_)
-    known = pc.is_valid(_ledger_at(tables.ledger, position)["payload_hash"]).to_numpy().astype(np.bool_)
+    known = pc.is_valid(ledger_at(tables.ledger, position)["payload_hash"]).to_numpy().astype(np.bool_)
     if not rules.refusals_known:
         known &= held.at(position).sure.any(axis=1)
     unjudged: Mask = ~known
     return unjudged
-
-
-def _refused_before(contacts: pa.Table, known: pa.Table, rules: Rules) -> Mask:
-    if rules.retry_before is None:
-        return np.zeros(len(contacts), np.bool_)
-    recent = pc.greater_equal(known["rejected_at"], pa.scalar(rules.retry_before, known["rejected_at"].type))
-    return _same_hash(contacts["payload_hash"], known["rejected_hash"]) & _mask(recent)
-
-
-def _ledger_at(ledger: pa.Table, position: npt.NDArray[np.int64]) -> pa.Table:
-    """Return the ledger's rows beside the contacts; all null where a contact isn't in it."""
-    columns = ["contact_id", "payload_hash", "rejected_hash", "rejected_at", "rejected_reason", "suppressed"]
-    return ledger.select(columns).take(pa.array(position, mask=position < 0))
-
-
-def _same_hash(left: pa.ChunkedArray, right: pa.ChunkedArray) -> Mask:
-    return _mask(pc.equal(left, right))
-
-
-def _mask(values: pa.ChunkedArray) -> Mask:
-    mask: Mask = pc.fill_null(values, False).to_numpy()
-    return mask.astype(np.bool_)

@@ -66,6 +66,7 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
         snapshots=dict(counts.snapshots),
         over_limit=tally.over_limit,
         all_whole=basis.rules.all_whole,
+        tombstones=len(basis.erased),
         contacts=_contacts(tally),
         operations=_operations(tally),
         lists=lists,

@@ -45,6 +45,7 @@ class LedgerInfo(BaseModel):
     are all list titles with their ids, also those that the definition no longer names; an id is
     empty in field mode. ``members`` counts the memberships held per list. ``filled`` are the lists
     that were once read whole and got all their members: only then do many additions look wrong.
+    ``tombstones`` counts those that the run knew: later there can't be fewer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +63,7 @@ class LedgerInfo(BaseModel):
     members: dict[str, int]
     addresses: int
     filled: tuple[str, ...] = ()
+    tombstones: int = 0
 
     def former_lists(self, present: Mapping[str, str | None]) -> dict[str, tuple[int, str | None]]:
         """Return the titles that a definition names no more, each with its members and its title now, if any.

@@ -154,7 +154,7 @@ class Plan(_Model):
     ``exceeded_limit`` says what is over the profile limit, ``unjudged_permission`` why the permission says
     nothing of anybody: nobody can let either pass. ``duty_chunks`` hold the leaves of people who
     withdrew or were erased. They are the first chunks, and are sent whatever the state.
-    ``all_whole``: every segment of the definition was read whole.
+    ``all_whole``: every segment of the definition was read whole. ``tombstones`` counts those that stood.
     """
 
     export: str
@@ -175,6 +175,7 @@ class Plan(_Model):
     snapshots: dict[str, str]
     over_limit: int
     all_whole: bool = False
+    tombstones: int = 0
     contacts: PlannedContacts
     operations: PlannedOperations
     lists: tuple[PlannedList, ...]

@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.staging import Store
 
-_FOLDER = "_erased"
+TOMBSTONES = "_erased"
+"""The folder of all tombstones, below the staging root."""
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 def write_tombstones(staging: Store, hasher: KeyedHasher, hashes: Sequence[bytes], now: datetime) -> int:
     """Write a tombstone for each of these hashes, and return how many didn't stand already."""
     note = json.dumps({"erased_at": now.isoformat()}).encode()
-    folder = staging.sub(f"{_FOLDER}/{hasher.fingerprint}")
+    folder = staging.sub(f"{TOMBSTONES}/{hasher.fingerprint}")
     return sum([folder.create(one.hex(), note) for one in hashes])
 
 
@@ -50,7 +51,7 @@ def erased_hashes(staging: Store, hasher: KeyedHasher) -> frozenset[bytes]:
             f"they can't be told any more. Restore that key; if it is lost, delete {', '.join(others)} and "
             f"erase them again under this one before the next run"
         )
-    folder = f"{_FOLDER}/{hasher.fingerprint}"
+    folder = f"{TOMBSTONES}/{hasher.fingerprint}"
     return frozenset(_hash_of(name, staging.path(folder)) for name in staging.names(folder))
 
 
@@ -86,10 +87,10 @@ def rows_of_people(table: pa.Table, hashes: pa.FixedSizeBinaryArray) -> npt.NDAr
 
 def secrets_of_tombstones(staging: Store) -> list[str]:
     """Return the fingerprints of the secrets under which tombstones were written."""
-    return staging.names(_FOLDER)
+    return staging.names(TOMBSTONES)
 
 
 def other_tombstones(staging: Store, hasher: KeyedHasher) -> list[str]:
     """Return the folders of tombstones that were written under another secret."""
     names = (name for name in secrets_of_tombstones(staging) if name != hasher.fingerprint)
-    return [staging.path(f"{_FOLDER}/{name}") for name in names]
+    return [staging.path(f"{TOMBSTONES}/{name}") for name in names]

@@ -221,6 +221,7 @@ def _next_info(plan: Plan, base: Ledger, list_ids: Mapping[str, str], now: datet
         lists=known | ids,
         members={},
         addresses=0,
+        tombstones=plan.tombstones,
     )
 
 

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.segment_exports.staged_run import HASHER, START, Person, Run, Stage, definition_of, operations
 
+from segment_exports.errors import LedgerError
 from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
 from segment_exports.records.plan import Plan, PlanState
 from segment_exports.records.report import RunState
-from segment_exports.records.tombstones import write_tombstones
+from segment_exports.records.tombstones import TOMBSTONES, write_tombstones
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -280,3 +281,25 @@ def test_whatever_holds_a_plan_back_all_who_withdrew_or_were_erased_leave(
     assert members == {one.email for one, its in zip(people, fate_of, strict=True) if its in stays}
     for operation in Operation:
         assert report.operations[operation].planned == getattr(plan.operations, operation.value)
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_lost_tombstones_stop_the_run_until_they_are_back(tmp_path: Path, lost: int) -> None:
+    stage = stage_of(tmp_path)
+    hashes = [HASHER.text(BOB.email), HASHER.text(CAT.email)]
+    write_tombstones(stage.staging, HASHER, hashes, START)
+    first = stage.run(2).read([ANN])
+    first.plan()
+    first.deliver().settle()
+    folder = stage.staging.sub(f"{TOMBSTONES}/{HASHER.fingerprint}")
+    for one in hashes[:lost]:
+        folder.remove(one.hex())
+    with pytest.raises(
+        LedgerError, match=f"2 were known .*, and {2 - lost} (is|are) left in .*erase the same"
+    ):
+        stage.run(3).read([ANN, BOB, CAT]).plan()
+    assert stage.run(4).read([ANN, BOB, CAT]).plan(full_resync=True).state is PlanState.READY
+    write_tombstones(stage.staging, HASHER, hashes, START)
+    run = stage.run(5).read([ANN, BOB, CAT])
+    run.plan()
+    assert sent(run) == {}
