@@ -5,6 +5,8 @@ model_json   which tables, columns and files there are
 locations    where the files lie
 csv_files    CSV as Arrow batches
 header       a first row that names the columns
+mixed_rows   headers amid the rows
+column_names  names of columns, however they are written
 text_blocks  the text of a file in blocks, as UTF-8
 cultures     dates and numbers as model.json says that they are written
 wholeness    which snapshots are whole

@@ -13,8 +13,8 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
-from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources.lake.header import Header, looks_like_header, matched_header, own_header
+from segment_exports.sources.lake.mixed_rows import MixedRows
 from segment_exports.sources.lake.model_json import names_told
 from segment_exports.sources.lake.quoting import MalformedQuotingError, QuotingRules
 from segment_exports.sources.lake.text_blocks import (
@@ -120,12 +120,12 @@ class CsvFile:
         if not (second if self.header else first) and not stream.look(1):
             self.is_empty = True
             return
-        row = 2 if self.header else 1
+        mixed = MixedRows(self._names(), self.path, 2 if self.header else 1)
         for batch in open_csv(pa.PythonFile(stream, mode="r"), *self._options(self._present(wanted))):
             self._check_lengths(batch)
-            self._refuse_headers(batch, row)
-            row += batch.num_rows
+            mixed.check(batch)
             yield batch
+        self.doubts += mixed.doubts
         if stream.scanner and stream.scanner.strays:
             at = self._row_at(stream.scanner.first_stray)
             self.doubts.append(
@@ -216,19 +216,6 @@ class CsvFile:
 
     def _overlong(self) -> str:
         return f"{self.path} has a row of over {self._block_bytes >> 20} MiB; an unclosed quote does that too"
-
-    def _refuse_headers(self, batch: pa.RecordBatch, first_row: int) -> None:
-        """Refuse a header among the rows, as files have that were put together from several."""
-        place = batch.schema.get_field_index(CUSTOMER_ID)
-        # Not by comparing with a value: making one of Python's imports pandas, for a second.
-        if place < 0 or not pc.any(pc.starts_with(batch.column(place), pattern=CUSTOMER_ID)).as_py():
-            return
-        found = pc.index(batch.column(place), CUSTOMER_ID).as_py()
-        if found >= 0:
-            raise SourceError(
-                f"{self.path}: row {first_row + found} is a header once more: several files were put "
-                "together, and the columns after it may be others"
-            )
 
     def _check_lengths(self, batch: pa.RecordBatch) -> None:
         for name, column in zip(batch.schema.names, batch.columns, strict=True):

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import SourceError
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
+from segment_exports.sources.lake.column_names import ColumnNames, text_array
 from segment_exports.sources.lake.model_json import names_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_NOT_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
 _LONGEST_TOLD = 60
 
 
@@ -33,16 +32,16 @@ class Header:
 def looks_like_header(cells: Sequence[str], columns: Sequence[str]) -> bool:
     """Tell whether a row plainly names columns: most of its cells do, or the customer's id is ``CustomerId``.
 
-    Letter case, blanks, and whatever is neither letter nor digit don't count here. ``CustomerId`` in
-    another column than that of the ids may be a value: then no cell may hold an address.
+    How a name is written doesn't count here (:class:`.column_names.ColumnNames`). ``CustomerId`` in another
+    column than that of the ids may be a value: then no cell may hold an address.
     """
-    known = {_plain(name) for name in columns} - {""}
-    named = [_plain(cell) for cell in cells]
-    if 2 * sum(one in known for one in named) > len(named):
+    names = ColumnNames([*columns, CUSTOMER_ID])
+    named = names.named_in(text_array(cells))
+    if 2 * (named >= 0).sum() > len(cells):
         return True
-    is_id = [one == _plain(CUSTOMER_ID) for one in named]
+    is_id = named == names.place_of(CUSTOMER_ID)
     in_its_place = any(one and name == CUSTOMER_ID for one, name in zip(is_id, columns, strict=False))
-    return in_its_place or (any(is_id) and not any("@" in cell for cell in cells))
+    return in_its_place or (bool(is_id.any()) and not any("@" in cell for cell in cells))
 
 
 def matched_header(cells: Sequence[str], columns: Sequence[str], place: str) -> Header:
@@ -104,10 +103,6 @@ def _only(names: Sequence[str]) -> str | None:
 
 def _folded(name: str) -> str:
     return name.strip().casefold()
-
-
-def _plain(name: str) -> str:
-    return _NOT_LETTER_OR_DIGIT.sub("", name).casefold()
 
 
 def _short(cell: str) -> str:

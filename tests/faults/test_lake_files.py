@@ -1,0 +1,45 @@
+"""Files of a lake that are not what they should be: no refuser is mailed, and nobody is lost in silence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.faults.lake_folder import COLUMNS, Profile
+from tests.faults.people import LISTS
+
+if TYPE_CHECKING:
+    from tests.faults.export_run import RunResult
+    from tests.faults.scenario import Scenario
+
+EVERYBODY = [Profile(f"c{number}", f"p{number}@example.com", Tier="No") for number in range(60)]
+REFUSER = "refuser@example.com"
+
+
+def delivered(scenario: Scenario) -> set[str]:
+    return {str(one.email) for one in scenario.emulator.account.contacts.values()}
+
+
+def begin(scenario: Scenario) -> None:
+    scenario.begin()
+    scenario.write_segments(1, dict.fromkeys(LISTS, EVERYBODY))
+
+
+def refused_with(result: RunResult) -> str:
+    assert result.red
+    (error,) = result.errors
+    return error
+
+
+def test_a_second_header_in_another_form_and_order_does_not_make_a_refusal_a_consent(
+    scenario: Scenario,
+) -> None:
+    begin(scenario)
+    swapped = [{"Tier": "Subscriber", "Subscriber": "Tier"}.get(name, name) for name in COLUMNS]
+    values = {"CustomerId": "r", "EMail": REFUSER, "Subscriber": "No", "Tier": "Yes"}
+    with scenario.lake.file(1, "Gold").open("a", encoding="utf-8") as file:
+        for row in (swapped, [values.get(name, "") for name in swapped]):
+            mark = "\ufeff" if row is swapped else ""
+            file.write(mark + ",".join(one.lower() if row is swapped else one for one in row) + "\n")
+
+    assert "Gold_1.csv: row 61 is a header once more" in refused_with(scenario.export.run())
+    assert delivered(scenario) == set()
