@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from tests.faults.lake_folder import COLUMNS, Profile
@@ -42,4 +43,17 @@ def test_a_second_header_in_another_form_and_order_does_not_make_a_refusal_a_con
             file.write(mark + ",".join(one.lower() if row is swapped else one for one in row) + "\n")
 
     assert "Gold_1.csv: row 61 is a header once more" in refused_with(scenario.export.run())
+    assert delivered(scenario) == set()
+
+
+def test_a_first_row_in_other_words_does_not_make_a_refusal_a_consent(scenario: Scenario) -> None:
+    begin(scenario)
+    words = {"CustomerId": "Kunde", "EMail": "Adresse", "FirstName": "Vorname", "LastName": "Nachname"}
+    swapped = words | {"Tier": "Subscriber", "Subscriber": "Tier"}
+    rows = [[swapped.get(name, name) for name in COLUMNS], *([*astuple(one)] for one in EVERYBODY)]
+    rows[1][COLUMNS.index("EMail")] = REFUSER
+    with scenario.lake.file(1, "Gold").open("w", encoding="utf-8") as file:
+        file.writelines(",".join(row) + "\n" for row in rows)
+
+    assert "Gold_1.csv: row 1 " in refused_with(scenario.export.run())
     assert delivered(scenario) == set()

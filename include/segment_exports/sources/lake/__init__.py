@@ -5,6 +5,7 @@ model_json   which tables, columns and files there are
 locations    where the files lie
 csv_files    CSV as Arrow batches
 header       a first row that names the columns
+first_row    a first row that may be a header in other words
 mixed_rows   headers amid the rows
 column_names  names of columns, however they are written
 text_blocks  the text of a file in blocks, as UTF-8

@@ -31,11 +31,11 @@ class ColumnNames:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = [name for name in dict.fromkeys(_plain(text_array(names)).to_pylist()) if name]
+        self._names = [name for name in dict.fromkeys(plain_texts(names)) if name]
 
     def place_of(self, name: str) -> int:
         """Return by which number :meth:`named_in` tells a name."""
-        return self._names.index(_plain(text_array([name]))[0].as_py())
+        return self._names.index(plain_texts([name])[0])
 
     def named_in(self, texts: pa.StringArray) -> npt.NDArray[Any]:
         """Return for each text the number of the name that it is; -1 where it is none."""
@@ -44,6 +44,12 @@ class ColumnNames:
         found = pc.coalesce(*(pc.index_in(_plain(one), names) for one in (values.dictionary, bare)))
         places = found.take(values.indices)
         return np.where(numbers_of(pc.cast(places.is_valid(), "uint8")), numbers_of(places), -1)
+
+
+def plain_texts(texts: Sequence[str]) -> list[str]:
+    """Return the letters and digits of texts, without letter case."""
+    plain: list[str] = _plain(text_array(texts)).to_pylist()
+    return plain
 
 
 def text_array(texts: Sequence[str]) -> pa.StringArray:

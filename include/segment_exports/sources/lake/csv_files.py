@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
+from segment_exports.sources.lake.first_row import judge_first_row
 from segment_exports.sources.lake.header import Header, looks_like_header, matched_header, own_header
 from segment_exports.sources.lake.mixed_rows import MixedRows
 from segment_exports.sources.lake.model_json import names_told
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 2 * 1024 * 1024
 LONGEST_FIELD_BYTES = 1024 * 1024
 _HEAD_BYTES = 256 * 1024
+_HEAD_ROWS = 200
 _WRONG_COUNT = re.compile(r"\ACSV parse error: Row #(\d+): Expected (\d+) columns, got (\d+):")
 _COLUMN = re.compile(r"CSV column #(\d+)")
 
@@ -115,11 +118,13 @@ class CsvFile:
             ) from None
 
     def _batches(self, stream: CheckedStream, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        first, second = self._first_rows(stream.look(0))
+        first, *others = self._first_rows(stream.look(0)) or [[]]
         self.header = self._recognised(first, wanted)
-        if not (second if self.header else first) and not stream.look(1):
+        if not (others if self.header else first) and not stream.look(1):
             self.is_empty = True
             return
+        if self.header is None and (doubt := judge_first_row(first, others, self._names(), self.path)):
+            self.doubts.append(doubt)
         mixed = MixedRows(self._names(), self.path, 2 if self.header else 1)
         for batch in open_csv(pa.PythonFile(stream, mode="r"), *self._options(self._present(wanted))):
             self._check_lengths(batch)
@@ -142,11 +147,17 @@ class CsvFile:
         with self._folder.open(self._relative, self._state) as raw:
             return row_at(self._blocks(raw), self._rules or QuotingRules(), offset)
 
-    def _first_rows(self, block: bytes) -> tuple[list[str], list[str]]:
+    def _first_rows(self, block: bytes) -> list[list[str]]:
+        """Return the first rows that aren't empty, up to one that is too long for a header."""
         text = block[:_HEAD_BYTES].decode(errors="ignore")
         quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self._layout.quoted else csv.QUOTE_NONE
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._layout.delimiter, quoting=quoting)
-        return _next_row(rows), _next_row(rows)
+        found: list[list[str]] = []
+        try:
+            found.extend(islice(filter(None, rows), _HEAD_ROWS))
+        except csv.Error:
+            found.append(["a field too long for a header"])
+        return found
 
     def _recognised(self, first: Sequence[str], wanted: Sequence[str]) -> Header | None:
         """Return the header if there is one.
@@ -255,11 +266,3 @@ class OneOrder:
                 f"{self._reordered} names its columns in another order than model.json, and {self._without} "
                 "doesn't name them: which order it has can't be known"
             )
-
-
-def _next_row(rows: Iterator[list[str]]) -> list[str]:
-    """Return the next row that isn't empty; an empty list at the end."""
-    try:
-        return next((row for row in rows if row), [])
-    except csv.Error:
-        return ["a field too long for a header"]

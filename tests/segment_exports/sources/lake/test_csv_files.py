@@ -321,3 +321,18 @@ def test_what_pythons_writer_wrote_is_read_back(
     writer.writerows([COLUMNS, *values] if header else values)
     found = read(text.getvalue().encode(), layout=CsvFormat(header=header or None, delimiter=delimiter))
     assert found == [{name: one or None for name, one in zip(COLUMNS, row, strict=True)} for row in values]
+
+
+@pytest.mark.parametrize("declared", [None, False])
+def test_a_first_row_in_other_words_is_no_person(declared: bool | None) -> None:
+    people = b"".join(b"c%d,p%d@mail.example,x\n" % (one, one) for one in range(300))
+    layout = CsvFormat(header=declared)
+    told = refusal(b"T.CustomerId,T.EMail,T.Note\n" + people, layout=layout)
+    assert (
+        "row 1 names other columns than model.json (cells that are no attribute of model.json: T.Cust" in told
+    )
+    told = refusal(b"Kunde,EMail,Bemerkung\n" + people, layout=layout)
+    assert "row 1 seems to be a header that isn't that of model.json" in told
+    file = csv_file(b"Kunde,Adresse,Bemerkung\n" + people, layout=layout)
+    assert sum(batch.num_rows for batch in file.read(COLUMNS)) == 301
+    assert "row 1 holds no address, unlike the rows after it" in file.doubts[0]
