@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
@@ -56,4 +57,18 @@ def test_a_first_row_in_other_words_does_not_make_a_refusal_a_consent(scenario: 
         file.writelines(",".join(row) + "\n" for row in rows)
 
     assert "Gold_1.csv: row 1 " in refused_with(scenario.export.run())
+    assert delivered(scenario) == set()
+
+
+def test_a_table_that_describes_its_columns_twice_is_not_read(scenario: Scenario) -> None:
+    begin(scenario)
+    model = scenario.export.lake / "model.json"
+    swapped = json.dumps(
+        [{"name": {"Tier": "Subscriber", "Subscriber": "Tier"}.get(one, one)} for one in COLUMNS]
+    )
+    model.write_text(model.read_text().replace('"partitions"', f'"attributes": {swapped}, "partitions"', 1))
+
+    assert "table Gold can't be used: it: has attributes more than once" in refused_with(
+        scenario.export.run()
+    )
     assert delivered(scenario) == set()

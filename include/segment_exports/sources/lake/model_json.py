@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -66,12 +66,23 @@ class LakeEntity:
         return tuple(attribute.name for attribute in self.attributes)
 
 
+class _Mapping(dict[str, Any]):
+    """A mapping of the file; ``twice`` are keys that stand in it more than once, the last of which counts."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counts = Counter(key for key, _ in pairs) if len(pairs) > len(self) else {}
+        self.twice = [key for key, count in counts.items() if count > 1]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     @model_validator(mode="before")
     @classmethod
     def _null_is_left_out(cls, value: Any) -> Any:
+        if isinstance(value, _Mapping) and (twice := cls.model_fields.keys() & set(value.twice)):
+            raise ValueError(f"has {names_told(twice)} more than once, and only one of them can be right")
         return (
             {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
         )
@@ -138,7 +149,7 @@ class LakeModel:
         found = self._tables[name]
         if len(found) > 1:
             raise SourceError(f"{self._path} describes {name} more than once")
-        table = _entity(_validated(_Entity, found[0], f"{self._path}: table {name}"), self._path)
+        table = _entity(_validated(_Entity, found[0], f"{self._path}: table {name}", "it"), self._path)
         files = ((location, replace(layout, culture=self._culture)) for location, layout in table.files)
         return replace(table, files=tuple(files))
 
@@ -150,7 +161,9 @@ def parse_model(raw: bytes, path: str) -> LakeModel:
     :raises SourceError: it isn't of the specification's shape.
     """
     try:
-        content = json.loads(raw.removeprefix(b"\xef\xbb\xbf"))
+        content = json.loads(raw.removeprefix(b"\xef\xbb\xbf"), object_pairs_hook=_Mapping)
+    except RecursionError:
+        raise SourceError(f"{path} can't be used: lists or mappings are nested too deep in it") from None
     except ValueError:
         raise SourceNotReadyError(
             f"{path} isn't whole: it can't be read as JSON. Customer Insights may be writing it"
@@ -163,12 +176,15 @@ def parse_model(raw: bytes, path: str) -> LakeModel:
     return LakeModel(path, tables, (model.culture or "").strip())
 
 
-def _validated(part: type[PartOfModel], content: Any, place: str) -> PartOfModel:
+def _validated(part: type[PartOfModel], content: Any, place: str, whole: str = "the file") -> PartOfModel:
     try:
         return part.model_validate(content)
     except ValidationError as error:
         problems = explained(error.errors(include_url=False, include_input=True), part)
-        told = [f"{place_in_words(where)}: {text}" for where, text in problems[:_PROBLEMS_TOLD]]
+        told = [
+            f"{place_in_words(where) if where else whole}: {text}"
+            for where, text in problems[:_PROBLEMS_TOLD]
+        ]
         raise SourceError(f"{place} can't be used: {'; '.join(told)}") from None
 
 

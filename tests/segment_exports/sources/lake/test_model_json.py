@@ -152,3 +152,60 @@ def test_a_table_that_is_not_there_is_told_with_those_that_are() -> None:
         "lake/model.json has no table HighValueSegments. Did you mean HighValueSegment? "
         "It has: HighValueSegment"
     )
+
+
+def doubled(raw: bytes, key: str, value: object) -> bytes:
+    """Write a key once more after where it stands, in whatever mapping that is."""
+    before, _, after = raw.partition(f'"{key}":'.encode())
+    return before + f'"{key}": {json.dumps(value)}, "{key}":'.encode() + after
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "place"),
+    [
+        ("attributes", [{"name": "CustomerId"}], "table HighValueSegment"),
+        ("partitions", [], "table HighValueSegment"),
+        ("location", "y.csv", "partitions (item 1)"),
+        ("fileFormatSettings", {}, "partitions (item 1)"),
+        ("columnHeaders", True, "partitions (item 1).fileFormatSettings"),
+        ("encoding", "UTF-8", "partitions (item 1).fileFormatSettings"),
+        ("dataType", "string", "attributes (item 1)"),
+    ],
+)
+def test_a_key_that_stands_twice_in_a_table_is_a_fault_of_the_table(
+    key: str, value: object, place: str
+) -> None:
+    raw = doubled(model({"columnHeaders": False, "encoding": "UTF-8"}), key, value)
+    found = parse_model(raw, "lake/model.json")
+    with pytest.raises(SourceError) as refused:
+        found.table("HighValueSegment")
+    told = str(refused.value)
+    assert told.startswith("lake/model.json: table HighValueSegment can't be used: ")
+    assert place in told
+    assert f"has {key} more than once, and only one of them can be right" in told
+
+
+@pytest.mark.parametrize(("key", "value"), [("entities", []), ("culture", "de-DE")])
+def test_a_key_that_stands_twice_in_the_file_is_a_fault_of_the_file(key: str, value: object) -> None:
+    raw = doubled(b'{"culture": "en-US", ' + model().removeprefix(b"{"), key, value)
+    with pytest.raises(SourceError, match=f"lake/model.json can't be used: the file: has {key} more than"):
+        parse_model(raw, "lake/model.json")
+
+
+def test_a_table_with_two_names_is_neither() -> None:
+    raw = model().replace(b'"name": "HighValueSegment"', b'"name": "Other", "name": "HighValueSegment"')
+    with pytest.raises(SourceError, match="table HighValueSegment can't be used: it: has name more"):
+        parse_model(raw, "model.json").table("HighValueSegment")
+
+
+def test_a_key_that_nobody_reads_may_stand_twice() -> None:
+    raw = doubled(model(None, description="a"), "description", "b")
+    assert parse_model(raw, "model.json").table("HighValueSegment").columns
+
+
+@pytest.mark.parametrize("raw", [b"[" * 100_000, b'{"entities":' * 100_000, b'{"x": ' + b"[" * 50_000])
+def test_one_that_is_nested_without_end_is_told_not_a_traceback(raw: bytes) -> None:
+    with pytest.raises(
+        SourceError, match=r"lake/model\.json can't be used: lists or mappings are nested too"
+    ):
+        parse_model(raw, "lake/model.json")
