@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
 from tests.faults.lake_folder import COLUMNS, Profile
@@ -71,4 +71,21 @@ def test_a_table_that_describes_its_columns_twice_is_not_read(scenario: Scenario
     assert "table Gold can't be used: it: has attributes more than once" in refused_with(
         scenario.export.run()
     )
+    assert delivered(scenario) == set()
+
+
+def test_a_refusal_in_a_file_of_another_encoding_is_not_read_as_another_address(scenario: Scenario) -> None:
+    scenario.begin()
+    refuser = Profile("r1", "rené@example.com")
+    people = [*EVERYBODY, refuser]
+    scenario.write_segments(
+        1, {"Gold": people, "Churn": [*EVERYBODY, replace(refuser, Subscriber="No")], "Readers": people}
+    )
+    model = scenario.export.lake / "model.json"
+    content = json.loads(model.read_text())
+    content["entities"][1]["partitions"][0]["fileFormatSettings"] = {"encoding": "windows-1252"}
+    model.write_text(json.dumps(content))
+
+    told = refused_with(scenario.export.run())
+    assert told.endswith("Churn_1.csv seems to be UTF-8, and model.json says windows-1252")
     assert delivered(scenario) == set()

@@ -4,11 +4,9 @@ source       the way in
 model_json   which tables, columns and files there are
 locations    where the files lie
 csv_files    CSV as Arrow batches
-header       a first row that names the columns
-first_row    a first row that may be a header in other words
-mixed_rows   headers amid the rows
-column_names  names of columns, however they are written
+headers      rows that name the columns, as the first one or amid the others
 text_blocks  the text of a file in blocks, as UTF-8
+encodings    whether bytes are of the encoding that is declared
 cultures     dates and numbers as model.json says that they are written
 wholeness    which snapshots are whole
 seen_snapshots  what model.json said of each while it named it

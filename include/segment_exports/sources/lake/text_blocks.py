@@ -6,6 +6,7 @@ import codecs
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
+from segment_exports.sources.lake.encodings import EncodingCheck
 from segment_exports.sources.lake.quoting import QuoteScanner
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 _BYTES_PER_BYTE = 4
 """UTF-8 has at most so many bytes for one byte of another encoding."""
-_SNIFFED = 1024
 
 
 class Readable(Protocol):
@@ -27,10 +27,6 @@ class Readable(Protocol):
 
 class OverlongRowError(Exception):
     """A row has no line end within a block."""
-
-
-class OtherEncodingError(Exception):
-    """The bytes are of another encoding than the one that is declared; the text names it."""
 
 
 class TextBlocks:
@@ -47,7 +43,7 @@ class TextBlocks:
         self._block_bytes = block_bytes
         self._held = b""
         self._began = False
-        self._sniffed = False
+        self._check = EncodingCheck(encoding)
         self._ended = False
         is_utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
         self._decoder = None if is_utf8 else codecs.getincrementaldecoder(encoding)("strict")
@@ -56,7 +52,7 @@ class TextBlocks:
         """Yield the blocks.
 
         :raises OverlongRowError: one of them would be larger than it may be.
-        :raises OtherEncodingError: the stream is UTF-16 and isn't declared so.
+        :raises OtherEncodingError: the stream is of another encoding than the one that is declared.
         :raises UnicodeError: bytes aren't of the encoding; UTF-8 is not looked at.
         """
         while not self._ended:
@@ -83,9 +79,7 @@ class TextBlocks:
     def _text(self) -> bytes:
         room = self._block_bytes - len(self._held)
         if self._decoder is None:
-            raw = self._read(max(room, 1))
-            self._sniff(raw)
-            return raw
+            return self._read(max(room, 1))
         return self._decoder.decode(self._read(max(room // _BYTES_PER_BYTE, 1)), final=self._ended).encode()
 
     def _read(self, size: int) -> bytes:
@@ -94,16 +88,8 @@ class TextBlocks:
         while raw and len(raw) < size and (more := self._stream.read(size - len(raw))):
             raw += more
         self._ended = len(raw) < size
+        self._check.add(raw, is_last=self._ended)
         return raw
-
-    def _sniff(self, raw: bytes) -> None:
-        """Refuse what is UTF-16 though nobody says so: as UTF-8 it is nothing, or nobody."""
-        if self._sniffed:
-            return
-        self._sniffed = True
-        start = raw[:_SNIFFED]
-        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or start.count(0) * 4 > len(start):
-            raise OtherEncodingError("UTF-16 or UTF-32")
 
 
 class CheckedStream:

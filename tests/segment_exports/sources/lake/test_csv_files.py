@@ -215,10 +215,46 @@ def test_doubled_quotes_where_a_backslash_should_escape_are_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_another_encoding_than_the_declared_one_is_told_not_read_as_nothing(encoding: str) -> None:
-    told = refusal("CustomerId,EMail,Note\n1,a@mail.example,b\n".encode(encoding))
-    assert told.endswith("file.csv seems to be UTF-16 or UTF-32, and model.json says utf-8")
+@pytest.mark.parametrize(
+    ("encoding", "seems"),
+    [
+        ("utf-16", "UTF-16"),
+        ("utf-32", "UTF-32"),
+        ("utf-16-le", "UTF-16 or UTF-32"),
+        ("utf-16-be", "UTF-16 or UTF-32"),
+    ],
+)
+@pytest.mark.parametrize("declared", ["utf-8", "windows-1252", "shift_jis"])
+def test_another_encoding_than_the_declared_one_is_told_not_read_as_nothing(
+    encoding: str, seems: str, declared: str
+) -> None:
+    text = "CustomerId,EMail,Note\n1,a@mail.example,b\n"
+    told = refusal(text.encode(encoding), layout=CsvFormat(encoding=declared))
+    assert told.endswith(f"file.csv seems to be {seems}, and model.json says {declared}")
+
+
+@pytest.mark.parametrize("declared", ["iso-8859-1", "windows-1252", "cp1251", "gb18030", "ascii"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_utf_8_is_not_read_by_another_charset(declared: str, mark: bytes) -> None:
+    people = "".join(f"{number},p{number}@mail.example,x\n" for number in range(500))
+    raw = mark + (people + "501,rené@mail.example,Größe\n").encode()
+    told = refusal(raw, layout=CsvFormat(encoding=declared), block_bytes=4096)
+    assert told.endswith(f"file.csv seems to be UTF-8, and model.json says {declared}") or (
+        declared == "ascii" and not mark and "holds bytes that aren't ascii" in told
+    )
+
+
+def test_a_charset_that_is_declared_rightly_is_read() -> None:
+    text = "1,É”,x\n2,rené@mail.example,Größe\n"
+    assert read(text.encode("cp1252"), layout=CsvFormat(encoding="cp1252")) == rows(
+        ("1", "É”", "x"), ("2", "rené@mail.example", "Größe")
+    )
+
+
+@pytest.mark.parametrize(("encoding", "declared"), [("utf-16-be", "utf-16-le"), ("utf-16-le", "utf-16-be")])
+def test_the_other_byte_order_is_told(encoding: str, declared: str) -> None:
+    told = refusal("\ufeff1,a,b\n".encode(encoding), layout=CsvFormat(encoding=declared))
+    assert f"seems to be UTF-16 of the other byte order, and model.json says {declared}" in told
 
 
 @pytest.mark.parametrize(

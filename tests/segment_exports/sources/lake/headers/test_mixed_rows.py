@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from segment_exports.errors import SourceError
-from segment_exports.sources.lake.mixed_rows import MixedRows
+from segment_exports.sources.lake.headers.mixed_rows import MixedRows
 
 COLUMNS = ("CustomerId", "EMail", "Subscriber", "Newsletter", "City")
 WANTED = COLUMNS[:4]

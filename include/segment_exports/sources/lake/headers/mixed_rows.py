@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from segment_exports.errors import SourceError
 from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID
-from segment_exports.sources.lake.column_names import ColumnNames, numbers_of
+from segment_exports.sources.lake.headers.column_names import ColumnNames, numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from segment_exports.errors import SourceError
-from segment_exports.sources.lake.first_row import judge_first_row
+from segment_exports.sources.lake.headers.first_row import judge_first_row
 
 COLUMNS = ("CustomerId", "EMail", "Newsletter", "Subscriber", "City")
 ROWS = [[f"c{one}", f"p{one}@mail.example", "Yes", "No", "Bonn"] for one in range(9)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from segment_exports.errors import SourceError
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
-from segment_exports.sources.lake.column_names import ColumnNames, text_array
+from segment_exports.sources.lake.headers.column_names import ColumnNames, text_array
 from segment_exports.sources.lake.model_json import names_told
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Header:
 def looks_like_header(cells: Sequence[str], columns: Sequence[str]) -> bool:
     """Tell whether a row plainly names columns: most of its cells do, or the customer's id is ``CustomerId``.
 
-    How a name is written doesn't count here (:class:`.column_names.ColumnNames`). ``CustomerId`` in another
+    How a name is written doesn't count here (:class:`.ColumnNames`). ``CustomerId`` in another
     column than that of the ids may be a value: then no cell may hold an address.
     """
     names = ColumnNames([*columns, CUSTOMER_ID])

@@ -8,7 +8,7 @@ import sys
 import pyarrow as pa
 import pytest
 
-from segment_exports.sources.lake.column_names import ColumnNames
+from segment_exports.sources.lake.headers.column_names import ColumnNames
 
 NAMES = ColumnNames(["CustomerId", "E-Mail", "Größe", "顧客 番号", "---"])
 
