@@ -44,6 +44,3 @@ def test_a_malformed_connection_is_told_with_the_first_question(stand: Stand) ->
 
 def test_no_list_is_known_before_one_was_made(stand: Stand) -> None:
     assert stand.destination.known_lists(stand.folder) == {}
-    assert stand.destination.list_targets(stand.folder, NEWS, {"News": "adopted"}) == (
-        ListTarget("News", "adopted"),
-    )

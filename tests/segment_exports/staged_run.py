@@ -76,6 +76,7 @@ class Stage:
 
     ``store`` is the staging root where it is no folder. ``hasher`` is the one that plans. The destination
     shows ``members`` by the id of their list, and ``flags`` by the title of the list whose field they have.
+    ``made`` are the ids of the lists that we made there, by title.
     """
 
     folder: Path
@@ -87,6 +88,7 @@ class Stage:
     existing: Callable[[Sequence[str]], int] = len
     members: dict[str, list[str]] = field(default_factory=dict)
     flags: dict[str, list[str]] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
 
     @property
     def staging(self) -> Store:
@@ -241,6 +243,7 @@ class Run:
             requests_per_second=5.0,
             now=self.now,
             unasked=unasked,
+            list_ids=self.stage.made,
         )
 
     def plan(self, *, unasked: bool = False, **options: Any) -> Plan:
@@ -248,7 +251,6 @@ class Run:
             self.request(unasked=unasked, **options),
             is_alive=self.stage.alive.__contains__,
             reader=_Reader(self.stage),
-            list_ids={},
         )
 
     def chunks(self, *, approved: bool = False) -> list[pa.Table]:
@@ -320,7 +322,7 @@ class Run:
                 definition=self.stage.definition,
                 account=self.stage.account,
                 agreement=None,
-                list_ids={},
+                list_ids=self.stage.made,
                 failed_steps=failed_steps,
                 approved=approved,
                 dry_run=bool(plan.get("dry_run")),

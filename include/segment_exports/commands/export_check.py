@@ -175,15 +175,12 @@ def _former_lists(definition: ExportDefinition, staging: Store | None) -> list[s
         ledger = LedgerFolder(export, definition.name, account).latest()
     except SegmentExportError:  # a run will say so
         return []
-    present = {target.title: target.list_id for target in definition.lists}
+    present = {target.title: target.list_id or "" for target in definition.lists}
     former = ledger.info.former_lists(present) if ledger.info else {}
     return [
         f"list {title} is named no more, but keeps {counted(held, 'person', 'people')} whom this export put "
         f"on it; a run tells how to end that"
-        if now is None
-        else f"list {title} is called {now} now; a run tells who stays on it of "
-        f"{counted(held, 'person', 'people')}"
-        for title, (held, now) in former.items()
+        for title, held in former.items()
     ]
 
 

@@ -14,6 +14,7 @@ profile_limit        how many may be at the destination
 guards               shares above which nothing is sent
 tally                counts of a plan
 summary              the plan in words and figures
+lists                which list a title means
 reconciling          reading the lists back
 destination          the third face of a destination: reading it back, and what a plan costs there
 chunk_changes        the step that cuts the changes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from segment_exports.definition import LimitScope
 from segment_exports.errors import LedgerError, StagingError
 from segment_exports.planning.earlier_refusals import refusals_of_run
+from segment_exports.planning.lists.titles_now import ids_of_lists
 from segment_exports.planning.profile_limit import other_ledgers
 from segment_exports.planning.rules import Rules
 from segment_exports.records.keyed_hash import HASH_TYPE
@@ -25,6 +26,8 @@ from segment_exports.records.tombstones import TOMBSTONES, erased_hashes
 from segment_exports.settings.names import LEDGER_SECRET
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     from segment_exports.definition import ExportDefinition
@@ -44,6 +47,8 @@ class PlanRequest:
     :param lease: None in a dry run.
     :param now: the present (UTC).
     :param unasked: the schedule or an event began the run, and no person.
+    :param list_ids: ids of the lists that we made in the account, by title.
+    :param ledger: what the contacts are compared with, where that isn't the export's newest one.
     """
 
     staging: Store
@@ -56,6 +61,8 @@ class PlanRequest:
     requests_per_second: float
     now: datetime
     unasked: bool = False
+    list_ids: Mapping[str, str] = field(default_factory=dict)
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class PlanBasis:
     :param refusals: who gives no permission, after this run's rows were judged.
     :param implausible: the sentence of a guard where they are not believed.
     :param membership_kind: ``list`` or ``field``: memberships of one say nothing of the other.
+    :param list_ids: ids of the lists of definition and ledger by title, empty where none is known.
     """
 
     request: PlanRequest
@@ -79,6 +87,7 @@ class PlanBasis:
     implausible: str | None
     superseded: tuple[str, ...]
     membership_kind: str
+    list_ids: Mapping[str, str]
     rules: Rules
     warnings: tuple[str, ...]
 
@@ -111,6 +120,7 @@ class PlanBasis:
             implausible=refusals.implausible,
             superseded=superseded,
             membership_kind=kind,
+            list_ids=ids_of_lists(request.definition, request.list_ids, ledger.info),
             rules=rules,
             warnings=(
                 *warnings,
@@ -152,7 +162,7 @@ def _usable_ledger(request: PlanRequest) -> tuple[Ledger, tuple[str, ...]]:
             f"full_resync, which sends every contact again, and with reconcile, which takes off the lists "
             f"who gives no permission: without that, who withdrew meanwhile would stay on them"
         )
-    ledger = folder.latest()
+    ledger = request.ledger or folder.latest()
     if ledger.info is None or ledger.info.secret_fingerprint == request.hasher.fingerprint:
         return ledger, ()
     if not request.options.full_resync:

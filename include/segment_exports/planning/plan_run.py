@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from segment_exports.planning.lists.titles_now import ids_of_definition, ids_of_lists, with_titles_now
 from segment_exports.planning.plan_changes import plan_changes
 from segment_exports.planning.reconciling.contacts_exist import require_contacts_exist
 from segment_exports.planning.reconciling.reconcile import reconcile
@@ -16,7 +17,7 @@ from segment_exports.records.staging import RunFiles, folder_text
 from segment_exports.settling.settle_plan import has_receipts, settle_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from segment_exports.planning.basis import PlanRequest
     from segment_exports.planning.destination import DestinationReader
@@ -24,19 +25,19 @@ if TYPE_CHECKING:
     from segment_exports.records.ledger import Ledger
     from segment_exports.records.staging import Store
 
+_LEDGER_OF_DRY_RUN = "dry-run"
+
 
 def plan_run(
     request: PlanRequest,
     *,
     is_alive: Callable[[str], bool],
     reader: DestinationReader,
-    list_ids: Mapping[str, str],
 ) -> Plan:
     """Plan a run; safe to do again for the same run. A dry run takes no lease and writes no ledger.
 
     :param request: its ``lease`` is ignored.
     :param is_alive: tells of a run_id whether that run may still be working.
-    :param list_ids: ids of the account's lists by title, as far as they are known.
     :raises LeaseHeldError: another living run delivers; try again later.
     :raises LedgerError: the ledger can't be trusted, or none of its contacts exists any more.
     """
@@ -44,28 +45,50 @@ def plan_run(
     if request.options.dry_run:
         forget_problems(store)
         _forget_earlier_plan(store)
-        return plan_changes(replace(request, lease=None))
+        return _plan_dry(request)
     sequence = newest_sequence(export)
     lease = leasing.acquire(export, request.files.run, is_alive=is_alive, above=sequence)
     forget_problems(store)
     folder = LedgerFolder(export, request.definition.name, request.account)
     if not folder.is_lost():
-        _settle_earlier(request, lease, list_ids, above=sequence)
+        _settle_earlier(request, lease, above=sequence)
         if has_receipts(store):
             lease = leasing.renew(export, lease)
         _forget_earlier_plan(store)
-    ledger = folder.latest()
+    ledger = _with_titles_now(request, folder.latest(), into=folder, sequence=lease.fence)
+    if ledger.sequence == lease.fence:
+        lease = leasing.renew(export, lease)
     if not request.options.full_resync:
         require_contacts_exist(ledger, reader)
     warnings: tuple[str, ...] = ()
     if request.options.reconcile:
-        found = reconcile(request, ledger, lease, reader, _known_ids(request, ledger, list_ids))
+        list_ids = ids_of_lists(request.definition, request.list_ids, ledger.info)
+        found = reconcile(request, ledger, lease, reader, list_ids)
         leasing.forget_lost_runs(export)
         lease, warnings = leasing.renew(export, lease), found.warnings
     return plan_changes(replace(request, lease=lease), warnings=warnings)
 
 
-def _settle_earlier(request: PlanRequest, lease: Lease, list_ids: Mapping[str, str], *, above: int) -> None:
+def _plan_dry(request: PlanRequest) -> Plan:
+    """Plan from a ledger of its own where lists have other titles now: that of the export stays as it is."""
+    export, own = request.files.export, request.files.store.sub(_LEDGER_OF_DRY_RUN)
+    name, account = request.definition.name, request.account
+    ledger = LedgerFolder(export, name, account).latest()
+    into = LedgerFolder(own, name, account)
+    try:
+        ledger = _with_titles_now(request, ledger, into=into, sequence=ledger.sequence)
+        return plan_changes(replace(request, lease=None, ledger=ledger))
+    finally:
+        request.files.store.remove(_LEDGER_OF_DRY_RUN)
+
+
+def _with_titles_now(request: PlanRequest, ledger: Ledger, *, into: LedgerFolder, sequence: int) -> Ledger:
+    told = {"sequence": sequence, "run_id": request.files.run, "written_at": request.now.isoformat()}
+    ids = ids_of_definition(request.definition, request.list_ids)
+    return with_titles_now(ledger, ids, into=into, told=told)
+
+
+def _settle_earlier(request: PlanRequest, lease: Lease, *, above: int) -> None:
     """Settle runs that were cut off before their settling, an earlier plan of this run included.
 
     A ledger that is lost is not made anew from receipts that are still there: it would pass for whole.
@@ -90,15 +113,10 @@ def _settle_earlier(request: PlanRequest, lease: Lease, list_ids: Mapping[str, s
             plan = planned(files.store)
             is_lost = LedgerFolder(export, plan.export, plan.account).is_lost()
             if plan.fence == held.fence and not is_lost:
-                settle_plan(files, plan, list_ids=list_ids, now=request.now)
+                settle_plan(files, plan, list_ids=request.list_ids, now=request.now)
 
 
 def _forget_earlier_plan(store: Store) -> None:
     """Remove what an earlier plan of this run left and is settled: it would pass for the new plan's."""
     for name in ("receipts", "chunks", RunFiles.PLAN, RunFiles.HELD_BACK):
         store.remove(name)
-
-
-def _known_ids(request: PlanRequest, ledger: Ledger, list_ids: Mapping[str, str]) -> dict[str, str]:
-    chosen = {target.title: target.list_id for target in request.definition.lists if target.list_id}
-    return {**(ledger.info.lists if ledger.info else {}), **list_ids, **chosen}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from segment_exports.definition import FirstRun, LimitScope, WhenOver
 from segment_exports.destinations.opening import open_destination
 from segment_exports.planning.guards import many_duties, tripped_guards, unmeant_first_run
+from segment_exports.planning.lists.titles_now import ids_of_definition
 from segment_exports.planning.profile_limit import exceeded_limit
 from segment_exports.records.lease import lost_runs
 from segment_exports.records.outcomes import counted
@@ -119,14 +120,12 @@ def _operations(tally: Tally) -> PlannedOperations:
 
 
 def _lists(basis: PlanBasis, tally: Tally) -> Iterator[PlannedList]:
-    targets = {target.title: target for target in basis.request.definition.lists}
     info = basis.ledger.info
-    held, known, filled = (info.members, info.lists, info.filled) if info else ({}, {}, ())
+    held, filled = (info.members, info.filled) if info else ({}, ())
     for column, title in enumerate(basis.rules.titles):
-        target = targets.get(title)
         yield PlannedList(
             title=title,
-            list_id=(target.list_id if target else None) or known.get(title) or None,
+            list_id=basis.list_ids.get(title) or None,
             held=held.get(title, 0),
             joins=int(tally.joins[column]),
             added=int(tally.added[column]),
@@ -277,23 +276,14 @@ def _former_lists(basis: PlanBasis) -> Iterator[str]:
     """Tell of members that stay where nothing that the run reads can take them off."""
     if basis.ledger.info is None or not basis.rules.memberships_known:
         return
-    present = {target.title: target.list_id for target in basis.request.definition.lists}
     if basis.membership_kind == "list":
         end = "take them off it or delete it at the destination"
     else:
         end = "make its field false in them at the destination"
-    for title, (held, now) in basis.ledger.info.former_lists(present).items():
-        if now is None:
-            yield (
-                f"the definition names list {title} no more, but it keeps "
-                f"{counted(held, 'person', 'people')} whom this export put on it. To end that, {end}, and "
-                f"then trigger a run with reconcile; or name the list again, and it is kept as its segments "
-                f"are"
-            )
-        else:
-            yield (
-                f"list {title} is called {now} in the definition now (one list_id): of "
-                f"{counted(held, 'person who was', 'people who were')} put on it under the former title "
-                f"those stay who left its segments before it got the new one. Take them off at the "
-                f"destination, or give the list its title again"
-            )
+    ids = ids_of_definition(basis.request.definition, basis.request.list_ids)
+    for title, held in basis.ledger.info.former_lists(ids).items():
+        yield (
+            f"the definition names list {title} no more, but it keeps "
+            f"{counted(held, 'person', 'people')} whom this export put on it. To end that, {end}, and "
+            f"then trigger a run with reconcile; or name the list again, and it is kept as its segments are"
+        )

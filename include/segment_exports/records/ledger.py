@@ -23,7 +23,7 @@ from segment_exports.records.storing.damage import parsed
 from segment_exports.records.tables.schemas import LEDGER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     import pyarrow.parquet as pq
 
@@ -65,17 +65,36 @@ class LedgerInfo(BaseModel):
     filled: tuple[str, ...] = ()
     tombstones: int = 0
 
-    def former_lists(self, present: Mapping[str, str | None]) -> dict[str, tuple[int, str | None]]:
-        """Return the titles that a definition names no more, each with its members and its title now, if any.
+    def titles_now(self, ids: Mapping[str, str]) -> dict[str, str]:
+        """Return the title under which what each title holds belongs now: memberships go with a list's id.
 
-        :param present: titles of the definition, each with its list's id where the definition has one.
+        A title whose list has another id now is a former one of its own, which tells the old id. Where lists
+        are fields, their title is all that they have.
+
+        :param ids: ids of the definition's lists by title, as far as they are known.
         """
-        renamed = {list_id: title for title, list_id in present.items() if list_id}
+        if self.membership != "list":
+            return {title: title for title in self.lists}
+        of_id = {list_id: title for title, list_id in ids.items() if list_id}
         return {
-            title: (held, renamed.get(self.lists.get(title, "")))
-            for title, held in self.members.items()
-            if held and title not in present
+            title: of_id.get(held) or (_former_title(title, held, ids) if held and ids.get(title) else title)
+            for title, held in self.lists.items()
         }
+
+    def former_lists(self, ids: Mapping[str, str]) -> dict[str, int]:
+        """Return the lists that a definition names no more, each with its members.
+
+        :param ids: titles of the definition, each with its list's id as far as it is known.
+        """
+        held: Counter[str] = Counter()
+        for title, now in self.titles_now(ids).items():
+            held[now] += self.members.get(title, 0)
+        return {title: count for title, count in held.items() if count and title not in ids}
+
+
+def _former_title(title: str, list_id: str, taken: Container[str]) -> str:
+    former = f"{title} ({list_id})"
+    return _former_title(former, list_id, taken) if former in taken else former
 
 
 @dataclass(frozen=True)

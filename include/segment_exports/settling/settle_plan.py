@@ -206,7 +206,9 @@ def _merged(parts: Sequence[pa.Table]) -> pa.Table:
 def _next_info(plan: Plan, base: Ledger, list_ids: Mapping[str, str], now: datetime) -> LedgerInfo:
     known = dict(base.info.lists) if base.info else {}
     ids = {
-        one.title: list_ids.get(one.title) or one.list_id or known.get(one.title, "") for one in plan.lists
+        # One that the plan names is where it was sent; one that it doesn't was found or made meanwhile.
+        one.title: one.list_id or list_ids.get(one.title) or known.get(one.title, "")
+        for one in plan.lists
     }
     return LedgerInfo(
         export=plan.export,

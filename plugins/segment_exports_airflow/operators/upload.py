@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from segment_exports import errors
+from segment_exports.definition import Membership
 from segment_exports.settings.names import LEDGER_SECRET
 from segment_exports_airflow.operators.export import ExportOperator
 from segment_exports_airflow.staging_root import ledger_hasher, staging_root
@@ -108,15 +109,21 @@ class AutopilotUploadOperator(ExportOperator):
         )
 
     def _lists(self, plan: Plan) -> tuple[ListTarget, ...]:
-        """Return every list that the chunk may name."""
-        from segment_exports.definition import ListTarget
-        from segment_exports_airflow.accounts import account_folder
+        """Return every list that the chunk may name, with the id that it was planned for.
 
-        return self.destination.list_targets(
-            account_folder(plan.account),
-            [ListTarget(one.title, one.list_id) for one in plan.lists],
-            {target.title: target.list_id for target in self.definition.lists if target.list_id},
-        )
+        :raises ListProblemError: the definition gives a title another list since.
+        """
+        from segment_exports.definition import ListTarget
+
+        planned = {one.title: one.list_id for one in plan.lists}
+        for target in self.definition.lists if plan.membership != Membership.FIELD else ():
+            was = planned.get(target.title, target.list_id)
+            if target.list_id is not None and target.list_id != was:
+                raise errors.ListProblemError(
+                    f"list {target.title!r} is {target.list_id} in the definition now, and the run was "
+                    f"planned for {was or 'one of that title'}: clear plan_changes with what follows"
+                )
+        return tuple(ListTarget(title, list_id) for title, list_id in planned.items())
 
 
 def _lease_of(plan: Plan) -> Lease:

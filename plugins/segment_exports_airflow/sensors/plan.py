@@ -75,10 +75,10 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
                 requests_per_second=account.requests_per_second,
                 now=datetime.now(UTC),
                 unasked=began_by_itself(context),
+                list_ids=self.destination.known_lists(account_folder(connection)),
             ),
             is_alive=_asks_airflow(context),
             reader=self.destination.reader(account),
-            list_ids=self.destination.known_lists(account_folder(connection)),
         )
 
 

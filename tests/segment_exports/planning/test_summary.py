@@ -77,12 +77,3 @@ def test_the_warning_ends_once_its_field_was_cleared_and_read_back(tmp_path: Pat
     (told,) = former(stage.run(2).read([ANN, BOB], segments=("A",)).plan())
     assert "make its field false in them at the destination, and then trigger a run with reconcile" in told
     assert former(stage.run(3).read([ANN, BOB], segments=("A",)).plan(reconcile=True)) == []
-
-
-def test_a_list_that_got_another_title_is_not_said_to_be_one_to_empty(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, definition_of(segments=[{"name": "A", "list_id": "a"}, "B"]))
-    stage.run(1).whole([ANN, BOB])
-    stage.definition = definition_of(segments=[{"name": "A", "list": "News", "list_id": "a"}, "B"])
-    plan = stage.run(2).read([ANN, BOB]).plan()
-    assert former(plan) == []
-    assert any(text.startswith("list A is called News in the definition now") for text in plan.warnings)

@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING
 from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, DEFAULT_REQUESTS_PER_SECOND, NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from segment_exports.definition import ListTarget
     from segment_exports.destinations.autopilot.account import AccountReader, AutopilotAccount
     from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.destinations.autopilot.destination import AutopilotDestination
@@ -77,22 +74,3 @@ class Autopilot:
         from segment_exports.destinations.autopilot.lists import ListRegistry
 
         return ListRegistry(folder).ids()
-
-    def list_targets(
-        self, folder: Store, planned: Iterable[ListTarget], adopted: Mapping[str, str]
-    ) -> tuple[ListTarget, ...]:
-        """Return every list that a chunk may name; an id only where we didn't make the list ourselves.
-
-        :param planned: the lists of the plan, with the ids that the ledger knew.
-        :param adopted: ids that the definition gives, by title.
-        """
-        from segment_exports.definition import ListTarget
-        from segment_exports.destinations.autopilot.lists import ListRegistry
-
-        registry = ListRegistry(folder)
-        return tuple(
-            ListTarget(
-                one.title, adopted.get(one.title) or (None if registry.find(one.title) else one.list_id)
-            )
-            for one in planned
-        )

@@ -210,20 +210,21 @@ def _shared(known: Iterable[tuple[str, str | None]], former: Collection[str]) ->
 def _status(there: Sequence[ContactList], target: ListTarget, registry: ListRegistry) -> ListStatus:
     ids = {one.list_id for one in there}
     title = target.title
-    if target.list_id is not None:
+    known = registry.find(title)
+    if target.list_id is not None and (known is None or target.list_id != known.list_id):
         if target.list_id not in ids:
             raise ListVanishedError(
-                f"list {title!r}: the account has no list with the list_id {target.list_id} of the "
-                f"definition. {_OTHER_ACCOUNT}"
+                f"list {title!r}: the account has no list with the list_id {target.list_id}. "
+                f"{_OTHER_ACCOUNT} If not, name another list in the definition, or give another list_id: "
+                f"everybody joins it"
             )
         return ListStatus(title, target.list_id, ListState.ADOPTED)
-    known = registry.find(title)
     if known is not None and known.list_id is not None:
         if known.list_id not in ids:
             raise ListVanishedError(
                 f"list {title!r}, made by us as {known.list_id}, has vanished from the account. "
                 f"{_OTHER_ACCOUNT} If not, its members went with it: name another list in the definition, or "
-                f"adopt one with list_id and run a full resync"
+                f"make one there and name it by its list_id: everybody joins it"
             )
         return ListStatus(title, known.list_id, ListState.OURS)
     same = _with_title(there, title)

@@ -142,7 +142,7 @@ async def test_our_list_that_vanished_is_told_and_not_made_again(ensure, emulato
 
 async def test_the_key_of_another_account_is_asked_about_before_anything_is_advised(ensure, registry) -> None:
     registry.made("News", "contactlist_OURS", NOW)
-    with pytest.raises(ListProblemError, match=r"the key of another account .*\? If not, .* full resync"):
+    with pytest.raises(ListProblemError, match=r"the key of another account .*\? If not, .* everybody joins"):
         await ensure(NEWS)
     with pytest.raises(ListProblemError, match="the key of another account"):
         await ensure(ListTarget("Other", "contactlist_NONE"))
