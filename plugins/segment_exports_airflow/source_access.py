@@ -31,17 +31,18 @@ def open_source(definition: ExportDefinition, patience: Patience | None = None) 
 
 
 def _opened(definition: ExportDefinition) -> Source:
+    export = staging_root().sub(definition.name)
     match definition.source:
         case LakeSource() as lake:
-            return _open_lake(lake, staging_root().sub(definition.name))
+            return _open_lake(lake, export)
         case DataverseSource() as dataverse:
             from segment_exports_airflow.hooks.dataverse import DataverseHook
 
-            return DataverseHook(dataverse.connection).source(dataverse)
+            return DataverseHook(dataverse.connection).source(dataverse, export)
         case ApiSource() as api:
             from segment_exports_airflow.hooks.customer_insights import CustomerInsightsHook
 
-            return CustomerInsightsHook(api.connection).source(api)
+            return CustomerInsightsHook(api.connection).source(api, export)
 
 
 def _open_lake(lake: LakeSource, export: Store) -> Source:

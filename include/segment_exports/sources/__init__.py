@@ -12,6 +12,7 @@ web               what the two over HTTP share
 opening           from a definition's ``source`` to the source itself
 refresh_evidence  what a source sees of a refresh
 attribute_names   attributes by the tenant's names
+seen_columns      which column each attribute was when it was read last
 snapshot_marks    whether a source without history is still the same
 """
 

@@ -13,6 +13,7 @@ from segment_exports_airflow.hooks.app_registration import app_registration, nam
 
 if TYPE_CHECKING:
     from segment_exports.definition import ApiSource as ApiSettingsOfDefinition
+    from segment_exports.records.staging import Store
     from segment_exports.sources.ci_api.source import CiApiSource
 
 
@@ -33,13 +34,17 @@ class CustomerInsightsHook(BaseHook):
         super().__init__(**kwargs)
         self.connection_id = connection_id
 
-    def source(self, settings: ApiSettingsOfDefinition | None = None) -> CiApiSource:
+    def source(
+        self, settings: ApiSettingsOfDefinition | None = None, export: Store | None = None
+    ) -> CiApiSource:
         """Return the source of this instance.
 
+        :param export: where the export keeps its files: which column each attribute was is remembered there.
         :raises SourceError: there is no such connection, it is of another type, or a field is missing or
             malformed.
         """
         from segment_exports.sources.ci_api.source import CiApiSettings, CiApiSource
+        from segment_exports.sources.seen_columns import SeenColumns
         from segment_exports.sources.web.connections import CI_API_SCOPE, CI_API_URL, CiApiConnection
 
         connection = connection_of(
@@ -56,7 +61,9 @@ class CustomerInsightsHook(BaseHook):
                 base_url=connection.host or CI_API_URL,
                 scope=str(extra.get("scope") or CI_API_SCOPE),
             )
-        return CiApiSource(reached, CiApiSettings.of(settings) if settings else None)
+        return CiApiSource(
+            reached, CiApiSettings.of(settings) if settings else None, seen=SeenColumns(export)
+        )
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether the instance answers, and if not what to do."""

@@ -12,6 +12,7 @@ from segment_exports_airflow.hooks.app_registration import app_registration, nam
 
 if TYPE_CHECKING:
     from segment_exports.definition import DataverseSource as DataverseSettingsOfDefinition
+    from segment_exports.records.staging import Store
     from segment_exports.sources.dataverse.source import DataverseSource
 
 
@@ -31,14 +32,18 @@ class DataverseHook(BaseHook):
         super().__init__(**kwargs)
         self.connection_id = connection_id
 
-    def source(self, settings: DataverseSettingsOfDefinition | None = None) -> DataverseSource:
+    def source(
+        self, settings: DataverseSettingsOfDefinition | None = None, export: Store | None = None
+    ) -> DataverseSource:
         """Return the source of this environment.
 
+        :param export: where the export keeps its files: which column each attribute was is remembered there.
         :raises SourceError: there is no such connection, it is of another type, or a field is missing or
             malformed.
         """
         from segment_exports.sources.dataverse.settings import DataverseSettings
         from segment_exports.sources.dataverse.source import DataverseSource
+        from segment_exports.sources.seen_columns import SeenColumns
         from segment_exports.sources.web.connections import DataverseConnection
 
         connection = connection_of(
@@ -51,7 +56,9 @@ class DataverseHook(BaseHook):
                 environment_url=connection.host or "",
                 scope=str(extra.get("scope") or ""),
             )
-        return DataverseSource(reached, DataverseSettings.of(settings) if settings else None)
+        return DataverseSource(
+            reached, DataverseSettings.of(settings) if settings else None, seen=SeenColumns(export)
+        )
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether both tables can be read, and if not what to do."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from segment_emulators.customer_insights.serving import Addresses
+    from segment_exports.sources.seen_columns import SeenColumns
 
 CUSTOMERS = 3_000
 
@@ -67,7 +68,14 @@ class Insights:
             waits=self.time.waits(),
         )
 
-    def api(self, *, tries: int = 3, key: str | None = None, **settings: object) -> CiApiSource:
+    def api(
+        self,
+        *,
+        tries: int = 3,
+        key: str | None = None,
+        seen: SeenColumns | None = None,
+        **settings: object,
+    ) -> CiApiSource:
         return CiApiSource(
             CiApiConnection(
                 self.app(),
@@ -78,6 +86,7 @@ class Insights:
             CiApiSettings(**settings),
             patience=Patience(tries=tries),
             waits=self.time.waits(),
+            seen=seen,
         )
 
 

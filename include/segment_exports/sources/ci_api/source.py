@@ -22,6 +22,7 @@ from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import AttributeNames
 from segment_exports.sources.ci_api import answers
 from segment_exports.sources.refresh_evidence import Evidence
+from segment_exports.sources.seen_columns import ColumnUse, SeenColumns
 from segment_exports.sources.snapshot_marks import SnapshotChangedError, ensure_unchanged
 from segment_exports.sources.web.http_reading import JsonReader, NoSuchRouteError, Patience, Waits
 from segment_exports.sources.web.json_columns import text_column
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SERVICE = "Customer Insights"
+SERVICE, CUSTOMERS = "Customer Insights", "Customer"
 JOB_ROUTES = ("workflows/main/jobs", "manage/workflows/main/jobs")
 """Microsoft's client library has the first, its page of OData examples the second."""
 JOBS_LOOKED_AT = 50
@@ -98,9 +99,11 @@ class CiApiSource:
         patience: Patience | None = None,
         waits: Waits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        seen: SeenColumns | None = None,
     ) -> None:
         self._settings = settings or CiApiSettings()
         self._now = now
+        self._seen = seen or SeenColumns()
         self.doubts: list[str] = []
         self.reader = JsonReader(
             service=SERVICE,
@@ -172,13 +175,13 @@ class CiApiSource:
     def read(self, unit: ReadUnit, attributes: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Read the unit's segment page by page.
 
-        :raises SourceError: an unknown attribute, a broken page, fewer or more rows than announced.
+        :raises SourceError: an unknown attribute, one that is another column than in a run before, a broken
+            page, fewer or more rows than announced.
         :raises SnapshotChangedError: the segment was evaluated again, or a refresh ran, since the unit was
             made.
         """
         (segment,) = unit.segments
-        columns = self._names().resolve(attributes)
-        keys = {name: one.key for name, one in columns.items()}
+        keys = self._columns(attributes)
         select = dict.fromkeys([CUSTOMER_ID, *keys.values()])
         seen = SeenKeys(SERVICE, f"data/Customer of the segment {segment}", select)
         self._ensure_same(unit, segment)
@@ -196,6 +199,7 @@ class CiApiSource:
                 f"U+FFFD stands for them"
             )
         self._ensure_same(unit, segment)
+        self._seen.keep(CUSTOMERS, {name: ColumnUse(key) for name, key in keys.items()}, metadata=True)
         self._check_count(segment, unit.detail["members"], ids)
 
     def sample(self, segment: str, attributes: Sequence[str], rows: int) -> pa.RecordBatch:
@@ -203,7 +207,7 @@ class CiApiSource:
 
         :raises SourceError: an unknown attribute, an answer of another shape.
         """
-        keys = {name: one.key for name, one in self._names().resolve(attributes).items()}
+        keys = self._columns(attributes)
         condition = f"IsMemberOfSegment({quoted(segment)})"
         params = {"$select": ",".join(dict.fromkeys(keys.values())), "$filter": condition, "$top": str(rows)}
         found = rows_of(self.reader.get("data/Customer", params), SERVICE, "data/Customer")
@@ -283,12 +287,18 @@ class CiApiSource:
         found = map(answers.segment, answers.listed(self.reader.get(route), route))
         return {one.name: one for one in found}
 
+    def _columns(self, attributes: Sequence[str]) -> dict[str, str]:
+        """Return what each attribute is called in a row."""
+        keys = {name: one.key for name, one in self._names().resolve(attributes).items()}
+        self._seen.require_same(CUSTOMERS, attributes, {name: ColumnUse(key) for name, key in keys.items()})
+        return keys
+
     def _names(self) -> AttributeNames:
         route = "manage/entities/Customer"
         answer = self.reader.get(route)
         attributes = answer.get("attributes") if isinstance(answer, dict) else None
         found = map(answers.attribute, answers.listed(attributes, route))
-        return AttributeNames(found, table="Customer Insights' table Customer")
+        return AttributeNames(found, table=f"{SERVICE}' table {CUSTOMERS}")
 
 
 def _mark(job: Job) -> str:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from segment_exports.errors import SourceError
 from segment_exports.sources.attribute_names import ServiceAttribute
+from segment_exports.sources.web.http_reading import NoSuchRouteError
 from segment_exports.sources.web.odata import quoted, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from segment_exports.sources.web.http_reading import JsonReader
+    from segment_exports.sources.web.odata import Row
 
 FORMATTED = "OData.Community.Display.V1.FormattedValue"
 """The annotation with a value as people see it."""
@@ -36,6 +39,21 @@ def table_columns(reader: JsonReader, logical_name: str) -> list[ServiceAttribut
     path = f"EntityDefinitions(LogicalName={quoted(logical_name)})/Attributes"
     rows = rows_of(reader.get(path, {"$select": _WANTED}), reader.service, path)
     return [_column(row, row["LogicalName"]) for row in rows if isinstance(row.get("LogicalName"), str)]
+
+
+def first_row(reader: JsonReader, table: str, params: Mapping[str, str]) -> Row | None:
+    """Return the first row of a table, None where it has none.
+
+    :raises SourceError: there is no such table, or it can't be read.
+    """
+    try:
+        answer = reader.get(table, {**params, "$top": "1"})
+    except NoSuchRouteError as error:
+        raise SourceError(
+            f"This Dataverse environment has no table {table}; is it the one of Customer Insights - Data?"
+        ) from error
+    rows = rows_of(answer, reader.service, table)
+    return rows[0] if rows else None
 
 
 def columns_of_row(row: Mapping[str, Any]) -> list[ServiceAttribute]:

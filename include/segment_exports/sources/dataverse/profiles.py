@@ -39,6 +39,7 @@ class ProfilePages:
         self._prefer = f"odata.maxpagesize={page_size}"
         if any(one.is_choice for one in wanted.values()):
             self._prefer += f',odata.include-annotations="{FORMATTED}"'
+        self._labelled: set[str] = set()
         self._unlabelled: set[str] = set()
 
     def read(self, parallel_reads: int) -> Iterable[pa.RecordBatch]:
@@ -69,13 +70,22 @@ class ProfilePages:
     def doubts(self) -> Iterator[str]:
         """Yield what was doubtful about the values that were read."""
         if self._unlabelled:
-            names = ", ".join(sorted(self._unlabelled))
+            names = ", ".join(sorted({self._wanted[name].name for name in self._unlabelled}))
             yield f"{names}: Dataverse tells no label of some values of this choice; their numbers are sent"
         if broken := self._reader.counts.broken:
             yield (
                 f"{broken} answers of Dataverse hold characters that are none, as one half of an emoji; "
                 f"U+FFFD stands for them"
             )
+
+    def labelled(self) -> dict[str, bool | None]:
+        """Return of each choice whether labels came; None where no value did."""
+        told = self._labelled | self._unlabelled
+        return {
+            name: name in self._labelled if name in told else None
+            for name, one in self._wanted.items()
+            if one.is_choice
+        }
 
     def _pages(self, condition: str | None) -> Iterator[pa.RecordBatch]:
         keys = self._keys()
@@ -94,16 +104,18 @@ class ProfilePages:
         return dict.fromkeys(one.key for one in self._wanted.values())
 
     def _batch(self, rows: list[Row]) -> pa.RecordBatch:
-        columns = [self._values(rows, one) for one in self._wanted.values()]
+        columns = [self._values(rows, name, one) for name, one in self._wanted.items()]
         return pa.RecordBatch.from_arrays(columns, names=list(self._wanted))
 
-    def _values(self, rows: list[Row], column: ServiceAttribute) -> pa.StringArray:
+    def _values(self, rows: list[Row], name: str, column: ServiceAttribute) -> pa.StringArray:
         values = text_column(rows, column.key)
         if not column.is_choice:
             return values
         labels = text_column(rows, label_of(column.key))
+        if labels.null_count < len(labels):
+            self._labelled.add(name)
         if labels.null_count > values.null_count:
-            self._unlabelled.add(column.name)
+            self._unlabelled.add(name)
         return pc.coalesce(labels, values)
 
 

@@ -23,21 +23,17 @@ from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
-from segment_exports.sources.attribute_names import AttributeNames, ServiceAttribute
-from segment_exports.sources.dataverse.columns import columns_of_row, table_columns
+from segment_exports.sources.attribute_names import ServiceAttribute
+from segment_exports.sources.dataverse.columns import first_row
 from segment_exports.sources.dataverse.membership_fingerprint import UNSEEN, WatchedMemberships
 from segment_exports.sources.dataverse.memberships import member_batches, segment_list
 from segment_exports.sources.dataverse.profiles import ID, PROFILES, SERVICE, ProfilePages
 from segment_exports.sources.dataverse.settings import DataverseSettings
+from segment_exports.sources.dataverse.table_names import TableNames
 from segment_exports.sources.refresh_evidence import Evidence
+from segment_exports.sources.seen_columns import SeenColumns
 from segment_exports.sources.snapshot_marks import ensure_unchanged, parse_time
-from segment_exports.sources.web.http_reading import (
-    JsonReader,
-    NoSuchRouteError,
-    Patience,
-    RefusedError,
-    Waits,
-)
+from segment_exports.sources.web.http_reading import JsonReader, Patience, RefusedError, Waits
 from segment_exports.sources.web.json_columns import text_column
 from segment_exports.sources.web.membership_join import JoinCounts, MembershipJoin
 from segment_exports.sources.web.odata import follow_next_links, quoted, rows_of
@@ -51,7 +47,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from segment_exports.sources.web.connections import DataverseConnection
-    from segment_exports.sources.web.odata import Row
     from segment_exports.sources.web.tokens import TokenSource
 
 log = logging.getLogger(__name__)
@@ -80,6 +75,7 @@ class DataverseSource:
         waits: Waits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         spill_folder: Path | None = None,
+        seen: SeenColumns | None = None,
     ) -> None:
         self._settings = settings or DataverseSettings()
         self._now = now
@@ -97,6 +93,7 @@ class DataverseSource:
         )
         self.last_join: JoinCounts | None = None
         self.doubts: list[str] = []
+        self._names = TableNames(self.reader, self._settings.prefix, seen or SeenColumns(), self._doubt)
 
     def check(self) -> str:
         """Say that both tables can be read.
@@ -104,7 +101,7 @@ class DataverseSource:
         :raises SourceError: they can't; the text says what to do.
         """
         for table in (PROFILES, MEMBERSHIPS):
-            self._first_row(table, {"$select": ID})
+            first_row(self.reader, table, {"$select": ID})
         return "Dataverse answers, and both tables of Customer Insights can be read"
 
     def segments(self) -> list[SegmentInfo]:
@@ -112,7 +109,7 @@ class DataverseSource:
 
         :raises SourceError: a table can't be read.
         """
-        attributes = self._names(PROFILE, PROFILES).announced()
+        attributes = self._names.of(PROFILE, PROFILES).announced()
         mark = self._mark()
         numbers: dict[str, int] = {}
         counts = np.zeros(0, np.int64)
@@ -135,7 +132,9 @@ class DataverseSource:
         :raises SourceError: no customer is in the segment, and the settings don't take that for empty.
         """
         literal = quoted(f'"{segment}"')
-        if not self._first_row(MEMBERSHIPS, {"$select": ID, "$filter": f"contains({LISTS},{literal})"}):
+        if not first_row(
+            self.reader, MEMBERSHIPS, {"$select": ID, "$filter": f"contains({LISTS},{literal})"}
+        ):
             self._nobody_in(segment)
         return [self._mark() or self._now()]
 
@@ -174,7 +173,7 @@ class DataverseSource:
 
         A member without a profile comes with its ``CustomerId`` alone, up to the share in the settings.
 
-        :raises SourceError: an unknown attribute, a broken page.
+        :raises SourceError: an unknown attribute, one that is another column than before, a broken page.
         :raises SourceNotReadyError: more members without a profile than the settings allow.
         :raises SnapshotChangedError: a refresh began in between; nothing was yielded.
         """
@@ -191,6 +190,7 @@ class DataverseSource:
                 watched.ensure_same()
                 self._doubt(UNSEEN)
             self._ensure_same(unit)
+            self._names.keep(PROFILES, pages.labelled())
             for segment, batch in join.batches():
                 yield segment, batch.select([name for name in attributes if name in wanted])
             self.last_join = join.counts
@@ -207,13 +207,14 @@ class DataverseSource:
         return pages.first(rows).select([name for name in attributes if name in wanted])
 
     def _profile_pages(self, attributes: Sequence[str]) -> tuple[ProfilePages, dict[str, ServiceAttribute]]:
-        columns = self._names(PROFILE, PROFILES).resolve(attributes)
+        columns = self._names.resolve(PROFILE, PROFILES, attributes)
         wanted = {**columns, CUSTOMER_ID: ServiceAttribute(ID, "String")}
         return ProfilePages(self.reader, wanted, page_size=self._settings.page_size), wanted
 
     def _doubt(self, text: str) -> None:
-        log.warning("%s", text)
-        self.doubts.append(text)
+        if text not in self.doubts:
+            log.warning("%s", text)
+            self.doubts.append(text)
 
     def _ensure_same(self, unit: ReadUnit) -> None:
         mark = self._mark()
@@ -247,15 +248,11 @@ class DataverseSource:
             "SegmentMembershipType": self._settings.membership_type,
             "SegmentProvider": self._settings.segment_provider,
         }
-        names = self._names(MEMBERSHIP, MEMBERSHIPS)
-        only: dict[str, str] = {}
-        for column, value in wanted.items():
-            found = names.find(column)
-            if value is not None and found is None:
-                self._doubt(f"{MEMBERSHIPS} has no column {column}; its rows are all read")
-            elif value is not None and found is not None:
-                only[found.name] = value
-        return only
+        asked = {column: value for column, value in wanted.items() if value is not None}
+        found = self._names.present(MEMBERSHIP, MEMBERSHIPS, list(asked))
+        for column in asked.keys() - found.keys():
+            self._doubt(f"{MEMBERSHIPS} has no column {column}; its rows are all read")
+        return {found[column].key: value for column, value in asked.items() if column in found}
 
     def _mark(self) -> datetime | None:
         """Return the newest change of either table; None where Dataverse doesn't tell."""
@@ -263,7 +260,7 @@ class DataverseSource:
         marks = []
         for table in (MEMBERSHIPS, PROFILES):
             try:
-                row = self._first_row(table, {"$select": column, "$orderby": f"{column} desc"})
+                row = first_row(self.reader, table, {"$select": column, "$orderby": f"{column} desc"})
             except RefusedError as error:
                 log.info("Dataverse gives no time mark of %s: %s", table, error.reason)
                 return None
@@ -271,28 +268,7 @@ class DataverseSource:
                 marks.append(parse_time(row[column], f"{column} of {table}"))
         return max(marks, default=None)
 
-    def _first_row(self, table: str, params: Mapping[str, str]) -> Row | None:
-        try:
-            answer = self.reader.get(table, {**params, "$top": "1"})
-        except NoSuchRouteError as error:
-            raise SourceError(
-                f"This Dataverse environment has no table {table}; is it the one of Customer Insights - Data?"
-            ) from error
-        rows = rows_of(answer, SERVICE, table)
-        return rows[0] if rows else None
-
     def _some_names(self) -> list[str]:
         rows = rows_of(self.reader.get(MEMBERSHIPS, {"$select": LISTS}, self._headers), SERVICE, MEMBERSHIPS)
         texts = set(text_column(rows, LISTS).drop_null().to_pylist())
         return sorted({name for text in texts for name in segment_list(text)})
-
-    def _names(self, logical_name: str, table: str) -> AttributeNames:
-        """Return a table's columns from its metadata, or from its first row where that is closed to us."""
-        try:
-            found = table_columns(self.reader, logical_name)
-        except SourceNotReadyError:
-            raise
-        except SourceError as error:
-            log.info("The metadata of %s can't be read, its first row is looked at: %s", table, error)
-            found = columns_of_row(self._first_row(table, {}) or {})
-        return AttributeNames(found, table=f"{SERVICE}'s {table}", prefix=self._settings.prefix)

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from tests.segment_exports.sources.altered_answers import alter
 
 from segment_emulators.customer_insights import NextPage
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.records.staging import Store
 from segment_exports.sources import ReadUnit
 from segment_exports.sources.ci_api.source import CiApiSettings
 from segment_exports.sources.refresh_evidence import EvaluationStatus, JobStatus, SegmentState
+from segment_exports.sources.seen_columns import SeenColumns
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.segment_exports.sources.conftest import Insights
 
     from segment_exports.sources.ci_api.source import CiApiSource
@@ -304,3 +309,20 @@ def test_a_sample_shows_some_profiles_as_they_are_read(insights: Insights) -> No
     known = {row["CustomerId"]: row for row in profiles}
     assert [known[row["CustomerId"]] for row in found.to_pylist()] == found.to_pylist()
     assert found.num_rows == 7
+
+
+def test_a_label_that_moved_to_another_attribute_is_told(insights: Insights, tmp_path: Path) -> None:
+    seen = SeenColumns(Store.local(tmp_path))
+    read(insights.api(seen=seen), ("Loyalty Tier", "CustomerId"))
+
+    def changed(url: str, query: dict[str, str], answer: Any) -> Any:
+        if url == "manage/entities/Customer":
+            for one in answer["attributes"]:
+                if one["friendlyName"] == "Loyalty Tier":
+                    one["friendlyName"], one["name"] = "Tier of 2019", "Tier2019"
+                elif one["name"] == "City":
+                    one["friendlyName"] = "Loyalty Tier"
+        return answer
+
+    with pytest.raises(SourceError, match=r"'Loyalty Tier' was the column .* before, and is City now"):
+        read(alter(insights.api(seen=seen), changed), ("Loyalty Tier", "CustomerId"))

@@ -1,0 +1,92 @@
+"""What Dataverse leaves out, or tells otherwise than before, is taken neither for a No nor for a Yes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.faults.export_run import RunningExport
+from tests.segment_exports.sources.written_tables import SEGMENT, WrittenTables, address
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from segment_emulators.autopilot import AutopilotEmulator
+
+PEOPLE = 40
+EVERYBODY = {address(number) for number in range(PEOPLE)}
+SETTINGS = {
+    "source": {
+        "type": "dataverse",
+        "connection": "dataverse_default",
+        "page_size": 4,
+        "missing_profiles": 0.1,
+    },
+    "destination": {"membership": "list"},
+    "segments": [SEGMENT],
+    "mapping": {"Email": "EMail"},
+    "permission": {"attribute": "OptIn", "equals": "Yes"},
+    "when_permission_withdrawn": "unsubscribe",
+    "first_run": "deliver",
+}
+
+
+class Account:
+    """An export of written tables, and what its runs made of the account."""
+
+    def __init__(self, tables: WrittenTables, export: RunningExport, emulator: AutopilotEmulator) -> None:
+        self.tables = tables
+        self.export = export
+        self._emulator = emulator
+
+    def on_list(self) -> set[str]:
+        return self._emulator.account.members(SEGMENT)
+
+    def unsubscribed(self) -> set[str]:
+        contacts = self._emulator.account.contacts.values()
+        return {str(one.email) for one in contacts if one.unsubscribed}
+
+    def warnings(self, result: Any) -> str:
+        return "\n".join(result.report.warnings)
+
+
+@pytest.fixture
+def account(
+    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+) -> Account:
+    tables = WrittenTables(PEOPLE)
+    tables.serve(monkeypatch)
+    connection = {
+        "conn_type": "dataverse",
+        "host": "https://written.crm.dynamics.com",
+        "login": "client",
+        "password": "secret",
+        "extra": {"tenant": "contoso.example"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_DATAVERSE_DEFAULT", json.dumps(connection))
+    return Account(tables, RunningExport(tmp_path, emulator, monkeypatch, SETTINGS), emulator)
+
+
+@pytest.fixture
+def delivered(account: Account) -> Account:
+    assert not account.export.run().red
+    assert account.on_list() == EVERYBODY
+    return account
+
+
+def test_who_refuses_is_not_mailed_while_the_metadata_are_closed(account: Account) -> None:
+    """All said Yes in 2019; ten say No in the column that is called OptIn today."""
+    account.tables.columns |= {
+        "msdynci_optin": ("String", "Consent of 2019"),
+        "msdynci_optin2": ("String", "OptIn"),
+    }
+    for number, row in enumerate(account.tables.profiles):
+        row |= {"msdynci_optin": "Yes", "msdynci_optin2": "No" if number < 10 else "Yes"}
+    allowed = EVERYBODY - {address(number) for number in range(10)}
+    assert not account.export.run().red
+    assert account.on_list() == allowed
+
+    account.tables.is_open = False
+    assert account.export.run().red
+    assert account.on_list() == allowed
