@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.faults.export_run import RunningExport
-from tests.segment_exports.sources.written_tables import SEGMENT, WrittenTables, address
+from tests.segment_exports.sources.written_tables import LABEL, SEGMENT, WrittenTables, address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,3 +90,24 @@ def test_who_refuses_is_not_mailed_while_the_metadata_are_closed(account: Accoun
     account.tables.is_open = False
     assert account.export.run().red
     assert account.on_list() == allowed
+
+
+def test_a_member_without_a_profile_stays_as_it_is(delivered: Account) -> None:
+    """Neither off the list nor unsubscribed: nobody knows what they permit."""
+    del delivered.tables.profiles[:2]
+    result = delivered.export.run()
+
+    assert not result.red
+    assert delivered.on_list() == EVERYBODY
+    assert delivered.unsubscribed() == set()
+    assert f"2 of {PEOPLE} members have no profile in Dataverse" in delivered.warnings(result)
+    assert result.report.profiles.invalid == 2
+
+
+def test_who_says_no_still_leaves_beside_one_without_a_profile(delivered: Account) -> None:
+    del delivered.tables.profiles[0]
+    delivered.tables.profiles[0]["msdynci_optin" + LABEL] = "No"
+    assert not delivered.export.run().red
+
+    assert delivered.on_list() == EVERYBODY - {address(1)}
+    assert delivered.unsubscribed() == {address(1)}

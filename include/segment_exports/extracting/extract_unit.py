@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from segment_exports.extracting.segment_checks import check_rows
-from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
+from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID, WITHOUT_PROFILE
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.warnings import record_warnings
 from segment_exports.sources import doubts_of
@@ -41,11 +41,11 @@ def extract_unit(
 ) -> dict[str, Any]:
     """Read one unit and write a Parquet file per segment, with one string column per attribute.
 
-    Every attribute of the definition is a column, in its order; ``PreviousCustomerId`` is null where the
-    source has none. Memory doesn't grow with the number of profiles. With ``sample`` only the first rows
-    of each segment are the run's, and none counts as whole; else each is held against
-    :func:`.segment_checks.check_rows`, whose warnings are kept for the report. The rows after a sample
-    are read too where the export asks for permission: another row of an address may refuse.
+    Every attribute of the definition is a column, in its order, and ``WITHOUT_PROFILE``;
+    ``PreviousCustomerId`` is null where the source has none. Memory doesn't grow with the number of profiles.
+    With ``sample`` only the first rows of each segment are the run's, and none counts as whole; else each is
+    held against :func:`.segment_checks.check_rows`, whose warnings are kept for the report. The rows after a
+    sample are read too where the export asks for permission: another row of an address may refuse.
 
     :return: what is also written to ``extract/<unit>.json``:
         ``{"unit", "segments": {name: {"read", "snapshot", "whole", "judged"}}, "seconds"}``. ``read`` are
@@ -53,7 +53,7 @@ def extract_unit(
     :raises SourceError: the source can't be read; then nothing is written.
     """
     started, checks = clock(), definition.source.checks
-    schema = pa.schema([pa.field(name, pa.string()) for name in definition.attributes])
+    schema = pa.schema([pa.field(name, pa.string()) for name in (*definition.attributes, WITHOUT_PROFILE)])
     keeps_all = sample is None or definition.permission is not None
     with ExitStack() as stack:
         writers = {
@@ -138,7 +138,6 @@ class _ProfileWriter:
 
 
 def _with_every_column(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    if PREVIOUS_CUSTOMER_ID not in batch.schema.names:
-        nulls = pa.nulls(batch.num_rows, pa.string())
-        batch = batch.append_column(pa.field(PREVIOUS_CUSTOMER_ID, pa.string()), nulls)
+    for name in {PREVIOUS_CUSTOMER_ID, WITHOUT_PROFILE} - {*batch.schema.names}:
+        batch = batch.append_column(pa.field(name, pa.string()), pa.nulls(batch.num_rows, pa.string()))
     return pa.RecordBatch.from_arrays([batch.column(name) for name in schema.names], schema=schema)

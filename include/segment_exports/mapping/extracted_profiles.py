@@ -10,7 +10,7 @@ import pyarrow as pa
 from segment_exports.errors import StagingError
 from segment_exports.mapping.column_counts import ColumnCounts, Consent
 from segment_exports.mapping.permission import consents_of, judge_permission
-from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
+from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID, WITHOUT_PROFILE, has_profile
 from segment_exports.records.staging import RunFiles
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class ExtractedProfiles:
     def of(self, segment: str) -> Iterator[tuple[pa.RecordBatch, bool]]:
         """Give a segment in batches, and whether they are the run's or read only to be judged."""
         left = self.reads.read[segment] if self.reads else None
-        for batch in self._read(segment, self.definition.attributes):
+        for batch in self._read(segment, (*self.definition.attributes, WITHOUT_PROFILE)):
             own = len(batch) if left is None else min(len(batch), left)
             left = None if left is None else left - own
             if own:
@@ -49,11 +49,15 @@ class ExtractedProfiles:
                 yield batch.slice(own), False
 
     def permission_of(self, segment: str) -> ColumnCounts:
-        """Count what all rows of a segment say of permission, before any person is judged by it."""
+        """Count what all rows of a segment say of permission, before any person is judged by it.
+
+        Members without a profile say nothing and don't count.
+        """
         counts, permission = ColumnCounts(), self.definition.permission
         if permission is None:
             return counts
-        for batch in self._read(segment, (permission.attribute,)):
+        for batch in self._read(segment, (permission.attribute, WITHOUT_PROFILE)):
+            batch = batch.filter(pa.array(has_profile(batch)))
             consents = consents_of(judge_permission(batch.column(0), permission))
             counts.add(ColumnCounts(len(batch), consents=consents))
         counts.empty[permission.attribute] = counts.consents[Consent.EMPTY]
@@ -63,7 +67,7 @@ class ExtractedProfiles:
         path = RunFiles.profiles(segment)
         with self.files.store.parquet_file(path) as file:
             names = set(file.schema_arrow.names)
-            missing = [name for name in wanted if name not in {*names, PREVIOUS_CUSTOMER_ID}]
+            missing = [name for name in wanted if name not in {*names, PREVIOUS_CUSTOMER_ID, WITHOUT_PROFILE}]
             if missing:
                 raise StagingError(
                     f"{self.files.store.path(path)} has no column {', '.join(missing)}, which the definition "

@@ -17,7 +17,7 @@ from segment_exports.mapping.email_address import EmailRefusal, judge_emails, ma
 from segment_exports.mapping.field_values import Converted, convert
 from segment_exports.mapping.merging import ROWS, recency_key
 from segment_exports.mapping.permission import PeopleHeldBack, Withholding, consents_of, judge_permission
-from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
+from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID, has_profile
 from segment_exports.records.tables.schemas import INVALID
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
     from segment_exports.mapping.permission import Verdicts
     from segment_exports.records.keyed_hash import KeyedHasher
+
+NO_PROFILE = "no_profile"
+"""Why a member without a profile is refused; the text is stable: it stands in reports and ``refused.csv``."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class ProfileMapper:
 
     A row is refused for the first field, in the mapping's order, whose value can't be sent. Refused
     rows go on, without a payload, if they speak against an address: their own, or each that a bad one may
-    have meant.
+    have meant. A member without a profile is refused and has not withdrawn.
     """
 
     def __init__(
@@ -91,10 +94,12 @@ class ProfileMapper:
         columns = dict(zip(profiles.schema.names, profiles.columns, strict=True))
         values = self._convert(columns)
         customers, previous = _people(columns, len(profiles))
+        known = has_profile(profiles)
         refused = _first_refusal(values | {CUSTOMER_ID: customers, PREVIOUS_CUSTOMER_ID: previous})
+        refused = refused.or_unknown(known)
         emails = values[self._fields[0].target].values
         hashes = self._hasher.column(emails)
-        consents = self._consents(columns, len(profiles))
+        consents = np.where(known, self._consents(columns, len(profiles)), 0).astype(np.int8)
         held_back = self._held_back.judge(hashes, customers.values, previous.values)
         verdicts = np.maximum(held_back, self._believed(consents, segment))
         recency = self._recency_keys(columns, len(profiles))
@@ -120,7 +125,7 @@ class ProfileMapper:
             rows=self._with_meant(rows, matters, texts),
             invalid=_invalid(refused, customers.values, previous.values, texts, verdicts, segment, first_row),
             empty_values=Counter({target: one.empty for target, one in values.items()}),
-            columns=self._counted(columns, values | {CUSTOMER_ID: customers}, consents, recency),
+            columns=self._counted(columns, values | {CUSTOMER_ID: customers}, consents, recency, known),
         )
 
     def judge(self, profiles: pa.RecordBatch, *, segment: str, place: int) -> JudgedBatch:
@@ -128,6 +133,7 @@ class ProfileMapper:
 
         For profiles that are not the run's and are read only for that, as those after a sample.
         """
+        profiles = profiles.filter(pa.array(has_profile(profiles)))
         columns = dict(zip(profiles.schema.names, profiles.columns, strict=True))
         texts = columns[self._fields[0].attribute]
         judged = judge_emails(texts)
@@ -174,16 +180,18 @@ class ProfileMapper:
         values: Mapping[str, Converted],
         consents: Verdicts,
         recency: pa.DoubleArray,
+        known: npt.NDArray[np.bool_],
     ) -> ColumnCounts:
-        counts = ColumnCounts(rows=len(consents))
+        counts = ColumnCounts(rows=int(known.sum()))
         email, *others = self._fields
         counts.empty[CUSTOMER_ID] = values[CUSTOMER_ID].empty
         for field in others:
-            counts.empty[field.attribute] = values[field.target].empty
-        self._count_address_and_consents(counts, values[email.target].refusals, consents)
+            counts.empty[field.attribute] = values[field.target].empty - (len(known) - counts.rows)
+        refusals = values[email.target].refusals.filter(pa.array(known))
+        self._count_address_and_consents(counts, refusals, consents[known])
         if self._recency is not None:
             given = pc.not_equal(pc.utf8_trim_whitespace(columns[self._recency].fill_null("")), "")
-            counts.empty[self._recency] = len(consents) - (pc.sum(given).as_py() or 0)
+            counts.empty[self._recency] = counts.rows - (pc.sum(given).as_py() or 0)
             counts.unreadable_recency = pc.sum(pc.and_(given, recency.is_null())).as_py() or 0
         return counts
 
@@ -233,6 +241,12 @@ class _Refused:
 
     fields: pa.StringArray
     reasons: pa.StringArray
+
+    def or_unknown(self, known: npt.NDArray[np.bool_]) -> _Refused:
+        """Return the same, but for rows of which no value is known."""
+        return _Refused(
+            pc.if_else(known, self.fields, CUSTOMER_ID), pc.if_else(known, self.reasons, NO_PROFILE)
+        )
 
 
 def _first_refusal(columns: Mapping[str, Converted]) -> _Refused:

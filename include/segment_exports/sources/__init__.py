@@ -135,7 +135,8 @@ class Source(Protocol):
         """Read a unit as (segment, batch) with the given attributes as string columns, in their order.
 
         Each (customer, segment) comes once per row of the source. ``PreviousCustomerId`` may be
-        asked for and is left out where the source has no such attribute.
+        asked for and is left out where the source has no such attribute. A batch with members of whom the
+        source has no profile has the column ``WITHOUT_PROFILE`` too.
 
         :raises SourceError: unknown attribute, missing or broken file; the text says which exist.
         """

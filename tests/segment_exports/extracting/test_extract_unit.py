@@ -12,6 +12,7 @@ from segment_exports.definition import ExportDefinition, Permission, SegmentChec
 from segment_exports.errors import SourceError
 from segment_exports.extracting import extract_unit as extraction
 from segment_exports.extracting.extract_unit import extract_unit
+from segment_exports.records.profiles import WITHOUT_PROFILE
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.warnings import recorded_warnings
 from segment_exports.sources import ReadUnit
@@ -73,7 +74,8 @@ def profiles(files: RunFiles, segment: str) -> pa.Table:
 def test_each_segment_becomes_a_file_of_string_columns_in_the_definitions_order(files: RunFiles) -> None:
     extract(Rows({"A": 2500, "B": 10}), files)
     table = profiles(files, "A")
-    assert table.schema == pa.schema([(name, pa.string()) for name in DEFINITION.attributes])
+    columns = (*DEFINITION.attributes, WITHOUT_PROFILE)
+    assert table.schema == pa.schema([(name, pa.string()) for name in columns])
     assert table["CustomerId"].to_pylist() == [str(number) for number in range(2500)]
     assert profiles(files, "B").num_rows == 10
 
@@ -101,7 +103,7 @@ def test_an_empty_segment_is_a_file_without_rows(files: RunFiles) -> None:
         "judged": True,
     }
     assert profiles(files, "B").num_rows == 0
-    assert profiles(files, "B").schema.names == list(DEFINITION.attributes)
+    assert profiles(files, "B").schema.names == [*DEFINITION.attributes, WITHOUT_PROFILE]
 
 
 def test_previous_ids_are_null_where_the_source_has_none(files: RunFiles) -> None:

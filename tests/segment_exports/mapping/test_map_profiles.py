@@ -23,8 +23,10 @@ from tests.segment_exports.mapping.mapping_reference import (
 
 from segment_exports.definition import ExportDefinition
 from segment_exports.errors import DefinitionError, StagingError
+from segment_exports.mapping.column_counts import Consent
 from segment_exports.mapping.map_profiles import PieceSizes, map_profiles
 from segment_exports.records.keyed_hash import HASH_TYPE, KeyedHasher
+from segment_exports.records.profiles import WITHOUT_PROFILE
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.step_counts import SegmentReads
 from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
@@ -382,6 +384,24 @@ def test_the_summary_counts_reasons_empty_values_and_unreadable_dates():
     assert written["seconds"] == 2.5
     permission = {"yes": 4, "empty": 0, "other": 1}
     assert written["segments"]["Gold"] == {"read": 5, "contacts": 1, "permission": permission}
+
+
+def test_a_member_without_a_profile_is_refused_and_has_neither_withdrawn_nor_an_empty_column() -> None:
+    unknown = {"CustomerId": "c2", WITHOUT_PROFILE: "true"}
+    tenant = {"Gold": [profile("a@x.de", CustomerId="c1"), unknown], "Silver": [unknown], "Bronze": []}
+    with a_run(tenant, (*COLUMNS, WITHOUT_PROFILE)) as files:
+        summary = map_profiles(JUDGING, files, HASHER)
+        invalid, withheld = read(files, files.INVALID), read(files, files.WITHHELD)
+
+    told = [(row["customer_id"], row["field"], row["reason"], row["withdrawn"]) for row in invalid]
+    assert told == [("c2", "CustomerId", "no_profile", False)] * 2
+    assert withheld == []
+    assert summary.contacts == 1
+    assert summary.unjudged_permission is None
+    assert summary.columns["Gold"].consents == {Consent.YES: 1}
+    assert summary.columns["Gold"].rows - summary.columns["Gold"].empty["EMail"] == 1
+    assert summary.columns["Silver"].rows == 0
+    assert not +summary.columns["Silver"].empty
 
 
 def test_invalid_rows_are_told_with_their_number_and_a_masked_address():

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
-
-import pyarrow as pa
 
 from segment_exports.errors import SourceError
 from segment_exports.sources import ReadUnit
@@ -149,5 +148,9 @@ def read_all(
 ) -> list[dict[str, str | None]]:
     """Read the segment as a run does, in the order of the customers' ids."""
     (unit,) = source.read_units({SEGMENT: source.snapshots(SEGMENT)[-1]})
-    batches = [batch for _, batch in source.read(ReadUnit.from_json(unit.to_json()), attributes)]
-    return pa.Table.from_batches(batches).sort_by("CustomerId").to_pylist() if batches else []
+    rows = [
+        row
+        for _, batch in source.read(ReadUnit.from_json(unit.to_json()), attributes)
+        for row in batch.to_pylist()
+    ]
+    return sorted(rows, key=itemgetter("CustomerId"))

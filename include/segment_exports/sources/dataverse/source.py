@@ -21,7 +21,7 @@ import numpy as np
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
-from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.records.profiles import CUSTOMER_ID, WITHOUT_PROFILE
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import ServiceAttribute
 from segment_exports.sources.dataverse.columns import first_row
@@ -171,7 +171,8 @@ class DataverseSource:
     def read(self, unit: ReadUnit, attributes: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Read all segments of the unit.
 
-        A member without a profile comes with its ``CustomerId`` alone, up to the share in the settings.
+        A member without a profile comes with its ``CustomerId`` alone, and marked so, up to the share in the
+        settings.
 
         :raises SourceError: an unknown attribute, one that is another column than before, a broken page.
         :raises SourceNotReadyError: more members without a profile than the settings allow.
@@ -192,7 +193,8 @@ class DataverseSource:
             self._ensure_same(unit)
             self._names.keep(PROFILES, pages.labelled())
             for segment, batch in join.batches():
-                yield segment, batch.select([name for name in attributes if name in wanted])
+                known = {*wanted, *batch.schema.names}
+                yield segment, batch.select([one for one in (*attributes, WITHOUT_PROFILE) if one in known])
             self.last_join = join.counts
         for text in pages.doubts():
             self._doubt(text)
@@ -229,7 +231,10 @@ class DataverseSource:
                 f"so its refresh hasn't ended (allowed: {self._settings.missing_profiles:.1%})"
             )
         if counts.without_profile:
-            self._doubt(f"{told} no profile in Dataverse")
+            self._doubt(
+                f"{told} no profile in Dataverse: what they permit isn't known, so that they are neither "
+                f"sent nor taken off a list (refused.csv names them: no_profile)"
+            )
 
     def _members(self, number_of: Callable[[str], int | None]) -> Iterator[pa.RecordBatch]:
         only = self._row_filter()

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.errors import SourceError
-from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.records.profiles import CUSTOMER_ID, WITHOUT_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -105,7 +105,8 @@ class MembershipJoin:
     def batches(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield (segment, batch): one row per member of a segment.
 
-        A member whose profile did not come has its ``CustomerId`` and nulls, so that it stays counted.
+        A member whose profile did not come has its ``CustomerId``, nulls, and a value in ``WITHOUT_PROFILE``,
+        a column that only batches with such members have.
 
         :raises SourceError: a customer's profile came twice.
         """
@@ -158,8 +159,13 @@ class MembershipJoin:
         self.counts.without_profile += pc.sum(pc.invert(pc.is_in(distinct, value_set=ids))).as_py() or 0
 
     def _rows(self, members: pa.Array, profiles: pa.Table, ids: pa.Array) -> pa.RecordBatch:
-        found = profiles.take(pc.index_in(members, value_set=ids))
+        place = pc.index_in(members, value_set=ids)
+        found = profiles.take(place)
         rows = found.set_column(self._schema.get_field_index(CUSTOMER_ID), CUSTOMER_ID, members)
+        if place.null_count:
+            rows = rows.append_column(
+                WITHOUT_PROFILE, pc.if_else(place.is_null(), "true", pa.scalar(None, pa.string()))
+            )
         return rows.combine_chunks().to_batches()[0]
 
 

@@ -11,6 +11,7 @@ from segment_emulators.customer_insights import ListShape
 from segment_emulators.customer_insights.dataverse import OWNER, STATE_LABEL
 from segment_exports.definition import DataverseSource as DataverseSourceSettings
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.records.profiles import WITHOUT_PROFILE
 from segment_exports.sources import ReadUnit, doubts_of
 from segment_exports.sources.dataverse.profiles import _id_ranges
 from segment_exports.sources.dataverse.settings import DataverseSettings
@@ -519,27 +520,31 @@ def test_a_refresh_between_looking_and_choosing_has_to_end_first(insights: Insig
         source.read_units({"ChurnProne": chosen})
 
 
-def test_a_few_members_without_profile_come_with_their_id_alone(insights: Insights) -> None:
+def test_a_few_members_without_profile_come_marked_with_their_id_alone(insights: Insights) -> None:
     insights.state.faults.profiles_missing = 10
-
     source = insights.dataverse()
-    found = read(source)
+    (unit,) = source.read_units({name: source.snapshots(name)[-1] for name in SEGMENTS})
 
-    everyone = pa.concat_tables(found.values())
+    rows = [row for _, batch in source.read(unit, ATTRIBUTES) for row in batch.to_pylist()]
+
     assert source.last_join is not None
     assert 0 < source.last_join.without_profile <= 10
-    assert everyone.num_rows == sum(len(one) for one in insights.state.tables.members.values())
+    assert len(rows) == sum(len(one) for one in insights.state.tables.members.values())
     missing = set(insights.state.tables.profiles.column("CustomerId")[:10].to_pylist())
-    without = everyone.filter(pa.array([one in missing for one in everyone.column("CustomerId").to_pylist()]))
-    assert without.num_rows > 0
-    assert without.column("EMail").null_count == without.num_rows
+    marked = [row for row in rows if row.get(WITHOUT_PROFILE)]
+    assert {row["CustomerId"] for row in marked} <= missing
+    assert [row for row in rows if row["CustomerId"] in missing] == marked
+    assert {row["EMail"] for row in marked} == {None}
+    assert any("what they permit isn't known" in text for text in source.doubts)
 
 
 def test_many_members_without_profile_mean_that_the_refresh_has_not_ended(insights: Insights) -> None:
     insights.state.faults.profiles_missing = 500
+    source = insights.dataverse()
+    (unit,) = source.read_units({"ChurnProne": source.snapshots("ChurnProne")[-1]})
 
     with pytest.raises(SourceNotReadyError, match=r"members have no profile in Dataverse.*allowed: 1\.0%"):
-        read(insights.dataverse())
+        list(source.read(unit, ATTRIBUTES))
 
 
 def test_a_missing_table_is_told(insights: Insights, monkeypatch: pytest.MonkeyPatch) -> None:
