@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.faults.export_run import RunningExport
-from tests.segment_exports.sources.written_tables import LABEL, SEGMENT, WrittenTables, address
+from tests.segment_exports.sources.written_tables import (
+    LABEL,
+    MEMBERSHIPS,
+    PROFILES,
+    SEGMENT,
+    WrittenTables,
+    address,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,3 +118,43 @@ def test_who_says_no_still_leaves_beside_one_without_a_profile(delivered: Accoun
 
     assert delivered.on_list() == EVERYBODY - {address(1)}
     assert delivered.unsubscribed() == {address(1)}
+
+
+def without_consent(table: str, start: int, body: dict[str, Any]) -> dict[str, Any]:
+    """A page of profiles lacks the column of consent."""
+    for row in body["value"] if (table, start) == (PROFILES, 4) else ():
+        row.pop("msdynci_optin")
+    return body
+
+
+def without_list(table: str, start: int, body: dict[str, Any]) -> dict[str, Any]:
+    """A page of memberships lacks the lists of segments."""
+    for row in body["value"] if (table, start) == (MEMBERSHIPS, 4) else ():
+        row.pop("msdynci_segments")
+    return body
+
+
+def with_a_row_twice(table: str, start: int, body: dict[str, Any]) -> dict[str, Any]:
+    """A page of memberships begins with a row of the page before, in place of its own."""
+    if (table, start) == (MEMBERSHIPS, 4):
+        body["value"][0] = body["value"][0] | {"msdynci_customerid": "c003"}
+    return body
+
+
+@pytest.mark.parametrize("alter", [without_consent, without_list, with_a_row_twice])
+def test_what_does_not_come_is_no_withdrawal_and_no_leave(delivered: Account, alter: Any) -> None:
+    delivered.tables.alter = alter
+
+    assert delivered.export.run().red
+    assert delivered.on_list() == EVERYBODY
+    assert delivered.unsubscribed() == set()
+
+
+def test_who_is_in_the_segment_by_another_spelling_is_told(delivered: Account) -> None:
+    for row in delivered.tables.members[:3]:
+        row["msdynci_segments"] = '["gold"]'
+
+    told = delivered.warnings(delivered.export.run())
+    assert (
+        "Rows of the segment Gold in Dataverse are left out: the segment is written 'gold' in 3 rows" in told
+    )

@@ -31,7 +31,7 @@ _MEMBERSHIP = {
     "msdynci_segments": ("String", "Segments"),
     "msdynci_segmentmembershiptype": ("String", "SegmentMembershipType"),
 }
-_ROOT = "https://written.crm.dynamics.com"
+ROOT = "https://written.crm.dynamics.com"
 
 
 @dataclass
@@ -40,6 +40,7 @@ class WrittenTables:
 
     :param columns: of the profiles: logical name → (type, label).
     :param is_open: the metadata may be read.
+    :param keys: columns that come whether they are asked for or not.
     :param alter: makes of the answer (table, first row of the page, body) what comes.
     """
 
@@ -55,7 +56,7 @@ class WrittenTables:
     )
     is_open: bool = True
     alter: Callable[[str, int, dict[str, Any]], dict[str, Any]] = lambda table, start, body: body
-    asked: list[str] = field(default_factory=list)
+    keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.profiles: list[dict[str, Any]] = [
@@ -86,7 +87,7 @@ class WrittenTables:
         """Return a source that reads them; what it remembers lies in the store."""
         app = AppRegistration("contoso.example", "client", "secret")
         return DataverseSource(
-            DataverseConnection(app, _ROOT), DataverseSettings(**settings), seen=SeenColumns(store)
+            DataverseConnection(app, ROOT), DataverseSettings(**settings), seen=SeenColumns(store)
         )
 
     def _answer(
@@ -95,7 +96,6 @@ class WrittenTables:
         parts = urlsplit(url)
         table, query = parts.path.rsplit("/api/data/v9.2/", 1)[-1], dict(parse_qsl(parts.query))
         query |= params or {}
-        self.asked.append(table)
         if table.startswith("EntityDefinitions"):
             return self._metadata(table)
         if "modifiedon" in query.get("$select", ""):
@@ -105,7 +105,7 @@ class WrittenTables:
             name = query["$filter"].split('"')[1].lower()
             rows = [row for row in rows if f'"{name}"' in (row["msdynci_segments"] or "").lower()]
         if "$select" in query:
-            wanted = query["$select"].split(",")
+            wanted = [*query["$select"].split(","), *self.keys]
             labelled = "annotations" in (headers or {}).get("Prefer", "")
             rows = [
                 {key: row[key] for key in row if key in wanted or (labelled and key.split("@")[0] in wanted)}
@@ -118,7 +118,7 @@ class WrittenTables:
         body: dict[str, Any] = {"value": rows[start:end]}
         if end < len(rows):
             body["@odata.nextLink"] = (
-                f"{_ROOT}/api/data/v9.2/{table}?$select={query['$select']}&$skiptoken={end}"
+                f"{ROOT}/api/data/v9.2/{table}?$select={query['$select']}&$skiptoken={end}"
             )
         return self.alter(table, start, body)
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.sources.dataverse.left_out import LeftOut
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 from segment_exports.sources.web.membership_join import id_hashes
 
@@ -48,17 +49,24 @@ class WatchedMemberships:
     """The memberships of some segments, with a fingerprint of those of all segments.
 
     :param read: reads the whole table, as (CustomerId, number of the segment).
+    :param left_out: counts what isn't taken.
     """
 
-    def __init__(self, read: Callable[[NumberOf], Iterator[pa.RecordBatch]], segments: Sequence[str]) -> None:
+    def __init__(
+        self,
+        read: Callable[[NumberOf, LeftOut], Iterator[pa.RecordBatch]],
+        segments: Sequence[str],
+        left_out: LeftOut,
+    ) -> None:
         self._read = read
+        self._left_out = left_out
         self._wanted = len(segments)
         self._numbers = {name: number for number, name in enumerate(segments)}
         self._seen = MembershipFingerprint()
 
     def wanted(self) -> Iterator[pa.RecordBatch]:
         """Yield the memberships of the segments that were asked for."""
-        for batch in self._read(self._number_of):
+        for batch in self._read(self._number_of, self._left_out):
             self._seen.add(batch)
             yield batch.filter(pc.less(batch.column("segment"), self._wanted))
 
@@ -68,7 +76,7 @@ class WatchedMemberships:
         :raises SnapshotChangedError: another number of memberships, or others.
         """
         now = MembershipFingerprint()
-        for batch in self._read(self._number_of):
+        for batch in self._read(self._number_of, LeftOut(())):
             now.add(batch)
         if now != self._seen:
             raise SnapshotChangedError(

@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.errors import SourceError
 from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.sources.dataverse.left_out import LeftOut
 from segment_exports.sources.web.json_columns import text_column
+from segment_exports.sources.web.odata import SeenKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from segment_exports.sources.web.odata import Row
+
+SERVICE, MEMBERSHIPS, KEY = "Dataverse", "msdynci_segmentmemberships", "msdynci_segmentmembershipid"
+"""The last one is the table's key, which Dataverse answers whether it was asked for or not."""
 
 NumberOf = Callable[[str], int | None]
 """Number of a segment, or None for one that isn't wanted."""
@@ -47,6 +55,12 @@ def segment_list(text: str) -> list[str]:
     return names
 
 
+def identity(row: Row) -> str:
+    """Return what tells a membership row from all others: its own id, or else all that it says."""
+    own = row.get(KEY)
+    return own if isinstance(own, str) else repr(sorted(pair for pair in row.items() if "@" not in pair[0]))
+
+
 def member_batches(
     pages: Iterable[list[Row]],
     *,
@@ -54,36 +68,59 @@ def member_batches(
     list_column: str,
     only: Mapping[str, str],
     number_of: NumberOf,
+    left_out: LeftOut | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield (CustomerId, number of the segment) for every membership that is wanted.
 
     :param only: column → the value that it must have; a row without a value passes.
-    :raises SourceError: a list that can't be read, a row without a customer.
+    :param left_out: counts what isn't taken.
+    :raises SourceError: a list that can't be read, a row without a customer, or a column in none of them.
+    :raises SourceNotReadyError: some rows lack a column that others have.
     """
+    seen = SeenKeys(SERVICE, MEMBERSHIPS, [id_column, list_column, *only])
+    left_out = left_out or LeftOut(())
     for rows in pages:
+        seen.add(rows)
         ids, lists = text_column(rows, id_column), text_column(rows, list_column)
         if ids.null_count:
             raise SourceError(f"{ids.null_count} membership rows of a page have no {id_column}")
-        chosen = pa.repeat(pa.scalar(value=True), len(rows))
+        encoded = lists.dictionary_encode()
+        names = [dict.fromkeys(segment_list(text)) for text in encoded.dictionary.to_pylist()]
+        of_list = np.asarray(encoded.indices.fill_null(len(names)))
+        chosen = np.ones(len(rows), np.bool_)
         for column, value in only.items():
             found = text_column(rows, column)
-            chosen = pc.and_(chosen, pc.fill_null(pc.equal(found, value), fill_value=True))
-        yield _exploded(ids.filter(chosen), lists.filter(chosen), number_of)
+            passes = np.asarray(pc.fill_null(pc.equal(found, value), fill_value=True))
+            for place in np.unique(of_list[chosen & ~passes]):
+                if place < len(names):
+                    here = pa.array(chosen & ~passes & (of_list == place))
+                    left_out.add_of_another_kind(names[place], column, found.filter(here))
+            chosen &= passes
+        counts = np.bincount(of_list[chosen], minlength=len(names) + 1)
+        left_out.add_unlisted(int(counts[-1]))
+        for place, one in enumerate(names):
+            if counts[place]:
+                left_out.add_listed(one, int(counts[place]))
+        taken = [one if counts[place] else {} for place, one in enumerate(names)]
+        yield _exploded(ids, encoded, taken, chosen, number_of)
+    seen.require_all()
 
 
-def _exploded(ids: pa.StringArray, lists: pa.StringArray, number_of: NumberOf) -> pa.RecordBatch:
+def _exploded(
+    ids: pa.StringArray,
+    lists: pa.DictionaryArray,
+    names: Sequence[Collection[str]],
+    chosen: NDArray[np.bool_],
+    number_of: NumberOf,
+) -> pa.RecordBatch:
     # Many customers are in the same segments: each list is parsed once a page.
-    encoded = lists.dictionary_encode()
-    numbers = [_numbers(text, number_of) for text in encoded.dictionary.to_pylist()]
-    wanted = pa.array(numbers, pa.list_(pa.uint16())).take(encoded.indices)
+    found = [[number for name in one if (number := number_of(name)) is not None] for one in names]
+    mask = pa.array(chosen)
+    wanted = pa.array(found, pa.list_(pa.uint16())).take(lists.indices.filter(mask))
     return pa.RecordBatch.from_arrays(
-        [ids.take(pc.list_parent_indices(wanted)), pc.list_flatten(wanted)], names=[CUSTOMER_ID, "segment"]
+        [ids.filter(mask).take(pc.list_parent_indices(wanted)), pc.list_flatten(wanted)],
+        names=[CUSTOMER_ID, "segment"],
     )
-
-
-def _numbers(text: str, number_of: NumberOf) -> list[int]:
-    found = (number_of(name) for name in dict.fromkeys(segment_list(text)))
-    return [number for number in found if number is not None]
 
 
 def _shape(value: object) -> str:

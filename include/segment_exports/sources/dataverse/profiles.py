@@ -92,7 +92,10 @@ class ProfilePages:
         params = {"$select": ",".join(keys)} | ({"$filter": condition} if condition else {})
         seen = SeenKeys(SERVICE, PROFILES, keys)
         headers = {"Prefer": self._prefer}
-        for rows in follow_next_links(self._reader, PROFILES, params, key=ID, headers=headers):
+        pages = follow_next_links(
+            self._reader, PROFILES, params, identity=lambda row: row.get(ID), headers=headers
+        )
+        for rows in pages:
             seen.add(rows)
             batch = self._batch(rows)
             if batch.column(CUSTOMER_ID).null_count:

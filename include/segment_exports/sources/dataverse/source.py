@@ -25,8 +25,14 @@ from segment_exports.records.profiles import CUSTOMER_ID, WITHOUT_PROFILE
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import ServiceAttribute
 from segment_exports.sources.dataverse.columns import first_row
+from segment_exports.sources.dataverse.left_out import LeftOut
 from segment_exports.sources.dataverse.membership_fingerprint import UNSEEN, WatchedMemberships
-from segment_exports.sources.dataverse.memberships import member_batches, segment_list
+from segment_exports.sources.dataverse.memberships import (
+    MEMBERSHIPS,
+    identity,
+    member_batches,
+    segment_list,
+)
 from segment_exports.sources.dataverse.profiles import ID, PROFILES, SERVICE, ProfilePages
 from segment_exports.sources.dataverse.settings import DataverseSettings
 from segment_exports.sources.dataverse.table_names import TableNames
@@ -37,6 +43,7 @@ from segment_exports.sources.web.http_reading import JsonReader, Patience, Refus
 from segment_exports.sources.web.json_columns import text_column
 from segment_exports.sources.web.membership_join import JoinCounts, MembershipJoin
 from segment_exports.sources.web.odata import follow_next_links, quoted, rows_of
+from segment_exports.sources.web.page_guard import RowsAgainError
 from segment_exports.sources.web.read_ahead import read_ahead
 from segment_exports.sources.web.tokens import EntraTokens
 
@@ -46,13 +53,13 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from segment_exports.sources.dataverse.memberships import NumberOf
     from segment_exports.sources.web.connections import DataverseConnection
     from segment_exports.sources.web.tokens import TokenSource
 
 log = logging.getLogger(__name__)
 
-MEMBERSHIPS, MEMBERSHIP = "msdynci_segmentmemberships", "msdynci_segmentmembership"
-PROFILE, LISTS = "msdynci_customerprofile", "msdynci_segments"
+MEMBERSHIP, PROFILE, LISTS = "msdynci_segmentmembership", "msdynci_customerprofile", "msdynci_segments"
 UNIT = "dataverse"
 HINT = (
     "make the app registration an application user of the environment, and give it the role Viewer on "
@@ -113,7 +120,7 @@ class DataverseSource:
         mark = self._mark()
         numbers: dict[str, int] = {}
         counts = np.zeros(0, np.int64)
-        batches = self._members(lambda name: numbers.setdefault(name, len(numbers)))
+        batches = self._members(lambda name: numbers.setdefault(name, len(numbers)), LeftOut(()))
         for batch in batches:
             found = np.bincount(np.asarray(batch.column("segment")), minlength=len(numbers))
             counts = np.pad(counts, (0, len(found) - len(counts))) + found
@@ -181,16 +188,26 @@ class DataverseSource:
         pages, wanted = self._profile_pages(attributes)
         self._ensure_same(unit)
         with MembershipJoin(unit.segments, tuple(wanted), folder=self._spill_folder) as join:
+            left_out = LeftOut(unit.segments)
             watched = (
-                WatchedMemberships(self._members, unit.segments) if unit.detail["mark"] is None else None
+                WatchedMemberships(self._members, unit.segments, left_out)
+                if unit.detail["mark"] is None
+                else None
             )
             number_of = {name: number for number, name in enumerate(unit.segments)}
-            join.add_members(read_ahead([watched.wanted() if watched else self._members(number_of.get)]))
-            join.add_profiles(pages.read(self._settings.parallel_reads))
+            members = watched.wanted() if watched else self._members(number_of.get, left_out)
+            try:
+                join.add_members(read_ahead([members]))
+                self._check_members(left_out)
+                join.add_profiles(pages.read(self._settings.parallel_reads))
+            except RowsAgainError:
+                self._ensure_same(unit)  # where a refresh is to blame, that is what is told
+                raise
             if watched:
                 watched.ensure_same()
                 self._doubt(UNSEEN)
             self._ensure_same(unit)
+            self._names.keep(MEMBERSHIPS, {})
             self._names.keep(PROFILES, pages.labelled())
             for segment, batch in join.batches():
                 known = {*wanted, *batch.schema.names}
@@ -222,6 +239,15 @@ class DataverseSource:
         mark = self._mark()
         ensure_unchanged("Dataverse", unit.detail["mark"], mark.isoformat() if mark else None)
 
+    def _check_members(self, left_out: LeftOut) -> None:
+        left_out.require_some()
+        if (nobody := left_out.nobody_in()) and not self._settings.absent_is_empty:
+            raise SourceNotReadyError(
+                f"Dataverse found somebody in {', '.join(nobody)}, but no row that it sends has that segment"
+            )
+        for text in left_out.doubts():
+            self._doubt(text)
+
     def _check_profiles(self, counts: JoinCounts) -> None:
         members = counted(counts.distinct_members, "member")
         told = counted(counts.without_profile, f"of {members} has", f"of {members} have")
@@ -236,16 +262,18 @@ class DataverseSource:
                 f"sent nor taken off a list (refused.csv names them: no_profile)"
             )
 
-    def _members(self, number_of: Callable[[str], int | None]) -> Iterator[pa.RecordBatch]:
+    def _members(self, number_of: NumberOf, left_out: LeftOut) -> Iterator[pa.RecordBatch]:
         only = self._row_filter()
         pages = follow_next_links(
             self.reader,
             MEMBERSHIPS,
             {"$select": ",".join([ID, LISTS, *only])},
-            key=ID,
+            identity=identity,
             headers=self._headers,
         )
-        return member_batches(pages, id_column=ID, list_column=LISTS, only=only, number_of=number_of)
+        return member_batches(
+            pages, id_column=ID, list_column=LISTS, only=only, number_of=number_of, left_out=left_out
+        )
 
     def _row_filter(self) -> dict[str, str]:
         """Return column → value of the memberships to read. A column that isn't there can't be asked for."""

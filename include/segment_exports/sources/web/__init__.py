@@ -5,6 +5,7 @@ tokens           access tokens
 http_reading     one JSON answer: retries, throttling, refusals
 json_text        what the body of an answer says
 odata            pages of rows
+page_guard       whether paging gets on and ends
 read_ahead       several page readers at work
 json_columns     JSON rows as Arrow columns
 membership_join  members and profiles joined in flat memory

@@ -17,7 +17,7 @@ import requests
 from requests.auth import AuthBase
 
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.sources.web.json_text import no_json_told, read_json, refusal_told
+from segment_exports.sources.web.json_text import error_inside, no_json_told, read_json, refusal_told
 from segment_exports.transport.retrying import retry_after
 
 if TYPE_CHECKING:
@@ -154,6 +154,9 @@ class JsonReader:
                     found, is_broken = read_json(body)
                 except ValueError as error:
                     self._trouble(pause, what, no_json_told(answer_headers, body), error)
+                    continue
+                if failed := error_inside(found):
+                    self._trouble(pause, what, failed, None)
                     continue
                 self.counts.broken += is_broken
                 return found

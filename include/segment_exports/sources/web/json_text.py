@@ -44,6 +44,18 @@ def no_json_told(headers: Mapping[str, str], body: bytes) -> str:
     return f"{len(body)} bytes of {kind} that are not whole JSON"
 
 
+def error_inside(answer: Any) -> str:
+    """Return what an answer 200 says of a failure beside its rows, or "".
+
+    OData puts the error there of which a service learns while it sends rows.
+    """
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if not error:
+        return ""
+    code = error.get("code") if isinstance(error, dict) else None
+    return f"an error inside an answer 200 ({code or 'no code'})"
+
+
 def refusal_told(body: bytes) -> str:
     """Return the error code of a refusal and the first words of its message, both without values.
 

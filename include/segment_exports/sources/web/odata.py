@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from segment_exports.errors import SourceError
+from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.sources.web.page_guard import PageGuard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from segment_exports.sources.web.http_reading import JsonReader
 
@@ -29,87 +29,71 @@ def rows_of(answer: Any, service: str, path: str) -> list[Row]:
 
 
 def follow_next_links(
-    reader: JsonReader, path: str, params: Mapping[str, str], *, key: str, headers: Mapping[str, str]
+    reader: JsonReader,
+    path: str,
+    params: Mapping[str, str],
+    *,
+    identity: Callable[[Row], str | None],
+    headers: Mapping[str, str],
 ) -> Iterator[list[Row]]:
     """Yield the pages of a table, following ``@odata.nextLink`` unchanged to its end.
 
-    :param key: column whose values tell a page from the others.
-    :raises SourceError: a link to another host, a page that comes again, rows of another shape.
+    :param identity: what tells a row from all others; None where it has nothing that does.
+    :raises SourceError: a link to another host, rows that come again, pages without end, rows of another
+        shape.
     """
-    repeats = RepeatGuard(reader.service, path, key)
+    guard = PageGuard(reader.service, path, identity)
     answer = reader.get(path, params, headers, what=f"page 1 of {path}")
     for number in count(2):
         rows = rows_of(answer, reader.service, path)
-        repeats.check_rows(rows)
+        guard.check_rows(rows)
         yield rows
         link = answer.get(NEXT_LINK)
         if not link:
+            guard.require_distinct()
             return
         if not isinstance(link, str):
             raise SourceError(f"{reader.service} answers {path} with a next link that isn't text")
-        repeats.check_link(link)
+        guard.check_link(link)
         answer = reader.get(link, None, headers, what=f"page {number} of {path}")
 
 
 class SeenKeys:
-    """Notices a column that was asked for and that no row has: what didn't come is not an empty value."""
+    """Notices a column that was asked for and didn't come: an empty value comes as null."""
 
     def __init__(self, service: str, path: str, keys: Iterable[str]) -> None:
         self._where = f"{service} answers {path}"
         self._rows = 0
-        self._unseen = set(keys)
+        self._lacking = dict.fromkeys(keys, 0)
 
     def add(self, rows: list[Row]) -> None:
-        """Take in the rows of a page."""
+        """Take in the rows of a page.
+
+        :raises SourceNotReadyError: some rows have a column, and others don't.
+        """
         self._rows += len(rows)
         for row in rows:
-            if not self._unseen:
-                return
-            self._unseen -= row.keys()
+            for key in self._lacking.keys() - row.keys():
+                self._lacking[key] += 1
+        if partly := sorted(key for key, count in self._lacking.items() if 0 < count < self._rows):
+            most = max(self._lacking[key] for key in partly)
+            raise SourceNotReadyError(
+                f"{self._where} without {', '.join(partly)} in {most} of {self._rows} rows, though it was "
+                f"asked for and the others have it: that is not taken for empty values, and what was read "
+                f"not for whole"
+            )
 
     def require_all(self) -> None:
         """Refuse what was read if a column is in none of its rows.
 
         :raises SourceError: the text names the columns.
         """
-        if self._rows and self._unseen:
-            missing = ", ".join(sorted(self._unseen))
+        if missing := sorted(key for key, count in self._lacking.items() if 0 < count == self._rows):
             raise SourceError(
-                f"{self._where} without {missing} in any row ({self._rows} read), though it was asked for: "
-                f"that is not taken for empty values. Take another attribute, or look at what the app may "
-                f"read"
+                f"{self._where} without {', '.join(missing)} in any row ({self._rows} read), though it was "
+                f"asked for: that is not taken for empty values. Take another attribute, or look at what the "
+                f"app may read"
             )
-
-
-class RepeatGuard:
-    """Notices that paging goes round in a circle. Keeps 16 bytes a page."""
-
-    def __init__(self, service: str, path: str, key: str) -> None:
-        self._where = f"{service} sends a page of {path} a second time"
-        self._key = key
-        self._seen: set[bytes] = set()
-
-    def check_rows(self, rows: list[Row]) -> None:
-        """Remember a page by its keys.
-
-        :raises SourceError: it came before; some rows came twice, so others were left out.
-        """
-        if rows:
-            keys = "\0".join(str(row.get(self._key)) for row in rows)
-            self._check(b"r" + keys.encode())
-
-    def check_link(self, link: str) -> None:
-        """Remember a next link.
-
-        :raises SourceError: it came before.
-        """
-        self._check(b"l" + link.encode())
-
-    def _check(self, content: bytes) -> None:
-        digest = blake2b(content, digest_size=16).digest()
-        if digest in self._seen:
-            raise SourceError(f"{self._where}: the paging doesn't end, so what was read isn't whole")
-        self._seen.add(digest)
 
 
 def quoted(text: str) -> str:

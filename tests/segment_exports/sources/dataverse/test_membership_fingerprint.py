@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segment_exports.sources.dataverse.left_out import LeftOut
 from segment_exports.sources.dataverse.membership_fingerprint import MembershipFingerprint, WatchedMemberships
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
@@ -55,14 +56,14 @@ class Table:
     def __init__(self, *rows: Membership) -> None:
         self.rows = list(rows)
 
-    def read(self, number_of: NumberOf) -> Iterator[pa.RecordBatch]:
+    def read(self, number_of: NumberOf, _: LeftOut) -> Iterator[pa.RecordBatch]:
         numbered = [(customer, number_of(segment)) for customer, segment in self.rows]
         yield batch([(customer, number) for customer, number in numbered if number is not None])
 
 
 def test_only_memberships_of_the_wanted_segments_come() -> None:
     table = Table(("a", "Other"), ("a", "A"), ("b", "B"), ("c", "Other"))
-    watched = WatchedMemberships(table.read, ("A", "B"))
+    watched = WatchedMemberships(table.read, ("A", "B"), LeftOut(()))
 
     assert [one.to_pydict() for one in watched.wanted()] == [{"CustomerId": ["a", "b"], "segment": [0, 1]}]
     watched.ensure_same()
@@ -80,7 +81,7 @@ def test_only_memberships_of_the_wanted_segments_come() -> None:
 )
 def test_a_change_of_any_membership_is_noticed(later: list[Membership]) -> None:
     table = Table(("a", "A"), ("b", "B"), ("c", "Other"))
-    watched = WatchedMemberships(table.read, ("A", "B"))
+    watched = WatchedMemberships(table.read, ("A", "B"), LeftOut(()))
     list(watched.wanted())
     table.rows = later
 

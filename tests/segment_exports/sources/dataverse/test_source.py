@@ -366,9 +366,12 @@ def test_only_memberships_of_the_wanted_kind_count(
     source = insights.dataverse(**settings)
     (unit,) = source.read_units({"ChurnProne": source.snapshots("ChurnProne")[-1]})
 
-    rows = sum(batch.num_rows for _, batch in source.read(unit, ATTRIBUTES))
-
-    assert rows == (len(insights.state.tables.members["ChurnProne"]) if everyone else 0)
+    if everyone:
+        rows = sum(batch.num_rows for _, batch in source.read(unit, ATTRIBUTES))
+        assert rows == len(insights.state.tables.members["ChurnProne"])
+    else:
+        with pytest.raises(SourceError, match=r"All rows of the segment ChurnProne .* left out: msdynci_"):
+            list(source.read(unit, ATTRIBUTES))
 
 
 # What goes wrong

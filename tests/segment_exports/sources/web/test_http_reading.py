@@ -228,3 +228,25 @@ def test_a_service_that_is_away_may_come_back(bench: Bench) -> None:
 
     with pytest.raises(SourceNotReadyError, match=r"127\.0\.0\.1:9 gave no usable answer in 2 tries"):
         bench.reader.get("x")
+
+
+FAILED_WITHIN = (200, {}, b'{"value":[{"id":1}],"error":{"code":"0x80040216","message":"it ended early"}}')
+
+
+def test_an_error_beside_the_rows_is_no_whole_answer(bench: Bench) -> None:
+    bench.script.answers = [FAILED_WITHIN, OK]
+
+    assert bench.reader.get("x") == {"fine": True}
+
+
+def test_an_error_beside_the_rows_that_stays_is_told(bench: Bench) -> None:
+    bench.script.answers = [FAILED_WITHIN, FAILED_WITHIN]
+
+    with pytest.raises(SourceNotReadyError, match=r"an error inside an answer 200 \(0x80040216\)"):
+        bench.reader.get("x")
+
+
+def test_an_error_that_is_null_is_none(bench: Bench) -> None:
+    bench.script.answers = [(200, {}, b'{"value":[],"error":null}')]
+
+    assert bench.reader.get("x") == {"value": [], "error": None}
