@@ -158,3 +158,42 @@ def test_who_is_in_the_segment_by_another_spelling_is_told(delivered: Account) -
     assert (
         "Rows of the segment Gold in Dataverse are left out: the segment is written 'gold' in 3 rows" in told
     )
+
+
+def labels_left_out(*columns: str) -> Any:
+    """Four customers come without the labels of their choices."""
+
+    def alter(table: str, start: int, body: dict[str, Any]) -> dict[str, Any]:
+        for row in body["value"] if (table, start) == (PROFILES, 4) else ():
+            for column in columns:
+                row.pop(column + LABEL, None)
+        return body
+
+    return alter
+
+
+def test_a_number_where_a_label_was_is_no_withdrawal(delivered: Account) -> None:
+    delivered.tables.alter = labels_left_out("msdynci_optin")
+    result = delivered.export.run()
+
+    assert result.red
+    assert any("OptIn: Dataverse tells labels of some values" in text for text in result.errors)
+    assert delivered.on_list() == EVERYBODY
+    assert delivered.unsubscribed() == set()
+
+
+def test_labels_that_do_not_come_at_all_are_no_withdrawal(delivered: Account) -> None:
+    for row in delivered.tables.profiles:
+        del row["msdynci_optin" + LABEL]
+
+    assert delivered.export.run().red
+    assert delivered.unsubscribed() == set()
+
+
+def test_a_number_where_a_label_was_in_another_field_is_told(account: Account) -> None:
+    account.export.define(SETTINGS | {"mapping": {"Email": "EMail", "custom": {"string--Tier": "Tier"}}})
+    account.tables.alter = labels_left_out("msdynci_tier")
+    result = account.export.run()
+
+    assert not result.red
+    assert "msdynci_tier: Dataverse tells no label of some values" in account.warnings(result)

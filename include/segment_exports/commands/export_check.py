@@ -27,7 +27,7 @@ from segment_exports.records.staging import Store
 from segment_exports.refresh.snapshot_choice import choose_snapshots
 from segment_exports.settings.environment import read_settings, require_good_settings
 from segment_exports.settings.names import STAGING
-from segment_exports.sources import GivesSample, doubts_of
+from segment_exports.sources import GivesSample, doubts_of, require_sure
 from segment_exports.sources.opening import open_without_airflow
 from segment_exports.sources.refresh_evidence import SegmentState
 
@@ -226,7 +226,10 @@ def _take_sample(
     :raises SourceError: it can't be read.
     """
     if isinstance(source, GivesSample):
-        sampled.add(info.name, source.sample(info.name, definition.attributes, SAMPLED_ROWS))
+        profiles = source.sample(info.name, definition.attributes, SAMPLED_ROWS)
+        if definition.permission is not None:
+            require_sure(source, definition.permission.attribute)
+        sampled.add(info.name, profiles)
     elif info.size_bytes:
         (unit,) = source.read_units(choose_snapshots(source, [info.name]))
         for segment, batch in source.read(unit, definition.attributes):

@@ -13,7 +13,7 @@ from segment_exports.extracting.segment_checks import check_rows
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID, WITHOUT_PROFILE
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.warnings import record_warnings
-from segment_exports.sources import doubts_of
+from segment_exports.sources import doubts_of, require_sure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +50,8 @@ def extract_unit(
     :return: what is also written to ``extract/<unit>.json``:
         ``{"unit", "segments": {name: {"read", "snapshot", "whole", "judged"}}, "seconds"}``. ``read`` are
         rows of the run, ``judged`` tells whether all rows are in the file.
-    :raises SourceError: the source can't be read; then nothing is written.
+    :raises SourceError: the source can't be read, or isn't sure what the permission says; then nothing is
+        written.
     """
     started, checks = clock(), definition.source.checks
     schema = pa.schema([pa.field(name, pa.string()) for name in (*definition.attributes, WITHOUT_PROFILE)])
@@ -64,6 +65,8 @@ def extract_unit(
             for segment in unit.segments
         }
         _copy(source, unit, definition.attributes, writers)
+        if definition.permission is not None:
+            require_sure(source, definition.permission.attribute)
         doubts = doubts_of(source)
         for segment, writer in writers.items():
             writer.flush()

@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from segment_exports.errors import SourceNotReadyError
 from segment_exports.sources.refresh_evidence import EvaluationStatus, SegmentState
 
 if TYPE_CHECKING:
@@ -95,6 +96,22 @@ class TellsDoubts(Protocol):
 def doubts_of(source: Source) -> list[str]:
     """Return what a source found doubtful so far."""
     return list(dict.fromkeys(source.doubts)) if isinstance(source, TellsDoubts) else []
+
+
+@runtime_checkable
+class TellsUnsure(Protocol):
+    """A source that finds out by reading which attributes don't mean one thing: attribute → why."""
+
+    unsure: dict[str, str]
+
+
+def require_sure(source: Source, attribute: str) -> None:
+    """Refuse an attribute by which people are judged, where its values don't mean one thing.
+
+    :raises SourceNotReadyError: they don't.
+    """
+    if isinstance(source, TellsUnsure) and (why := source.unsure.get(attribute)):
+        raise SourceNotReadyError(f"{attribute}: {why}. Nobody's permission is judged by that")
 
 
 @runtime_checkable

@@ -87,6 +87,11 @@ class ProfilePages:
             if one.is_choice
         }
 
+    def unsure(self) -> dict[str, str]:
+        """Return the attributes whose values are labels here and numbers there, and words for it."""
+        why = "Dataverse tells labels of some values of this choice, and of others only the number"
+        return dict.fromkeys(self._labelled & self._unlabelled, why)
+
     def _pages(self, condition: str | None) -> Iterator[pa.RecordBatch]:
         keys = self._keys()
         params = {"$select": ",".join(keys)} | ({"$filter": condition} if condition else {})

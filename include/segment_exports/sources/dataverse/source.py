@@ -100,6 +100,7 @@ class DataverseSource:
         )
         self.last_join: JoinCounts | None = None
         self.doubts: list[str] = []
+        self.unsure: dict[str, str] = {}
         self._names = TableNames(self.reader, self._settings.prefix, seen or SeenColumns(), self._doubt)
 
     def check(self) -> str:
@@ -203,6 +204,7 @@ class DataverseSource:
             except RowsAgainError:
                 self._ensure_same(unit)  # where a refresh is to blame, that is what is told
                 raise
+            self.unsure = pages.unsure()
             if watched:
                 watched.ensure_same()
                 self._doubt(UNSEEN)
@@ -223,7 +225,9 @@ class DataverseSource:
         :raises SourceError: an unknown attribute, an answer of another shape.
         """
         pages, wanted = self._profile_pages(attributes)
-        return pages.first(rows).select([name for name in attributes if name in wanted])
+        found = pages.first(rows).select([name for name in attributes if name in wanted])
+        self.unsure = pages.unsure()
+        return found
 
     def _profile_pages(self, attributes: Sequence[str]) -> tuple[ProfilePages, dict[str, ServiceAttribute]]:
         columns = self._names.resolve(PROFILE, PROFILES, attributes)
