@@ -99,3 +99,50 @@ def test_planning_takes_it_for_no_emptied_account(begun: Scenario, answer: dict)
     assert struck.red
     assert "GET /contact/{contact} was answered 404" in str(struck.report.red_reasons)
     assert "full_resync" not in str(struck.report.red_reasons)
+
+
+ANOTHER = '{"contact_id":"person_OTHER","Email":"zoe@example.com"}'
+
+
+@pytest.mark.parametrize("begun", ["remove"], indirect=True)
+def test_who_unsubscribed_is_not_joined_because_another_contact_was_shown(begun: Scenario) -> None:
+    ann = Profile("c0", "ann@example.com", "Ann")
+    begun.write_segments(1, {"Gold": [ann, *PEOPLE[1:]], "Churn": [], "Readers": []})
+    assert not begun.export.run().red
+    begun.emulator.staff.unsubscribe(ann.EMail)
+    moved = replace(ann, EMail="ann@new.example.com")
+    begun.write_segments(2, {"Gold": [moved, *PEOPLE[1:]], "Churn": [], "Readers": []})
+    struck = begun.export.run(
+        before_upload=lambda: begun.emulator.inject(answered("^/contact/", method="GET", body=ANOTHER))
+    )
+    begun.emulator.inject()
+    again = begun.export.run()
+
+    assert struck.red
+    assert "GET /contact/{contact} was answered 200 with another contact" in str(struck.errors)
+    assert "zoe" not in str(struck.report.red_reasons) + str(struck.errors)
+    assert not again.red
+    assert moved.EMail not in members(begun, "Gold")
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ('{"contacts":[],"total_contacts":31}', "told 31 contacts and showed 0"),
+        ('{"contacts":[]}', "was answered 200 without a usable"),
+    ],
+)
+def test_an_empty_page_of_members_keeps_nobody_on_a_list(begun: Scenario, body: str, why: str) -> None:
+    begun.write_segments(1, {"Gold": PEOPLE, "Churn": PEOPLE[:1], "Readers": PEOPLE[:1]})
+    assert not begun.export.run().red
+    refusing = [*PEOPLE[:29], replace(PEOPLE[29], Subscriber="No")]
+    begun.write_segments(2, {"Gold": refusing, "Churn": PEOPLE[:1], "Readers": PEOPLE[:1]})
+    begun.emulator.inject(answered("^/list/[^/]+/contacts", method="GET", body=body))
+    struck = begun.export.run(reconcile=True)
+    begun.emulator.inject()
+    again = begun.export.run()
+
+    assert struck.red
+    assert f"GET /list/{{list}}/contacts {why}" in str(struck.report.red_reasons)
+    assert not again.red
+    assert members(begun, "Gold") == EVERYBODY - {PEOPLE[29].EMail}

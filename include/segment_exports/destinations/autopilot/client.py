@@ -3,6 +3,8 @@
 Endpoints, shapes and limits are those of the vendor's 2015 documentation and of recorded answers;
 where these leave something open, the client copes with either way. Ids and addresses may stand for
 each other in paths and are percent-encoded there. The key travels in one header and nowhere else.
+
+What an answer names is held against what was asked: a cache or a gateway may give somebody else's, or a part.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from segment_exports.destinations.autopilot.answers import (
 from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, KEY_HEADER
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError
 from segment_exports.transport.call import Answer, Call, Request
-from segment_exports.transport.json_answers import member
+from segment_exports.transport.json_answers import mapping, member
 from segment_exports.transport.transport import Transport
 
 if TYPE_CHECKING:
@@ -96,11 +98,14 @@ class AutopilotClient(Transport):
         return await self.send(request, lambda value: _id(value, "contact_id", label), call)
 
     async def contact(self, contact: str) -> Mapping[str, Any] | None:
-        """Return a contact by id or address, or None if there is none."""
+        """Return a contact by id or address, or None if there is none.
+
+        :raises OutcomeUnknownError: what was answered is no contact, or another one.
+        """
         label = "GET /contact/{contact}"
         try:
             request = Request("GET", f"/contact/{_part(contact)}", label, about_people=True)
-            return await self.send(request, lambda value: _contact(value, label))
+            return await self.send(request, lambda value: _same(_contact(value, label), contact, label))
         except ContactNotFoundError:
             return None
 
@@ -114,7 +119,11 @@ class AutopilotClient(Transport):
         await self.send(request, lambda value: carried_out(value, label), call)
 
     def contacts(self) -> AsyncIterator[ContactPage]:
-        """Page through all contacts of the account."""
+        """Page through all contacts of the account.
+
+        :raises OutcomeUnknownError: in the end, if not as many came as were told: it is cut, or changed
+            while it was read. Nothing of it may be believed then.
+        """
         return self._pages("/contacts", CONTACTS)
 
     async def lists(self) -> tuple[ContactList, ...]:
@@ -130,7 +139,7 @@ class AutopilotClient(Transport):
         """
         label = "POST /list"
         request = Request("POST", "/list", label, orjson.dumps({"name": title}), once=True)
-        return await self.send(request, lambda value: _id(value, "list_id", label))
+        return await self.send(request, lambda value: _made_list(value, title, label))
 
     async def join(self, list_id: str, contact: str, call: Call | None = None) -> bool:
         """Put a contact on a list; return whether that changed anything.
@@ -149,10 +158,13 @@ class AutopilotClient(Transport):
 
         :raises ContactNotFoundError: there is no such contact.
         :raises ListNotFoundError: there is no such list.
+        :raises OutcomeUnknownError: the answer names another contact.
         """
         try:
             request = Request("GET", _membership_path(list_id, contact), MEMBERSHIP, about_people=True)
-            await self.send(request, lambda value: without_error(value, MEMBERSHIP))
+            await self.send(
+                request, lambda value: _same(without_error(value, MEMBERSHIP), contact, MEMBERSHIP)
+            )
         except NotFoundError as error:
             if error.empty_body:
                 return False
@@ -166,8 +178,8 @@ class AutopilotClient(Transport):
         return None
 
     def members(self, list_id: str) -> AsyncIterator[ContactPage]:
-        """Page through the members of a list."""
-        return self._pages(f"/list/{_part(list_id)}/contacts", MEMBERS)
+        """Page through the members of a list. Raises as :meth:`contacts`, and for those of another list."""
+        return self._pages(f"/list/{_part(list_id)}/contacts", MEMBERS, list_id)
 
     async def custom_fields(self) -> tuple[CustomField, ...]:
         """Return the account's custom fields."""
@@ -183,19 +195,23 @@ class AutopilotClient(Transport):
         request = Request(method, _membership_path(list_id, contact), label, about_people=True)
         return await self.send(request, lambda value: carried_out(value, label), call)
 
-    async def _pages(self, path: str, label: str) -> AsyncIterator[ContactPage]:
+    async def _pages(self, path: str, label: str, list_id: str | None = None) -> AsyncIterator[ContactPage]:
         bookmark: str | None = None
-        seen = set()
+        seen: set[str] = set()
+        told, shown = [], 0
         while True:
             there = path if bookmark is None else f"{path}/{_part(bookmark)}"
             request = Request("GET", there, label, about_people=True)
-            page, bookmark = await self.send(request, lambda value: _page(value, label))
+            page, bookmark = await self.send(request, lambda value: _page(value, label, list_id))
+            told.append(page.total)
+            shown += len(page.contacts)
             yield page
             if not bookmark:
-                return
+                break
             if bookmark in seen:
                 raise OutcomeUnknownError(f"{label}: a bookmark came twice, so the listing has no end")
             seen.add(bookmark)
+        _require_whole(told, shown, label)
 
 
 def _part(text: str) -> str:
@@ -210,6 +226,15 @@ def _id(value: Any, name: str, label: str) -> str:
     return str(member(without_error(value, label), name, str, label))
 
 
+def _made_list(value: Any, title: str, label: str) -> str:
+    """Return the id of a list that was made; it is answered with its name."""
+    if mapping(value, label).get("name") not in (None, title):
+        raise OutcomeUnknownError(
+            f"{label} was answered 200 with another list than was asked for", status=200
+        )
+    return _id(value, "list_id", label)
+
+
 def _contact(value: Any, label: str) -> dict[str, Any]:
     """Return a contact; whatever names no contact is none."""
     found = without_error(value, label)
@@ -217,12 +242,64 @@ def _contact(value: Any, label: str) -> dict[str, Any]:
     return found
 
 
-def _page(value: Any, label: str) -> tuple[ContactPage, str | None]:
-    """Return a page and the bookmark of the next one."""
+def _on_list(value: Any, contact: str) -> dict[str, Any]:
+    """Return the answer that a contact is on a list: its form is not known, but it names no other contact."""
+    return _same(without_error(value, MEMBERSHIP), contact, MEMBERSHIP)
+
+
+def _same(found: dict[str, Any], asked: str, label: str) -> dict[str, Any]:
+    """Return what was answered of a contact, unless it names another one than was asked for.
+
+    By an id it may have any address, by an address any id.
+    """
+    if found.get("contact_id") in (None, asked):
+        return found
+    from segment_exports.mapping.email_address import same_address  # it loads Arrow
+
+    if isinstance(found.get("Email"), str) and same_address(found["Email"], asked):
+        return found
+    raise OutcomeUnknownError(
+        f"{label} was answered 200 with another contact than was asked for. Does a cache or a gateway before "
+        f"the API answer in its stead?",
+        status=200,
+    )
+
+
+def _page(value: Any, label: str, list_id: str | None) -> tuple[ContactPage, str | None]:
+    """Return a page and the bookmark of the next one.
+
+    :param list_id: of the list whose members are asked for. A contact tells its lists, if it is on any; they
+        may lag behind, but not those of a whole page.
+    """
     found = without_error(value, label)
     total, bookmark = found.get("total_contacts"), found.get("bookmark")
     contacts = [_contact(one, label) for one in member(found, "contacts", list, label)]
-    return ContactPage(contacts, total if isinstance(total, int) else None), bookmark or None
+    lists = [one["lists"] for one in contacts if isinstance(one.get("lists"), list)]
+    if list_id is not None and lists and not any(list_id in one for one in lists):
+        raise OutcomeUnknownError(
+            f"{label} was answered 200 with contacts of which none is on the list. Does a cache or a gateway "
+            f"before the API answer in its stead?",
+            status=200,
+        )
+    return ContactPage(contacts, total if type(total) is int else None), bookmark or None
+
+
+def _require_whole(told: Sequence[int | None], shown: int, label: str) -> None:
+    """Make sure that so many contacts came as the pages told; some more may have come about meanwhile.
+
+    :raises OutcomeUnknownError: else, and where a page told fewer than the one before: who was taken away
+        may have been on any of them.
+    """
+    totals = [total for total in told if total is not None]
+    if len(totals) < len(told):
+        raise OutcomeUnknownError(f"{label} was answered 200 without a usable 'total_contacts'", status=200)
+    if totals != sorted(totals) or not totals[0] <= shown <= totals[-1]:
+        counts = " to ".join(str(total) for total in dict.fromkeys((min(totals), max(totals))))
+        raise OutcomeUnknownError(
+            f"{label} told {counts} contacts and showed {shown}: the answer is cut, or changed while it was "
+            f"read, so nothing of it is believed",
+            status=200,
+        )
 
 
 def _lists(value: Any, label: str) -> tuple[ContactList, ...]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NO_ADDRESS = "the contact has no address, so it can't be changed by address"
 SAME_CONTACT = "the contact has the person's new address, which belongs on the list"
 ADDRESS_SHARED = "another contact has the address too, so it can't be changed by address"
+_MOVED_ANOTHER = "POST /contact was answered 200 with another contact than was to change its address"
 _LOOK_AGAIN = (1.0, 4.0, 15.0)
 """Waits (seconds) before looking whether a change of address that was not answered has been done."""
 
@@ -57,13 +58,19 @@ async def _move(delivery: ChunkDelivery, single: Single, contact: Mapping[str, A
         if await client.contact(new) is not None:
             return
         try:
-            await client.change_email(old, new, single.call)
+            await _change_email(delivery, single, old, new)
         except RequestRefusedError:
             return  # then it is a new contact, as with when_email_changes: add
         except OutcomeUnknownError:
             if not await _has_moved(delivery, row):  # asked twice, it would make another contact
                 raise
     chunk.contact_ids[row] = chunk.moved_ids[row]
+
+
+async def _change_email(delivery: ChunkDelivery, single: Single, old: str, new: str) -> None:
+    moved = await delivery.client.change_email(old, new, single.call)
+    if moved != delivery.chunk.moved_ids[single.row]:
+        raise OutcomeUnknownError(_MOVED_ANOTHER, status=200)
 
 
 async def _has_moved(delivery: ChunkDelivery, row: int) -> bool:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from segment_exports.delivery.chunk import State
 from segment_exports.destinations.autopilot.membership import MembershipWay
 from segment_exports.destinations.autopilot.singles import CONTACT_GONE, suppress_joins
-from segment_exports.errors import DestinationError
+from segment_exports.errors import DestinationError, OutcomeUnknownError
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.staging import RunFiles
 from segment_exports.transport.reasons import reason_of
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from segment_exports.delivery.queue import Batch, Restore
     from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
     from segment_exports.records.staging import Store
+
+_TAKEN_BACK_ANOTHER = "POST /contact was answered 200 with another contact than POST /contacts was"
 
 
 async def meet_another(
@@ -82,7 +84,8 @@ async def _take_back(delivery: ChunkDelivery, content: Content, contact_id: str)
     columns = content.joins.columns.tolist()
     if delivery.way is MembershipWay.FIELD and columns:
         email = delivery.chunk.emails[content.rows[0]]
-        await delivery.client.upsert(delivery.bodies.leaving(email, columns))
+        if await delivery.client.upsert(delivery.bodies.leaving(email, columns)) != contact_id:
+            raise OutcomeUnknownError(_TAKEN_BACK_ANOTHER, status=200)
     elif delivery.way is MembershipWay.BULK:
         for column in columns:
             await delivery.client.leave(delivery.list_id(column), contact_id)

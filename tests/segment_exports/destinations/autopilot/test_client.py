@@ -446,6 +446,86 @@ async def test_a_bookmark_that_comes_twice_ends_the_listing(odd, odd_client) -> 
     assert len(odd.seen) == 2
 
 
+ANOTHER = '{"contact_id":"person_OTHER","Email":"zoe@example.com"}'
+
+
+@pytest.mark.parametrize("asked", ["person_1", "ann@example.com"])
+async def test_another_contact_than_was_asked_for_is_not_believed(odd, odd_client, asked) -> None:
+    odd.answer(ANOTHER)
+    for look in (odd_client.contact(asked), odd_client.is_member("contactlist_1", asked)):
+        with pytest.raises(OutcomeUnknownError, match="with another contact than was asked for") as unknown:
+            await look
+        assert "example.com" not in str(unknown.value)
+        assert "person_" not in str(unknown.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("person_1", {"contact_id": "person_1", "Email": "ann@elsewhere.example.com"}),
+        ("person_1", {"contact_id": "person_1"}),
+        ("Ann@Müller.example.com", {"contact_id": "person_9", "Email": "ann@xn--mller-kva.example.com"}),
+    ],
+    ids=["its address was changed there", "it has no address", "its address is in another form"],
+)
+async def test_the_contact_that_was_asked_for_is_believed(odd, odd_client, asked, found) -> None:
+    odd.answer(orjson.dumps(found).decode())
+    assert await odd_client.contact(asked) == found
+
+
+async def test_a_list_of_another_name_than_was_to_be_made_is_not_believed(odd, odd_client) -> None:
+    odd.answer('{"list_id":"contactlist_1","name":"News"}')
+    assert await odd_client.create_list("News") == "contactlist_1"
+    with pytest.raises(OutcomeUnknownError, match="with another list than was asked for"):
+        await odd_client.create_list("Win back")
+    assert len(odd.seen) == 2
+
+
+def page(*people: int, total: object, bookmark: str | None = None, lists: list[str] | None = None) -> str:
+    contacts = [{"contact_id": f"person_{one}"} | ({"lists": lists} if lists else {}) for one in people]
+    answer = {"contacts": contacts, "total_contacts": total, "bookmark": bookmark}
+    return orjson.dumps({name: value for name, value in answer.items() if value is not None}).decode()
+
+
+@pytest.mark.parametrize(
+    ("pages", "why"),
+    [
+        ([page(total=4)], "told 4 contacts and showed 0"),
+        ([page(1, 2, total=131)], "told 131 contacts and showed 2"),
+        ([page(1, 2, total=4, bookmark="person_2"), page(3, total=4)], "told 4 contacts and showed 3"),
+        ([page(1, 2, total=3, bookmark="person_2"), page(total=0)], "told 0 to 3 contacts and showed 2"),
+        ([page(1, total=0)], "told 0 contacts and showed 1"),
+        ([page(total=None)], "without a usable 'total_contacts'"),
+        ([page(1, total="1")], "without a usable 'total_contacts'"),
+        ([page(1, total=2, bookmark="person_1"), page(2, total=None)], "without a usable 'total_contacts'"),
+    ],
+    ids=[
+        "an empty page", "no bookmark", "a short last page", "an empty last page", "too many",
+        "no total", "a total that is no number", "no total in the end",
+    ],
+)  # fmt: skip
+async def test_a_listing_without_all_that_it_tells_is_not_believed(odd, odd_client, pages, why) -> None:
+    for listing in (odd_client.contacts(), odd_client.members("contactlist_1")):
+        odd.answer(*pages)
+        with pytest.raises(OutcomeUnknownError, match=why):
+            [one async for one in listing]
+
+
+@pytest.mark.parametrize("shown", [(3,), (3, 4), (3, 4, 5)])
+async def test_who_comes_about_while_a_listing_is_read_may_be_shown_or_not(odd, odd_client, shown) -> None:
+    odd.answer(page(1, 2, total=3, bookmark="person_2"), page(*shown, total=5))
+    pages = [one async for one in odd_client.contacts()]
+    assert sum(len(one.contacts) for one in pages) == 2 + len(shown)
+
+
+async def test_the_members_of_another_list_are_not_believed(odd, odd_client) -> None:
+    odd.answer(page(1, 2, total=2, lists=["contactlist_2"]))
+    with pytest.raises(OutcomeUnknownError, match="none is on the list"):
+        [one async for one in odd_client.members("contactlist_1")]
+    assert len([one async for one in odd_client.members("contactlist_2")]) == 1
+    assert len([one async for one in odd_client.contacts()]) == 1
+
+
 async def test_bytes_and_times_of_requests_are_counted(client) -> None:
     await client.bulk_upsert([b'{"Email":"a@example.com"}'])
     counters = client.counters
