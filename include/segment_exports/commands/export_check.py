@@ -8,7 +8,6 @@ can open them: :func:`check_folder` takes the opener.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from segment_exports.commands.check_result import CheckResult, SegmentCheck
 from segment_exports.commands.export_check_table import written
 from segment_exports.commands.values_check import ValuesCheck
-from segment_exports.definition import LakeSource, definitions_folder, load_definitions
+from segment_exports.definition import definitions_folder, load_definitions
 from segment_exports.definition.problems import near
 from segment_exports.errors import SegmentExportError, SourceError, StagingError
 from segment_exports.extracting.segment_checks import refuse_unusable
@@ -27,7 +26,7 @@ from segment_exports.records.staging import Store
 from segment_exports.refresh.snapshot_choice import choose_snapshots
 from segment_exports.settings.environment import read_settings, require_good_settings
 from segment_exports.settings.names import STAGING
-from segment_exports.sources import GivesSample, doubts_of, require_sure
+from segment_exports.sources import FindsAttributes, GivesSample, doubts_of, require_sure
 from segment_exports.sources.opening import open_without_airflow
 from segment_exports.sources.refresh_evidence import SegmentState
 
@@ -43,8 +42,6 @@ LARGEST_COUNTED_BYTES = 64 * 1024 * 1024
 
 SAMPLED_ROWS = 1_000
 
-_NOT_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
-
 
 def check_export(
     definition: ExportDefinition,
@@ -59,32 +56,36 @@ def check_export(
     """
     try:
         announced = {info.name: info for info in source.segments()}
+        unknown = (
+            source.unknown_attributes(definition.attributes) if isinstance(source, FindsAttributes) else None
+        )
     except SegmentExportError as error:
         return CheckResult(definition.name, (str(error),))
     problems: list[str] = []
     notes: list[str] = []
     segments: list[SegmentCheck] = []
     values, sampled = ValuesCheck(definition), ValuesCheck(definition)
+    is_whole = True
     for target in definition.segments:
         info = announced.get(target.name)
         if info is None:
             known = ", ".join(sorted(announced)) or "none"
             problems.append(f"no segment {target.name}.{near(target.name, announced)} There are: {known}")
             continue
-        missing = [] if info.fault else list(_attribute_problems(definition, info))
+        missing = [] if info.fault else list(_attribute_problems(definition, info, unknown))
         problems += missing
         notes += _state_notes(info)
         try:
             refuse_unusable([info])
             segments.append(_would_read(definition, source, info, None if missing else values))
             if not missing and values.rows(info.name) == 0:
-                _take_sample(definition, source, info, sampled)
+                is_whole &= _take_sample(definition, source, info, sampled)
         except SegmentExportError as error:
             problems.append(str(error))
-    problems += values.problems()
+    problems += values.problems() + (sampled.column_problems() if is_whole else [])
     notes += (
         values.notes()
-        + sampled.told_of_sample()
+        + sampled.told_of_sample(is_whole=is_whole)
         + doubts_of(source)
         + _consent_notes(definition)
         + _former_lists(definition, staging)
@@ -127,25 +128,21 @@ def _opened_and_checked(
     return check_export(definition, source, staging=staging)
 
 
-def _attribute_problems(definition: ExportDefinition, info: SegmentInfo) -> list[str]:
-    """Say which attributes the segment lacks, and what they are wanted for."""
+def _attribute_problems(
+    definition: ExportDefinition, info: SegmentInfo, unknown: Sequence[str] | None
+) -> list[str]:
+    """Say which attributes the segment lacks, and what they are wanted for.
+
+    :param unknown: those that the source doesn't find; None where they have the names that it announces.
+    """
     known = [attribute.name for attribute in info.attributes]
-    if not isinstance(definition.source, LakeSource):
-        # Dataverse and the API write the tenant's names in their own ways; the source finds them.
-        present = {_plain(name) for one in info.attributes for name in (one.name, *one.also)}
-        missing = [name for name in definition.attributes if _plain(name) not in present]
-    else:
-        missing = [name for name in definition.attributes if name not in known]
+    missing = [name for name in definition.attributes if name not in known] if unknown is None else unknown
     return [
         f"{info.name} has no attribute {name}, wanted for {_wanted_for(definition, name)}."
         f"{near(name, known)} It has: {', '.join(sorted(known))}"
         for name in missing
         if name != PREVIOUS_CUSTOMER_ID
     ]
-
-
-def _plain(name: str) -> str:
-    return _NOT_LETTER_OR_DIGIT.sub("", name).casefold()
 
 
 def _wanted_for(definition: ExportDefinition, attribute: str) -> str:
@@ -220,8 +217,8 @@ def _would_read(
 
 def _take_sample(
     definition: ExportDefinition, source: Source, info: SegmentInfo, sampled: ValuesCheck
-) -> None:
-    """Convert some profiles of a segment that is not read as a whole.
+) -> bool:
+    """Convert some profiles of a segment that is not read as a whole; tell whether there are no others.
 
     :raises SourceError: it can't be read.
     """
@@ -230,11 +227,15 @@ def _take_sample(
         if definition.permission is not None:
             require_sure(source, definition.permission.attribute)
         sampled.add(info.name, profiles)
-    elif info.size_bytes:
+        members = SAMPLED_ROWS if info.members is None else info.members
+        rows: int = profiles.num_rows
+        return members <= rows < SAMPLED_ROWS
+    if info.size_bytes:
         (unit,) = source.read_units(choose_snapshots(source, [info.name]))
         for segment, batch in source.read(unit, definition.attributes):
             sampled.add(segment, batch.slice(0, SAMPLED_ROWS))
-            return
+            break
+    return False
 
 
 def _staging(unset: str | None) -> Store | None:

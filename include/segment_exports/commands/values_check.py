@@ -88,10 +88,15 @@ class ValuesCheck:
 
     def problems(self) -> list[str]:
         """Return what would stop a run, if it read these profiles."""
+        return self.column_problems() or self._too_many_refused()
+
+    def column_problems(self) -> list[str]:
+        """Return what would stop a run that reads these profiles, or some of them, and no others."""
         if why := unjudged_permission(self._definition, self._columns).why:
             return [why]
-        if implausible := implausible_columns(self._definition, self._columns):
-            return implausible
+        return implausible_columns(self._definition, self._columns)
+
+    def _too_many_refused(self) -> list[str]:
         rows, refused = sum(one.rows for one in self._columns.values()), self._refused.total()
         allowed = self._definition.guards.stop_above_invalid
         if rows and refused / rows > allowed:
@@ -110,12 +115,14 @@ class ValuesCheck:
             *self._numbers_of_choices(),
         ]
 
-    def told_of_sample(self) -> list[str]:
-        """Return everything as notes, where only a sample was taken in: a run reads other rows as well."""
+    def told_of_sample(self, *, is_whole: bool) -> list[str]:
+        """Return everything as notes, where only a sample was taken in: a run reads other rows as well.
+
+        :param is_whole: there are no other rows, so that :meth:`column_problems` are no notes.
+        """
         rows = sum(one.rows for one in self._columns.values())
-        return [
-            f"in a sample of {counted(rows, 'profile')}: {text}" for text in (*self.problems(), *self.notes())
-        ]
+        problems = [] if is_whole and self.column_problems() else self.problems()
+        return [f"in a sample of {counted(rows, 'profile')}: {text}" for text in (*problems, *self.notes())]
 
     def _permission(self) -> Iterator[str]:
         permission = self._definition.permission

@@ -33,12 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Attribute:
-    """A profile attribute that the source announces; ``also`` are other names that it goes by."""
+    """A profile attribute that the source announces."""
 
     name: str
     data_type: str
     semantic_type: str | None = None
-    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,17 @@ class TellsDoubts(Protocol):
 def doubts_of(source: Source) -> list[str]:
     """Return what a source found doubtful so far."""
     return list(dict.fromkeys(source.doubts)) if isinstance(source, TellsDoubts) else []
+
+
+@runtime_checkable
+class FindsAttributes(Protocol):
+    """A source that knows an attribute by more names than the one that it announces."""
+
+    def unknown_attributes(self, wanted: Sequence[str]) -> list[str]:
+        """Return the names for which :meth:`Source.read` would find no attribute.
+
+        :raises SourceError: the source can't be read, or a name fits several attributes.
+        """
 
 
 @runtime_checkable

@@ -82,17 +82,23 @@ class AttributeNames:
                 return self._attributes[candidates[0]]
         return None
 
+    def unknown(self, wanted: Sequence[str]) -> list[str]:
+        """Return the names for which there is no column; ``PreviousCustomerId`` may lack one.
+
+        :raises SourceError: several columns fit a name.
+        """
+        return [name for name in wanted if self.find(name) is None and name != PREVIOUS_CUSTOMER_ID]
+
     def resolve(self, wanted: Sequence[str]) -> dict[str, ServiceAttribute]:
         """Return the column for each name; ``PreviousCustomerId`` is left out where there is none.
 
         :raises SourceError: unknown attributes; the text says which exist.
         """
-        found = {name: self.find(name) for name in wanted}
-        unknown = [name for name, one in found.items() if one is None and name != PREVIOUS_CUSTOMER_ID]
-        if unknown:
+        if unknown := self.unknown(wanted):
             raise SourceError(
                 f"{self._table} has no attribute {', '.join(map(repr, unknown))}; it has: {self.known()}"
             )
+        found = {name: self.find(name) for name in wanted}
         if unread := [f"{name!r} {one.instead}" for name, one in found.items() if one and one.instead]:
             raise SourceError(f"{self._table}: the attribute {'; '.join(unread)}")
         return {name: one for name, one in found.items() if one is not None}
@@ -106,12 +112,7 @@ class AttributeNames:
     def announced(self) -> tuple[Attribute, ...]:
         """Return what can be read, under the tenant's names as far as the service tells them."""
         return tuple(
-            Attribute(
-                self._public_name(one),
-                one.data_type,
-                one.semantic_type,
-                also=(one.select,) if one.select else (),
-            )
+            Attribute(self._public_name(one), one.data_type, one.semantic_type)
             for one in self._attributes.values()
             if not one.instead
         )

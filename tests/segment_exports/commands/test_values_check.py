@@ -141,7 +141,7 @@ def test_numbers_of_choices_in_a_text_are_noted(names, told):
 
 def test_what_a_sample_shows_stops_nothing():
     values = checked([GOOD | {"Consent": "No"}] * 2)
-    told = values.told_of_sample()
+    told = values.told_of_sample(is_whole=False)
     assert [text.split(": ", 2)[1].split(" ")[0] for text in told] == ["permission.equals", "permission"]
     assert all(text.startswith("in a sample of 2 profiles: ") for text in told)
 

@@ -55,6 +55,10 @@ def test_unknown_names_are_told_together_with_those_that_exist() -> None:
         NAMES.resolve(["X", "EMail", "Y"])
 
 
+def test_names_that_a_read_would_not_find_can_be_asked_for() -> None:
+    assert NAMES.unknown(["X", "EMail", "msdynci_email", "Loyalty_x0020_Tier", "PreviousCustomerId"]) == ["X"]
+
+
 def test_previous_ids_may_be_missing() -> None:
     assert list(NAMES.resolve(["EMail", "PreviousCustomerId"])) == ["EMail"]
 

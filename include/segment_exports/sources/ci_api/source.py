@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -20,13 +19,14 @@ from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import AttributeNames
 from segment_exports.sources.ci_api import answers
+from segment_exports.sources.ci_api.member_pages import PATH, Paging, member_pages
 from segment_exports.sources.refresh_evidence import Evidence
 from segment_exports.sources.seen_columns import ColumnUse, SeenColumns
 from segment_exports.sources.snapshot_marks import SnapshotChangedError, ensure_unchanged
 from segment_exports.sources.web.http_reading import JsonReader, NoSuchRouteError, Patience, Waits
 from segment_exports.sources.web.json_columns import text_column
-from segment_exports.sources.web.odata import NEXT_LINK, SeenKeys, quoted, rows_of
-from segment_exports.sources.web.page_guard import PageGuard, RowsAgainError
+from segment_exports.sources.web.odata import SeenKeys, quoted, rows_of
+from segment_exports.sources.web.page_guard import RowsAgainError
 from segment_exports.sources.web.read_ahead import read_ahead
 from segment_exports.sources.web.tokens import EntraTokens
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from segment_exports.sources.ci_api.answers import SegmentMetadata
     from segment_exports.sources.refresh_evidence import Job
     from segment_exports.sources.web.connections import CiApiConnection
-    from segment_exports.sources.web.odata import Row
     from segment_exports.sources.web.tokens import TokenSource
 
 log = logging.getLogger(__name__)
@@ -50,14 +49,6 @@ HINT = (
     "give the app registration the application permission api.access with admin consent, add it as a user in "
     "Customer Insights, and check the subscription key (docs/sources.md)"
 )
-
-
-class Paging(StrEnum):
-    """How the next page is asked for."""
-
-    AUTO = "auto"
-    """By next link or skip token where the answer has one, else by ``$skip``."""
-    SKIP = "skip"
 
 
 @dataclass(frozen=True)
@@ -128,6 +119,13 @@ class CiApiSource:
         attributes = self._names().announced()
         return [one.info(attributes) for _, one in sorted(self._metadata().items())]
 
+    def unknown_attributes(self, wanted: Sequence[str]) -> list[str]:
+        """Return the names for which no attribute is found.
+
+        :raises SourceError: the API can't be read, or several attributes fit a name.
+        """
+        return self._names().unknown(wanted)
+
     def describe(self, segments: Sequence[str]) -> list[SegmentInfo]:
         """Return what is announced of some segments, without their attributes.
 
@@ -180,12 +178,15 @@ class CiApiSource:
         (segment,) = unit.segments
         keys = self._columns(attributes)
         select = dict.fromkeys([CUSTOMER_ID, *keys.values()])
-        seen = SeenKeys(SERVICE, f"data/Customer of the segment {segment}", select)
+        seen = SeenKeys(SERVICE, f"{PATH} of the segment {segment}", select)
         self._ensure_same(unit, segment)
         count = 0
         params = {"$select": ",".join(select), "$filter": f"IsMemberOfSegment({quoted(segment)})"}
+        pages = member_pages(
+            self.reader, params, page_size=self._settings.page_size, paging=self._settings.paging
+        )
         try:
-            for rows in read_ahead([self._pages("data/Customer", params)]):
+            for rows in read_ahead([pages]):
                 seen.add(rows)
                 count += len(rows)
                 if missing := text_column(rows, CUSTOMER_ID).null_count:
@@ -215,41 +216,13 @@ class CiApiSource:
         keys = self._columns(attributes)
         condition = f"IsMemberOfSegment({quoted(segment)})"
         params = {"$select": ",".join(dict.fromkeys(keys.values())), "$filter": condition, "$top": str(rows)}
-        found = rows_of(self.reader.get("data/Customer", params), SERVICE, "data/Customer")
-        seen = SeenKeys(SERVICE, "data/Customer", keys.values())
+        found = rows_of(self.reader.get(PATH, params), SERVICE, PATH)
+        seen = SeenKeys(SERVICE, PATH, keys.values())
         seen.add(found)
         seen.require_all()
         return pa.RecordBatch.from_arrays(
             [text_column(found, key) for key in keys.values()], names=list(keys)
         )
-
-    def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[list[Row]]:
-        """Yield pages until one is empty and leads to no other.
-
-        A page may have fewer rows than asked for, or none, and not be the last.
-        """
-        guard = PageGuard(SERVICE, path, lambda row: row.get(CUSTOMER_ID))
-        top = {"$top": str(self._settings.page_size)}
-        follows = self._settings.paging is Paging.AUTO
-        answer = self.reader.get(path, {**params, **top})
-        read = 0
-        while True:
-            rows = rows_of(answer, SERVICE, path)
-            guard.check_rows(rows)
-            if rows:
-                yield rows
-            read += len(rows)
-            link, token = (answer.get(key) if follows else None for key in (NEXT_LINK, "@odata.skipToken"))
-            if not (rows or link or token):
-                break
-            if link or token:
-                guard.check_link(str(link or token))
-            if link:
-                answer = self.reader.get(str(link))
-            else:
-                onward = {"$skiptoken": str(token)} if token else {"$skip": str(read)}
-                answer = self.reader.get(path, {**params, **top, **onward})
-        guard.require_distinct()
 
     def _check_count(self, segment: str, announced: int | None, came: int) -> None:
         if announced is None:

@@ -130,6 +130,13 @@ class DataverseSource:
             for name in sorted(numbers)
         ]
 
+    def unknown_attributes(self, wanted: Sequence[str]) -> list[str]:
+        """Return the names for which no column of the profiles is found.
+
+        :raises SourceError: the table can't be read, or several columns fit a name.
+        """
+        return self._names.of(PROFILE, PROFILES).unknown(wanted)
+
     def describe(self, segments: Sequence[str]) -> list[SegmentInfo]:
         """Return the segments by name alone: Dataverse has no documented table of segments."""
         return [SegmentInfo(name, ()) for name in segments]
