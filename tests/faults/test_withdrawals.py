@@ -55,6 +55,27 @@ def test_who_merged_into_somebody_who_says_no(delivered: Scenario) -> None:
     assert on_gold(delivered) == {"anchor@example.com", C1.EMail}
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{}/x@y.com",
+        "mailto:{}?subject=no",
+        '="{}"',
+        "\u2018{}\u2019",
+        "{}!",
+        "{}\x00.",
+        "E-Mail={}",
+        "'{}",
+    ],
+)
+def test_who_withdrew_under_a_text_that_only_means_the_address(delivered: Scenario, written: str) -> None:
+    """Another customer's row of the same address says Yes still."""
+    refusal = Profile("c9", written.format(C2.EMail), Subscriber="No")
+    delivered.write_segments(2, refresh(C1, C2, readers=(refusal,)))
+    assert not delivered.export.run().red
+    assert on_gold(delivered) == {"anchor@example.com", C1.EMail}
+
+
 def test_who_withdrew_where_a_segment_has_no_addresses_any_more(delivered: Scenario) -> None:
     """A guard holds all else back."""
     new = Profile("c3", "p3@example.com", "Pia")

@@ -3,9 +3,13 @@
 The address is the key of a contact, so what two sources write differently must come out alike:
 trimmed, folded by :mod:`.address_folding` (small letters where that is one to one, Unicode in its composed
 form), the domain as it is shown (``müller.de``, not ``xn--mller-kva.de``). An address whose letters can't be
-folded is refused, and never becomes another one. Syntax is judged by the ``email-validator`` library without
-DNS; since it takes some 60 µs an address, plain ASCII addresses pass by one regular expression that accepts
-nothing which the library refuses (a property test holds the two together).
+folded is refused, and never becomes another one; so is one with a character inside that can't be seen, and
+one that begins with the mark by which Excel keeps a text a text (``'a@x.com``, ``=a@x.com``) or with a sign
+of no script (a bullet, an envelope): all would pass for people of their own. An apostrophe inside stays
+(``o'neil@x.com``), and so do other marks of ASCII, with which addresses may begin (``_``, ``+``, ``#``).
+Syntax is judged by the ``email-validator`` library without DNS; since it takes some 60 µs an address, plain
+ASCII addresses pass by one regular expression that accepts nothing which the library refuses (a property
+test holds the two together).
 """
 
 from __future__ import annotations
@@ -19,7 +23,14 @@ import email_validator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.mapping.address_folding import ambiguous_letter, fold, meant_texts, named
+from segment_exports.mapping.address_folding import (
+    ambiguous_letter,
+    fold,
+    invisible_letter,
+    is_sign,
+    named,
+    trimmed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,16 +40,14 @@ MAXIMUM_LENGTH = 254
 
 _PLAIN_LENGTH = 64
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_PLAIN = rf"\A{_ATOM}(?:\.{_ATOM})*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]+\z"
+_PLAIN = rf"\A[a-z0-9!#$%&*+/?^_`{{|}}~-]{_ATOM[:-1]}*(?:\.{_ATOM})*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]+\z"
 """Lower-case dot-atom at a host name without double hyphens (Punycode goes to the library); at most 64
 bytes in all, so that no label of the name is longer than 63."""
 
 _RESERVED = tuple(name for name in email_validator.SPECIAL_USE_DOMAIN_NAMES if name != "test")
 _PLAIN_RESERVED = rf"[.@](?:{'|'.join(map(re.escape, _RESERVED))})\z"
 
-_INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
-"""Zero-width characters and marks of direction that come along when an address is copied from a page."""
-
+_LEFT_BY_EXCEL = ("'", "=")
 
 _BROKEN = "\ufffd"
 """Stands where a reader found no whole character: whose address it was can't be known."""
@@ -56,6 +65,8 @@ class EmailRefusal(StrEnum):
     BAD_DOMAIN = "bad_domain"
     RESERVED_DOMAIN = "reserved_domain"
     AMBIGUOUS_LETTER = "ambiguous_letter"
+    INVISIBLE_CHARACTER = "invisible_character"
+    LEADING_MARK = "leading_mark"
     BROKEN_CHARACTER = "broken_character"
 
 
@@ -63,8 +74,8 @@ class EmailRefusal(StrEnum):
 class JudgedEmails:
     """Two string columns, one row per value judged: exactly one of the two is null.
 
-    A refusal is the text of an :class:`EmailRefusal`; behind :attr:`~EmailRefusal.AMBIGUOUS_LETTER` the
-    letter is named: ``ambiguous_letter: U+0130 LATIN CAPITAL LETTER I WITH DOT ABOVE``.
+    A refusal is the text of an :class:`EmailRefusal`. Where one character is the reason, it is named behind:
+    ``ambiguous_letter: U+0130 LATIN CAPITAL LETTER I WITH DOT ABOVE``.
     """
 
     emails: pa.StringArray
@@ -73,11 +84,11 @@ class JudgedEmails:
 
 def judge_emails(values: pa.StringArray) -> JudgedEmails:
     """Return the normalised addresses of a column, or why they are refused."""
-    trimmed = pc.ascii_lower(pc.ascii_trim_whitespace(values.fill_null("")))
-    plain = _is_plain(trimmed)
+    lowered = pc.ascii_lower(pc.ascii_trim_whitespace(values.fill_null("")))
+    plain = _is_plain(lowered)
     if pc.all(plain).as_py():
-        return JudgedEmails(trimmed, pa.nulls(len(values), pa.string()))
-    others = pc.dictionary_encode(pc.filter(trimmed, pc.invert(plain)))
+        return JudgedEmails(lowered, pa.nulls(len(values), pa.string()))
+    others = pc.dictionary_encode(pc.filter(lowered, pc.invert(plain)))
     judged = [judge_email(text) for text in others.dictionary.to_pylist()]
     accepted = _pick(others, (None if isinstance(one, EmailRefusal) else one for one in judged))
     told = zip(judged, others.dictionary.to_pylist(), strict=True)
@@ -86,7 +97,7 @@ def judge_emails(values: pa.StringArray) -> JudgedEmails:
     )
     other = pc.invert(plain)
     return JudgedEmails(
-        pc.replace_with_mask(trimmed, other, accepted),
+        pc.replace_with_mask(lowered, other, accepted),
         pc.replace_with_mask(pa.nulls(len(values), pa.string()), other, refused),
     )
 
@@ -96,8 +107,8 @@ def judge_email(text: str) -> str | EmailRefusal:
 
     Judging a normalised address gives it again.
     """
-    trimmed = _trim(text)
-    address = fold(trimmed)
+    given = trimmed(text)
+    address = fold(given)
     if not address:
         return EmailRefusal.MISSING
     if len(address.encode()) > MAXIMUM_LENGTH:
@@ -106,12 +117,16 @@ def judge_email(text: str) -> str | EmailRefusal:
         return EmailRefusal.NO_AT_SIGN
     if _BROKEN in address:
         return EmailRefusal.BROKEN_CHARACTER
+    if invisible_letter(given):
+        return EmailRefusal.INVISIBLE_CHARACTER
     normalised = _validated(address)
     if normalised is None:
         return _why_refused(address)
     # A domain in Punycode shows its letters only now.
-    if ambiguous_letter(trimmed) or ambiguous_letter(normalised):
+    if ambiguous_letter(given) or ambiguous_letter(normalised):
         return EmailRefusal.AMBIGUOUS_LETTER
+    if normalised.startswith(_LEFT_BY_EXCEL) or is_sign(normalised[0]):
+        return EmailRefusal.LEADING_MARK
     return normalised
 
 
@@ -124,15 +139,9 @@ def same_address(one: str, other: str) -> bool:
     return one == other or (not isinstance(judged, EmailRefusal) and judged == judge_email(other))
 
 
-def meant_addresses(text: str) -> frozenset[str]:
-    """Return the normalised addresses that a refused text may have meant: none, one, or several."""
-    judged = map(judge_email, meant_texts(text))
-    return frozenset(one for one in judged if not isinstance(one, EmailRefusal))
-
-
 def mask_email(text: str | None) -> str | None:
     """Return an address as reports may show it: ``j***@e***.com``; None where there is nothing to show."""
-    address = _trim(text or "")
+    address = trimmed(text or "")
     if not address:
         return None
     local, at, domain = address.rpartition("@")
@@ -154,18 +163,17 @@ def _pick(encoded: pa.DictionaryArray, answers: Iterable[str | None]) -> pa.Stri
 
 
 def _told(refusal: EmailRefusal, text: str) -> str:
-    if refusal is not EmailRefusal.AMBIGUOUS_LETTER:
-        return refusal.value
-    trimmed = _trim(text)
-    letter = ambiguous_letter(trimmed) or ambiguous_letter(_validated(fold(trimmed)) or "")
+    given = trimmed(text)
+    match refusal:
+        case EmailRefusal.AMBIGUOUS_LETTER:
+            letter = ambiguous_letter(given) or ambiguous_letter(_validated(fold(given)) or "")
+        case EmailRefusal.INVISIBLE_CHARACTER:
+            letter = invisible_letter(given)
+        case EmailRefusal.LEADING_MARK:
+            letter = given[0]
+        case _:
+            return refusal.value
     return f"{refusal.value}: {named(letter or '?')}"
-
-
-def _trim(text: str) -> str:
-    stripped = text.strip()
-    while (inner := stripped.strip(_INVISIBLE).strip()) != stripped:
-        stripped = inner
-    return stripped
 
 
 def _validated(address: str) -> str | None:

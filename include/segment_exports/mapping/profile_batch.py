@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from segment_exports.contact_fields.fields import FieldType
 from segment_exports.contact_fields.opening import fields_of
 from segment_exports.mapping.column_counts import ColumnCounts, Consent
-from segment_exports.mapping.email_address import EmailRefusal, judge_emails, mask_email, meant_addresses
+from segment_exports.mapping.email_address import EmailRefusal, judge_emails, mask_email
 from segment_exports.mapping.field_values import Converted, convert
+from segment_exports.mapping.meant_addresses import may_mean_others, meant_addresses
 from segment_exports.mapping.merging import ROWS, recency_key
 from segment_exports.mapping.permission import PeopleHeldBack, Withholding, consents_of, judge_permission
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID, has_profile
@@ -62,7 +63,7 @@ class ProfileMapper:
     """Maps batches of profiles under one definition.
 
     A row is refused for the first field, in the mapping's order, whose value can't be sent. Refused
-    rows go on, without a payload, if they speak against an address: their own, or each that a bad one may
+    rows go on, without a payload, if they speak against an address: their own, and each that a bad one may
     have meant. A member without a profile is refused and has not withdrawn.
     """
 
@@ -211,14 +212,13 @@ class ProfileMapper:
         return pa.concat_batches([rows.filter(matters), meant]) if len(meant) else rows.filter(matters)
 
     def _refused_under_meant(self, rows: pa.RecordBatch, texts: pa.StringArray) -> pa.RecordBatch:
-        """Return rows that speak against an address which is none, under each address that it may mean."""
-        without = pc.and_(pc.is_null(rows["email"]), pc.greater(rows["verdict"], 0))
-        given = np.flatnonzero(np.asarray(pc.and_(without, texts.is_valid())))
+        """Return rows that speak against what is no address, or hardly one, under each that it may mean."""
+        against = np.flatnonzero(np.asarray(pc.and_(texts.is_valid(), pc.greater(rows["verdict"], 0))))
+        is_meant = may_mean_others(rows["email"].take(pa.array(against))).fill_null(True)
+        given = against[np.asarray(is_meant)]
         if not len(given):
             return rows.slice(0, 0)
-        encoded = texts.take(pa.array(given)).dictionary_encode()
-        addresses = [sorted(meant_addresses(text)) for text in encoded.dictionary.to_pylist()]
-        meant = pa.array(addresses, pa.list_(pa.string())).take(encoded.indices)
+        meant = meant_addresses(texts.take(pa.array(given)))
         emails = pc.list_flatten(meant)
         found = rows.take(pa.array(given).take(pc.list_parent_indices(meant)))
         for name, column in (

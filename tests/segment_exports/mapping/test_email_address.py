@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import unicodedata
+
 import email_validator
 import pyarrow as pa
 import pytest
@@ -28,7 +30,7 @@ ADDRESSES = NEARLY_ADDRESSES | st.text(max_size=20) | st.text("aA@.b\u00a0\u200b
 def judged(*values: str | None) -> list[str | EmailRefusal]:
     columns = judge_emails(pa.array(values, pa.string()))
     pairs = zip(columns.emails.to_pylist(), columns.refusals.to_pylist(), strict=True)
-    return [EmailRefusal(refusal) if email is None else email for email, refusal in pairs]
+    return [EmailRefusal(refusal.partition(":")[0]) if email is None else email for email, refusal in pairs]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,8 @@ def judged(*values: str | None) -> list[str | EmailRefusal]:
         " anna@example.com\n",
         "\u00a0Anna@Example.COM\u3000",
         "\ufeffANNA@example.com\u200b",
+        "\x01anna@example.com\x00\x00",
+        "\u3164anna@example.com\u2800 \ufe0f",
     ],
 )
 def test_white_space_and_case_make_no_other_address(text):
@@ -52,6 +56,7 @@ def test_white_space_and_case_make_no_other_address(text):
         ("bu\u0308cher@mu\u0308ller.de", "bücher@müller.de"),
         ("bücher@xn--mller-kva.de", "bücher@müller.de"),
         ("o'neill+news@mail.example.org", "o'neill+news@mail.example.org"),
+        ("_a=b'@example.org", "_a=b'@example.org"),
         ("x@shop.test", "x@shop.test"),
         ("用户@例子.公司", "用户@例子.公司"),
     ],
@@ -74,7 +79,11 @@ def test_good_addresses_come_out_normalised(text, normalised):
         ("anna.@example.com", EmailRefusal.BAD_LOCAL_PART),
         ("an na@example.com", EmailRefusal.BAD_LOCAL_PART),
         ('"an na"@example.com', EmailRefusal.BAD_LOCAL_PART),
-        ("an\u202ena@example.com", EmailRefusal.BAD_LOCAL_PART),
+        ("an\u202ena@example.com", EmailRefusal.INVISIBLE_CHARACTER),
+        ("'anna@example.com", EmailRefusal.LEADING_MARK),
+        ("=ANNA@example.com", EmailRefusal.LEADING_MARK),
+        ("=anna@müller.de", EmailRefusal.LEADING_MARK),
+        ("\u2022anna@example.com", EmailRefusal.LEADING_MARK),
         ("ann\ufffd@example.com", EmailRefusal.BROKEN_CHARACTER),
         ("ann@ex\ufffdmple.com", EmailRefusal.BROKEN_CHARACTER),
         ("anna@", EmailRefusal.BAD_DOMAIN),
@@ -94,6 +103,39 @@ def test_good_addresses_come_out_normalised(text, normalised):
 )
 def test_bad_addresses_are_refused_with_a_reason(text, refusal):
     assert judged(text) == [refusal]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a\ufe0f@x.com", "invisible_character: U+FE0F VARIATION SELECTOR-16"),
+        ("a@\u3164x.com", "invisible_character: U+3164 HANGUL FILLER"),
+        ("a\x00b@x.com", "invisible_character: U+0000 CONTROL CHARACTER"),
+        ("'a@x.com", "leading_mark: U+0027 APOSTROPHE"),
+        ("o\u2019neil@x.com", "ambiguous_letter: U+2019 RIGHT SINGLE QUOTATION MARK"),
+        ("ann\u2013lee@x.com", "ambiguous_letter: U+2013 EN DASH"),
+    ],
+)
+def test_the_character_for_which_an_address_is_refused_is_named(text, told):
+    assert judge_emails(pa.array([text, "o'neil@x.com"])).refusals.to_pylist() == [told, None]
+
+
+SHOWS_INK = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+"""Characters of category Cf that are seen: signs that stand above or around numbers."""
+UNSEEN = "\u2800\u034f\u115f\u1160\u17b4\u17b5\u180b\u2065\u3164\uffa0"
+"""Those of other categories that are not."""
+
+
+def test_no_address_has_a_character_that_cannot_be_seen():
+    every = map(chr, [*range(0xD800), *range(0xE000, 0x30000), *range(0xE0000, 0xE1000)])
+    formats = [one for one in every if unicodedata.category(one) == "Cf" and one not in SHOWS_INK]
+    others = [
+        *map(chr, range(0xFE00, 0xFE10)),
+        *"\u034f\u115f\u1160\u17b4\u17b5\u180b\u2065\u3164\uffa0",
+    ]
+    unseen = [one for one in [*formats, *others] if not 0x13430 <= ord(one) < 0x13440]
+    texts = [text for one in unseen for text in (f"a{one}b@x.com", f"a@x{one}y.com")]
+    assert set(judged(*texts)) == {EmailRefusal.INVISIBLE_CHARACTER}
 
 
 def test_the_rows_of_a_column_keep_their_places():

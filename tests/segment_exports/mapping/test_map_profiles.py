@@ -207,8 +207,8 @@ def test_a_segment_whose_permission_is_empty_speaks_only_for_those_who_are_held_
         profile(f"{name}@x.de", CustomerId=customer, Consent="")
         for name, customer in (("ana", "c1"), ("ben", "c2"), ("cem", "p3"), ("dora", "c5"))
     ]
-    silent.append(profile("eva at x.de", CustomerId="c6", Consent=""))
-    silent.append(profile("finn at x.de", CustomerId="c1", Consent=""))
+    silent.append(profile("eva", CustomerId="c6", Consent=""))
+    silent.append(profile("finn", CustomerId="c1", Consent=""))
     spoken = [profile("dora@x.de", CustomerId="c5", Consent="No"), profile("gus@x.de", CustomerId="c7")]
     with a_run({"Gold": silent, "Silver": spoken, "Bronze": []}) as files:
         summary = map_profiles(
@@ -287,17 +287,11 @@ def test_a_refusal_counts_even_where_its_row_is_invalid():
 @pytest.mark.parametrize(
     ("refused", "meant"),
     [
-        ("YAS\u0130N@F\u0130RMA.EXAMPLE.COM", ["yasin@firma.example.com"]),
-        ("yas\u0131n@firma.example.com", ["yasin@firma.example.com"]),
-        ("Ka\u00dfner.Stra\u1e9ee@x.de", ["ka\u00dfner.stra\u00dfe@x.de", "kassner.strasse@x.de"]),
-        ("ΝΙΚΟΣ@x.gr", ["νικος@x.gr", "νικοσ@x.gr"]),
-        ("\uff41nna\uff20x.de", ["anna@x.de"]),
-        ("an\u200dna@x.de", ["anna@x.de"]),
         ("Anna <anna@x.de>", ["anna@x.de"]),
         ("anna@x.de; BEA@x.de", ["anna@x.de", "bea@x.de"]),
-        ('"anna"@x.de', ["anna@x.de"]),
-        ("mailto:anna@x.de.", ["anna@x.de"]),
-        ("anna (at) x.de", ["anna@x.de"]),
+        ("anna at x.de", ["anna@x.de"]),
+        ("an\ufe0fna@x.de", ["anna@x.de"]),
+        ("'anna@x.de", ["anna@x.de"]),
     ],
 )
 def test_a_refusal_under_what_is_no_address_counts_for_each_address_that_it_may_mean(refused, meant):
@@ -313,6 +307,12 @@ def test_a_refusal_under_what_is_no_address_counts_for_each_address_that_it_may_
         assert withheld <= people(files, files.WITHHELD)
         assert summary.withheld_addresses == {"permission_refused": len(meant)}
         assert (summary.invalid, summary.withheld) == (1, len(meant))
+
+
+def test_a_refusal_under_an_address_that_hardly_is_one_counts_for_that_which_it_may_mean_too():
+    gold = [profile("e-mail=anna@x.de"), profile("anna@x.de"), profile("r&d@x.de"), profile("d@x.de")]
+    bronze = [profile("E-Mail=anna@x.de", Consent="No"), profile("r&d@x.de", Consent="No")]
+    assert only_contact({"Gold": gold, "Bronze": bronze})["email"] == "d@x.de"
 
 
 def test_permission_under_what_is_no_address_speaks_for_and_against_nobody():
