@@ -48,7 +48,7 @@ class Scenario:
 
     def __init__(self, folder: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
         self.emulator = emulator
-        self._folder = folder
+        self.folder = folder
         self._monkeypatch = monkeypatch
         self.may_repeat = False
         self.without_points: set[str] = set()
@@ -81,7 +81,7 @@ class Scenario:
             **settings,
             **decisive,
         }
-        self.export = RunningExport(self._folder, self.emulator, self._monkeypatch, self.settings)
+        self.export = RunningExport(self.folder, self.emulator, self._monkeypatch, self.settings)
         self.lake = LakeFolder(self.export.lake)
         way = "field" if membership == "field" else "list"
         self.expected = ExpectedAccount(Rules(lists=LISTS, membership=way, **decisive, **(expects or {})))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 EVERYBODY = [Profile(f"c{number}", f"p{number}@example.com", Tier="No") for number in range(60)]
 REFUSER = "refuser@example.com"
+WARN = {"when_unaccounted": "warn"}
 
 
 def delivered(scenario: Scenario) -> set[str]:
@@ -89,3 +91,51 @@ def test_a_refusal_in_a_file_of_another_encoding_is_not_read_as_another_address(
     told = refused_with(scenario.export.run())
     assert told.endswith("Churn_1.csv seems to be UTF-8, and model.json says windows-1252")
     assert delivered(scenario) == set()
+
+
+def unnamed_part(scenario: Scenario, people: list[Profile]) -> None:
+    """Leave people of Gold in a file that ``model.json`` doesn't name."""
+    part = scenario.lake.file(2, "Gold").with_name("gold_2.csv")
+    with part.open("w", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(astuple(one) for one in people)
+
+
+def test_nobody_leaves_a_list_whose_segment_has_a_part_that_was_not_read(scenario: Scenario) -> None:
+    scenario.begin(source={"type": "lake", "path": str(scenario.folder / "lake"), "checks": WARN})
+    scenario.write_segments(1, dict.fromkeys(LISTS, EVERYBODY))
+    assert not scenario.export.run().red
+    refuser = replace(EVERYBODY[50], Subscriber="No")
+    scenario.write_segments(2, {"Gold": EVERYBODY[:10], "Churn": EVERYBODY[:50], "Readers": EVERYBODY})
+    unnamed_part(scenario, [*EVERYBODY[10:50], refuser, Profile("new", "new@example.com")])
+
+    result = scenario.export.run()
+
+    assert not result.red
+    assert [one for one in result.report.warnings if "lies beside the files that it names: Gold/" in one]
+    assert scenario.members("Gold") == {one.EMail for one in EVERYBODY}
+    assert scenario.members("Win-back") == {one.EMail for one in EVERYBODY[:50]}
+
+
+def test_a_refusal_of_which_the_part_is_not_read_any_more_stays(scenario: Scenario) -> None:
+    scenario.begin(source={"type": "lake", "path": str(scenario.folder / "lake"), "checks": WARN})
+    refuser = Profile("r1", REFUSER)
+    others = {name: [*EVERYBODY, refuser] for name in ("Churn", "Readers")}
+    scenario.write_segments(1, {"Gold": [*EVERYBODY, replace(refuser, Subscriber="No")], **others})
+    assert not scenario.export.run().red
+    scenario.write_segments(2, {"Gold": EVERYBODY, **others})
+    unnamed_part(scenario, [replace(refuser, Subscriber="No")])
+
+    assert not scenario.export.run().red
+    assert REFUSER not in delivered(scenario)
+
+
+def test_a_part_of_another_ending_is_waited_for_and_nobody_is_lost_over_it(scenario: Scenario) -> None:
+    begin(scenario)
+    assert not scenario.export.run().red
+    scenario.write_segments(2, dict.fromkeys(LISTS, EVERYBODY[:10]))
+    scenario.lake.file(2, "Gold").with_name("Gold_2.csv.gz").write_bytes(b"\x1f\x8b")
+
+    result = scenario.export.run()
+
+    assert result.errors == ["AssertionError: the run waits for a refresh"]
+    assert scenario.members("Gold") == {one.EMail for one in EVERYBODY}

@@ -50,8 +50,8 @@ class LakeChecks(SegmentChecks):
 
     when_unaccounted: Literal["refuse", "warn"] = Field(
         default="refuse",
-        description="What to do with numbered files that model.json doesn't name, or leaves out: refuse "
-        "waits for it to name them, warn reads what it names.",
+        description="What to do with parts of a table that model.json doesn't name, or leaves out: refuse "
+        "waits for it to name them, warn reads what it names and takes nobody for having left.",
     )
     when_absent: Literal["wait", "empty", "refuse"] = Field(
         default="wait",

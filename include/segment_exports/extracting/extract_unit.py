@@ -49,7 +49,8 @@ def extract_unit(
 
     :return: what is also written to ``extract/<unit>.json``:
         ``{"unit", "segments": {name: {"read", "snapshot", "whole", "judged"}}, "seconds"}``. ``read`` are
-        rows of the run, ``judged`` tells whether all rows are in the file.
+        rows of the run, ``judged`` tells whether all rows are in the file. A unit that may lack a part of its
+        segments makes none whole.
     :raises SourceError: the source can't be read, or isn't sure what the permission says; then nothing is
         written.
     """
@@ -79,8 +80,8 @@ def extract_unit(
             segment: {
                 "read": writer.rows if sample is None else min(writer.rows, sample),
                 "snapshot": unit.snapshots[segment],
-                "whole": sample is None,
-                "judged": keeps_all,
+                "whole": sample is None and unit.whole,
+                "judged": keeps_all and unit.judged,
             }
             for segment, writer in writers.items()
         },

@@ -64,11 +64,17 @@ class ReadUnit:
 
     Travels through XCom as :meth:`to_json`: references, never rows. ``detail`` is the source's own
     (JSON values only).
+
+    :param whole: False where a part of its segments may not be read, by the rules of the definition: who
+        isn't among the rows may be in a segment all the same.
+    :param judged: False where such a part is there, which may hold a refusal.
     """
 
     name: str
     snapshots: Mapping[str, str]
     detail: Mapping[str, Any]
+    whole: bool = True
+    judged: bool = True
 
     @property
     def segments(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ headers      rows that name the columns, as the first one or amid the others
 text_blocks  the text of a file in blocks, as UTF-8
 encodings    whether bytes are of the encoding that is declared
 cultures     dates and numbers as model.json says that they are written
+parts        which files are parts of one table, by their names
 wholeness    which snapshots are whole
 seen_snapshots  what model.json said of each while it named it
 storage      the folder on a file system that fails now and then

@@ -81,6 +81,11 @@ class CsvFile:
             else None
         )
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether the file that was read has neither rows nor a header."""
+        return self.is_empty and self.header is None
+
     def read(self, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read the wanted columns as string columns, in their order; empty values are null.
 

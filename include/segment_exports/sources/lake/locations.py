@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from segment_exports.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
 _INSTANCE = "CustomerInsights_"
@@ -28,6 +28,8 @@ _TIME = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/([0-9]{2})([0-9]{2})")
 _FIRST_TIME = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 _LAST_TIME = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 """Times that exist in every zone."""
+_NOTES = re.compile(r"[._].*|model.*\.json|.*\.cdm\.json", re.IGNORECASE)
+"""What programs lay beside data: hidden files, ``_SUCCESS``, and descriptions."""
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -57,9 +59,20 @@ class SnapshotFile:
 
 
 def listed_file(path: str, root: str, table: str) -> SnapshotFile | None:
-    """Return the file for a path of a listing, or None for one that isn't in the layout."""
+    """Return the file for a path of a listing if it lies in a snapshot's folder, be it deeper.
+
+    None for one elsewhere, and for what programs lay beside data, such as ``_SUCCESS``.
+    """
     parts = path.removeprefix(root.rstrip("/") + "/").split("/")
-    return _in_layout(parts, table) if len(parts) == _DEPTH else None
+    names = parts[_DEPTH - 1 :]
+    if parts[0] != table or not names or any(map(_NOTES.fullmatch, names)):
+        return None
+    return _timed(SnapshotFile(table, "/".join(parts[1 : _DEPTH - 1]), "/".join(names)))
+
+
+def data_file(path: str, table: str) -> SnapshotFile | None:
+    """Return the file for a path below the export's folder if it is one that can be read; else None."""
+    return _in_layout(path.split("/"), table)
 
 
 def located_files(locations: Iterable[str], root: str, table: str) -> list[SnapshotFile]:
@@ -110,7 +123,11 @@ def _in_layout(parts: list[str], table: str) -> SnapshotFile | None:
     folder = "/".join(parts[1:-1])
     if len(parts) != _DEPTH or parts[0] != table or not parts[-1].lower().endswith(".csv"):
         return None
-    file = SnapshotFile(table, folder, parts[-1])
+    return _timed(SnapshotFile(table, folder, parts[-1]))
+
+
+def _timed(file: SnapshotFile) -> SnapshotFile | None:
+    """Return a file if its folder names a time."""
     try:
         time = file.time(UTC)  # type: ignore[arg-type]
     except ValueError:
@@ -129,18 +146,3 @@ def _one_export(exports: set[tuple[str, ...]], root: str, table: str) -> None:
                 f"model.json: the partitions of {table} point at the export {'/'.join(export)}, "
                 f"but the folder that is read is {'/'.join(mine)}; nothing is read from another export"
             )
-
-
-def number_of(file: SnapshotFile) -> int | None:
-    """Return *n* of a file ``<Table>_<n>.csv``; None for another name."""
-    match = re.fullmatch(re.escape(file.table) + r"_([0-9]{1,6})\.csv", file.name)
-    return int(match[1]) if match else None
-
-
-def left_out_numbers(files: Sequence[SnapshotFile]) -> list[str]:
-    """Return the names that are left out of numbered files of one table, which begin with 0 or 1."""
-    numbers = {number for file in files if (number := number_of(file)) is not None}
-    if not numbers:
-        return []
-    wanted = range(min(1, *numbers), max(numbers)) if len(numbers) > 1 else range(1, max(numbers))
-    return [f"{files[0].table}_{number}.csv" for number in wanted if number not in numbers]

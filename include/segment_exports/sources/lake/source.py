@@ -17,12 +17,11 @@ import pyarrow.compute as pc
 
 from segment_exports.definition.problems import near
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.lake.csv_files import CsvFile, OneOrder
 from segment_exports.sources.lake.cultures import culture_of
-from segment_exports.sources.lake.locations import SnapshotFile, listed_file, located_files
+from segment_exports.sources.lake.locations import SnapshotFile, data_file, listed_file, located_files
 from segment_exports.sources.lake.model_json import (
     MODEL_FILE,
     CsvFormat,
@@ -32,7 +31,7 @@ from segment_exports.sources.lake.model_json import (
     parse_model,
 )
 from segment_exports.sources.lake.seen_snapshots import SeenFile, SeenSnapshot
-from segment_exports.sources.lake.wholeness import KnownSnapshots, LakeRules, Wholeness
+from segment_exports.sources.lake.wholeness import CUT_OFF, KnownSnapshots, LakeRules, Wholeness, empty_files
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ class LakeExport:
         for segment in unit.segments:
             snapshot = SeenSnapshot.from_json(segment, unit.detail)
             for path in (snapshot.file(one).path for one in snapshot.files):
-                if listed_file(path, "", segment) is None:
+                if data_file(path, segment) is None:
                     raise SourceError(f"{path} isn't a file of {segment}")
             self._refuse_if_described_anew(snapshot)
             wanted = self._known_attributes(snapshot, attributes)
@@ -135,6 +134,8 @@ class LakeExport:
                 yield from self._batches(snapshot, file, wanted, self._culture(layout.culture))
                 one_order.add(file)
                 self.doubts += file.doubts
+                if file.is_blank and len(snapshot.files) > 1 and seen.state and seen.state.size:
+                    self.doubts.append(f"{file.path} holds nothing but line ends: {CUT_OFF}")
 
     def _batches(
         self, snapshot: SeenSnapshot, file: CsvFile, wanted: Sequence[str], culture: Culture | None
@@ -197,8 +198,14 @@ class LakeExport:
             raise SourceNotReadyError(f"{segment} has no whole snapshot of {time:%Y-%m-%d %H:%M} UTC{lacks}")
         snapshot = self._as_it_is(known.whole[time])
         self.doubts += known.doubts.get(time, [])
-        self.doubts += _empty_files(snapshot)
-        return ReadUnit(segment, {segment: time.astimezone(UTC).isoformat()}, snapshot.to_json())
+        self.doubts += empty_files(snapshot)
+        return ReadUnit(
+            segment,
+            {segment: time.astimezone(UTC).isoformat()},
+            snapshot.to_json(),
+            whole=time not in known.unread,
+            judged=not known.unread.get(time),
+        )
 
     def _as_it_is(self, snapshot: SeenSnapshot) -> SeenSnapshot:
         """Return a snapshot with the states of its files, asked for one by one: a listing may tell less."""
@@ -247,11 +254,11 @@ class LakeExport:
         return newest.folder
 
     def _listed(self, table: str) -> dict[str, dict[str, FileState]]:
-        """Return by folder the files of a table that lie in the layout, by name."""
+        """Return by snapshot's folder what lies in it of a table, by name; of no use is what has no byte."""
         found: dict[str, dict[str, FileState]] = defaultdict(dict)
         for path, state in self._folder.files(table).items():
             file = listed_file(path, self._folder.root, table)
-            if file is not None:
+            if file is not None and (state.size or data_file(file.path, table)):
                 found[file.folder][file.name] = state
         return found
 
@@ -296,25 +303,3 @@ class LakeExport:
             f"{path} isn't there; source.path must be the export's folder, with {MODEL_FILE}"
             + (f". Below it there are: {folders}" if nearby else "")
         )
-
-
-def _empty_files(snapshot: SeenSnapshot) -> list[str]:
-    """Doubt files without a byte beside others: a segment that has no member may be one such file."""
-    segment, files = snapshot.table, snapshot.files
-    if not files:
-        return [
-            f"model.json names no file of {segment}: the segment counts as empty, and who was in it as "
-            "having left. Look at it in Customer Insights if that can't be"
-        ]
-    empty = [snapshot.file(one).path for one in files if one.state and one.state.size == 0]
-    if not empty or len(files) == 1:
-        return []
-    if len(empty) == len(files):
-        told = f"All {len(files)} files of {segment} have 0 bytes ({names_told(empty)})"
-        return [f"{told}: the segment counts as empty"]
-    among = f"of {len(files)} files of {segment}"
-    return [
-        f"{counted(len(empty), f'{among} has', f'{among} have')} 0 bytes ({names_told(empty)}): if the "
-        f"export was cut off, rows are missing, and the members in them count as having left. Look at the "
-        f"export in Customer Insights, or run it again"
-    ]

@@ -1,8 +1,8 @@
 """Which snapshots of a table are whole: proved by what ``model.json`` names or named, never by their age.
 
 A snapshot is whole when every file that ``model.json`` names is there, no number is left out between them,
-and no further numbered file lies beside them: it may be behind what was written. An earlier snapshot is held
-against what ``model.json`` said of it when it was the last one (:mod:`.seen_snapshots`).
+and no further part of the table lies beside them: it may be behind what was written. An earlier snapshot is
+held against what ``model.json`` said of it when it was the last one (:mod:`.seen_snapshots`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from segment_exports.sources.lake.locations import SnapshotFile, left_out_numbers, number_of
+from segment_exports.records.outcomes import counted
+from segment_exports.sources.lake.locations import SnapshotFile, data_file
 from segment_exports.sources.lake.model_json import CsvFormat, names_told
+from segment_exports.sources.lake.parts import left_out_numbers, left_out_of_spark, number_of, parts_beside
 from segment_exports.sources.lake.seen_snapshots import SeenFile, SeenSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -29,6 +31,14 @@ WRITTEN_IN = timedelta(hours=1)
 ABSENT = (
     "model.json names no partition of {}. It may be written yet: an hour after the refresh of the others a "
     "segment without a file has no members (`checks: {{when_absent: empty}}` in the source: at once)"
+)
+CUT_OFF = (
+    "if the export was cut off, rows are missing, and the members in them count as having left. Look at the "
+    "export in Customer Insights, or run it again"
+)
+_NOT_READ = (
+    "the members in them are not read. So the segment doesn't count as whole, and nobody leaves its list for "
+    "not being in it"
 )
 UNSEEN = (
     "no run looked at it while model.json named it, so that nobody knows which files it should have, nor "
@@ -58,12 +68,15 @@ class LakeRules:
 class KnownSnapshots:
     """Snapshots of a table by their time (UTC); the others with what they lack.
 
+    :param unread: of those that are whole by the rules of the definition alone, the files that lie there and
+        are not read; none where a file is left out.
     :param newest_lacks: what the one lacks that ``model.json`` names.
     """
 
     whole: dict[datetime, SeenSnapshot] = field(default_factory=dict)
     lacking: dict[datetime, str] = field(default_factory=dict)
     doubts: dict[datetime, list[str]] = field(default_factory=dict)
+    unread: dict[datetime, tuple[str, ...]] = field(default_factory=dict)
     newest_lacks: str | None = None
 
 
@@ -113,16 +126,15 @@ class Wholeness:
     def _add(self, known: KnownSnapshots, seen: SeenSnapshot, files: Folder, *, is_current: bool) -> None:
         time = self.time(seen.folder)
         lacks = _missing(seen, files, is_current=is_current)
-        unaccounted = _unaccounted(seen, files)
-        if unaccounted and self._rules.unaccounted_allowed:
-            known.doubts[time] = [f"{self._table}: {unaccounted}: the members in them are not read"]
-        elif unaccounted:
-            lacks = lacks or unaccounted
-        if others := [name for name in _unnamed(seen, files) if self._number(seen, name) is None]:
-            known.doubts.setdefault(time, []).append(
-                f"{self._table}: {names_told(others)} in the folder {seen.folder} is no file that model.json "
-                "names, and is not read"
-            )
+        unread = _Unread.of(seen, files)
+        doubts = list(unread.doubts(self._table, seen.folder))
+        if unread.missed and self._rules.unaccounted_allowed:
+            known.unread[time] = unread.parts
+            doubts.insert(0, f"{self._table}: {unread.missed}: {_NOT_READ}")
+        else:
+            lacks = lacks or unread.missed
+        if doubts:
+            known.doubts[time] = doubts
         if lacks:
             known.lacking[time] = lacks
             known.newest_lacks = lacks if is_current else known.newest_lacks
@@ -137,15 +149,36 @@ class Wholeness:
         there = [SnapshotFile(self._table, folder, name) for name in files]
         if not self._rules.unseen_allowed:
             known.lacking[self.time(folder)] = UNSEEN
-        elif None in map(number_of, there) or left_out_numbers(there):
+        elif not all(map(_is_numbered, there)) or left_out_numbers(there):
             known.lacking[self.time(folder)] = "its files are not numbered without a gap"
         else:
             layout = current.files[0].layout if current and current.files else CsvFormat()
             seen = tuple(SeenFile(name, state, layout) for name, state in files.items())
             known.whole[self.time(folder)] = SeenSnapshot(self._table, folder, None, seen)
 
-    def _number(self, seen: SeenSnapshot, name: str) -> int | None:
-        return number_of(SnapshotFile(self._table, seen.folder, name))
+
+def empty_files(snapshot: SeenSnapshot) -> list[str]:
+    """Doubt files without a byte beside others: a segment that has no member may be one such file."""
+    segment, files = snapshot.table, snapshot.files
+    if not files:
+        return [
+            f"model.json names no file of {segment}: the segment counts as empty, and who was in it as "
+            "having left. Look at it in Customer Insights if that can't be"
+        ]
+    empty = [snapshot.file(one).path for one in files if one.state and one.state.size == 0]
+    if not empty or len(files) == 1:
+        return []
+    if len(empty) == len(files):
+        told = f"All {len(files)} files of {segment} have 0 bytes ({names_told(empty)})"
+        return [f"{told}: the segment counts as empty"]
+    among = f"of {len(files)} files of {segment}"
+    return [
+        f"{counted(len(empty), f'{among} has', f'{among} have')} 0 bytes ({names_told(empty)}): {CUT_OFF}"
+    ]
+
+
+def _is_numbered(file: SnapshotFile) -> bool:
+    return number_of(file) is not None and data_file(file.path, file.table) is not None
 
 
 def _missing(seen: SeenSnapshot, files: Folder, *, is_current: bool) -> str | None:
@@ -164,19 +197,58 @@ def _missing(seen: SeenSnapshot, files: Folder, *, is_current: bool) -> str | No
     return None
 
 
-def _unaccounted(seen: SeenSnapshot, files: Folder) -> str | None:
-    """Return which numbered files ``model.json`` doesn't name, or leaves out between those that it names."""
-    named = [seen.file(one) for one in seen.files]
-    if None in map(number_of, named):
+@dataclass(frozen=True)
+class _Unread:
+    """What of a snapshot is not read.
+
+    :param parts: paths of files that are parts of the table, to all appearances.
+    :param gaps: names that are left out between the files that ``model.json`` names.
+    :param others: names of other files that lie there.
+    :param spark_gaps: how many numbers are left out between Spark's files, and the first of them.
+    """
+
+    parts: tuple[str, ...]
+    gaps: tuple[str, ...]
+    others: tuple[str, ...]
+    spark_gaps: tuple[int, str] | None
+
+    @classmethod
+    def of(cls, seen: SeenSnapshot, files: Folder) -> _Unread:
+        """Hold what lies in a snapshot's folder against what ``model.json`` names."""
+        named = [seen.file(one) for one in seen.files]
+        unnamed = [
+            file for name in files if (file := SnapshotFile(seen.table, seen.folder, name)) not in named
+        ]
+        parts = parts_beside(named, unnamed)
+        return cls(
+            tuple(file.path for file in parts),
+            tuple(left_out_numbers(named)),
+            tuple(file.name for file in unnamed if file not in parts),
+            left_out_of_spark(named),
+        )
+
+    @property
+    def missed(self) -> str | None:
+        """What isn't accounted for; None where nothing is."""
+        if self.parts:
+            return (
+                f"model.json doesn't name what lies beside the files that it names: {names_told(self.parts)}"
+            )
+        if self.gaps:
+            return f"model.json leaves out {names_told(self.gaps)} between the files that it names"
         return None
-    unnamed = [SnapshotFile(seen.table, seen.folder, name) for name in _unnamed(seen, files)]
-    if beside := [file.path for file in unnamed if number_of(file) is not None]:
-        return f"model.json doesn't name what lies beside the files that it names: {names_told(beside)}"
-    if left_out := left_out_numbers(named):
-        return f"model.json leaves out {names_told(left_out)} between the files that it names"
-    return None
 
-
-def _unnamed(seen: SeenSnapshot, files: Folder) -> list[str]:
-    named = {one.name for one in seen.files}
-    return [name for name in files if name not in named]
+    def doubts(self, table: str, folder: str) -> Iterator[str]:
+        """Yield what may mean that something is missing, and may not."""
+        if self.others:
+            yield (
+                f"{table}: {names_told(self.others)} in the folder {folder} is no file that model.json "
+                "names, and is not read"
+            )
+        if self.spark_gaps:
+            count, first = self.spark_gaps
+            yield (
+                f"{table}: between the files that model.json names {counted(count, 'part is', 'parts are')} "
+                f"left out (the first is {first}): Spark writes none without rows, but if the export was cut "
+                "off, members are missing"
+            )

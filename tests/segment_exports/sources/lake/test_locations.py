@@ -12,13 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from segment_exports.errors import SourceError
-from segment_exports.sources.lake.locations import (
-    SnapshotFile,
-    left_out_numbers,
-    listed_file,
-    located_files,
-    number_of,
-)
+from segment_exports.sources.lake.locations import SnapshotFile, data_file, listed_file, located_files
 
 ROOT = "lake/CustomerInsights_abcd/AutopilotExport"
 TABLE = "HighValueSegment"
@@ -139,35 +133,31 @@ def test_a_folder_names_its_time_in_the_zone_of_the_definition() -> None:
     assert FILE.time(ZoneInfo("America/Sao_Paulo")) == datetime(2020, 8, 24, 17, 33, tzinfo=UTC)
 
 
+FOLDER = f"{ROOT}/{TABLE}/2020/08/24/1433"
+
+
 @pytest.mark.parametrize(
     "path",
-    [f"{ROOT}/{TABLE}/2020/08/24/1433/x/y.csv", f"{ROOT}/Other/2020/08/24/1433/x.csv", f"{ROOT}/readme.txt"],
+    [
+        f"{ROOT}/Other/2020/08/24/1433/x.csv",
+        f"{ROOT}/readme.txt",
+        f"{ROOT}/{TABLE}/2020/08/24/x.csv",
+        f"{ROOT}/{TABLE}/2020/13/24/1433/x.csv",
+        f"{FOLDER}/_SUCCESS",
+        f"{FOLDER}/_committed_1234",
+        f"{FOLDER}/_temporary/0/x.csv",
+        f"{FOLDER}/.x.csv.crc",
+        f"{FOLDER}/model.json",
+        f"{FOLDER}/model_2020.json",
+        f"{FOLDER}/default.manifest.cdm.json",
+    ],
 )
-def test_other_files_of_a_listing_are_passed_over(path: str) -> None:
+def test_what_is_no_data_of_the_table_is_passed_over_in_a_listing(path: str) -> None:
     assert listed_file(path, ROOT, TABLE) is None
 
 
-@pytest.mark.parametrize(
-    ("names", "left_out"),
-    [
-        (["T_1.csv"], []),
-        (["T_0.csv"], []),
-        (["T_0.csv", "T_1.csv"], []),
-        (["T_2.csv", "T_1.csv", "T_3.csv"], []),
-        (["T_1.csv", "T_4.csv"], ["T_2.csv", "T_3.csv"]),
-        (["T_0.csv", "T_2.csv"], ["T_1.csv"]),
-        (["T_2.csv"], ["T_1.csv"]),
-        (["T_2.csv", "T_3.csv"], ["T_1.csv"]),
-        (["other.csv"], []),
-        ([], []),
-    ],
-)
-def test_numbers_that_are_left_out(names: list[str], left_out: list[str]) -> None:
-    assert left_out_numbers([SnapshotFile("T", "2020/08/24/1433", name) for name in names]) == left_out
-
-
-@pytest.mark.parametrize(
-    ("name", "number"), [("T_1.csv", 1), ("T_012.csv", 12), ("U_1.csv", None), ("T_1.CSV", None)]
-)
-def test_the_number_of_a_file(name: str, number: int | None) -> None:
-    assert number_of(SnapshotFile("T", "2020/08/24/1433", name)) == number
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.parquet", "x/y.csv", "x"])
+def test_all_else_in_a_folder_of_a_snapshot_is_listed_and_read_only_where_it_is_csv(name: str) -> None:
+    file = listed_file(f"{FOLDER}/{name}", ROOT, TABLE)
+    assert file == SnapshotFile(TABLE, "2020/08/24/1433", name)
+    assert (data_file(file.path, TABLE) == file) is (name == "x.csv")

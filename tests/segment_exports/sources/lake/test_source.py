@@ -458,7 +458,58 @@ def test_a_snapshot_of_which_files_are_unaccounted_for_is_not_whole_or_doubted(
     assert len(unit.detail["files"]) == len(named)
     (doubt,) = doubts_of(source)
     assert told in doubt
-    assert doubt.endswith("the members in them are not read")
+    assert doubt.endswith("doesn't count as whole, and nobody leaves its list for not being in it")
+    assert (unit.whole, unit.judged) == (False, named == lying)
+
+
+@pytest.mark.parametrize("name", ["T_3.csv.gz", "t_3.csv", "part/T_3.csv", "part-00003.parquet"])
+def test_a_part_of_another_ending_or_place_is_waited_for_too(lake: Lake, name: str) -> None:
+    path = lake.root / "T" / SECOND / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x")
+    assert lake.source.snapshots("T") == [FIRST_TIME]
+    assert f"lies beside the files that it names: T/{SECOND}/{name}" in (lake.source.unfinished("T") or "")
+
+
+def test_a_numbered_file_beside_one_without_a_number_is_waited_for(lake: Lake) -> None:
+    (lake.root / "T" / SECOND / "T_2.csv").rename(lake.root / "T" / SECOND / "T.csv")
+    lake.point(f"{SECOND}/T.csv")
+    assert f"that it names: T/{SECOND}/T_1.csv" in (lake.source.unfinished("T") or "")
+
+
+def test_numbers_that_spark_leaves_out_are_doubted(lake: Lake) -> None:
+    shutil.rmtree(lake.root / "T" / SECOND)
+    lake.put(SECOND, "1,a@x.example,True\n", first=0)
+    (lake.root / "T" / SECOND / "T_0.csv").rename(lake.root / "T" / SECOND / "part-00002-4f.csv")
+    lake.point(f"{SECOND}/part-00002-4f.csv")
+    source = lake.source
+    (unit,) = source.read_units({"T": SECOND_TIME})
+    assert unit.whole
+    (doubt,) = doubts_of(source)
+    assert doubt.startswith(
+        "T: between the files that model.json names 2 parts are left out (the first is part-"
+    )
+
+
+def test_what_lies_beside_and_is_no_data_stops_and_doubts_nothing(lake: Lake) -> None:
+    for name in ("_SUCCESS", "_committed_17", ".T_3.csv.crc", "model.json", "_delta_log/0.json"):
+        path = lake.root / "T" / SECOND / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{}")
+    (lake.root / "T" / SECOND / "folder").write_bytes(b"")
+    source = lake.source
+    (unit,) = source.read_units({"T": SECOND_TIME})
+    assert (unit.whole, unit.judged, doubts_of(source)) == (True, True, [])
+
+
+@pytest.mark.parametrize("content", ["\ufeff", "\n", "\r\n\r\n"])
+def test_a_file_of_nothing_but_line_ends_beside_others_is_doubted(lake: Lake, content: str) -> None:
+    lake.put(SECOND, content, first=2)
+    source = lake.source
+    (unit,) = source.read_units({"T": SECOND_TIME})
+    assert sum(batch.num_rows for _, batch in source.read(unit, ["CustomerId"])) == 1
+    (doubt,) = doubts_of(source)
+    assert "T_2.csv holds nothing but line ends: if the export was cut off, rows are missing" in doubt
 
 
 def test_a_file_that_is_named_twice_is_read_once(lake: Lake) -> None:
