@@ -5,6 +5,7 @@ type         what is taken (blanks around it are ignored, but in strings)     te
 ===========  ===============================================================  =========================
 string       any text without NUL; line breaks and blanks stay                as it is
 integer      ``12``, ``-3``, ``+7``, ``007``, ``12.0``; up to 2^53 - 1         ``12``
+             but not ``1.000``, which may be a thousand, unless in a form
 float        ``1.5``, ``.5``, ``-2``, ``1e3``; finite                         shortest, as ``1.5``
 boolean      true, false, yes, no, 1, 0 in any case                           ``true`` or ``false``
 date         ISO 8601 date, or date and time; UTC where no zone is named      ``2021-03-04T05:06:07.000Z``
@@ -44,6 +45,8 @@ LARGEST_INTEGER = 2**53 - 1
 
 _INT64_DIGITS = 18
 _INTEGER = r"\A[+-]?[0-9]+(?:\.0*)?\z"
+_MAY_BE_GROUPED = r"\A[+-]?[1-9][0-9]{0,2}\.000\z"
+"""Whoever puts a point between thousands writes a thousand so: taken for one, it would be lost in silence."""
 _SHORT_INTEGER = rf"\A[+-]?[0-9]{{1,{_INT64_DIGITS}}}\z"
 _FLOAT = r"\A[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\z"
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
@@ -109,7 +112,11 @@ def convert(values: pa.StringArray, field_type: FieldType, form: str | None = No
     if has_long:
         values = pc.if_else(long, None, values)
     plain = _without_blanks(values, field_type)
-    converted = _CONVERSIONS[field_type](_from_form(plain, field_type, form) if form else plain)
+    if form:
+        plain = _from_form(plain, field_type, form)
+    elif field_type is FieldType.INTEGER:
+        plain = pc.if_else(pc.match_substring_regex(plain, _MAY_BE_GROUPED), _OF_NO_FORM, plain)
+    converted = _CONVERSIONS[field_type](plain)
     if not has_long:
         return converted
     refusals = pc.if_else(long.fill_null(fill_value=False), ValueRefusal.TOO_LONG.value, converted.refusals)

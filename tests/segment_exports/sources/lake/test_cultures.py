@@ -7,6 +7,19 @@ from hypothesis import strategies as st
 
 from segment_exports.sources.lake.cultures import culture_of
 
+SPANISH_WITH_A_POINT = (
+    "es-PE",
+    "es-PA",
+    "es-GT",
+    "es-HN",
+    "es-NI",
+    "es-SV",
+    "es-DO",
+    "es-MX",
+    "es-US",
+    "es-CU",
+)
+
 
 def rewritten(culture: str, kind: str, *texts: str | None) -> list[str | None]:
     found = culture_of(culture)
@@ -26,6 +39,10 @@ def rewritten(culture: str, kind: str, *texts: str | None) -> list[str | None]:
         ("cs-CZ", "5. 11. 2026", "2026-11-05T00:00:00"),
         ("nl", "05-11-2026", "2026-11-05T00:00:00"),
         ("pt-BR", "05/11/2026", "2026-11-05T00:00:00"),
+        ("es-PA", "11/05/2026", "2026-11-05T00:00:00"),
+        ("es-PE", "05/11/2026", "2026-11-05T00:00:00"),
+        ("sv-FI", "5.11.2026", "2026-11-05T00:00:00"),
+        ("eu-ES", "2026/11/05", "2026-11-05T00:00:00"),
         ("ja-JP", "2026/11/05 8:30:15.25", "2026-11-05T08:30:15.25"),
     ],
 )
@@ -34,7 +51,7 @@ def test_dates_are_read_as_their_culture_orders_them(culture: str, text: str, da
     assert rewritten(culture, "datetime", text, iso, None, "n/a") == [date, iso, None, "n/a"]
 
 
-@pytest.mark.parametrize("culture", ["en", "tlh", "", "iv"])
+@pytest.mark.parametrize("culture", ["en", "tlh", "", "iv", "es-US"])
 def test_the_order_of_dates_is_not_guessed(culture: str) -> None:
     found = culture_of(culture)
     assert found is None or found.dates is None
@@ -50,10 +67,40 @@ def test_the_order_of_dates_is_not_guessed(culture: str) -> None:
         ("en-US", "1,234.5", "1234.5"),
         ("en-US", "1,234", "1234"),
         ("de-CH", "1'234.5", "1234.5"),
+        ("de-LI", "1'234.5", "1234.5"),
+        ("pt-PT", "1\u00a0234,5", "1234.5"),
+        ("pt-PT", "1.234,5", "1234.5"),
+        ("es-CR", "1\u00a0234,5", "1234.5"),
+        ("en-ZA", "1,5", "1.5"),
+        ("en-DE", "1.234,5", "1234.5"),
+        ("es-ES", "5.678,9", "5678.9"),
+        ("es-419", "5,678.9", "5678.9"),
     ],
 )
 def test_numbers_are_read_where_they_can_mean_one_thing_alone(culture: str, text: str, number: str) -> None:
     assert rewritten(culture, "double", text, "1.234", "-7", None) == [number, "1.234", "-7", None]
+
+
+@pytest.mark.parametrize("culture", SPANISH_WITH_A_POINT)
+def test_a_comma_groups_where_spanish_has_a_decimal_point(culture: str) -> None:
+    assert rewritten(culture, "double", "1,234", "5,678.9", "1.5") == ["1234", "5678.9", "1.5"]
+
+
+@pytest.mark.parametrize("culture", ["en-ZA", "en-NL", "en-FI"])
+def test_a_comma_does_not_group_where_english_has_a_decimal_comma(culture: str) -> None:
+    assert rewritten(culture, "double", "1,234") == ["1.234"]
+
+
+@pytest.mark.parametrize("culture", ["de-DE", "fr-FR", "es-ES", "pt-BR"])
+@pytest.mark.parametrize("kind", ["int64", "integer"])
+def test_a_point_groups_whole_numbers_where_the_comma_is_decimal(culture: str, kind: str) -> None:
+    texts = ["1.000", "-12.345.678", "7", "1.0", "1.50", None]
+    assert rewritten(culture, kind, *texts) == ["1000", "-12345678", "7", "1.0", "1.50", None]
+
+
+@pytest.mark.parametrize("culture", ["en-US", "de-CH", "es-MX"])
+def test_a_point_groups_nothing_where_it_is_decimal(culture: str) -> None:
+    assert rewritten(culture, "int64", "1.000") == ["1.000"]
 
 
 @pytest.mark.parametrize("culture", ["en-US", "de-DE"])
