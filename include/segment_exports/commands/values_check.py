@@ -41,6 +41,13 @@ _NOBODY_HELD_BACK = PeopleHeldBack(frozenset(), NOBODY_REFUSED.keys, _NO_SECRET)
 _CHOICE = re.compile(r"(?=[0-9]{9}\Z)[1-9][0-9]{1,4}0{3,}[0-9]{1,3}")
 """Numbers of choices in Dataverse: a publisher's prefix of two to five digits, zeros, and a count from 0."""
 
+_ANOTHER_NUMBER = ". If it is a number in another form, give the field a format (1.234,56)"
+_ADVICE = {
+    ValueRefusal.OUT_OF_RANGE.value: ". Map it to a string field",
+    ValueRefusal.NOT_A_DATE.value: ". If it is a date in another form, give the field a format (M/d/yyyy)",
+    ValueRefusal.NOT_AN_INTEGER.value: _ANOTHER_NUMBER,
+    ValueRefusal.NOT_A_NUMBER.value: _ANOTHER_NUMBER,
+}
 _MOST_SHOWN, _LONGEST_SHOWN = 5, 40
 _YES, _NO = frozenset({"yes", "true", "1", "y", "on"}), frozenset({"no", "false", "0", "n", "off"})
 
@@ -150,7 +157,7 @@ class ValuesCheck:
         for (field, reason), count in self._refused.most_common():
             if reason != EmailRefusal.MISSING:
                 key = self._definition.keys_naming(self._attributes[field]) or field
-                advice = ". Map it to a string field" if reason == ValueRefusal.OUT_OF_RANGE else ""
+                advice = _ADVICE.get(reason, "")
                 yield (
                     f"{key}: {counted(count, 'row')} would be refused, since {self._attributes[field]} is "
                     f"{reason}; one looks like {self._shapes[field, reason]}{advice}"

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from segment_exports.definition import ExportDefinition, Permission
 
-READABLE_RECENCY = "2026-11-20T14:33:00Z, 2026-11-20, or a number that grows"
+READABLE_RECENCY = (
+    "2026-11-20T14:33:00Z, 2026-11-20, or a number that grows; for dates in another form recency_format "
+    "names it (M/d/yyyy)"
+)
 _LOOK_AT = (
     "Look at the column's security in the source (to whoever may not read it, a secured column looks empty) "
     "and at its mapping in Customer Insights' unification"
@@ -40,13 +43,14 @@ class ColumnCounts:
 
     ``empty`` counts per attribute the rows without a value, ``consents`` the rows by what their permission
     says (none where the definition asks for no permission), ``unreadable_recency`` those whose recency is
-    neither a date nor a number.
+    neither a date nor a number, ``dated_recency`` those where it is a date.
     """
 
     rows: int = 0
     empty: Counter[str] = field(default_factory=Counter)
     consents: Counter[Consent] = field(default_factory=Counter)
     unreadable_recency: int = 0
+    dated_recency: int = 0
 
     def add(self, other: ColumnCounts) -> None:
         """Take in the counts of further rows."""
@@ -54,6 +58,7 @@ class ColumnCounts:
         self.empty += other.empty
         self.consents += other.consents
         self.unreadable_recency += other.unreadable_recency
+        self.dated_recency += other.dated_recency
 
     def consents_to_json(self) -> dict[str, int]:
         """Return the consents as JSON values; empty where none were judged."""
@@ -150,11 +155,29 @@ def doubtful_columns(definition: ExportDefinition, segments: Mapping[str, Column
             f"recency: {counted(unreadable, 'value')} of {definition.recency} can't be read, and such rows "
             f"count as the oldest. What would be read: {READABLE_RECENCY}"
         )
+    yield from _mixed_recency(definition, segments)
     permission = definition.permission
     told = {permission.attribute} if permission and permission.when_nobody == "stop" else set()
     for name in (name for name in definition.attributes if name not in told):
         if empty := [segment for segment, counts in segments.items() if counts.is_without(name)]:
             yield f"{_nothing_in(definition, name, empty, segments)}. {_LOOK_AT}"
+
+
+def _mixed_recency(definition: ExportDefinition, segments: Mapping[str, ColumnCounts]) -> Iterator[str]:
+    name = definition.recency
+    if name is None:
+        return
+    dates = sum(counts.dated_recency for counts in segments.values())
+    readable = sum(
+        counts.rows - counts.empty[name] - counts.unreadable_recency for counts in segments.values()
+    )
+    if 0 < dates < readable:
+        kinds = counted(dates, "is a date", "are dates"), counted(readable - dates, "a number", "numbers")
+        yield (
+            f"recency: of the values of {name} {' and '.join(kinds)}: which "
+            "of two such is the newer can't be told, so that the older row of an address may win. Take an "
+            "attribute that holds one kind"
+        )
 
 
 def _nothing_in(

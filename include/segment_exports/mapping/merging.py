@@ -79,8 +79,10 @@ class MergedShard:
     in_segment: npt.NDArray[np.int64]
 
 
-def recency_key(values: pa.StringArray, form: str | None = None) -> pa.DoubleArray:
-    """Return numbers that grow with recency, from dates or numbers; null for anything else.
+def recency_key(values: pa.StringArray, form: str | None = None) -> tuple[pa.DoubleArray, int]:
+    """Return numbers that grow with recency, and how many of them stand for dates.
+
+    They are null for what is neither a date nor a number.
 
     :param form: how the dates are written where that isn't ISO 8601.
     """
@@ -88,9 +90,9 @@ def recency_key(values: pa.StringArray, form: str | None = None) -> pa.DoubleArr
     trimmed = iso_dates(trimmed, DateForm.of(form)) if form else trimmed
     dates = date_milliseconds(trimmed).cast(pa.float64())
     if dates.null_count == trimmed.null_count:
-        return dates
+        return dates, len(dates) - dates.null_count
     numbers = convert(trimmed, FieldType.FLOAT).values.cast(pa.float64())
-    return pc.coalesce(dates, numbers)
+    return pc.coalesce(dates, numbers), len(dates) - dates.null_count
 
 
 def merge_shard(rows: pa.Table, segments: Sequence[str], hasher: KeyedHasher) -> MergedShard:

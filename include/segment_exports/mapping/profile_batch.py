@@ -114,7 +114,7 @@ class ProfileMapper:
                 customers.values,
                 previous.values,
                 pa.repeat(pa.scalar(place, pa.int16()), len(profiles)),
-                recency,
+                recency[0],
                 pa.array(verdicts),
                 pc.if_else(is_refused, None, payloads),
             ],
@@ -180,7 +180,7 @@ class ProfileMapper:
         columns: Mapping[str, pa.StringArray],
         values: Mapping[str, Converted],
         consents: Verdicts,
-        recency: pa.DoubleArray,
+        recency: tuple[pa.DoubleArray, int],
         known: npt.NDArray[np.bool_],
     ) -> ColumnCounts:
         counts = ColumnCounts(rows=int(known.sum()))
@@ -193,7 +193,8 @@ class ProfileMapper:
         if self._recency is not None:
             given = pc.not_equal(pc.utf8_trim_whitespace(columns[self._recency].fill_null("")), "")
             counts.empty[self._recency] = counts.rows - (pc.sum(given).as_py() or 0)
-            counts.unreadable_recency = pc.sum(pc.and_(given, recency.is_null())).as_py() or 0
+            counts.unreadable_recency = pc.sum(pc.and_(given, recency[0].is_null())).as_py() or 0
+            counts.dated_recency = recency[1]
         return counts
 
     def _count_address_and_consents(
@@ -229,9 +230,9 @@ class ProfileMapper:
             found = found.set_column(ROWS.get_field_index(name), ROWS.field(name), column)
         return found
 
-    def _recency_keys(self, columns: Mapping[str, pa.StringArray], length: int) -> pa.DoubleArray:
+    def _recency_keys(self, columns: Mapping[str, pa.StringArray], length: int) -> tuple[pa.DoubleArray, int]:
         if self._recency is None:
-            return pa.nulls(length, pa.float64())
+            return pa.nulls(length, pa.float64()), 0
         return recency_key(columns[self._recency], self._recency_form)
 
 

@@ -98,7 +98,7 @@ def test_values_that_would_be_refused_are_counted_with_their_shape_alone():
     assert values.problems() == []
     assert values.notes() == [
         "mapping.custom.date--Born: 2 rows would be refused, since Born is not_a_date; one looks like "
-        '"99/99/9999 9:99:99 AA"',
+        '"99/99/9999 9:99:99 AA". If it is a date in another form, give the field a format (M/d/yyyy)',
         "mapping.Email: 1 row would be refused, since EMail is no_at_sign; one looks like "
         '"Aaa.Aaaaa aa aaaa"',
     ]

@@ -154,10 +154,19 @@ def test_a_recency_in_the_form_that_the_definition_names_is_read():
 
 
 def test_recencies_that_can_not_be_read_are_told_with_their_number():
-    rows = [WHOLE, without(Seen="11/20/2026"), without(Seen="soon"), without(Seen="17")]
+    rows = [WHOLE, without(Seen="11/20/2026"), without(Seen="soon")]
     (told,) = doubts({"Gold": rows}, definition())
     assert told.startswith("recency: 2 values of Seen can't be read")
     assert "2026-11-20T14:33:00Z" in told
+    assert told.endswith("for dates in another form recency_format names it (M/d/yyyy)")
+
+
+def test_recencies_of_two_kinds_can_not_be_compared_and_are_told_with_their_numbers():
+    dates, numbers = [WHOLE, WHOLE], [without(Seen="20261101"), without("Seen")]
+    (told,) = doubts({"Gold": dates, "Silver": numbers}, definition())
+    assert told.startswith("recency: of the values of Seen 2 are dates and 1 a number: which of two such is")
+    for one_kind in (dates, numbers):
+        assert doubts({"Gold": one_kind}, definition()) == []
 
 
 def test_a_segment_without_rows_stops_nothing():
