@@ -38,6 +38,7 @@ BLOCK_BYTES = 2 * 1024 * 1024
 LONGEST_FIELD_BYTES = 1024 * 1024
 _HEAD_BYTES = 256 * 1024
 _HEAD_ROWS = 200
+_DELIMITERS = ",;\t|"
 _WRONG_COUNT = re.compile(r"\ACSV parse error: Row #(\d+): Expected (\d+) columns, got (\d+):")
 _COLUMN = re.compile(r"CSV column #(\d+)")
 
@@ -105,7 +106,8 @@ class CsvFile:
             ) from None
         except MalformedQuotingError as error:
             raise SourceError(
-                f"{self.path}: row {self._row_at(error.offset)}: {error}. Nothing of the file is kept"
+                f"{self.path}: row {self._row_at(error.offset)}: {error}{self._other_delimiter()}. "
+                "Nothing of the file is kept"
             ) from None
         except OverlongRowError:
             raise SourceError(self._overlong()) from None
@@ -152,11 +154,29 @@ class CsvFile:
         with self._folder.open(self._relative, self._state) as raw:
             return row_at(self._blocks(raw), self._rules or QuotingRules(), offset)
 
-    def _first_rows(self, block: bytes) -> list[list[str]]:
+    def _other_delimiter(self) -> str:
+        """Say by which other delimiter the first row has the table's columns; nothing where by none.
+
+        Reads the beginning once more: only a message needs it.
+        """
+        with self._folder.open(self._relative, self._state) as raw:
+            block = next(iter(self._blocks(raw)), b"")
+        declared, columns = self._layout.delimiter, len(self._columns or ())
+        for delimiter in _DELIMITERS.replace(declared, ""):
+            first = next(iter(self._first_rows(block, delimiter)), [])
+            if 1 < len(first) == columns:
+                return (
+                    f"; by the delimiter {delimiter!r} row 1 has {columns}, and model.json says {declared!r}"
+                )
+        return ""
+
+    def _first_rows(self, block: bytes, delimiter: str = "") -> list[list[str]]:
         """Return the first rows that aren't empty, up to one that is too long for a header."""
         text = block[:_HEAD_BYTES].decode(errors="ignore")
         quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self._layout.quoted else csv.QUOTE_NONE
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._layout.delimiter, quoting=quoting)
+        rows = csv.reader(
+            io.StringIO(text, newline=""), delimiter=delimiter or self._layout.delimiter, quoting=quoting
+        )
         found: list[list[str]] = []
         try:
             found.extend(islice(filter(None, rows), _HEAD_ROWS))
@@ -183,6 +203,7 @@ class CsvFile:
             raise SourceError(
                 f"{self.path}: row 1 should be the header, and has {counted(len(first), 'column')} "
                 f"other than the attributes of model.json: {names_told(self._columns)}"
+                f"{self._other_delimiter()}"
             )
         return None
 
@@ -221,7 +242,8 @@ class CsvFile:
         if count := _WRONG_COUNT.match(message):
             row, expected, actual = count.groups()
             columns = counted(int(actual), "column")
-            return f"{self.path}: row {row} has {columns}; model.json gives the table {expected}"
+            hint = self._other_delimiter()
+            return f"{self.path}: row {row} has {columns}; model.json gives the table {expected}{hint}"
         if "straddl" in message:
             return self._overlong()
         if "UTF8" in message and (match := _COLUMN.search(message)):

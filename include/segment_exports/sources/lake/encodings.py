@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 
 _SNIFFED = 1024
+_NO_TEXT = {b"\x1f\x8b": "compressed by gzip", b"PK\x03\x04": "a zip archive", b"PAR1": "a Parquet file"}
 _UTF8, _UTF16, _UTF32 = "UTF-8", "UTF-16", "UTF-32"
 _MARKS = (  # that of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF32_LE, _UTF32, "little"),
@@ -40,8 +41,8 @@ class EncodingCheck:
     def add(self, raw: bytes, *, is_last: bool) -> None:
         """Take the next bytes.
 
-        :raises OtherEncodingError: they begin with the mark of another encoding, are UTF-16 by their zero
-            bytes, or all of them are UTF-8 beyond ASCII where a charset is declared.
+        :raises OtherEncodingError: they are no text, begin with the mark of another encoding, are UTF-16 by
+            their zero bytes, or all of them are UTF-8 beyond ASCII where a charset is declared.
         """
         if not self._began:
             self._began = True
@@ -58,6 +59,8 @@ class EncodingCheck:
             raise OtherEncodingError(_UTF8)
 
     def _judge_beginning(self, start: bytes) -> None:
+        if kind := next((told for magic, told in _NO_TEXT.items() if start.startswith(magic)), None):
+            raise OtherEncodingError(f"no text but {kind}")
         found = next(((name, order) for mark, name, order in _MARKS if start.startswith(mark)), None)
         if found is None:
             is_wide = start.count(0) * 4 > len(start)

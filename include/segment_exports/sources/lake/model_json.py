@@ -136,6 +136,15 @@ class LakeModel:
             name for name, found in self._tables.items() if any(one.get("attributes") for one in found)
         )
 
+    @property
+    def without_columns(self) -> list[str]:
+        """Names of the tables that have files and describe no columns, sorted: a fault where one is read."""
+        return sorted(
+            name
+            for name, found in self._tables.items()
+            if name not in self.names and any(one.get("partitions") for one in found)
+        )
+
     def table(self, name: str) -> LakeEntity:
         """Return a table.
 

@@ -80,7 +80,7 @@ class LakeExport:
         :raises SourceError: ``model.json`` is missing or broken.
         """
         model = self._model()
-        return [self._info(model, name) for name in model.names]
+        return [self._info(model, name) for name in sorted([*model.names, *model.without_columns])]
 
     def snapshots(self, segment: str) -> list[datetime]:
         """Return the times (UTC) of the whole snapshots, oldest first.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 from typing import TYPE_CHECKING
 
@@ -372,3 +373,25 @@ def test_a_first_row_in_other_words_is_no_person(declared: bool | None) -> None:
     file = csv_file(b"Kunde,Adresse,Bemerkung\n" + people, layout=layout)
     assert sum(batch.num_rows for batch in file.read(COLUMNS)) == 301
     assert "row 1 holds no address, unlike the rows after it" in file.doubts[0]
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (gzip.compress(b"1,a,b\n", mtime=0), "compressed by gzip"),
+        (b"PK\x03\x04\x14\x00\x00", "a zip archive"),
+        (b"PAR1\x15\x04\x15", "a Parquet file"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "windows-1252"])
+def test_what_is_no_text_is_told_by_its_kind(raw: bytes, kind: str, encoding: str) -> None:
+    told = refusal(raw, layout=CsvFormat(encoding=encoding))
+    assert told.endswith(f"file.csv seems to be no text but {kind}, and model.json says {encoding}")
+
+
+@pytest.mark.parametrize("raw", [b"1;a;b\n", b'"1";"a";"b"\n', b"CustomerId;EMail;Note\n1;a;b\n"])
+@pytest.mark.parametrize("header", [None, True])
+def test_another_delimiter_is_named_as_the_likely_cause(raw: bytes, header: bool | None) -> None:
+    told = refusal(raw, layout=CsvFormat(header=header))
+    assert "; by the delimiter ';' row 1 has 3, and model.json says ','" in told
+    assert "by the delimiter" not in refusal(b"1,a,b\n2,c\n")

@@ -96,6 +96,20 @@ def test_announces_its_tables_with_size_and_time(lake: Lake) -> None:
     assert info.size_bytes == sum(path.stat().st_size for path in (lake.root / "T" / SECOND).iterdir())
 
 
+@pytest.mark.parametrize("attributes", [None, []])
+def test_a_table_whose_columns_are_described_nowhere_is_announced_with_the_words_of_a_run(
+    lake: Lake, attributes: list[object] | None
+) -> None:
+    model = json.loads((lake.root / "model.json").read_text())
+    model["entities"][0]["attributes"] = attributes
+    lake.write(json.dumps(model))
+    (info,) = lake.source.segments()
+    with pytest.raises(SourceError) as refused:
+        lake.source.snapshots("T")
+    assert (info.name, info.fault) == ("T", str(refused.value))
+    assert str(refused.value).endswith("model.json describes no attributes of T")
+
+
 def test_has_a_snapshot_per_folder_oldest_first(lake: Lake) -> None:
     assert lake.source.snapshots("T") == [FIRST_TIME, SECOND_TIME]
     assert lake.source.unfinished("T") is None
