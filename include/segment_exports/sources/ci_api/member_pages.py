@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from segment_exports.records.profiles import CUSTOMER_ID
-from segment_exports.sources.web.odata import NEXT_LINK, rows_of
+from segment_exports.sources.web.odata import next_link, rows_of
 from segment_exports.sources.web.page_guard import PageGuard
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def member_pages(
             yield rows
         read += len(rows)
         told = answer if paging is Paging.AUTO else {}
-        link, token = (str(told.get(key) or "") for key in (NEXT_LINK, "@odata.skipToken"))
+        link, token = next_link(told, reader.service, PATH), str(told.get("@odata.skipToken") or "")
         if not (rows or link or token):
             break
         if link or token:

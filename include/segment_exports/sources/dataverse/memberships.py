@@ -55,10 +55,13 @@ def segment_list(text: str) -> list[str]:
     return names
 
 
-def identity(row: Row) -> str:
-    """Return what tells a membership row from all others: its own id, or else all that it says."""
+def identity(row: Row, columns: Sequence[str]) -> str:
+    """Return what tells a membership row from all others: its own id, or else all that it says.
+
+    :param columns: those that were asked for.
+    """
     own = row.get(KEY)
-    return own if isinstance(own, str) else repr(sorted(pair for pair in row.items() if "@" not in pair[0]))
+    return own if isinstance(own, str) else repr([row.get(column) for column in columns])
 
 
 def member_batches(

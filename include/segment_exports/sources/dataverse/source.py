@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -275,11 +276,12 @@ class DataverseSource:
 
     def _members(self, number_of: NumberOf, left_out: LeftOut) -> Iterator[pa.RecordBatch]:
         only = self._row_filter()
+        columns = [ID, LISTS, *only]
         pages = follow_next_links(
             self.reader,
             MEMBERSHIPS,
-            {"$select": ",".join([ID, LISTS, *only])},
-            identity=identity,
+            {"$select": ",".join(columns)},
+            identity=partial(identity, columns=columns),
             headers=self._headers,
         )
         return member_batches(

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from segment_exports.sources.web.http_reading import JsonReader
 
-NEXT_LINK = "@odata.nextLink"
 Row = dict[str, Any]
 
 
@@ -28,6 +27,22 @@ def rows_of(answer: Any, service: str, path: str) -> list[Row]:
     return rows
 
 
+def next_link(answer: Mapping[str, Any], service: str, path: str) -> str:
+    """Return the link to the next page, or "" where there is none.
+
+    It is ``@odata.nextLink``, in other versions of OData ``odata.nextLink`` or ``@nextLink``: one that is
+    overlooked for its spelling would be the end of the table.
+
+    :raises SourceError: it isn't text.
+    """
+    for key, link in answer.items():
+        if key.casefold().endswith("nextlink") and link:
+            if not isinstance(link, str):
+                raise SourceError(f"{service} answers {path} with a next link that isn't text")
+            return link
+    return ""
+
+
 def follow_next_links(
     reader: JsonReader,
     path: str,
@@ -36,7 +51,7 @@ def follow_next_links(
     identity: Callable[[Row], str | None],
     headers: Mapping[str, str],
 ) -> Iterator[list[Row]]:
-    """Yield the pages of a table, following ``@odata.nextLink`` unchanged to its end.
+    """Yield the pages of a table, following the next link unchanged to its end.
 
     :param identity: what tells a row from all others; None where it has nothing that does.
     :raises SourceError: a link to another host, rows that come again, pages without end, rows of another
@@ -48,12 +63,10 @@ def follow_next_links(
         rows = rows_of(answer, reader.service, path)
         guard.check_rows(rows)
         yield rows
-        link = answer.get(NEXT_LINK)
+        link = next_link(answer, reader.service, path)
         if not link:
             guard.require_distinct()
             return
-        if not isinstance(link, str):
-            raise SourceError(f"{reader.service} answers {path} with a next link that isn't text")
         guard.check_link(link)
         answer = reader.get(link, None, headers, what=f"page {number} of {path}")
 

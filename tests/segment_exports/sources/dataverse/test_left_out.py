@@ -123,6 +123,16 @@ def test_a_row_that_comes_twice_means_that_another_may_not_have_come(
         read_all(tables.source())
 
 
+@pytest.mark.parametrize("spelling", ["@Odata.nextLink", "odata.nextLink", "@nextLink"])
+def test_a_next_link_of_another_version_of_odata_is_followed(tables: WrittenTables, spelling: str) -> None:
+    def respelled(table: str, start: int, body: dict[str, Any]) -> dict[str, Any]:
+        return {spelling if key == "@odata.nextLink" else key: value for key, value in body.items()}
+
+    tables.alter = respelled
+
+    assert len(read_all(tables.source())) == 10
+
+
 def test_a_customer_may_have_a_row_for_each_provider(tables: WrittenTables) -> None:
     for number, row in enumerate(tables.members):
         row["msdynci_segmentmembershipid"] = str(number)
