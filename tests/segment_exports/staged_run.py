@@ -153,7 +153,7 @@ class Run:
         with self.files.store.parquet_writer(RunFiles.INVALID, INVALID) as writer:
             rows = [
                 {"segment": "A", "row": 1, "customer_id": one, "field": "Email", "reason": "missing"}
-                | {"withdrawn": False}
+                | {"withdrawn": False, "silent": False}
                 for one in invalid
             ]
             writer.write_table(pa.Table.from_pylist(rows, schema=INVALID))

@@ -138,6 +138,12 @@ class Guards(StrictModel):
         default=0.2, description="Removals from a list; above it nothing is sent."
     )
     min_count: Whole = Field(default=50, ge=0, description="Additions and removals up to this count pass.")
+    unsubscribe_empty_up_to: Whole = Field(
+        default=10,
+        ge=0,
+        description="With when_permission_withdrawn: unsubscribe, how many people at once are unsubscribed "
+        "over a permission that has no value any more; if they are more, all of them only leave our lists.",
+    )
     when_tripped: WhenTripped = Field(default=WhenTripped.STOP, description="Stop, or ask a person first.")
 
 

@@ -291,6 +291,7 @@ def _invalid(
             pa.array(map(mask_email, emails.take(pa.array(rows)).to_pylist()), pa.string()),
             pa.array(verdicts[rows] > Withholding.PERMISSION_UNJUDGED.verdict),
             previous.take(pa.array(rows)),
+            pa.array(verdicts[rows] == Withholding.PERMISSION_EMPTY.verdict),
         ],
         schema=INVALID,
     )

@@ -39,7 +39,8 @@ class RangeTables:
     ``first_ledger_row`` is the ordinal of the ledger's first row here. ``exempt`` marks ledger rows
     of people who are no contacts and haven't left: their profile is invalid, or their permission says
     nothing. ``gone`` marks those of people who were erased, or refused as another run has read, whatever
-    this one has read of them; ``named`` those of whom that is known by their address itself.
+    this one has read of them; ``named`` those of whom that is known by their address itself. ``spared`` marks
+    those who must not be unsubscribed, since too many have no value in their permission all at once.
     """
 
     contacts: pa.Table
@@ -49,6 +50,7 @@ class RangeTables:
     exempt: Mask
     gone: Mask
     named: Mask
+    spared: Mask
     counted: Mask
     counted_elsewhere: npt.NDArray[np.bytes_]
 
@@ -241,6 +243,8 @@ def _due_of_others(
     # Who is known by their customer alone may have passed on an address that was not read: that ends no more
     # than our mailing.
     unsubscribe = withdrawn & chosen & rules.unsubscribe_withdrawn & (named | rules.judges_all)
+    tally.spared += int((unsubscribe & tables.spared).sum())
+    unsubscribe &= ~tables.spared
     rows = pa.array(np.flatnonzero(chosen))
     heirs = moved.heirs.among(tables.first_ledger_row, len(ledger))
     every_leave = np.concatenate([leaves, unsubscribe[:, None]], axis=1)[chosen]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy.typing as npt
+    import pyarrow.parquet as pq
 
     from segment_exports.definition import ExportDefinition
     from segment_exports.records.keyed_hash import KeyedHasher
@@ -164,16 +165,22 @@ def _who_refused(files: RunFiles, hasher: KeyedHasher) -> Prefixes:
     return np.unique(np.concatenate(found))
 
 
-def customers_with_invalid_profiles(files: RunFiles, hasher: KeyedHasher, *, withdrawn: bool) -> Prefixes:
+def customers_with_invalid_profiles(
+    files: RunFiles, hasher: KeyedHasher, *, withdrawn: bool, silent: bool | None = None
+) -> Prefixes:
     """Return the customers whose profile is invalid, and who give no permission, or give it.
+
+    ``silent`` chooses among them those whose permission has no value, or the others.
 
     Customers that merged into one of them are among them: the ledger may know the person by their ids.
     """
     found = [np.empty(0, np.uint64)]
     with files.store.parquet_file(RunFiles.INVALID, INVALID.names) as file:
-        columns = ["customer_id", "previous_ids", "withdrawn"]
+        columns = ["customer_id", "previous_ids", "withdrawn", "silent"]
         for batch in file.iter_batches(columns=columns, use_threads=False):
             chosen = batch.filter(pc.equal(batch["withdrawn"], withdrawn))
+            if silent is not None:
+                chosen = chosen.filter(pc.equal(chosen["silent"], silent))
             previous = split_previous_ids(chosen["previous_ids"]).ids
             ids = pa.concat_arrays([chosen["customer_id"].drop_null(), previous])
             found.append(prefixes(hasher.column(ids)))
@@ -200,6 +207,38 @@ class WithoutVerdict(NamedTuple):
                     addresses.append(prefixes(batch["email_hash"]))
                     customers.append(prefixes(batch["customer_hash"].drop_null()))
         return cls(*(np.unique(np.concatenate(found)) for found in (addresses, customers)))
+
+
+class SilentPeople:
+    """Who gives no permission only since it has no value, by this run: nobody has said No for them."""
+
+    def __init__(self, files: RunFiles, hasher: KeyedHasher) -> None:
+        """Read the people at withheld addresses, and those with an invalid profile, by what they say."""
+        silent, spoken = ([np.empty(0, np.uint64)] for _ in range(2))
+        with files.store.parquet_file(RunFiles.WITHHELD, WITHHELD.names) as file:
+            for batch in file.iter_batches(ROWS_PER_RANGE, use_threads=False):
+                is_empty = pc.equal(batch["reason"], Withholding.PERMISSION_EMPTY.value)
+                for keys, chosen in ((silent, is_empty), (spoken, pc.invert(is_empty))):
+                    rows = batch.filter(chosen)
+                    keys += [prefixes(rows["email_hash"]), prefixes(rows["customer_hash"].drop_null())]
+        for keys, is_silent in ((silent, True), (spoken, False)):
+            keys.append(customers_with_invalid_profiles(files, hasher, withdrawn=True, silent=is_silent))
+        self._silent, self._spoken = (np.unique(np.concatenate(keys)) for keys in (silent, spoken))
+
+    def are(self, people: pa.Table) -> Mask:
+        """Tell which rows of a ledger are of them; not of whom anything else speaks against, too."""
+        return are_among(self._silent, people) & ~are_among(self._spoken, people)
+
+    def on_lists(self, ledger: pq.ParquetFile) -> int:
+        """Count those who are on a list."""
+        columns = ["email_hash", "customer_hash", "member_of", "uncertain_of"]
+        found = 0
+        for batch in ledger.iter_batches(ROWS_PER_RANGE, columns=columns, use_threads=False):
+            rows = pa.Table.from_batches([batch])
+            sure, uncertain = (pc.list_value_length(rows[name]).to_numpy() > 0 for name in columns[2:])
+            is_member: Mask = sure | uncertain
+            found += int((is_member & self.are(rows)).sum())
+        return found
 
 
 class _Sought:

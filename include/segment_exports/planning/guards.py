@@ -9,7 +9,7 @@ from segment_exports.records.outcomes import counted, percent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from segment_exports.definition import Guards
+    from segment_exports.definition import ExportDefinition, Guards
     from segment_exports.records.plan import PlannedList
 
 
@@ -57,6 +57,24 @@ def many_duties(guards: Guards, lists: Iterable[PlannedList]) -> Iterator[str]:
                 f"or were erased ({percent(planned.duties / planned.held)}); they are taken off whatever "
                 f"guards say. Does the attribute of the permission still hold what it should?"
             )
+
+
+def not_unsubscribed(definition: ExportDefinition, spared: int) -> Iterator[str]:
+    """Return a sentence where people leave our lists whose permission has no value, and nothing more.
+
+    :param spared: how many; they were above ``guards.unsubscribe_empty_up_to``.
+    """
+    if not spared or definition.permission is None:
+        return
+    what = counted(spared, "person on our lists", "people on our lists")
+    allowed = definition.guards.unsubscribe_empty_up_to
+    yield (
+        f"{what} gave permission before and {'has' if spared == 1 else 'have'} no value in "
+        f"{definition.permission.attribute} now: they leave our lists and are not unsubscribed, since that "
+        f"can't be taken back; guards.unsubscribe_empty_up_to allows {allowed} at once. Look at the column "
+        f"in the source: when its values are back they join again. If an empty value is how people withdraw "
+        f"there, raise the guard for the runs to come, and unsubscribe these at the destination"
+    )
 
 
 def _invalid(guards: Guards, invalid: int, read: int) -> Iterator[str]:

@@ -17,6 +17,7 @@ from segment_exports.planning.basis import PlanBasis, PlanRequest
 from segment_exports.planning.chunk_changes import chunk_duties
 from segment_exports.planning.comparison import RangeTables, compare_range
 from segment_exports.planning.earlier_refusals import (
+    SilentPeople,
     WithoutVerdict,
     are_among,
     customers_with_invalid_profiles,
@@ -110,7 +111,8 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
             for name, work in ((RunFiles.CHANGES, tally.changes), (RunFiles.DUTIES, tally.duties))
         ]
         held_back = stack.enter_context(store.parquet_writer(RunFiles.HELD_BACK, HELD_BACK))
-        for tables in _ranges(basis, stack, contacts, withheld, ledger, without, tally):
+        spared = None if basis.all_superseded else _not_to_unsubscribe(basis, ledger)
+        for tables in _ranges(basis, stack, contacts, withheld, ledger, without, spared, tally):
             due = compare_range(tables, basis.rules, moved, tally, room)
             if len(due.held_back):
                 held_back.write_table(due.held_back)
@@ -128,6 +130,15 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
     )
 
 
+def _not_to_unsubscribe(basis: PlanBasis, ledger: pq.ParquetFile | None) -> SilentPeople | None:
+    """Return whose permission has no value where they are too many to be unsubscribed over it."""
+    if ledger is None or not basis.rules.unsubscribe_withdrawn:
+        return None
+    silent = SilentPeople(basis.request.files, basis.request.hasher)
+    allowed = basis.request.definition.guards.unsubscribe_empty_up_to
+    return silent if silent.on_lists(ledger) > allowed else None
+
+
 def _ranges(
     basis: PlanBasis,
     stack: ExitStack,
@@ -135,6 +146,7 @@ def _ranges(
     withheld: pq.ParquetFile | None,
     ledger: pq.ParquetFile | None,
     without: WithoutVerdict,
+    spared: SilentPeople | None,
     tally: Tally,
 ) -> Iterator[RangeTables]:
     """Give the rows of each hash range, side by side.
@@ -157,7 +169,8 @@ def _ranges(
         emails = held.select(["email_hash"])
         named = rows_of_people(emails, basis.erased) | are_among(refused, emails)
         unjudged = are_among(without.addresses, emails)
-        left = named | ((rows_of_people(held, basis.erased) | are_among(refused, held)) & ~unjudged)
+        erased = rows_of_people(held, basis.erased)
+        left = named | ((erased | are_among(refused, held)) & ~unjudged)
         yield RangeTables(
             contacts=present,
             withheld=withheld_rows.below(bound),
@@ -165,6 +178,7 @@ def _ranges(
             first_ledger_row=first,
             exempt=unjudged | are_among(without.customers, held.select(["customer_hash"])),
             named=named,
+            spared=spared.are(held) & ~erased if spared else np.zeros(len(held), np.bool_),
             gone=left | (match(key_array(held["email_hash"]), gone) >= 0),
             counted=counts_as_address(held).to_numpy().astype(np.bool_),
             counted_elsewhere=elsewhere.below(bound),

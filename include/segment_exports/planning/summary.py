@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from segment_exports.definition import FirstRun, LimitScope, WhenOver
 from segment_exports.destinations.opening import open_destination
-from segment_exports.planning.guards import many_duties, tripped_guards, unmeant_first_run
+from segment_exports.planning.guards import (
+    many_duties,
+    not_unsubscribed,
+    tripped_guards,
+    unmeant_first_run,
+)
 from segment_exports.planning.lists.titles_now import ids_of_definition
 from segment_exports.planning.profile_limit import exceeded_limit
 from segment_exports.records.lease import lost_runs
@@ -76,7 +81,7 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
         tripped_guards=tripped,
         exceeded_limit=exceeded,
         unjudged_permission=unjudged,
-        red_reasons=(*_too_old(basis), *_lost_runs(basis)),
+        red_reasons=(*_too_old(basis), *_lost_runs(basis), *not_unsubscribed(definition, tally.spared)),
         warnings=(
             *basis.warnings,
             *warnings,

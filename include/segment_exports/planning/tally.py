@@ -26,13 +26,13 @@ class Tally:
     not all was read that may speak against them. ``duties`` is the work of taking off people who withdrew or
     were erased, which is sent by itself, ``changes`` all other work. ``kept_leavers`` are members who left a
     list's segments and stay (``when_member_leaves: keep``), ``passed_on`` addresses that are another person's
-    now.
+    now, ``spared`` those who withdrew and are not unsubscribed, since their permission only has no value.
     """
 
     def __init__(self, titles: tuple[str, ...]) -> None:
         self.added = np.zeros(len(titles), np.int64)
         self.total = self.due = self.refused_before = self.suppressed_before = self.superseded = 0
-        self.gone = self.unjudged = self.kept_leavers = self.passed_on = 0
+        self.gone = self.unjudged = self.kept_leavers = self.passed_on = self.spared = 0
         self.over_limit = self.known_addresses = self.new_addresses = 0
         self.changes, self.duties = WorkTally(titles), WorkTally(titles)
 

@@ -29,7 +29,9 @@ def written(
     rejected: list[tuple[str, str | None, str]] = (),
 ) -> list[list[str]]:
     store = Store.local(folder)
-    blank = {"segment": "A", "row": 1, "field": "Email", "reason": "missing", "withdrawn": False}
+    blank = {"segment": "A", "row": 1, "field": "Email", "reason": "missing"} | dict.fromkeys(
+        ("withdrawn", "silent"), False
+    )
     if invalid is not None:
         with store.parquet_writer(RunFiles.INVALID, INVALID) as writer:
             writer.write_table(pa.Table.from_pylist([blank | row for row in invalid], schema=INVALID))

@@ -42,10 +42,12 @@ INVALID = pa.schema(
         pa.field("masked_email", pa.string()),
         pa.field("withdrawn", pa.bool_(), nullable=False),
         pa.field("previous_ids", pa.string()),
+        pa.field("silent", pa.bool_(), nullable=False),
     ]
 )
 """``invalid.parquet``: one row per refused profile; ``row`` counts from 1 within the segment. ``withdrawn``:
-the person gives no permission, whatever else is wrong. ``previous_ids`` as the source has them."""
+the person gives no permission, whatever else is wrong; ``silent``: no more than that it has no value speaks
+against them. ``previous_ids`` as the source has them."""
 
 WITHHELD = pa.schema(
     [
