@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from segment_exports.mapping.permission import Withholding
 from segment_exports.mapping.previous_ids import split_previous_ids
+from segment_exports.records.outcomes import counted
 from segment_exports.records.refusals import Reading, RefusalFolder
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
@@ -57,7 +58,8 @@ def refusals_of_run(
 ) -> RunRefusals:
     """Return the refusals that stand after a run was mapped; nothing is written.
 
-    A customer who gives permission at one address and none at another has refused at that address only.
+    A customer who gives permission at one address and none at another has refused at that address only, which
+    is told.
     What an older snapshot says of somebody who is on a list by a newer one counts in its own run alone.
     """
     info = ledger.info
@@ -79,7 +81,18 @@ def refusals_of_run(
         before.after(one, refused[~mine.found], lifted.found, delivered, asked)
         for one in (reading, replace(reading, is_full=False))
     )
-    return _believed(counts, definition, before, after, kept)
+    found = _believed(counts, definition, before, after, kept)
+    return replace(found, doubts=(*found.doubts, *_of_two_minds(int(mine.found.sum()))))
+
+
+def _of_two_minds(customers: int) -> Iterator[str]:
+    """Tell of customers who refuse at one address, and are allowed at another."""
+    if customers:
+        yield (
+            f"{counted(customers, 'CustomerId stands', 'CustomerIds stand')} in several rows of this run, "
+            f"which give permission at one address and none at another: only the other is left out. One "
+            f"profile has one row in each segment: is a file there twice, or of another refresh?"
+        )
 
 
 def _believed(

@@ -97,6 +97,14 @@ def test_a_withdrawal_holds_under_the_address_that_the_customer_had_before(stage
     assert operations(run.chunks()) == {}
 
 
+def test_a_customer_who_refuses_at_one_address_only_is_mailed_at_the_other_and_told(stage: Stage) -> None:
+    other = Person("bob@old.example.com", BOB.customer, BOB.segments)
+    run = stage.run(1).read([ANN, BOB], withheld=[other, CAT])
+    (warning,) = run.plan().warnings
+    assert ("bob@example.com", "join", "A") in operations(run.chunks())
+    assert warning.startswith("1 CustomerId stands in several rows of this run, which give")
+
+
 def test_a_later_full_run_that_reads_a_yes_lifts_the_refusal(stage: Stage) -> None:
     stage.run(1).whole([ANN], withheld=[BOB])
     stage.run(2).whole([ANN, BOB])
