@@ -47,13 +47,17 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
     from segment_exports.planning.profile_limit import Room
+    from segment_exports.records.notes.losses import Loss
     from segment_exports.records.plan import Plan
 
 
-def plan_changes(request: PlanRequest, *, warnings: tuple[str, ...] = ()) -> Plan:
+def plan_changes(
+    request: PlanRequest, *, warnings: tuple[str, ...] = (), losses: tuple[Loss, ...] = ()
+) -> Plan:
     """Plan the run and write its changes, its duties with their chunks, who is held back, and ``plan.json``.
 
     :param warnings: what was doubtful before, for the plan to tell.
+    :param losses: what isn't known of the lists, for the run to be red.
     :raises LedgerError: the ledger is lost or was written with another secret, and no full resync
         confirms that a new one is to be made.
     :raises StagingError: the contacts were hashed with another secret.
@@ -69,7 +73,7 @@ def plan_changes(request: PlanRequest, *, warnings: tuple[str, ...] = ()) -> Pla
         limit = request.definition.limit
         room = room_for(limit, at_destination=at_destination, contacts=contacts, own=basis.ledger)
     warnings += _write_changes(basis, tally, room)
-    plan = summarise(basis, tally, at_destination=at_destination, warnings=warnings)
+    plan = summarise(basis, tally, at_destination=at_destination, warnings=warnings, losses=losses)
     plan = plan.model_copy(update={"duty_chunks": chunk_duties(request.files, plan)})
     store.write_json(RunFiles.PLAN, plan.model_dump(mode="json"))
     return plan

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from segment_exports.planning.lists.held_by_others import lists_of_others
 from segment_exports.planning.lists.titles_now import ids_of_definition, ids_of_lists, with_titles_now
 from segment_exports.planning.plan_changes import plan_changes
 from segment_exports.planning.reconciling.contacts_exist import require_contacts_exist
 from segment_exports.planning.reconciling.reconcile import reconcile
 from segment_exports.records import lease as leasing
 from segment_exports.records.ledger import LedgerFolder, newest_sequence
+from segment_exports.records.notes import losses
+from segment_exports.records.notes.losses import Loss
 from segment_exports.records.plan import Plan, planned
 from segment_exports.records.problems import forget_problems
 from segment_exports.records.staging import RunFiles, folder_text
@@ -55,7 +58,10 @@ def plan_run(
         if has_receipts(store):
             lease = leasing.renew(export, lease)
         _forget_earlier_plan(store)
-    ledger = _with_titles_now(request, folder.latest(), into=folder, sequence=lease.fence)
+    ledger = folder.latest()
+    lost = _losses(request, ledger)
+    losses.note(export, lost)
+    ledger = _with_titles_now(request, ledger, into=folder, sequence=lease.fence)
     if ledger.sequence == lease.fence:
         lease = leasing.renew(export, lease)
     if not request.options.full_resync:
@@ -64,9 +70,10 @@ def plan_run(
     if request.options.reconcile:
         list_ids = ids_of_lists(request.definition, request.list_ids, ledger.info)
         found = reconcile(request, ledger, lease, reader, list_ids)
-        leasing.forget_lost_runs(export)
+        losses.forget(export, lost)
+        lost = ()
         lease, warnings = leasing.renew(export, lease), found.warnings
-    return plan_changes(replace(request, lease=lease), warnings=warnings)
+    return plan_changes(replace(request, lease=lease), warnings=warnings, losses=lost)
 
 
 def _plan_dry(request: PlanRequest) -> Plan:
@@ -74,12 +81,23 @@ def _plan_dry(request: PlanRequest) -> Plan:
     export, own = request.files.export, request.files.store.sub(_LEDGER_OF_DRY_RUN)
     name, account = request.definition.name, request.account
     ledger = LedgerFolder(export, name, account).latest()
+    lost = _losses(request, ledger)
     into = LedgerFolder(own, name, account)
     try:
         ledger = _with_titles_now(request, ledger, into=into, sequence=ledger.sequence)
-        return plan_changes(replace(request, lease=None, ledger=ledger))
+        return plan_changes(replace(request, lease=None, ledger=ledger), losses=lost)
     finally:
         request.files.store.remove(_LEDGER_OF_DRY_RUN)
+
+
+def _losses(request: PlanRequest, ledger: Ledger) -> tuple[Loss, ...]:
+    """Return what isn't known of the lists: as it was noted, and as it shows now."""
+    noted = losses.open_losses(request.files.export, request.account)
+    names = {one.name for one in noted}
+    found = lists_of_others(
+        request.staging, request.definition, request.account, request.list_ids, ledger.info
+    )
+    return (*noted, *(one for one in found if one.name not in names))
 
 
 def _with_titles_now(request: PlanRequest, ledger: Ledger, *, into: LedgerFolder, sequence: int) -> Ledger:
@@ -106,7 +124,7 @@ def _settle_earlier(request: PlanRequest, lease: Lease, *, above: int) -> None:
         # One that gave its lease back was settled: its files are purged, and not lost.
         was_settled = leasing.is_released(export, held)
         if held.run_id and not was_settled and not RunFiles(export, held.run_id).store.names():
-            leasing.note_lost(export, held)
+            losses.note(export, [Loss.of_run(held.run_id)])
         for files in (RunFiles(export, run_id) for run_id in runs):
             if not has_receipts(files.store):
                 continue

@@ -15,7 +15,6 @@ from segment_exports.planning.guards import (
 )
 from segment_exports.planning.lists.titles_now import ids_of_definition
 from segment_exports.planning.profile_limit import exceeded_limit
-from segment_exports.records.lease import lost_runs
 from segment_exports.records.outcomes import counted
 from segment_exports.records.plan import (
     Comparison,
@@ -33,9 +32,17 @@ if TYPE_CHECKING:
 
     from segment_exports.planning.basis import PlanBasis
     from segment_exports.planning.tally import Tally
+    from segment_exports.records.notes.losses import Loss
 
 
-def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: tuple[str, ...]) -> Plan:
+def summarise(
+    basis: PlanBasis,
+    tally: Tally,
+    *,
+    at_destination: int,
+    warnings: tuple[str, ...],
+    losses: tuple[Loss, ...],
+) -> Plan:
     """Return the plan.
 
     :param at_destination: distinct addresses that the account's ledgers count.
@@ -81,7 +88,11 @@ def summarise(basis: PlanBasis, tally: Tally, *, at_destination: int, warnings: 
         tripped_guards=tripped,
         exceeded_limit=exceeded,
         unjudged_permission=unjudged,
-        red_reasons=(*_too_old(basis), *_lost_runs(basis), *not_unsubscribed(definition, tally.spared)),
+        red_reasons=(
+            *_too_old(basis),
+            *(one.told for one in losses),
+            *not_unsubscribed(definition, tally.spared),
+        ),
         warnings=(
             *basis.warnings,
             *warnings,
@@ -208,15 +219,6 @@ def _too_old(basis: PlanBasis) -> Iterator[str]:
         age = (basis.request.now - datetime.fromisoformat(time)) / timedelta(hours=1)
         if age > limit:
             yield f"snapshot {time} of {segment} is {age:.1f} hours old; max_age_hours allows {limit:g}"
-
-
-def _lost_runs(basis: PlanBasis) -> Iterator[str]:
-    for run_id in lost_runs(basis.request.files.export):
-        yield (
-            f"the files of run {run_id} are lost and it was never settled: nobody knows what it sent, and "
-            f"who withdrew or was erased since may be on a list. Trigger a run with reconcile, which reads "
-            f"the lists back"
-        )
 
 
 def _older_segments(basis: PlanBasis) -> Iterator[str]:

@@ -8,6 +8,7 @@ step_counts  what the steps before planning counted
 plan         ``plan.json``, and what a person asked of the run
 receipts     what the destination answered, per operation of a chunk
 ledger       what the destination is known to hold
+notes        what is noted until a later run has made up for it
 lease        one run of an export delivers at a time
 outcomes     what can become of a contact and of an operation, and words for counts
 report       ``report.json``, whose identities are enforced

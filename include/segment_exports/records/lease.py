@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from segment_exports.errors import DamagedFileError, LeaseHeldError, RunSupersededError, StagingError
-from segment_exports.records.staging import folder_name, folder_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from segment_exports.records.staging import Store
 
 _FOLDER = "lease"
-_LOST = "lost-runs"
 _KEPT = 100
 _NAME = re.compile(r"(\d{10})\.json")
 
@@ -151,21 +149,6 @@ def reopen(export: Store, lease: Lease) -> None:
 def release(export: Store, lease: Lease) -> None:
     """Let the next run deliver. Nothing happens to a lease that another run has taken over."""
     export.create(_released(lease.fence), b"")
-
-
-def note_lost(export: Store, lease: Lease) -> None:
-    """Remember that the files of a run are gone that was never settled: nobody knows what it sent."""
-    export.create(f"{_LOST}/{folder_name(lease.run_id)}", b"")
-
-
-def lost_runs(export: Store) -> tuple[str, ...]:
-    """Return the runs whose files are lost and after which the lists have not been read back yet."""
-    return tuple(folder_text(name) for name in export.names(_LOST))
-
-
-def forget_lost_runs(export: Store) -> None:
-    """The lists were read back: what those runs sent is known."""
-    export.remove(_LOST)
 
 
 def _create(export: Store, fence: int, run_id: str) -> Lease | None:

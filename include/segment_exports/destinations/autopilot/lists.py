@@ -37,6 +37,10 @@ _ADOPT = (
 )
 _OTHER_ACCOUNT = "Is the key of another account on the connection?"
 """Asked before anything is advised: following the advice there would send everything to that account."""
+_TO_ADOPT = (
+    "for it in the definition to adopt it, and trigger a run with reconcile, since who gives no permission "
+    "stays on it otherwise"
+)
 
 
 class ListVanishedError(ListProblemError):
@@ -211,22 +215,17 @@ def _status(there: Sequence[ContactList], target: ListTarget, registry: ListRegi
     ids = {one.list_id for one in there}
     title = target.title
     known = registry.find(title)
-    if target.list_id is not None and (known is None or target.list_id != known.list_id):
-        if target.list_id not in ids:
+    made = known.list_id if known else None
+    list_id = target.list_id or made
+    if list_id is not None:
+        if list_id not in ids:
+            by_us = f", made by us as {made}, has vanished from the account"
+            told = by_us if list_id == made else f": the account has no list with the list_id {list_id}"
             raise ListVanishedError(
-                f"list {title!r}: the account has no list with the list_id {target.list_id}. "
-                f"{_OTHER_ACCOUNT} If not, name another list in the definition, or give another list_id: "
-                f"everybody joins it"
+                f"list {title!r}{told}. {_OTHER_ACCOUNT} If not, its members went with it: name another list "
+                f"in the definition, or make one there and name it by its list_id: everybody joins it"
             )
-        return ListStatus(title, target.list_id, ListState.ADOPTED)
-    if known is not None and known.list_id is not None:
-        if known.list_id not in ids:
-            raise ListVanishedError(
-                f"list {title!r}, made by us as {known.list_id}, has vanished from the account. "
-                f"{_OTHER_ACCOUNT} If not, its members went with it: name another list in the definition, or "
-                f"make one there and name it by its list_id: everybody joins it"
-            )
-        return ListStatus(title, known.list_id, ListState.OURS)
+        return ListStatus(title, list_id, ListState.OURS if list_id == made else ListState.ADOPTED)
     same = _with_title(there, title)
     if len(same) > 1:
         raise ListProblemError(
@@ -239,8 +238,7 @@ def _status(there: Sequence[ContactList], target: ListTarget, registry: ListRegi
         raise ListProblemError(
             f"list {title!r} exists in the account as {same[0]}, but {registry.place} doesn't say that this "
             f"project made it. If it did, the staging ({STAGING}) is not the one of then: is the volume "
-            f"mounted? Else set list_id: {same[0]} for it in the definition to adopt it, or choose another "
-            f"title"
+            f"mounted? Else set list_id: {same[0]} {_TO_ADOPT}; or choose another title"
         )
     # We meant to make it and were cut off before the answer.
     registry.made(title, same[0], known.intended_at)
@@ -314,8 +312,8 @@ class _ListMaker:
 
     async def _taken(self, title: str) -> str:
         same = _with_title(await self.client.lists(), title)
-        where = f"as {same[0]}: set list_id: {same[0]} to adopt it" if same else "by a list it does not show"
-        return f"list {title!r}: the account says that the title is taken, {where}, or choose another title"
+        where = f"as {same[0]}: set list_id: {same[0]} {_TO_ADOPT}" if same else "by a list it does not show"
+        return f"list {title!r}: the account says that the title is taken, {where}; or choose another title"
 
 
 def _with_title(there: Sequence[ContactList], title: str) -> list[str]:
