@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.faults.expected_account import field_name
 from tests.faults.lake_folder import Profile
 from tests.faults.people import Event
+from tests.faults.test_unjudged_permission import erase_one
 
 from segment_emulators.autopilot import Fault, FaultKind
 from segment_exports.records.keyed_hash import KeyedHasher
@@ -187,3 +189,53 @@ def test_an_upload_that_was_cleared_and_never_settled_is_known_to_the_next_run(s
 
     assert not scenario.export.run().red
     scenario.check()
+
+
+@pytest.mark.parametrize("membership", ["list", "field"])
+@pytest.mark.parametrize("withdrawn", ["remove", "unsubscribe"])
+@pytest.mark.parametrize("how", ["refused", "erased"])
+def test_whose_contact_was_merged_there_and_who_stands_in_the_source(
+    scenario: Scenario, membership: str, withdrawn: str, how: str
+) -> None:
+    """Another contact has the address and the lists: it is found by the address."""
+    merged_there(scenario, membership, when_permission_withdrawn=withdrawn)
+    if how == "erased":
+        erase_one(scenario, C2)
+    scenario.write_segments(2, refresh(C1, replace(C2, Subscriber="No") if how == "refused" else C2))
+
+    result = scenario.export.run()
+
+    assert not result.red
+    assert scenario.members("Gold") == {ANCHOR.EMail, C1.EMail}
+    assert "not found" not in str(result.report.warnings)
+    unsubscribed = {C2.EMail} if withdrawn == "unsubscribe" else set()
+    assert scenario.emulator.account.unsubscribed() == unsubscribed
+
+
+@pytest.mark.parametrize("how", ["erased", "left"])
+def test_whose_contact_was_merged_there_and_who_is_nowhere_in_the_source_is_told(
+    scenario: Scenario, how: str
+) -> None:
+    merged_there(scenario, "list")
+    if how == "erased":
+        erase_one(scenario, C2)
+    scenario.write_segments(2, refresh(C1))
+    told = str(scenario.export.run().report.warnings)
+    again = scenario.export.run(reconcile=True)
+
+    duties = 1 if how == "erased" else 0
+    assert f"1 person who had to leave lists (refused or erased: {duties}) not found" in told
+    assert (C2.EMail in on_gold(scenario)) is (how == "left")
+    assert ("1 person is on it" in str(again.report.warnings)) is (how == "left")
+
+
+def merged_there(scenario: Scenario, membership: str, **settings: str) -> None:
+    """Deliver both customers; then staff merge the second one's contact into another."""
+    scenario.begin(membership=membership, **settings)
+    scenario.write_segments(1, refresh(C1, C2))
+    assert not scenario.export.run().red
+    staff, account = scenario.emulator.staff, scenario.emulator.account
+    staff.delete_contact(C2.EMail)
+    custom = {field_name("Gold"): True} if membership == "field" else None
+    staff.add_contact(C2.EMail, lists=tuple(account.list_ids("Gold")), custom=custom)
+    assert scenario.members("Gold") == {ANCHOR.EMail, C1.EMail, C2.EMail}

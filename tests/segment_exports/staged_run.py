@@ -146,6 +146,7 @@ class Run:
                 "email_hash": HASHER.text(one.email),
                 "customer_hash": HASHER.text(one.customer),
                 "reason": "permission_refused" if one in withheld else "permission_refused_earlier",
+                "email": one.email,
             }
             for one in (*withheld, *earlier)
         ]
@@ -382,12 +383,16 @@ def _write_sorted(files: RunFiles, name: str, schema: pa.Schema, rows: list[dict
 
 
 def operations(chunks: Iterable[pa.Table]) -> dict[tuple[str, str, str | None], int]:
-    """Return how often each (who, operation, list) stands in the chunks; who is the email or the id."""
+    """Return how often each (who, operation, list) stands in the chunks.
+
+    Who is the email, and of people who are no contacts the id if it is known.
+    """
     found: dict[tuple[str, str, str | None], int] = {}
     for chunk in chunks:
         rows = chunk.to_pylist()
         for one in planned_operations(chunk).to_pylist():
             row = rows[one["row"]]
-            key = (row["email"] or row["contact_id"], one["operation"], one["list"])
+            by_email = row["is_contact"] or not row["contact_id"]
+            key = (row["email" if by_email else "contact_id"], one["operation"], one["list"])
             found[key] = found.get(key, 0) + 1
     return found

@@ -100,6 +100,7 @@ class Chunk:
             self.contact_ids
         )
         self.stays_on = to_matrix(table["stays_on"], self.titles)
+        self.maybe_anew: npt.NDArray[np.bool_] = pc.fill_null(table["maybe_anew"], False).to_numpy()
         self.payloads = _binary(table["payload"])
         sizes = pc.fill_null(pc.binary_length(self.payloads), 0)
         self.sizes = pc.add(sizes, _EXTRA_BYTES).to_numpy().astype(np.int64)

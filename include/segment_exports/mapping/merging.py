@@ -232,6 +232,7 @@ class _People:
                 rows.column("email_hash").take(pa.array(of_row[order])),
                 hasher.column(pa.concat_arrays([customers, previous.ids])).take(pa.array(order)),
                 _REASONS.take(pa.array(self.verdicts[numbers[of_row[order]]])),
+                rows.column("email").take(pa.array(of_row[order])),
             ],
             schema=WITHHELD,
         )

@@ -41,10 +41,12 @@ class RangeTables:
     nothing. ``gone`` marks those of people who were erased, or refused as another run has read, whatever
     this one has read of them; ``named`` those of whom that is known by their address itself. ``spared`` marks
     those who must not be unsubscribed, since too many have no value in their permission all at once.
+    ``addresses`` (``email_hash``, ``email``) are those that the run has of people who must not be mailed.
     """
 
     contacts: pa.Table
     withheld: pa.Table
+    addresses: pa.Table
     ledger: pa.Table
     first_ledger_row: int
     exempt: Mask
@@ -197,6 +199,7 @@ def _due_of_contacts(
             "stays_on": pa.nulls(len(rows), CHUNK.field("stays_on").type),
             "customer_hash": contacts["customer_hash"].take(rows),
             "previous_customer_hashes": contacts["previous_customer_hashes"].take(rows),
+            "maybe_anew": pa.nulls(len(rows), pa.bool_()),
         },
         schema=CHUNK,
     )
@@ -268,6 +271,7 @@ def _due_of_others(
             ),
             "customer_hash": pa.nulls(len(rows), CHUNK.field("customer_hash").type),
             "previous_customer_hashes": pa.nulls(len(rows), CHUNK.field("previous_customer_hashes").type),
+            "maybe_anew": pa.nulls(len(rows), pa.bool_()),
         },
         schema=CHUNK,
     )

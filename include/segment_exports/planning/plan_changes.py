@@ -26,7 +26,7 @@ from segment_exports.planning.moved_addresses import NOBODY_MOVED, find_moved
 from segment_exports.planning.profile_limit import CountedAddresses, count_distinct, room_for
 from segment_exports.planning.summary import summarise
 from segment_exports.planning.tally import Tally
-from segment_exports.planning.uncertain_addresses import AddressBook
+from segment_exports.planning.uncertain_addresses import ADDRESSES, AddressBook
 from segment_exports.records.ledger import counts_as_address
 from segment_exports.records.outcomes import counted
 from segment_exports.records.refusals import RefusalFolder
@@ -121,7 +121,7 @@ def _write_changes(basis: PlanBasis, tally: Tally, room: Room) -> tuple[str, ...
             if len(due.held_back):
                 held_back.write_table(due.held_back)
             for (writer, work), found in zip(kinds, (due.changes, due.duties), strict=True):
-                rows = book.fill_in(found, tables.ledger)
+                rows = book.fill_in(found, tables.ledger, tables.addresses)
                 work.count(rows)
                 if len(rows):
                     writer.write_table(rows)
@@ -159,7 +159,7 @@ def _ranges(
     permission, are none any more.
     """
     contact_rows = SortedReader.of_file(contacts, CONTACTS)
-    withheld_rows = SortedReader.of_file(withheld, WITHHELD)
+    withheld_rows = SortedReader.of_file(withheld, WITHHELD, ADDRESSES)
     ledger_rows = SortedReader.of_file(ledger, LEDGER)
     elsewhere = CountedAddresses(basis.others, stack)
     refused = basis.refused_elsewhere
@@ -167,7 +167,8 @@ def _ranges(
     for bound in hash_ranges(max(file.metadata.num_rows if file else 0 for file in (contacts, ledger))):
         held, mapped = ledger_rows.below(bound), contact_rows.below(bound)
         is_gone = rows_of_people(mapped, basis.erased) | are_among(refused, mapped)
-        present, gone = mapped.filter(pa.array(~is_gone)), key_array(mapped["email_hash"])[is_gone]
+        present, gone = (mapped.filter(pa.array(chosen)) for chosen in (~is_gone, is_gone))
+        refusing, removed = withheld_rows.below(bound), key_array(gone["email_hash"])
         tally.total += len(gone)
         tally.gone += len(gone)
         emails = held.select(["email_hash"])
@@ -177,13 +178,14 @@ def _ranges(
         left = named | ((erased | are_among(refused, held)) & ~unjudged)
         yield RangeTables(
             contacts=present,
-            withheld=withheld_rows.below(bound),
+            withheld=refusing,
+            addresses=pa.concat_tables([refusing, gone.select(ADDRESSES).cast(refusing.schema)]),
             ledger=held,
             first_ledger_row=first,
             exempt=unjudged | are_among(without.customers, held.select(["customer_hash"])),
             named=named,
             spared=spared.are(held) & ~erased if spared else np.zeros(len(held), np.bool_),
-            gone=left | (match(key_array(held["email_hash"]), gone) >= 0),
+            gone=left | (match(key_array(held["email_hash"]), removed) >= 0),
             counted=counts_as_address(held).to_numpy().astype(np.bool_),
             counted_elsewhere=elsewhere.below(bound),
         )

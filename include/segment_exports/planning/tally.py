@@ -60,8 +60,8 @@ class Tally:
 class WorkTally:
     """Counts of rows (schema CHUNK) that are to be sent; ``joins`` and ``leaves`` are by list.
 
-    ``nameless`` are rows of which only the contact's id is known, ``earlier_contacts`` the contacts that
-    customers were under other addresses: both are looked up.
+    ``nameless`` are rows of people who are no contacts, ``earlier_contacts`` the contacts that customers were
+    under other addresses: both are looked up, the former where membership is a field.
     """
 
     def __init__(self, titles: tuple[str, ...]) -> None:
@@ -80,7 +80,7 @@ class WorkTally:
         self.unsubscribes += int(to_matrix(rows["leaves"], (UNSUBSCRIBE,)).sum())
         self.places += int(np.maximum(joins.sum(axis=1), upsert).sum())
         self.rows += len(rows)
-        self.nameless += rows["email"].null_count
+        self.nameless += int(np.count_nonzero(~rows["is_contact"].to_numpy()))
         self.earlier_contacts += len(pc.list_flatten(rows["previous_contact_ids"]))
         self.earlier_contacts += len(pc.list_flatten(rows["emails_now"]))
 

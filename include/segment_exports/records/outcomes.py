@@ -34,6 +34,9 @@ _SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
 ERASED = "the person was erased after this was planned"
 """Reason of what is left undone for that; another attempt would not do it either."""
 
+CONTACT_GONE = "the contact is not there any more"
+"""Reason of what was done, or can't be, since nobody is there under any name that is known."""
+
 UNSUBSCRIBE = "@unsubscribe"
 """Reserved list key in a chunk's ``leaves``: unsubscribe the contact (permission withdrawn). No title
 of a list may be equal to it."""

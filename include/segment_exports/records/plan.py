@@ -119,7 +119,7 @@ class PlannedWork:
     """What a plan is made of, for those who reckon what it costs at a destination.
 
     ``places`` counts an upsert, or as many entries in batches as a contact joins lists. ``rows`` are all
-    people with something due, ``nameless`` those of whom only the contact's id is known;
+    people with something due, ``nameless`` those of them who are no contacts;
     ``earlier_contacts`` are contacts to look at that people were under other addresses.
     """
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.records.outcomes import ERASED, Operation, Outcome
+from segment_exports.records.outcomes import CONTACT_GONE, ERASED, Operation, Outcome
 from segment_exports.records.tables.schemas import HELD_BACK
 from segment_exports.settling.effects import first_refusals
 
@@ -31,6 +31,8 @@ class Settlement:
     operations of its chunks by kind and outcome, ``answered`` by outcome those that an upload wrote down or
     left in doubt: both with the ones that were added for recreated contacts, which ``planned`` leaves out.
     ``erased`` are operations that were left undone because their people were erased.
+    ``unfound`` are people who were to leave and are not there under the contact that was delivered, while
+    nobody knew their address: ``unfound_duties`` those of them who refused or were erased.
     ``unfinished`` are lists that contacts are still to join. ``displaced`` counts contacts that have another
     address at the destination than in the source, ``taken`` those that have another person's. ``rejected``
     are contacts of the run that were refused anything in it, ``held_back`` those that were held back for what
@@ -49,6 +51,8 @@ class Settlement:
     erased: int = 0
     displaced: int = 0
     taken: int = 0
+    unfound: int = 0
+    unfound_duties: int = 0
     requests: dict[str, int] = field(default_factory=lambda: {"total": 0, "throttled": 0, "retried": 0})
     upload_seconds: float = 0.0
     membership: str | None = None
@@ -71,16 +75,26 @@ class Settlement:
 
 
 def count_chunk(
-    settlement: Settlement, chunk: pa.Table, planned: pa.Table, every: pa.Table, receipts: ChunkReceipts
+    settlement: Settlement,
+    chunk: pa.Table,
+    planned: pa.Table,
+    every: pa.Table,
+    receipts: ChunkReceipts,
+    *,
+    is_duties: bool,
 ) -> None:
     """Add one chunk.
 
     :param every: its planned operations and those that were added for recreated contacts, in one piece.
+    :param is_duties: it holds the leaves of people who refused or were erased.
     """
     settlement.chunks += 1
     for entry in pc.value_counts(planned["operation"]).to_pylist():
         settlement.planned[entry["values"]] += entry["counts"]
     settlement.recreated += len(pc.unique(every.filter(every["recreated"])["row"]))
+    unfound = _count_unfound(chunk, every)
+    settlement.unfound += unfound
+    settlement.unfound_duties += unfound if is_duties else 0
     _count_operations(settlement, every)
     _count_contacts(settlement, chunk, every)
     _add_requests(settlement, receipts)
@@ -98,6 +112,15 @@ def _count_operations(settlement: Settlement, every: pa.Table) -> None:
     still_due = pc.is_in(every["outcome"], pa.array([Outcome.FAILED.value, Outcome.NOT_SENT.value]))
     joins = pc.equal(every["operation"], Operation.JOIN.value)
     settlement.unfinished.update(pc.unique(every.filter(pc.and_(joins, still_due))["list"]).to_pylist())
+
+
+def _count_unfound(chunk: pa.Table, every: pa.Table) -> int:
+    """Count who was to leave and was looked for by the contact's id alone, in vain."""
+    leaves = pc.and_(
+        pc.equal(every["operation"], Operation.LEAVE.value), pc.equal(every["reason"], CONTACT_GONE)
+    )
+    rows = pc.unique(every.filter(pc.fill_null(leaves, False))["row"])
+    return int(chunk["email"].take(rows).null_count)
 
 
 def _count_contacts(settlement: Settlement, chunk: pa.Table, every: pa.Table) -> None:

@@ -299,6 +299,13 @@ def _warnings(facts: RunFacts) -> Iterator[str]:
             f"concerned was erased after the plan was made; what was sent before, the next run takes off "
             f"our lists"
         )
+    if facts.settlement.unfound:
+        yield (
+            f"{counted(facts.settlement.unfound, 'person', 'people')} who had to leave lists (refused or "
+            f"erased: {facts.settlement.unfound_duties}) not found: the contact that was delivered is gone, "
+            f"and the run has no address of theirs. If it was merged or made anew there, it is on the lists "
+            f"still: trigger a run with reconcile, which takes off who refused or was erased"
+        )
     if facts.settlement.displaced:
         yield (
             f"{counted(facts.settlement.displaced, 'person has', 'people have')} another address at the "

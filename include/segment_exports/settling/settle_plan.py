@@ -123,7 +123,8 @@ def _settle_chunk(
     settled = settle(chunk, receipts)
     extra = settled.extra.select(settled.planned.column_names)
     every = pa.concat_tables([settled.planned, extra.cast(settled.planned.schema)]).combine_chunks()
-    count_chunk(settlement, chunk, settled.planned, every, receipts)
+    is_duties = number <= len(plan.duty_chunks)
+    count_chunk(settlement, chunk, settled.planned, every, receipts, is_duties=is_duties)
     if history is not None:
         identity = {"export": plan.export, "account": plan.account, "run_id": plan.run_id}
         history.write_table(operation_rows(chunk, every, **identity, number=number))

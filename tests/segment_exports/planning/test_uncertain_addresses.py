@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from segment_exports.planning.uncertain_addresses import AddressBook
+from segment_exports.planning.uncertain_addresses import ADDRESSES, AddressBook
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.tables.schemas import CHUNK, LEDGER
@@ -37,6 +37,14 @@ def ledger_of(**run_of: str | None) -> pa.Table:
     )
 
 
+def withheld(**emails: str) -> pa.Table:
+    rows = [{"email_hash": HASHER.text(who), "email": email} for who, email in emails.items()]
+    return pa.Table.from_pylist(rows, schema=pa.schema([CHUNK.field(name) for name in ADDRESSES]))
+
+
+NOBODY = withheld()
+
+
 def sent_by(export: Store, run: str, *who: str) -> None:
     with RunFiles(export, run).store.parquet_writer(RunFiles.CHANGES, CHUNK) as writer:
         writer.write_table(changes_of(*({"who": one, "email": f"{one}@example.com"} for one in who)))
@@ -53,6 +61,7 @@ def test_the_address_is_read_from_the_run_that_sent_it(export: Store) -> None:
     filled = book.fill_in(
         changes_of({"who": "ann"}, {"who": "bob"}, {"who": "cat", "contact_id": "person_3"}),
         ledger_of(ann="run 1", bob="run 2", cat=None),
+        NOBODY,
     )
     assert emails(filled) == ["ann@example.com", "bob@example.com", None]
     assert filled.schema == CHUNK
@@ -63,15 +72,28 @@ def test_who_may_have_been_made_anew_under_another_id_is_known_by_the_address_to
     sent_by(export, "run 1", "ann")
     book = AddressBook(export)
     changes = changes_of({"who": "ann", "contact_id": "person_1"}, {"who": "bob", "contact_id": "person_2"})
-    filled = book.fill_in(changes, ledger_of(ann="run 1", bob=None))
+    filled = book.fill_in(changes, ledger_of(ann="run 1", bob=None), NOBODY)
     assert emails(filled) == ["ann@example.com", None]
+    assert filled["maybe_anew"].to_pylist() == [True, False]
     assert filled["contact_id"].to_pylist() == ["person_1", "person_2"]
     assert book.lost == 0
 
 
 def test_who_is_known_by_address_or_id_needs_no_book(export: Store) -> None:
     changes = changes_of({"who": "ann", "email": "ann@new.example.com"}, {"who": "bob", "contact_id": "2"})
-    assert AddressBook(export).fill_in(changes, ledger_of(ann="purged")).equals(changes)
+    filled = AddressBook(export).fill_in(changes, ledger_of(ann="purged"), NOBODY)
+    assert emails(filled) == ["ann@new.example.com", None]
+
+
+def test_who_refuses_in_this_run_stands_in_it_with_the_address(export: Store) -> None:
+    book = AddressBook(export)
+    changes = changes_of({"who": "ann"}, {"who": "bob", "contact_id": "2"}, {"who": "cat", "contact_id": "3"})
+    filled = book.fill_in(
+        changes, ledger_of(ann="purged", bob=None), withheld(ann="ann@example.com", bob="bob@example.com")
+    )
+    assert emails(filled) == ["ann@example.com", "bob@example.com", None]
+    assert filled["maybe_anew"].to_pylist() == [True, False, False]
+    assert book.lost == 0
 
 
 @pytest.mark.parametrize("run", ["purged", "run 1", None])
@@ -80,9 +102,9 @@ def test_who_stands_nowhere_any_more_is_dropped_and_counted(export: Store, run: 
     book = AddressBook(export)
     changes = changes_of({"who": "ann"}, {"who": "bob", "contact_id": "2"})
     for expected in (1, 2):
-        assert len(book.fill_in(changes, ledger_of(ann=run))) == 1
+        assert len(book.fill_in(changes, ledger_of(ann=run), NOBODY)) == 1
         assert book.lost == expected
 
 
 def test_no_changes_are_no_trouble(export: Store) -> None:
-    assert len(AddressBook(export).fill_in(changes_of(), ledger_of())) == 0
+    assert len(AddressBook(export).fill_in(changes_of(), ledger_of(), NOBODY)) == 0

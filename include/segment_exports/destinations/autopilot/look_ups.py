@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segment_exports.delivery.queue import Single, SingleKind
-from segment_exports.destinations.autopilot.singles import CONTACT_GONE, suppress_joins
+from segment_exports.destinations.autopilot.singles import suppress_joins
 from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.mapping.email_address import EmailRefusal, judge_email, same_address
-from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.outcomes import CONTACT_GONE, Operation, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

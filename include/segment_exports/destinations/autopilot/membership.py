@@ -64,7 +64,7 @@ class AutopilotCost:
         joins, leaves = _lengths(rows["joins"]), _lengths(rows["leaves"])
         match membership:
             case MembershipWay.FIELD:
-                looked_up = pc.is_null(rows["email"]).to_numpy().astype(np.float64)
+                looked_up = pc.invert(rows["is_contact"]).to_numpy().astype(np.float64)
                 unsubscribes = to_matrix(rows["leaves"], (UNSUBSCRIBE,))[:, 0]
                 own = 1.0 / self.batch + looked_up + unsubscribes
             case MembershipWay.BULK:

@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 
 from segment_exports.delivery.chunk import State
 from segment_exports.destinations.autopilot.membership import MembershipWay
-from segment_exports.destinations.autopilot.singles import CONTACT_GONE, suppress_joins
+from segment_exports.destinations.autopilot.singles import suppress_joins
 from segment_exports.errors import DestinationError, OutcomeUnknownError
-from segment_exports.records.outcomes import Outcome
+from segment_exports.records.outcomes import CONTACT_GONE, Outcome
 from segment_exports.records.staging import RunFiles
 from segment_exports.transport.reasons import reason_of
 

@@ -17,7 +17,7 @@ from segment_exports.errors import (
     RequestRefusedError,
     WithdrawnError,
 )
-from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.outcomes import CONTACT_GONE, Operation, Outcome
 from segment_exports.transport.reasons import reason_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
     from segment_exports.transport.call import Call
 
-CONTACT_GONE = "the contact is not there any more"
 UNSUBSCRIBED_BEFORE = "unsubscribed under an earlier address"
 
 
@@ -121,11 +120,12 @@ async def _request(delivery: ChunkDelivery, single: Single) -> None:
 def _is_in_two_places(delivery: ChunkDelivery, single: Single) -> bool:
     """Tell whether what stands under the address has to leave beside the contact that is known.
 
-    Who is no contact of the run has an address only where a request that was never answered may have made
-    them anew under it. Who is to be given the address may not have it yet.
+    A request that was never answered may have made them anew under it; who is to be given the address may not
+    have it yet. Else one that is under the address alone took the known one's place: staff merged it, or made
+    it anew.
     """
     chunk, row = delivery.chunk, single.row
-    return not chunk.is_contact[row] or (
+    return bool(chunk.maybe_anew[row]) or (
         single.kind is not SingleKind.JOIN and chunk.moved_ids[row] is not None
     )
 
@@ -149,7 +149,7 @@ async def _require_gone(delivery: ChunkDelivery, single: Single) -> None:
 
 
 def _names(delivery: ChunkDelivery, single: Single) -> list[str]:
-    """Return id and address as far as they are known: one for a join, an unsubscribe by the address first."""
+    """Return id and address as far as they are known, of those for a join the first one."""
     chunk = delivery.chunk
     contact_id = chunk.ids_of(_operation(single), np.array([single.row]))[0]
     if single.kind is SingleKind.LEAVE and chunk.displaced[single.row]:
@@ -157,8 +157,6 @@ def _names(delivery: ChunkDelivery, single: Single) -> list[str]:
     names = [contact_id, chunk.emails[single.row]]
     if single.kind is SingleKind.LEAVE:
         names.insert(0, chunk.moved_ids[single.row])
-    if single.kind is SingleKind.UNSUBSCRIBE:
-        names.reverse()
     known = [name for name in names if name] or [""]
     return known[:1] if single.kind is SingleKind.JOIN else known
 

@@ -54,10 +54,12 @@ WITHHELD = pa.schema(
         pa.field("email_hash", HASH_TYPE, nullable=False),
         pa.field("customer_hash", HASH_TYPE),
         pa.field("reason", pa.string(), nullable=False),
+        pa.field("email", pa.string()),
     ]
 )
 """``withheld.parquet``: one row per customer, and customer that merged into it, at an address that permission
-or an exclusion leaves out, sorted by ``email_hash``. ``unjudged.parquet`` has the same of those whose
+or an exclusion leaves out, sorted by ``email_hash``. By ``email`` they are looked for where the contact that
+was delivered is gone. ``unjudged.parquet`` has the same of those whose
 permission says nothing: they are not exported, and have not withdrawn."""
 
 CHUNK = pa.schema(
@@ -77,6 +79,7 @@ CHUNK = pa.schema(
         pa.field("stays_on", LIST_KEYS),
         pa.field("customer_hash", HASH_TYPE),
         pa.field("previous_customer_hashes", pa.list_(HASH_TYPE)),
+        pa.field("maybe_anew", pa.bool_()),
     ]
 )
 """``chunks/NNNN.parquet``: the operations of one upload task, one row per contact, sorted by
@@ -85,7 +88,8 @@ CHUNK = pa.schema(
 
 ``is_contact`` is false for people who are no contacts of this run: leavers, withdrawn, old addresses.
 ``email`` is null for a leaver whose address only the destination still knows; then ``contact_id`` is
-set. ``payload`` is null where no upsert is due. ``joins`` and ``leaves`` are list keys.
+set. ``maybe_anew``: a request that was never answered may have made such a person anew under the address,
+beside the known contact. ``payload`` is null where no upsert is due. ``joins`` and ``leaves`` are list keys.
 ``member_of`` are memberships that are held already and are sent again if the contact turns out to be
 recreated. ``previous_contact_ids`` are the contacts that the same customer was under other addresses,
 ``moved_contact_id`` the one of them that is to be given the new address. ``emails_now`` are the addresses
@@ -93,7 +97,7 @@ that a leaver's customer has now: a contact that has one of them already doesn't
 that it belongs on under them. By ``customer_hash`` and ``previous_customer_hashes``, as in
 ``contacts.parquet``, an upload knows who was erased since."""
 
-_ADDED = ("emails_now", "stays_on", "customer_hash", "previous_customer_hashes")
+_ADDED = ("emails_now", "stays_on", "customer_hash", "previous_customer_hashes", "maybe_anew")
 CHUNK_REQUIRED = tuple(name for name in CHUNK.names if name not in _ADDED)
 """Columns without which a file is no chunk. One that was planned before there were the others is settled."""
 

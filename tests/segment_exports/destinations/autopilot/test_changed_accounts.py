@@ -6,7 +6,52 @@ import pytest
 
 from segment_emulators.autopilot import AddressTaken, Fault, FaultKind
 from segment_exports.destinations.autopilot.answers import ContactNotFoundError
-from segment_exports.destinations.autopilot.singles import CONTACT_GONE
+from segment_exports.records.outcomes import CONTACT_GONE
+
+
+@pytest.mark.parametrize("way", ["list", "field"])
+async def test_who_must_leave_and_was_merged_or_made_anew_there_is_found_by_the_address(
+    scene, people, way
+) -> None:
+    ids = scene.adopt("News")
+    other = scene.emulator.staff.add_contact(
+        "p0@example.com", lists=(ids["News"],), custom={"boolean--List--News": True}
+    )
+    due = {"payload": None, "is_contact": False, "leaves": ["News", "@unsubscribe"]}
+    scene.chunk([people(0, contact_id="person_MERGED", **due), people(1, contact_id="person_GONE", **due)])
+    result = await scene.deliver(membership=way)
+
+    assert result.counts["leave"] == {"delivered": 4}
+    found = scene.contact("p0@example.com")
+    assert (found["contact_id"], found["unsubscribed"]) == (other, True)
+    if way == "field":
+        assert found["custom_fields"][0]["value"] is False
+    else:
+        assert scene.members("News") == set()
+    told = {(one["row"], one["list"]): one["reason"] for one in scene.receipts()}
+    assert told == {(0, "News"): None, (0, "@unsubscribe"): None} | {
+        (1, title): CONTACT_GONE for title in ("News", "@unsubscribe")
+    }
+
+
+@pytest.mark.parametrize("maybe_anew", [False, True])
+async def test_who_must_leave_is_looked_for_by_the_address_only_where_need_be(
+    scene, people, maybe_anew
+) -> None:
+    """Where a request that was never answered may have made another contact, both have to leave."""
+    ids = scene.adopt("News")
+    known, other = (
+        scene.emulator.staff.add_contact(one, lists=(ids["News"],))
+        for one in ("p0@elsewhere.example.com", "p0@example.com")
+    )
+    scene.chunk(
+        [people(0, payload=None, is_contact=False, contact_id=known, leaves=["News"], maybe_anew=maybe_anew)]
+    )
+    assert (await scene.deliver()).complete
+
+    assert scene.requests()["leave_list"] == (2 if maybe_anew else 1)
+    assert scene.members("News") == (set() if maybe_anew else {"p0@example.com"})
+    assert scene.emulator.account.find("p0@example.com").contact_id == other
 
 
 @pytest.mark.parametrize("way", ["list", "bulk", "field"])
