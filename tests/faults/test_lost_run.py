@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, Profile
+
+from segment_emulators.autopilot import Fault, FaultKind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +24,14 @@ SETTINGS = {
     "permission": {"attribute": "Subscriber", "equals": "Yes"},
     "when_member_leaves": "remove",
 }
+UNPAID = Fault(
+    kind=FaultKind.GATEWAY,
+    method="POST",
+    path="",
+    times=None,
+    status=402,
+    body='{"error":"Payment Required","message":"Past due."}',
+)
 
 
 def people(*numbers: int, **changes: str) -> list[Profile]:
@@ -70,6 +81,37 @@ def test_what_is_due_is_sent_all_the_same(export: RunningExport, emulator: Autop
     assert export.run().red
 
     assert "p0@example.com" not in emulator.account.members("Gold")
+
+
+@pytest.mark.parametrize("holds_up", ["a sample", "an empty column", "402", "the limit"])
+def test_after_a_reconcile_that_could_not_do_all_who_withdraws_next_leaves_and_runs_are_red_still(
+    export: RunningExport, emulator: AutopilotEmulator, holds_up: str
+) -> None:
+    """Also staff's own contact, who never refused, stays."""
+    lake, staff = LakeFolder(export.lake), emulator.staff
+    staff.add_contact("staff@example.org", lists=tuple(emulator.account.list_ids("Gold")))
+    everybody = people(*range(20))
+    unheard = [replace(one, Subscriber="") for one in everybody]
+    lake.write(3, {"Gold": unheard if holds_up == "an empty column" else everybody})
+    options: dict[str, Any] = {"reconcile": True}
+    if holds_up == "a sample":
+        options |= {"sample": 1}
+    elif holds_up == "402":
+        emulator.inject(UNPAID)
+    elif holds_up == "the limit":
+        export.define(SETTINGS | {"limit": {"profiles": 15}})
+    export.run(**options)
+    emulator.inject()
+    export.define(SETTINGS)
+    lake.write(4, {"Gold": [*people(*range(12)), *people(*range(12, 20), Subscriber="No")]})
+
+    result = export.run()
+
+    on = emulator.account.members("Gold")
+    assert on == {*(f"p{one}@example.com" for one in range(12)), "staff@example.org"}
+    assert "are lost" in str(result.report.red_reasons)
+    assert not export.run(reconcile=True).red
+    assert not export.run().red
 
 
 def test_a_settled_run_may_be_deleted(export: RunningExport) -> None:

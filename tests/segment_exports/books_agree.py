@@ -141,8 +141,8 @@ def _require_ledger(files: RunFiles, report: RunReport, plan: Plan, history: Row
 
 def _require_untouched(before: dict[str, Any], now: dict[str, Any]) -> None:
     """Hold a row of whom nothing was done; one that held nothing may end where another has its contact."""
-    for name in ("member_of", "uncertain_of"):
-        was, became = set(before[name]), set(now[name])
+    for name in ("member_of", "uncertain_of", "seen_on"):
+        was, became = (set(row.get(name) or ()) for row in (before, now))
         assert became == was, f"nothing was done, and {name} became {became}, was {was}"
 
 

@@ -133,10 +133,11 @@ class Run:
         segments: Sequence[str] = ("A", "B"),
         whole: bool = True,
         older: Sequence[str] = (),
+        unjudged: str | None = None,
     ) -> Run:
         """Write what extract and map would have left.
 
-        The snapshot of ``older`` segments is the first day's.
+        The snapshot of ``older`` segments is the first day's. ``unjudged``: the permission says nothing.
         """
         invalid = list(invalid)
         people, withheld, earlier = self._judge(people, withheld, snapshot, segments, older, whole=whole)
@@ -197,8 +198,11 @@ class Run:
                     for name in segments
                 },
                 "seconds": 1.0,
+                "unjudged_permission": unjudged,
             },
         )
+        with self.files.store.parquet_writer(RunFiles.UNJUDGED, WITHHELD):
+            pass
         return self
 
     def _snapshots(

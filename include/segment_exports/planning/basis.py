@@ -16,7 +16,6 @@ from segment_exports.planning.lists.titles_now import ids_of_lists
 from segment_exports.planning.profile_limit import other_ledgers
 from segment_exports.planning.rules import Rules
 from segment_exports.records.keyed_hash import HASH_TYPE
-from segment_exports.records.ledger import Ledger, LedgerFolder
 from segment_exports.records.outcomes import counted
 from segment_exports.records.plan import RETRY_REJECTED_AFTER
 from segment_exports.records.staging import RunFiles
@@ -24,6 +23,7 @@ from segment_exports.records.step_counts import RunCounts
 from segment_exports.records.tables.schemas import CONTACTS
 from segment_exports.records.tombstones import TOMBSTONES, erased_hashes
 from segment_exports.settings.names import LEDGER_SECRET
+from segment_exports.settling.usable_ledger import usable_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
     from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.lease import Lease
+    from segment_exports.records.ledger import Ledger
+    from segment_exports.records.notes.losses import Loss
     from segment_exports.records.plan import RunOptions
     from segment_exports.records.refusals import Reading, Refusals
     from segment_exports.records.staging import Store
@@ -66,6 +68,23 @@ class PlanRequest:
 
 
 @dataclass(frozen=True)
+class Beginning:
+    """What was found before planning.
+
+    :param warnings: what was doubtful.
+    :param losses: what is lost and not made up for.
+    :param mends: those of ``losses`` that the run makes up for once all is done that it plans.
+    """
+
+    warnings: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    mends: tuple[Loss, ...] = ()
+
+
+NOTHING_FOUND = Beginning()
+
+
+@dataclass(frozen=True)
 class PlanBasis:
     """All that is known before contacts are compared.
 
@@ -95,12 +114,21 @@ class PlanBasis:
     def of(cls, request: PlanRequest) -> PlanBasis:
         """Read ledger and counts of a run.
 
-        :raises LedgerError: the ledger is lost or was written with another secret, or tombstones are or were.
+        :raises LedgerError: the ledger can't be believed, or tombstones are lost or of another secret.
         :raises StagingError: the contacts were hashed with another secret than the ledger is, or judged by
             another permission.
         """
         counts = RunCounts.of(request.files.store)
-        ledger, made_anew = _usable_ledger(request)
+        ledger = (
+            request.ledger
+            or usable_ledger(
+                request.files.export,
+                request.definition.name,
+                request.account,
+                request.hasher,
+                request.options,
+            )[0]
+        )
         _require_own_secret(request)
         _require_own_rule(request, counts)
         erased = erased_hashes(request.staging, request.hasher)
@@ -126,7 +154,6 @@ class PlanBasis:
                 *warnings,
                 *refusals.doubts,
                 *told_of_other_kind(ledger, kind),
-                *made_anew,
             ),
         )
 
@@ -149,35 +176,6 @@ class PlanBasis:
     def all_superseded(self) -> bool:
         """Whether no segment of the run is at least as new as the ledger."""
         return set(self.counts.snapshots) <= set(self.superseded)
-
-
-def _usable_ledger(request: PlanRequest) -> tuple[Ledger, tuple[str, ...]]:
-    """Return the ledger that counts, and what a person should know where it is made anew."""
-    export = request.definition.name
-    folder = LedgerFolder(request.files.export, export, request.account)
-    if folder.is_lost() and not request.options.makes_anew:
-        raise LedgerError(
-            f"the ledger of export {export} for {request.account} is lost: an earlier run wrote one below "
-            f"{request.files.export.root}/ledger and none is there. Restore it, or trigger a run with "
-            f"full_resync, which sends every contact again, and with reconcile, which takes off the lists "
-            f"who gives no permission: without that, who withdrew meanwhile would stay on them"
-        )
-    ledger = request.ledger or folder.latest()
-    if ledger.info is None or ledger.info.secret_fingerprint == request.hasher.fingerprint:
-        return ledger, ()
-    if not request.options.full_resync:
-        raise LedgerError(
-            f"the ledger of export {export} was written with another {LEDGER_SECRET} than the present "
-            f"one ({request.hasher.in_words}). Restore that key, "
-            f"or trigger a run with full_resync, which starts a new ledger, sends every contact again and "
-            f"removes nobody"
-        )
-    told = (
-        f"the ledger is made anew under another {LEDGER_SECRET}, so nobody is known who left, withdrew "
-        f"permission or was erased since the one that was: they are on lists still. Trigger a run with "
-        f"reconcile, which takes off who gives no permission or was erased"
-    )
-    return Ledger(ledger.store, None, None), () if request.options.reconcile else (told,)
 
 
 def _require_own_secret(request: PlanRequest) -> None:

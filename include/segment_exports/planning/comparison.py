@@ -59,25 +59,25 @@ class RangeTables:
 
 @dataclass(frozen=True)
 class _Held:
-    """Memberships by ledger row."""
+    """Memberships by ledger row; ``seen`` are those of which nobody knows whose they are."""
 
     sure: Matrix
     uncertain: Matrix
+    seen: Matrix
 
     @classmethod
     def of(cls, ledger: pa.Table, titles: tuple[str, ...]) -> _Held:
-        return cls(to_matrix(ledger["member_of"], titles), to_matrix(ledger["uncertain_of"], titles))
+        return cls(*(to_matrix(ledger[name], titles) for name in ("member_of", "uncertain_of", "seen_on")))
 
     def at(self, position: npt.NDArray[np.int64]) -> _Held:
         found = position >= 0
-        sure, uncertain = (
-            np.zeros((len(position), held.shape[1]), np.bool_) for held in (self.sure, self.uncertain)
-        )
-        sure[found], uncertain[found] = self.sure[position[found]], self.uncertain[position[found]]
-        return _Held(sure, uncertain)
+        every = [np.zeros((len(position), self.sure.shape[1]), np.bool_) for _ in range(3)]
+        for chosen, held in zip(every, (self.sure, self.uncertain, self.seen), strict=True):
+            chosen[found] = held[position[found]]
+        return _Held(*every)
 
     def nothing(self) -> _Held:
-        return _Held(np.zeros_like(self.sure), np.zeros_like(self.uncertain))
+        return _Held(*(np.zeros_like(held) for held in (self.sure, self.uncertain, self.seen)))
 
 
 class Due(NamedTuple):
@@ -238,6 +238,7 @@ def _due_of_others(
     left = ((held.sure & rules.remove_leavers) | held.uncertain) & rules.whole
     left[tables.exempt | waiting] = False
     leaves = np.where((withdrawn | away)[:, None], held.sure | held.uncertain, left)
+    leaves |= held.seen & withdrawn[:, None]
     leaves[~absent] = False
     if not rules.remove_leavers:
         stay = absent & ~tables.exempt

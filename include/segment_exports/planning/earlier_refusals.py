@@ -17,6 +17,7 @@ from segment_exports.records.refusals import Reading, RefusalFolder
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.schemas import CONTACTS, INVALID, WITHHELD
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, prefixes
+from segment_exports.settling.history import newest_operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +64,7 @@ def refusals_of_run(
     What an older snapshot says of somebody who is on a list by a newer one counts in its own run alone.
     """
     info = ledger.info
-    # A ledger that a reconcile of this very run wrote is newer than all refusals.
-    settled = info.sequence if info and info.run_id != files.run else 0
+    settled = info.settled_sequence if info else newest_operations(files.export)
     before = RefusalFolder(files.export, hasher.fingerprint).latest(settled=settled)
     reading = counts.reading(definition.segment_names)
     refused = _who_refused(files, hasher)

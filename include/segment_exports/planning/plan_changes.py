@@ -8,12 +8,13 @@ before; writes ``changes.parquet`` and ``duties.parquet`` (schema CHUNK, sorted)
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from segment_exports.planning.basis import PlanBasis, PlanRequest
+from segment_exports.planning.basis import NOTHING_FOUND, PlanBasis, PlanRequest
 from segment_exports.planning.chunk_changes import chunk_duties
 from segment_exports.planning.comparison import RangeTables, compare_range
 from segment_exports.planning.earlier_refusals import (
@@ -46,20 +47,16 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
+    from segment_exports.planning.basis import Beginning
     from segment_exports.planning.profile_limit import Room
-    from segment_exports.records.notes.losses import Loss
     from segment_exports.records.plan import Plan
 
 
-def plan_changes(
-    request: PlanRequest, *, warnings: tuple[str, ...] = (), losses: tuple[Loss, ...] = ()
-) -> Plan:
+def plan_changes(request: PlanRequest, beginning: Beginning = NOTHING_FOUND) -> Plan:
     """Plan the run and write its changes, its duties with their chunks, who is held back, and ``plan.json``.
 
-    :param warnings: what was doubtful before, for the plan to tell.
-    :param losses: what isn't known of the lists, for the run to be red.
-    :raises LedgerError: the ledger is lost or was written with another secret, and no full resync
-        confirms that a new one is to be made.
+    :param beginning: what was found before.
+    :raises LedgerError: the ledger can't be believed, and nobody confirmed that a new one is to be made.
     :raises StagingError: the contacts were hashed with another secret.
     """
     basis = PlanBasis.of(request)
@@ -72,8 +69,9 @@ def plan_changes(
     with store.parquet_file(RunFiles.CONTACTS, CONTACTS.names) as contacts:
         limit = request.definition.limit
         room = room_for(limit, at_destination=at_destination, contacts=contacts, own=basis.ledger)
-    warnings += _write_changes(basis, tally, room)
-    plan = summarise(basis, tally, at_destination=at_destination, warnings=warnings, losses=losses)
+    warnings = (*beginning.warnings, *_write_changes(basis, tally, room))
+    beginning = replace(beginning, warnings=warnings)
+    plan = summarise(basis, tally, beginning, at_destination=at_destination)
     plan = plan.model_copy(update={"duty_chunks": chunk_duties(request.files, plan)})
     store.write_json(RunFiles.PLAN, plan.model_dump(mode="json"))
     return plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from segment_exports.planning.basis import Beginning
 from segment_exports.planning.lists.held_by_others import lists_of_others
 from segment_exports.planning.lists.titles_now import ids_of_definition, ids_of_lists, with_titles_now
 from segment_exports.planning.plan_changes import plan_changes
@@ -17,7 +18,10 @@ from segment_exports.records.notes.losses import Loss
 from segment_exports.records.plan import Plan, planned
 from segment_exports.records.problems import forget_problems
 from segment_exports.records.staging import RunFiles, folder_text
+from segment_exports.records.step_counts import RunCounts
+from segment_exports.settling.history import newest_operations
 from segment_exports.settling.settle_plan import has_receipts, settle_plan
+from segment_exports.settling.usable_ledger import usable_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +54,8 @@ def plan_run(
         _forget_earlier_plan(store)
         return _plan_dry(request)
     sequence = newest_sequence(export)
-    lease = leasing.acquire(export, request.files.run, is_alive=is_alive, above=sequence)
+    written = max(sequence, newest_operations(export))
+    lease = leasing.acquire(export, request.files.run, is_alive=is_alive, above=written)
     forget_problems(store)
     folder = LedgerFolder(export, request.definition.name, request.account)
     if not folder.is_lost():
@@ -58,46 +63,50 @@ def plan_run(
         if has_receipts(store):
             lease = leasing.renew(export, lease)
         _forget_earlier_plan(store)
-    ledger = folder.latest()
-    lost = _losses(request, ledger)
-    losses.note(export, lost)
+    ledger, lost = _ledger_and_losses(request)
     ledger = _with_titles_now(request, ledger, into=folder, sequence=lease.fence)
     if ledger.sequence == lease.fence:
         lease = leasing.renew(export, lease)
     if not request.options.full_resync:
         require_contacts_exist(ledger, reader)
-    warnings: tuple[str, ...] = ()
+    beginning = Beginning(losses=lost)
+    losses.note(export, lost)
     if request.options.reconcile:
         list_ids = ids_of_lists(request.definition, request.list_ids, ledger.info)
         found = reconcile(request, ledger, lease, reader, list_ids)
-        losses.forget(export, lost)
-        lost = ()
-        lease, warnings = leasing.renew(export, lease), found.warnings
-    return plan_changes(replace(request, lease=lease), warnings=warnings, losses=lost)
+        mends = beginning.losses if _judges_everybody(request, ledger) else ()
+        beginning = replace(beginning, warnings=found.warnings, mends=mends)
+        lease = leasing.renew(export, lease)
+    return plan_changes(replace(request, lease=lease), beginning)
+
+
+def _ledger_and_losses(request: PlanRequest) -> tuple[Ledger, tuple[Loss, ...]]:
+    """Return the ledger that counts, and what isn't known of the lists: noted, or shown now."""
+    export, name, account = request.files.export, request.definition.name, request.account
+    ledger, made_anew = usable_ledger(export, name, account, request.hasher, request.options)
+    others = lists_of_others(request.staging, request.definition, account, request.list_ids, ledger.info)
+    found = (*losses.open_losses(export, account), *filter(None, [made_anew]), *others)
+    return ledger, tuple({one.name: one for one in reversed(found)}.values())[::-1]
+
+
+def _judges_everybody(request: PlanRequest, ledger: Ledger) -> bool:
+    """Tell whether a run has everybody, and what each says, as new as what was delivered."""
+    counts = RunCounts.of(request.files.store)
+    reading = counts.reading(request.definition.segment_names)
+    is_whole = reading.is_full and all(counts.whole.values())
+    return is_whole and reading.covers(ledger.info.snapshots if ledger.info else {})
 
 
 def _plan_dry(request: PlanRequest) -> Plan:
     """Plan from a ledger of its own where lists have other titles now: that of the export stays as it is."""
-    export, own = request.files.export, request.files.store.sub(_LEDGER_OF_DRY_RUN)
-    name, account = request.definition.name, request.account
-    ledger = LedgerFolder(export, name, account).latest()
-    lost = _losses(request, ledger)
-    into = LedgerFolder(own, name, account)
+    own = request.files.store.sub(_LEDGER_OF_DRY_RUN)
+    ledger, lost = _ledger_and_losses(request)
+    into = LedgerFolder(own, request.definition.name, request.account)
     try:
         ledger = _with_titles_now(request, ledger, into=into, sequence=ledger.sequence)
-        return plan_changes(replace(request, lease=None, ledger=ledger), losses=lost)
+        return plan_changes(replace(request, lease=None, ledger=ledger), Beginning(losses=lost))
     finally:
         request.files.store.remove(_LEDGER_OF_DRY_RUN)
-
-
-def _losses(request: PlanRequest, ledger: Ledger) -> tuple[Loss, ...]:
-    """Return what isn't known of the lists: as it was noted, and as it shows now."""
-    noted = losses.open_losses(request.files.export, request.account)
-    names = {one.name for one in noted}
-    found = lists_of_others(
-        request.staging, request.definition, request.account, request.list_ids, ledger.info
-    )
-    return (*noted, *(one for one in found if one.name not in names))
 
 
 def _with_titles_now(request: PlanRequest, ledger: Ledger, *, into: LedgerFolder, sequence: int) -> Ledger:
@@ -115,15 +124,16 @@ def _settle_earlier(request: PlanRequest, lease: Lease, *, above: int) -> None:
         and so was its own run, unless an upload of it was cleared since.
     """
     export = request.files.export
-    for held in leasing.leases(export, above=above - 1):
+    held_since = leasing.leases(export, above=above - 1)
+    # One that gave its lease back was settled: its files are purged, and not lost.
+    settled = {held.run_id for held in held_since if leasing.is_released(export, held)}
+    for held in held_since:
         is_settled = held.fence == above and leasing.is_released(export, held)
         if is_settled or held.fence > lease.fence:
             continue
         # A lease that can't be read tells no run: then every run is looked at for the plan under its fence.
         runs = [held.run_id] if held.run_id else [folder_text(name) for name in export.names("runs")]
-        # One that gave its lease back was settled: its files are purged, and not lost.
-        was_settled = leasing.is_released(export, held)
-        if held.run_id and not was_settled and not RunFiles(export, held.run_id).store.names():
+        if held.run_id and held.run_id not in settled and not RunFiles(export, held.run_id).store.names():
             losses.note(export, [Loss.of_run(held.run_id)])
         for files in (RunFiles(export, run_id) for run_id in runs):
             if not has_receipts(files.store):

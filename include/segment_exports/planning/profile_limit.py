@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from segment_exports.records.ledger import Ledger
     from segment_exports.records.staging import Store
 
-_COLUMNS = ["email_hash", "payload_hash", "contact_id", "uncertain_run"]
+_COLUMNS = [
+    *("email_hash", "payload_hash", "contact_id", "uncertain_run"),
+    *("member_of", "uncertain_of", "seen_on"),
+]
 
 
 @dataclass(frozen=True)

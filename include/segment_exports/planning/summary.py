@@ -30,21 +30,14 @@ from segment_exports.records.plan import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from segment_exports.planning.basis import PlanBasis
+    from segment_exports.planning.basis import Beginning, PlanBasis
     from segment_exports.planning.tally import Tally
-    from segment_exports.records.notes.losses import Loss
 
 
-def summarise(
-    basis: PlanBasis,
-    tally: Tally,
-    *,
-    at_destination: int,
-    warnings: tuple[str, ...],
-    losses: tuple[Loss, ...],
-) -> Plan:
+def summarise(basis: PlanBasis, tally: Tally, beginning: Beginning, *, at_destination: int) -> Plan:
     """Return the plan.
 
+    :param beginning: what was found before, and what was doubtful while it was planned.
     :param at_destination: distinct addresses that the account's ledgers count.
     """
     request, definition, counts = basis.request, basis.request.definition, basis.counts
@@ -80,6 +73,7 @@ def summarise(
         over_limit=tally.over_limit,
         all_whole=basis.rules.all_whole,
         tombstones=len(basis.erased),
+        mends=tuple(one.name for one in beginning.mends),
         contacts=_contacts(tally),
         operations=_operations(tally),
         lists=lists,
@@ -90,12 +84,12 @@ def summarise(
         unjudged_permission=unjudged,
         red_reasons=(
             *_too_old(basis),
-            *(one.told for one in losses),
+            *(one.told for one in beginning.losses if one not in beginning.mends),
             *not_unsubscribed(definition, tally.spared),
         ),
         warnings=(
             *basis.warnings,
-            *warnings,
+            *beginning.warnings,
             *_older_segments(basis),
             *_empty_segments(basis),
             *_unjudged(basis, tally),

@@ -28,14 +28,18 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _RESTORE = (
-    "It is a ledger: restore it from a backup, or move it away: then the one before it counts, and what was "
-    "delivered since is sent again"
+    "It is a ledger: restore it from a backup; or move it away: then the one before it counts, with what the "
+    "runs since have left. Where these are purged, the next run says so, and what to do"
 )
 _NAME = re.compile(r"\d{10}-.+\.parquet")
 _NEEDED = ("email_hash", "contact_id", "member_of", "uncertain_of")
 _METADATA_KEY = b"segment_exports.ledger"
 _KEPT = 5
-_REPEATING = ("member_of.list.element", "uncertain_of.list.element", "uncertain_run", "rejected_reason")
+_REPEATING = (
+    *(f"{name}.list.element" for name in ("member_of", "uncertain_of", "seen_on")),
+    "uncertain_run",
+    "rejected_reason",
+)
 
 
 class LedgerInfo(BaseModel):
@@ -46,6 +50,7 @@ class LedgerInfo(BaseModel):
     empty in field mode. ``members`` counts the memberships held per list. ``filled`` are the lists
     that were once read whole and got all their members: only then do many additions look wrong.
     ``tombstones`` counts those that the run knew: later there can't be fewer.
+    ``settled`` is the sequence of the newest ledger that a settled run wrote, where a reconcile wrote this.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +69,12 @@ class LedgerInfo(BaseModel):
     addresses: int
     filled: tuple[str, ...] = ()
     tombstones: int = 0
+    settled: int | None = None
+
+    @property
+    def settled_sequence(self) -> int:
+        """Sequence of the newest ledger that a settled run wrote: this one, or one before it."""
+        return self.sequence if self.settled is None else self.settled
 
     def titles_now(self, ids: Mapping[str, str]) -> dict[str, str]:
         """Return the title under which what each title holds belongs now: memberships go with a list's id.
@@ -224,10 +235,18 @@ class LedgerWriter:
 
 
 def counts_as_address(ledger: pa.Table) -> pa.ChunkedArray:
-    """Tell per row whether the destination holds the contact or may do so: then it counts to the limit."""
+    """Tell per row whether the destination holds the contact or may do so: then it counts to the limit.
+
+    One that was never given anything and was only seen on a list is nobody's, as far as is known.
+    """
+    member, unsure, seen = (
+        pc.fill_null(pc.greater(pc.list_value_length(ledger[name]), 0), False)
+        for name in ("member_of", "uncertain_of", "seen_on")
+    )
+    was_only_seen = pc.and_not(seen, pc.or_(member, unsure))
     return pc.or_(
-        pc.or_(pc.is_valid(ledger["payload_hash"]), pc.is_valid(ledger["contact_id"])),
-        pc.is_valid(ledger["uncertain_run"]),
+        pc.or_(pc.is_valid(ledger["payload_hash"]), pc.is_valid(ledger["uncertain_run"])),
+        pc.and_not(pc.is_valid(ledger["contact_id"]), was_only_seen),
     )
 
 

@@ -155,6 +155,8 @@ class Plan(_Model):
     nothing of anybody: nobody can let either pass. ``duty_chunks`` hold the leaves of people who
     withdrew or were erased. They are the first chunks, and are sent whatever the state.
     ``all_whole``: every segment of the definition was read whole. ``tombstones`` counts those that stood.
+    ``mends`` names the losses (:mod:`segment_exports.records.notes.losses`) that it makes up for once all is
+    done that it has.
     """
 
     export: str
@@ -176,6 +178,7 @@ class Plan(_Model):
     over_limit: int
     all_whole: bool = False
     tombstones: int = 0
+    mends: tuple[str, ...] = ()
     contacts: PlannedContacts
     operations: PlannedOperations
     lists: tuple[PlannedList, ...]

@@ -9,5 +9,6 @@ counting          what became of operations and contacts, and who was refused
 report_writing    the report, and why a run is red
 refused_file      ``refused.csv``
 history           datasets of all runs and operations, and their columns
+usable_ledger     which ledger counts, and whether one is lost or an older one
 retention         what is purged, and what never
 """

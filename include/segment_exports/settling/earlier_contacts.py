@@ -18,6 +18,7 @@ from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.records.receipts import read_receipts
 from segment_exports.records.tables.memberships import to_lists, to_matrix
 from segment_exports.records.tables.schemas import LEDGER, LIST_KEYS
+from segment_exports.records.tables.sorted_tables import read_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from segment_exports.records.staging import RunFiles
     from segment_exports.records.tables.memberships import Matrix
 
-_KNOWN = pa.schema([LEDGER.field(name) for name in ("contact_id", "member_of", "uncertain_of")])
+_KNOWN = pa.schema([LEDGER.field(name) for name in ("contact_id", "member_of", "uncertain_of", "seen_on")])
 EARLIER = _KNOWN.append(pa.field("left", LIST_KEYS))
 """What contacts of earlier addresses are members of after the run, and what they ``left`` in it."""
 
@@ -60,9 +61,9 @@ def earlier_contacts(
     ids = pc.unique(pa.concat_arrays([*moving, met, unknown]))
     if ledger is None or not len(ids):
         return EarlierContacts(EARLIER.empty_table(), met, unknown.slice(0, 0))
-    batches = ledger.iter_batches(columns=_KNOWN.names, use_threads=False)
-    found = (batch.filter(pc.is_in(batch["contact_id"], value_set=ids)) for batch in batches)
-    known = pa.Table.from_batches(found, _KNOWN).combine_chunks()
+    pieces = read_columns(ledger, _KNOWN)
+    found = [piece.filter(pc.is_in(piece["contact_id"], value_set=ids)) for piece in pieces]
+    known = pa.concat_tables([_KNOWN.empty_table(), *found]).combine_chunks()
     taken = pc.unique(known["contact_id"])
     taken = taken.filter(pc.is_in(taken, value_set=unknown))
     return EarlierContacts(_after_leaves(files, known, titles), met, taken)
@@ -81,7 +82,7 @@ def names_of_earlier(chunk: pa.Table) -> pa.Table:
 def _after_leaves(files: RunFiles, known: pa.Table, titles: Sequence[str]) -> pa.Table:
     """Return what they are members of after what they left; a leave of unknown fate leaves that in doubt."""
     ids = known["contact_id"].combine_chunks()
-    sure, unsure = (to_matrix(known[name], titles) for name in ("member_of", "uncertain_of"))
+    sure, unsure, seen = (to_matrix(known[name], titles) for name in _KNOWN.names[1:])
     left, doubted = np.zeros_like(sure), np.zeros_like(sure)
     for number, chunk in _chunks(files):
         leavers = pc.index_in(chunk["contact_id"], value_set=ids).combine_chunks()
@@ -96,7 +97,7 @@ def _after_leaves(files: RunFiles, known: pa.Table, titles: Sequence[str]) -> pa
         np.logical_or.at(left, places, done)
         planned, joins = (to_matrix(chunk[name].take(pa.array(rows)), titles) for name in ("leaves", "joins"))
         np.logical_or.at(doubted, places, (planned & ~done & ~kept) | joins)
-    held = (sure & ~left & ~doubted, (unsure | doubted) & ~left, left)
+    held = (sure & ~left & ~doubted, (unsure | doubted) & ~left, seen & ~left, left)
     return pa.table([ids, *(to_lists(matrix, titles) for matrix in held)], schema=EARLIER)
 
 

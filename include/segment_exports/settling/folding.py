@@ -60,7 +60,7 @@ class Fold:
         same = _mask(pc.equal(_take(effects, effect_at)["contact_id"], known["contact_id"]))
         new = _take(effects, np.where(robbed & same, -1, effect_at))
         old = _without_contact(known, robbed)
-        member, unsure = self._memberships(old, new)
+        member, unsure, seen = self._memberships(old, new)
         payload_hash = self._payload_hash(old, new)
         customers = self._customers(keys, old, new, contacts)
         rows = pa.table(
@@ -75,6 +75,7 @@ class Fold:
                 **_rejections(old, new),
                 "suppressed": _mask(new["suppressed"])
                 | (_mask(old["suppressed"]) & ~to_matrix(_lists(new["gained"]), self.titles).any(axis=1)),
+                "seen_on": to_lists(seen, self.titles),
             },
             schema=LEDGER,
         )
@@ -92,10 +93,12 @@ class Fold:
         """
         if not len(old):
             return rows
-        held, doubted = self._matrices(old, "member_of", "uncertain_of")
+        held, doubted, seen = self._matrices(old, "member_of", "uncertain_of", "seen_on")
         lost, unsure = self._matrices(new, "lost", "unsure_elsewhere")
         left = ((held | doubted) & ~lost & self.memberships_known) | unsure
-        left[_mask(pc.is_in(old["contact_id"], value_set=self.earlier.taken_ids))] = False
+        seen &= ~lost & ~left & self.memberships_known
+        for matrix in (left, seen):
+            matrix[_mask(pc.is_in(old["contact_id"], value_set=self.earlier.taken_ids))] = False
         blank = {name: pa.nulls(len(old), LEDGER.field(name).type) for name in LEDGER.names}
         elsewhere = pa.table(
             blank
@@ -107,6 +110,7 @@ class Fold:
                 "uncertain_of": to_lists(left, self.titles),
                 "uncertain_run": pc.if_else(pa.array(left.any(axis=1)), self.run_id, None),
                 "suppressed": pa.array(np.zeros(len(old), np.bool_)),
+                "seen_on": to_lists(seen, self.titles),
             },
             schema=LEDGER,
         )
@@ -128,26 +132,30 @@ class Fold:
             stays, pc.coalesce(old["customer_hash"], now), pc.coalesce(now, old["customer_hash"])
         )
 
-    def _memberships(self, old: pa.Table, new: pa.Table) -> tuple[Matrix, Matrix]:
-        held, doubted = self._matrices(old, "member_of", "uncertain_of")
+    def _memberships(self, old: pa.Table, new: pa.Table) -> tuple[Matrix, Matrix, Matrix]:
+        held, doubted, seen = self._matrices(old, "member_of", "uncertain_of", "seen_on")
         gained, lost, unsure = self._matrices(new, "gained", "lost", "unsure_of")
         # A contact that was made anew has no membership but those it was given since.
         known = ~_mask(new["anew"])[:, None] & self.memberships_known
-        held, doubted = held & known, doubted & known
+        held, doubted, seen = held & known, doubted & known, seen & known
         lost &= ~_mask(new["displaced"])[:, None]
         member = (held & ~lost & ~unsure) | gained
         doubted = (doubted | unsure) & ~lost
         if len(self.earlier.known):
-            brought, in_doubt, left = self._memberships_of(new["moved_id"])
-            maybe, maybe_in_doubt, _ = self._memberships_of(new["maybe_moved_id"])
-            taken, taken_in_doubt, left_by_others = self._memberships_of(self._taken(new["contact_id"]))
+            brought, in_doubt, brought_seen, left = self._memberships_of(new["moved_id"])
+            maybe, maybe_in_doubt, maybe_seen, _ = self._memberships_of(new["maybe_moved_id"])
+            taken, taken_in_doubt, taken_seen, left_by_others = self._memberships_of(
+                self._taken(new["contact_id"])
+            )
             left |= left_by_others
+            seen |= brought_seen | maybe_seen | taken_seen
             member |= brought & ~lost
             doubted |= (in_doubt | maybe | maybe_in_doubt | taken | taken_in_doubt) & ~lost
             # Joined under one address and left under another, by one contact: whichever came last.
             doubted |= gained & left
             member &= ~(gained & left)
-        return member, doubted & ~member
+        doubted &= ~member
+        return member, doubted, seen & ~lost & ~member & ~doubted
 
     def _taken(self, contact_ids: pa.ChunkedArray) -> pa.ChunkedArray:
         """Return the ids that were another person's; null for all others."""
@@ -157,7 +165,7 @@ class Fold:
         """Return what earlier contacts were members of; nothing for those that are not known."""
         place = pc.index_in(contact_ids, value_set=self.earlier.known["contact_id"].combine_chunks())
         rows = self.earlier.known.take(place.combine_chunks())
-        return self._matrices(rows, "member_of", "uncertain_of", "left")
+        return self._matrices(rows, "member_of", "uncertain_of", "seen_on", "left")
 
     def _matrices(self, rows: pa.Table, *names: str) -> tuple[Matrix, ...]:
         return tuple(to_matrix(_lists(rows[name]), self.titles) for name in names)
@@ -203,7 +211,7 @@ def _rejections(old: pa.Table, new: pa.Table) -> dict[str, pa.ChunkedArray]:
 def _without_contact(ledger: pa.Table, chosen: Mask) -> pa.Table:
     """Return ledger rows of which some have no contact any more, nor anything that one is given."""
     kept = pa.array(np.arange(len(ledger)), mask=chosen)
-    for name in ("contact_id", "payload_hash", "uncertain_run", "member_of", "uncertain_of"):
+    for name in ("contact_id", "payload_hash", "uncertain_run", "member_of", "uncertain_of", "seen_on"):
         ledger = ledger.set_column(ledger.column_names.index(name), name, ledger[name].take(kept))
     return ledger
 

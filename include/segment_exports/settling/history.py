@@ -16,11 +16,14 @@ from segment_exports.records.staging import folder_name
 from segment_exports.records.tables.schemas import TIMESTAMP
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from segment_exports.records.report import RunReport
     from segment_exports.records.staging import Store
 
+_OPERATIONS = "history/operations"
+_MOVE_AWAY = "It is history, which nothing is made of: restore it from a backup, or move it away"
 OPERATIONS = pa.schema(
     [
         ("export", pa.string()),
@@ -70,7 +73,23 @@ RUNS = pa.schema(
 
 def operations_file(run_id: str, fence: int) -> str:
     """Return the file of one settled plan, relative to the export."""
-    return f"history/operations/{fence:010d}-{folder_name(run_id)}.parquet"
+    return f"{_OPERATIONS}/{fence:010d}-{folder_name(run_id)}.parquet"
+
+
+def newest_operations(export: Store) -> int:
+    """Return the highest fence of a settled plan that had operations; 0 if there is none."""
+    return max((_fence(name) for name in export.names(_OPERATIONS)), default=0)
+
+
+def operations_after(export: Store, account: str, fence: int) -> Iterator[str]:
+    """Give the runs with operations for an account that were settled under a higher fence, newest first."""
+    for name in sorted((one for one in export.names(_OPERATIONS) if _fence(one) > fence), reverse=True):
+        columns = ["account", "run_id"]
+        with export.parquet_file(f"{_OPERATIONS}/{name}", columns, advice=_MOVE_AWAY) as file:
+            first = next(file.iter_batches(1, columns=columns, use_threads=False), None)
+        for row in first.to_pylist() if first is not None else ():
+            if row["account"] == account:
+                yield row["run_id"]
 
 
 def operation_rows(
@@ -121,3 +140,8 @@ def write_run(export: Store, report: RunReport, settled_at: datetime) -> None:
     name = f"history/runs/{folder_name(report.run_id)}.parquet"
     with export.parquet_writer(name, RUNS, statistics=True) as writer:
         writer.write_table(pa.Table.from_pylist([row], schema=RUNS))
+
+
+def _fence(name: str) -> int:
+    head = name.split("-", 1)[0]
+    return int(head) if head.isdigit() and name.endswith(".parquet") else 0

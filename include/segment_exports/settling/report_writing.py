@@ -54,6 +54,7 @@ class RunFacts:
     settled_at: datetime
     run_seconds: float
     warnings: tuple[str, ...] = ()
+    unmended_losses: tuple[str, ...] = ()
 
 
 def make_report(facts: RunFacts) -> RunReport:
@@ -223,6 +224,7 @@ def _red_reasons(
             sent = _what_was_sent(facts)
             asked = " A person was asked and did not approve." if facts.approved is False else ""
             yield from (f"{text}. {sent}.{asked}" for text in plan.stopped_by)
+    yield from facts.unmended_losses
     failed = sum(counts.failed for counts in operations.values())
     if failed:
         told = counted(failed, "operation is", "operations are")

@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 
 from segment_exports.definition import Membership
 from segment_exports.records.ledger import LedgerFolder, LedgerInfo
+from segment_exports.records.notes import losses
+from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.records.plan import Plan, PlanState
 from segment_exports.records.receipts import read_receipts, settle
 from segment_exports.records.staging import RunFiles
@@ -52,7 +54,20 @@ def settle_plan(files: RunFiles, plan: Plan, *, list_ids: Mapping[str, str], now
         return count_plan(files, plan)
     settlement = Settlement(held_back=who_is_held_back(files))
     _write_ledger(files, plan, settlement, list_ids, now)
+    if plan.mends and _is_done(files, plan, settlement):
+        losses.forget(files.export, plan.mends)
     return settlement
+
+
+def _is_done(files: RunFiles, plan: Plan, settlement: Settlement) -> bool:
+    """Tell whether nothing that was planned is left to do: a leave that was refused is."""
+    if _sent_only_duties(files, plan, _chunk_numbers(files)[len(plan.duty_chunks) :]):
+        return False
+    unsent = -settlement.erased
+    for operation, outcomes in settlement.operations.items():
+        unsent += getattr(plan.operations, operation.value) - settlement.planned[operation]
+        unsent += outcomes[Outcome.NOT_SENT] + outcomes[Outcome.FAILED]
+    return unsent == 0 == settlement.operations[Operation.LEAVE][Outcome.REJECTED]
 
 
 def count_plan(files: RunFiles, plan: Plan) -> Settlement:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from segment_exports.errors import DamagedFileError, RunSupersededError, SegmentExportError, StagingError
 from segment_exports.records import lease as leasing
 from segment_exports.records.lease import Lease
+from segment_exports.records.notes.losses import open_losses
 from segment_exports.records.plan import Plan, planned
 from segment_exports.records.problems import recorded_problems
 from segment_exports.records.report import LimitUse, RunReport, RunState
@@ -33,7 +34,7 @@ from segment_exports.settling.settle_plan import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from segment_exports.definition import ExportDefinition
@@ -99,9 +100,16 @@ def settle_run(ending: Ending) -> RunReport:
             settled_at=ending.now,
             run_seconds=(ending.now - ending.started_at).total_seconds(),
             warnings=tuple(warnings),
+            unmended_losses=tuple(_unmended(ending.files.export, plan)),
         )
     )
     return _written_down(ending.files, report, ending.now, and_then=lambda: _release(ending, plan))
+
+
+def _unmended(export: Store, plan: Plan | None) -> Iterator[str]:
+    """Give the losses that a plan was to make up for and did not, in words."""
+    if plan is not None:
+        yield from (one.told for one in open_losses(export, plan.account) if one.name in plan.mends)
 
 
 def report_unsettled(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.segment_exports.staged_run import Person, Stage, definition_of, operations
+from tests.segment_exports.staged_run import START, Person, Run, Stage, definition_of, operations
 
 from segment_exports.errors import LedgerError, StagingError
 from segment_exports.records import lease
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.ledger import LedgerFolder
+from segment_exports.records.notes import losses
+from segment_exports.records.notes.losses import Loss
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.plan import PlanState
 from segment_exports.records.problems import record_problem
+from segment_exports.records.report import RunState
 from segment_exports.settling.settle_plan import has_receipts
 
 if TYPE_CHECKING:
@@ -145,8 +148,145 @@ def test_a_run_whose_files_are_lost_is_told_until_the_lists_are_read_back(stage:
         report = stage.run(number).whole([ANN])
         (reason,) = report.red_reasons
         assert reason.startswith("the files of run run_002 are lost and it was never settled")
-    stage.run(5).read([ANN]).plan(reconcile=True)
+    reconciled(stage.run(5).read([ANN])).settle()
     assert stage.run(6).whole([ANN]).red_reasons == ()
+
+
+def reconciled(run: Run, outcome: Outcome = Outcome.DELIVERED, **options: bool) -> Run:
+    """Plan a run that reads the lists back, and deliver it with this outcome for all."""
+    run.plan(reconcile=True, **options)
+    run.chunks()
+    return run.deliver(lambda *_: outcome)
+
+
+class TestLosses:
+    """They stay open until a run that read the lists back and judged everybody has done all of its plan."""
+
+    @pytest.fixture(params=["run", "ledger", "staging", "secret"])
+    def stage(self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+        """Two were delivered, and then what was known of it was lost."""
+        stage = Stage(tmp_path)
+        stage.run(1).whole([ANN])
+        run = stage.run(2).read([ANN, BOB])
+        run.plan()
+        run.chunks()
+        run.deliver()
+        match request.param:
+            case "run":
+                stage.export.remove("runs/run_002")
+            case "ledger":
+                run.settle()
+                stage.export.remove("ledger")
+            case "staging":
+                stage.staging.remove("newsletter")
+            case _:
+                run.settle()
+                stage.hasher = KeyedHasher("another secret of the tests")
+                monkeypatch.setattr("tests.segment_exports.staged_run.HASHER", stage.hasher)
+        return stage
+
+    def is_open(self, stage: Stage, number: int) -> bool:
+        try:
+            reasons = stage.run(number).whole([ANN, BOB]).red_reasons
+        except LedgerError as error:
+            return "with full_resync" in str(error) and "with reconcile" in str(error)
+        return any("Trigger a run with reconcile, which reads the lists back" in one for one in reasons)
+
+    def test_a_whole_run_with_all_done_ends_them(self, stage: Stage) -> None:
+        report = reconciled(stage.run(3).read([ANN, BOB]), full_resync=True).settle()
+        assert report.red_reasons == ()
+        assert not self.is_open(stage, 4)
+
+    @pytest.mark.parametrize("stage", ["run", "staging", "secret"], indirect=True)
+    def test_it_ends_them_also_where_the_next_run_has_to_settle_it(self, stage: Stage) -> None:
+        reconciled(stage.run(3).read([ANN, BOB]), full_resync=True)
+        assert not self.is_open(stage, 4)
+
+    @pytest.mark.parametrize(
+        "read", [{"segments": ("A",)}, {"whole": False}, {"unjudged": "it has no value"}], ids=str
+    )
+    def test_one_that_did_not_judge_everybody_does_not(self, stage: Stage, read: dict[str, Any]) -> None:
+        report = reconciled(stage.run(3).read([ANN, BOB], **read), full_resync=True).settle()
+        assert any("Trigger a run with reconcile" in one for one in report.red_reasons)
+        assert self.is_open(stage, 4)
+        reconciled(stage.run(5).read([ANN, BOB]), full_resync=True).settle()
+        assert not self.is_open(stage, 6)
+
+    def test_an_older_snapshot_than_the_delivered_one_does_not(self, tmp_path: Path) -> None:
+        stage = Stage(tmp_path)
+        stage.run(1).whole([ANN])
+        losses.note(stage.export, [Loss.of_run("run_000")])
+        reconciled(stage.run(2).read([ANN], snapshot=START), force=True).settle()
+        assert self.is_open(stage, 3)
+
+    @pytest.mark.parametrize("outcome", [Outcome.NOT_SENT, Outcome.FAILED])
+    def test_one_that_left_something_undone_does_not(self, stage: Stage, outcome: Outcome) -> None:
+        report = reconciled(stage.run(3).read([ANN, BOB]), outcome, full_resync=True).settle()
+        assert any("Trigger a run with reconcile" in one for one in report.red_reasons)
+        assert self.is_open(stage, 4)
+
+    def test_one_that_a_guard_stopped_does_not(self, stage: Stage) -> None:
+        given = stage.definition.guards.model_copy(update={"stop_above_invalid": 0.1, "min_count": 0})
+        lenient = stage.definition
+        stage.definition = lenient.model_copy(update={"guards": given})
+        report = reconciled(stage.run(3).read([ANN, BOB], invalid=["5", "6"]), full_resync=True).settle()
+        assert report.state is RunState.STOPPED
+        stage.definition = lenient
+        assert stage.ledgers.latest().info is None or self.is_open(stage, 5)
+
+    def test_a_resync_alone_does_not_and_a_dry_run_tells_and_notes_nothing(self, tmp_path: Path) -> None:
+        stage = Stage(tmp_path)
+        stage.run(1).whole([ANN])
+        losses.note(stage.export, [Loss.of_ledger(stage.account)])
+        for number, options in ((2, {"full_resync": True}), (3, {"dry_run": True, "reconcile": True})):
+            assert "the ledger for" in str(stage.run(number).read([ANN]).plan(**options).red_reasons)
+        assert self.is_open(stage, 4)
+
+
+@pytest.mark.parametrize("reconcile", [False, True])
+def test_where_the_newest_refusals_are_gone_a_part_adds_nobody_also_after_a_reconcile(
+    stage: Stage, reconcile: bool
+) -> None:
+    stage.definition = definition_of(permission={"attribute": "Subscriber", "equals": "Yes"})
+    stage.run(1).whole([ANN, BOB])
+    stage.run(2).whole([BOB], withheld=[ANN])
+    *_, newest = stage.export.names("refusals")
+    stage.export.remove(f"refusals/{newest}")
+    run = stage.run(3).read([ANN, BOB], segments=("A",))
+    plan = run.plan(reconcile=reconcile)
+    assert plan.contacts.unjudged == 1
+    assert "1 person is not known to give permission" in str(plan.warnings)
+
+
+class TestOlderLedger:
+    """One that an earlier backup brought back, of a run whose files are purged, passes not for the newest."""
+
+    @pytest.fixture
+    def stage(self, tmp_path: Path) -> Stage:
+        stage = Stage(tmp_path)
+        stage.run(1).whole([ANN])
+        stage.run(2).whole([ANN, BOB])
+        stage.ledgers._store.remove(stage.ledgers.latest().name)
+        return stage
+
+    def test_it_is_told_with_the_way_out(self, stage: Stage) -> None:
+        stage.export.remove("runs/run_002")
+        with pytest.raises(LedgerError, match="run run_002 was settled after it, and its files are purged"):
+            stage.run(3).read([ANN]).plan(reconcile=True)
+        report = reconciled(stage.run(4).read([ANN]), full_resync=True).settle()
+        assert report.red_reasons == ()
+        assert stage.run(5).whole([ANN]).red_reasons == ()
+
+    def test_what_is_left_of_the_run_is_settled_again(self, stage: Stage) -> None:
+        stage.run(3).whole([ANN, BOB])
+        assert stage.known(BOB.email)["member_of"] == ["A"]
+
+    def test_fences_go_on_above_what_was_settled_where_ledger_and_leases_are_lost(self, stage: Stage) -> None:
+        for name in ("runs", "lease", "ledger"):
+            stage.export.remove(name)
+        reconciled(stage.run(3).read([ANN]), full_resync=True).settle()
+        assert stage.ledgers.latest().sequence > 2
+        assert stage.run(4).whole([ANN]).red_reasons == ()
 
 
 def test_a_run_that_ended_before_it_was_settled_and_whose_files_are_there_is_not_lost(stage: Stage) -> None:
@@ -228,15 +368,15 @@ def test_contacts_hashed_with_another_key_than_the_ledger_are_refused(stage: Sta
         run.plan(full_resync=True)
 
 
-@pytest.mark.parametrize("reconcile", [False, True])
+@pytest.mark.parametrize("options", [{}, {"dry_run": True}])
 def test_a_ledger_made_anew_under_another_key_says_what_it_does_not_know_without_a_reconcile(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, reconcile: bool
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, options: dict[str, bool]
 ) -> None:
     stage.run(1).whole([ANN])
     stage.hasher = KeyedHasher("another secret, set since")
     monkeypatch.setattr("tests.segment_exports.staged_run.HASHER", stage.hasher)
-    plan = stage.run(2).read([ANN]).plan(full_resync=True, reconcile=reconcile)
-    assert any("made anew" in text for text in plan.warnings) is not reconcile
+    plan = stage.run(2).read([ANN]).plan(full_resync=True, **options)
+    assert "made anew: nobody knows whom the one before put on a list" in str(plan.red_reasons)
 
 
 def test_each_account_has_its_own_folder(tmp_path: Path) -> None:

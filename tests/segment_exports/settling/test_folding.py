@@ -24,7 +24,7 @@ def key(name: str) -> bytes:
 
 
 def ledger_row(name: str, **known: Any) -> dict[str, Any]:
-    blank = {"member_of": [], "uncertain_of": [], "suppressed": False}
+    blank = {"member_of": [], "uncertain_of": [], "suppressed": False, "seen_on": []}
     return dict.fromkeys(LEDGER.names) | blank | {"email_hash": key(name)} | known
 
 
@@ -85,6 +85,23 @@ def folded(
 
 
 UPSERTED = answer(0, "upsert", Outcome.DELIVERED, contact_id="person_1")
+
+
+def test_where_somebody_was_only_seen_is_kept_until_they_join_or_leave() -> None:
+    known = ledger_row("a", contact_id="person_1", seen_on=["A", "B"])
+    assert folded([known], [], [])["a"]["seen_on"] == ["A", "B"]
+    planned = change("a", contact_id="person_1", joins=["A"], leaves=["B"])
+    for outcomes, seen, member, in_doubt in (
+        ((Outcome.DELIVERED, Outcome.DELIVERED), [], ["A"], []),
+        ((Outcome.NOT_SENT, Outcome.NOT_SENT), ["A", "B"], [], []),
+        ((Outcome.FAILED, Outcome.FAILED), [], [], ["A", "B"]),
+    ):
+        answers = [
+            answer(0, what, outcome, list=title)
+            for what, title, outcome in zip(("join", "leave"), LISTS, outcomes, strict=True)
+        ]
+        row = folded([known], [planned], answers)["a"]
+        assert (row["seen_on"], row["member_of"], row["uncertain_of"]) == (seen, member, in_doubt)
 
 
 def test_what_was_acknowledged_is_known() -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from segment_exports.records.ledger import Ledger, LedgerFolder, LedgerInfo
     from segment_exports.records.tables.memberships import Matrix
 
+_MEMBERSHIPS = ("member_of", "uncertain_of", "seen_on")
+
 
 def ids_of_lists(
     definition: ExportDefinition, made: Mapping[str, str], info: LedgerInfo | None
@@ -59,7 +61,9 @@ def with_titles_now(
         return ledger
     filled = tuple(dict.fromkeys(now.get(title, title) for title in ledger.info.filled))
     lists = {now[title]: list_id for title, list_id in ledger.info.lists.items()}
-    info = ledger.info.model_copy(update={**told, "lists": lists, "filled": filled})
+    settled = ledger.info.settled_sequence
+    now_told = {**told, "lists": lists, "filled": filled, "settled": settled}
+    info = ledger.info.model_copy(update=now_told)
     with ledger.opened() as file, into.writing(info) as writer:
         rows = SortedReader.of_file(file, LEDGER)
         for bound in hash_ranges(file.metadata.num_rows if file else 0):
@@ -70,11 +74,12 @@ def with_titles_now(
 def _renamed(rows: pa.Table, now: Mapping[str, str]) -> pa.Table:
     before, after = list(now), list(dict.fromkeys(now.values()))
     sources = [[at for at, title in enumerate(before) if now[title] == one] for one in after]
-    sure, unsure = (to_matrix(rows[name], before) for name in ("member_of", "uncertain_of"))
+    sure, unsure, seen = (to_matrix(rows[name], before) for name in _MEMBERSHIPS)
     # Two titles of one list: what they don't agree on is in doubt.
     certain = _of_each(sure, sources, np.logical_and)
     doubted = _of_each(sure | unsure, sources, np.logical_or) & ~certain
-    for name, matrix in (("member_of", certain), ("uncertain_of", doubted)):
+    seen = _of_each(seen, sources, np.logical_or) & ~certain & ~doubted
+    for name, matrix in zip(_MEMBERSHIPS, (certain, doubted, seen), strict=True):
         rows = rows.set_column(LEDGER.names.index(name), LEDGER.field(name), to_lists(matrix, after))
     return rows
 

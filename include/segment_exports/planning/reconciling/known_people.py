@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 class KnownPeople:
     """Whom the run knows, by prefixes of keyed hashes: who must not be mailed, and its contacts by list.
 
-    ``whole`` are lists of which every segment was read whole: only of them is known who belongs there.
+    ``contacts`` ascend, and ``customers`` (keyed hashes) are theirs. ``whole`` are lists of which every
+    segment was read whole: only of them is known who belongs there.
     """
 
     refused: Prefixes
     contacts: Prefixes
+    customers: pa.ChunkedArray
     wanted: Mapping[str, Prefixes]
     whole: frozenset[str]
 
@@ -55,24 +57,28 @@ class KnownPeople:
             for batch in file.iter_batches(columns=["email_hash", "customer_hash"], use_threads=False):
                 refused += [prefixes(batch["email_hash"]), prefixes(batch["customer_hash"].drop_null())]
         contacts, segments = [np.empty(0, np.uint64)], definition.segment_names
+        customers = [pa.array([], HASH_TYPE)]
         matrices = [np.zeros((0, len(segments)), np.bool_)]
         with files.store.parquet_file(RunFiles.CONTACTS, CONTACTS.names) as file:
-            for batch in file.iter_batches(columns=["email_hash", "segments"], use_threads=False):
+            columns = ["email_hash", "customer_hash", "segments"]
+            for batch in file.iter_batches(columns=columns, use_threads=False):
                 contacts.append(prefixes(batch["email_hash"]))
+                customers.append(batch["customer_hash"])
                 matrices.append(to_matrix(batch["segments"], segments))
         every, member = np.concatenate(contacts), np.concatenate(matrices)
         read = RunCounts.of(files.store).whole
-        columns = {
+        of_lists = {
             target.title: [at for at, name in enumerate(segments) if definition.list_of(name) == target.title]
             for target in definition.lists
         }
         return cls(
             refused=np.unique(np.concatenate(refused)),
             contacts=every,
-            wanted={title: every[member[:, chosen].any(axis=1)] for title, chosen in columns.items()},
+            customers=pa.chunked_array(customers, HASH_TYPE),
+            wanted={title: every[member[:, chosen].any(axis=1)] for title, chosen in of_lists.items()},
             whole=frozenset(
                 title
-                for title, chosen in columns.items()
+                for title, chosen in of_lists.items()
                 if all(read.get(segments[at], False) for at in chosen)
             ),
         )
@@ -94,9 +100,18 @@ class KnownPeople:
         """Tell whom the run doesn't want on a list, as far as it can know."""
         if title in self.wanted and title not in self.whole:
             return np.zeros(len(rows), np.bool_)
+        return ~self.are_wanted(title, rows)
+
+    def are_wanted(self, title: str, rows: pa.Table) -> Mask:
+        """Tell who belongs on a list, by address, as far as its segments were read."""
         wanted = self.wanted.get(title, np.empty(0, np.uint64))
         known: Mask = np.isin(prefixes(rows["email_hash"]), wanted) & is_valid(rows["email_hash"])
-        return ~known
+        return known
+
+    def customers_of(self, rows: pa.Table) -> pa.ChunkedArray:
+        """Return the customers (keyed hashes) of those who are contacts of the run; null for all others."""
+        place = np.searchsorted(self.contacts, prefixes(rows["email_hash"]))
+        return self.customers.take(pa.array(place, mask=~self.are_contacts(rows)))
 
 
 def is_valid(column: pa.ChunkedArray) -> Mask:

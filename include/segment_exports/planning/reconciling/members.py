@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from segment_exports.planning.destination import DestinationReader
     from segment_exports.records.ledger import Ledger
 
+
+class Shown(NamedTuple):
+    """``members`` (schema MEMBERS) by title of their list; the lists of the titles ``gone`` are no more."""
+
+    members: dict[str, pa.Table]
+    gone: frozenset[str]
+
+
 MEMBERS = pa.schema([pa.field("contact_id", pa.string()), pa.field("email_hash", HASH_TYPE)])
 """Members of a list; ``email_hash`` is null where the address is none."""
 
@@ -26,38 +34,37 @@ _ON = pa.field("on", pa.list_(pa.string()))
 
 def read_members(
     request: PlanRequest, ledger: Ledger, reader: DestinationReader, list_ids: Mapping[str, str]
-) -> dict[str, pa.Table]:
-    """Return the members (schema MEMBERS) of the lists of definition and ledger, by title.
+) -> Shown:
+    """Return the members of the lists of definition and ledger.
 
     They are read as the definition keeps membership now. A list without an id is not read; of lists that are
     fields every one is.
 
     :param list_ids: ids of the lists by title.
-    :raises NotFoundError: a list of the definition is gone. One that the ledger alone knows has no members
-        then.
+    :raises NotFoundError: a list of the definition is gone.
     """
     own = [target.title for target in request.definition.lists]
     titles = tuple(dict.fromkeys([*ledger.titles, *own]))
     if request.definition.destination.membership.kind == "field":
-        return _by_field(request, reader, titles)
-    return {
-        title: _of_list(request, reader, list_ids[title], may_be_gone=title not in own)
-        for title in titles
-        if list_ids.get(title)
-    }
+        return Shown(_by_field(request, reader, titles), frozenset())
+    members, gone = {}, set()
+    for title in filter(list_ids.get, titles):
+        try:
+            members[title] = _of_list(request, reader, list_ids[title])
+        except NotFoundError:
+            if title in own:
+                raise
+            members[title] = MEMBERS.empty_table()
+            gone.add(title)
+    return Shown(members, frozenset(gone))
 
 
-def _of_list(request: PlanRequest, reader: DestinationReader, list_id: str, *, may_be_gone: bool) -> pa.Table:
-    pages = [MEMBERS.empty_table()]
-    try:
-        pages += [
-            _people(request, [one[0] for one in page], [one[1] for one in page])
-            for page in reader.members(list_id)
-        ]
-    except NotFoundError:
-        if not may_be_gone:
-            raise
-    return pa.concat_tables(pages).combine_chunks()
+def _of_list(request: PlanRequest, reader: DestinationReader, list_id: str) -> pa.Table:
+    pages = [
+        _people(request, [one[0] for one in page], [one[1] for one in page])
+        for page in reader.members(list_id)
+    ]
+    return pa.concat_tables([MEMBERS.empty_table(), *pages]).combine_chunks()
 
 
 def _by_field(

@@ -1,7 +1,7 @@
 """Reconcile: read back who is on the lists and correct the ledger where it drifted from that.
 
-It finds too who must not be on a list and of whom no ledger knows that they are: a run whose files were
-lost, or a ledger, may have left them there.
+It finds too who is on a list and of whom no ledger knows that they are: a run whose files were lost, or a
+ledger, may have left them there. They are known from then on, and leave once they refuse or are erased.
 """
 
 from __future__ import annotations
@@ -22,18 +22,22 @@ from segment_exports.records.outcomes import counted
 from segment_exports.records.tables.memberships import to_lists, to_matrix
 from segment_exports.records.tables.schemas import LEDGER
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, SortedReader, hash_ranges
+from segment_exports.settling.history import newest_operations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy.typing as npt
     import pyarrow.parquet as pq
 
     from segment_exports.planning.basis import PlanRequest
     from segment_exports.planning.destination import DestinationReader
+    from segment_exports.planning.reconciling.members import Shown
     from segment_exports.records.lease import Lease
 
     Mask = npt.NDArray[np.bool_]
+
+_MEMBERSHIPS = ("member_of", "uncertain_of", "seen_on")
 
 
 @dataclass
@@ -42,13 +46,15 @@ class Reconciled:
 
     ``corrected``: memberships that the ledger had otherwise. ``taken_up``: members whom the ledger didn't
     have there and who give no permission or were erased; it has them there in doubt now, so that they leave.
-    ``unexplained``: members whom neither the ledger nor the run has there; they stay. ``doubts`` are
-    sentences on what was not read.
+    ``unexplained``: members whom neither the ledger nor the run has there; they stay until they refuse.
+    ``hidden``: members whom the ledger has there and the list doesn't show. ``doubts`` are sentences on what
+    was not read, or is not believed.
     """
 
     corrected: Counter[str] = field(default_factory=Counter)
     taken_up: Counter[str] = field(default_factory=Counter)
     unexplained: Counter[str] = field(default_factory=Counter)
+    hidden: Counter[str] = field(default_factory=Counter)
     doubts: tuple[str, ...] = ()
 
     @property
@@ -63,9 +69,9 @@ class Reconciled:
         ]
         told += [
             f"list {title}: {counted(count, 'person is', 'people are')} on it whom, as far as is known, "
-            f"this export did not put there. They stay: staff may want them there. If the files of a run "
-            f"were lost, it may have put them there: look at the list at the destination, and take off by "
-            f"hand who must not be there"
+            f"this export did not put there. They stay until they refuse or are erased: staff may want "
+            f"them there. If a ledger or the files of a run were lost, it may have put them there: look at "
+            f"the list at the destination, and take off by hand who must not be there"
             for title, count in self.unexplained.items()
             if count
         ]
@@ -81,10 +87,12 @@ def reconcile(
 ) -> Reconciled:
     """Write a ledger whose memberships are those that the destination shows.
 
-    Memberships that the ledger believed in and the destination doesn't show are due again; those of
-    unknown fate are settled. People whom others put on a list are left alone: they are not ours. But who
-    gives no permission or was erased is taken for ours, by their contact or by their address: a run whose
-    files were lost may have put them there, and nobody else would take them off.
+    Memberships that the ledger believed in and the destination doesn't show are in doubt: joins are due
+    again, and who refuses or left leaves all the same, for a page of members may be empty by mistake. Every
+    other member that is shown is taken up, also those whom no ledger knows: a run whose files were lost, or
+    a ledger, may have known them, and nobody else would take them off. Who belongs on the list, gives no
+    permission or was erased is taken for ours, by their contact or by their address. Anybody else stays,
+    until they are read to refuse: others may have put them there.
 
     Memberships are read as the definition keeps them now, as lists or as fields. What the ledger has of the
     other kind says nothing of these, so the ledger has only what is shown; what became of the other kind
@@ -93,29 +101,29 @@ def reconcile(
     :param list_ids: ids of the lists by title.
     """
     definition = request.definition
-    if ledger.info is not None and ledger.info.secret_fingerprint != request.hasher.fingerprint:
-        ledger = Ledger(ledger.store, None, None)
     kind = definition.destination.membership.kind
-    members = read_members(request, ledger, reader, list_ids)
+    shown = read_members(request, ledger, reader, list_ids)
     work = _Reconciling(
-        members,
+        shown,
         KnownPeople.of(request),
-        tuple(dict.fromkeys([*ledger.titles, *members])),
+        tuple(dict.fromkeys([*ledger.titles, *shown.members])),
+        named=frozenset(target.title for target in definition.lists),
         memberships_known=ledger.info is None or ledger.info.membership == kind,
+        remove_leavers=definition.removes_leavers,
     )
-    work.found.doubts = told_of_other_kind(ledger, kind)
     with ledger.opened() as file:
-        strangers = work.strangers(file)
-        if file is None and not len(strangers):
+        newcomers = work.newcomers(file)
+        if file is None and not len(newcomers):
             return work.found
-        info = _next_info(request, ledger, lease, {title: list_ids.get(title, "") for title in members})
+        info = _next_info(request, ledger, lease, {title: list_ids.get(title, "") for title in shown.members})
         folder = LedgerFolder(request.files.export, definition.name, request.account)
-        rows = SortedReader.of_file(file, LEDGER), SortedReader(iter([strangers]), LEDGER)
+        rows = SortedReader.of_file(file, LEDGER), SortedReader(iter([newcomers]), LEDGER)
         with folder.writing(info) as writer:
-            for bound in hash_ranges(file.metadata.num_rows if file else 0):
+            for bound in hash_ranges(max(file.metadata.num_rows if file else 0, len(newcomers))):
                 known, new = (one.below(bound) for one in rows)
                 both = pa.concat_tables([work.corrected(known), new])
                 writer.write(both.take(pc.sort_indices(both["email_hash"])) if len(new) else both)
+    work.found.doubts = (*told_of_other_kind(ledger, kind), *work.emptied())
     return work.found
 
 
@@ -138,83 +146,114 @@ def _next_info(request: PlanRequest, ledger: Ledger, lease: Lease, list_ids: Map
     )
     known = {title: list_id for title, list_id in info.lists.items() if list_id}
     lists = dict.fromkeys(info.lists, "") | dict(list_ids) | known
+    settled = ledger.info.settled_sequence if ledger.info else newest_operations(request.files.export)
     now = {"sequence": lease.fence, "run_id": lease.run_id, "written_at": request.now.isoformat()}
     # No list of another kind than before got all its members yet.
     filled = info.filled if info.membership == kind else ()
-    return info.model_copy(update={**now, "lists": lists, "membership": kind, "filled": filled})
+    return info.model_copy(
+        update={**now, "lists": lists, "membership": kind, "filled": filled, "settled": settled}
+    )
 
 
 class _Reconciling:
     """One reconciling: the members of each list (schema MEMBERS) against the rows of the ledger.
 
-    ``memberships_known`` is False where the ledger's memberships are of the other kind.
+    ``named`` are the lists that the definition names. ``memberships_known`` is False where the ledger's
+    memberships are of the other kind.
     """
 
     def __init__(
         self,
-        members: Mapping[str, pa.Table],
+        shown: Shown,
         people: KnownPeople,
         titles: Sequence[str],
         *,
+        named: frozenset[str],
         memberships_known: bool,
+        remove_leavers: bool,
     ) -> None:
-        self._members = members
+        self._members, self._gone = shown
         self._people = people
         self._titles = titles
+        self._named = named
         self._memberships_known = memberships_known
-        self._everyone = pa.concat_tables([MEMBERS.empty_table(), *members.values()]).combine_chunks()
-        self.found = Reconciled(Counter(dict.fromkeys(members, 0)))
+        self._remove_leavers = remove_leavers
+        self._everyone = pa.concat_tables([MEMBERS.empty_table(), *self._members.values()]).combine_chunks()
+        self.found = Reconciled(Counter(dict.fromkeys(self._members, 0)))
 
-    def strangers(self, file: pq.ParquetFile | None) -> pa.Table:
-        """Return rows (schema LEDGER) for members who must leave and whom the ledger doesn't know at all."""
+    def newcomers(self, file: pq.ParquetFile | None) -> pa.Table:
+        """Return rows (schema LEDGER, sorted) for members whom the ledger doesn't know at all."""
         known = np.zeros(len(self._everyone), np.bool_)
         for batch in file.iter_batches(ROWS_PER_RANGE, columns=MEMBERS.names) if file else ():
             for name in MEMBERS.names:
                 known |= pc.is_in(self._everyone[name], batch[name].drop_null()).to_numpy()
         unknown = self._everyone.filter(pa.array(~known))
-        leaving = unknown.filter(pa.array(self._people.may_not_be_mailed(unknown)))
-        first = np.unique(leaving["email_hash"].to_numpy(), return_index=True)[1]
-        leaving = leaving.take(pa.array(first))
-        on = np.zeros((len(leaving), len(self._titles)), np.bool_)
+        rows = unknown.filter(pc.is_valid(unknown["email_hash"]))
+        rows = rows.take(pa.array(np.unique(rows["email_hash"].to_numpy(), return_index=True)[1]))
+        leaving = self._people.may_not_be_mailed(rows)
+        unsure, seen = (np.zeros((len(rows), len(self._titles)), np.bool_) for _ in range(2))
         for title, members in self._members.items():
             here = members.filter(pc.is_in(members["contact_id"], unknown["contact_id"].combine_chunks()))
-            mine = pc.is_in(leaving["contact_id"], here["contact_id"].combine_chunks()).to_numpy()
-            on[:, self._titles.index(title)] = mine
-            self.found.taken_up[title] += int(mine.sum())
-            leave = pc.is_in(here["contact_id"], leaving["contact_id"].combine_chunks())
-            others = here.filter(pc.invert(leave))
+            on = pc.is_in(rows["contact_id"], here["contact_id"].combine_chunks()).to_numpy()
+            column = self._titles.index(title)
+            unsure[:, column] = on & (leaving | self._people.are_wanted(title, rows))
+            seen[:, column] = on & ~unsure[:, column]
+            self.found.taken_up[title] += int((on & leaving).sum())
+            off = rows["contact_id"].filter(pa.array(leaving)).combine_chunks()
+            others = here.filter(pc.invert(pc.is_in(here["contact_id"], off)))
             self.found.unexplained[title] += int(self._people.are_unexplained(title, others).sum())
-        nothing = {one.name: pa.nulls(len(leaving), one.type) for one in LEDGER}
+        nothing = {one.name: pa.nulls(len(rows), one.type) for one in LEDGER}
         told = {
-            "email_hash": leaving["email_hash"],
-            "contact_id": leaving["contact_id"],
-            "member_of": to_lists(np.zeros_like(on), self._titles),
-            "uncertain_of": to_lists(on, self._titles),
-            "suppressed": np.zeros(len(leaving), np.bool_),
+            "email_hash": rows["email_hash"],
+            "customer_hash": self._people.customers_of(rows),
+            "contact_id": rows["contact_id"],
+            "member_of": to_lists(np.zeros_like(seen), self._titles),
+            "uncertain_of": to_lists(unsure, self._titles),
+            "suppressed": np.zeros(len(rows), np.bool_),
+            "seen_on": to_lists(seen, self._titles),
         }
         return pa.table(nothing | told, schema=LEDGER)
 
     def corrected(self, rows: pa.Table) -> pa.Table:
         """Return rows of the ledger with the memberships that are shown."""
         rows, is_known = self._with_shown_ids(rows)
-        sure, unsure = (to_matrix(rows[name], self._titles) for name in ("member_of", "uncertain_of"))
+        held = [to_matrix(rows[name], self._titles) for name in _MEMBERSHIPS]
         if not self._memberships_known:
-            sure, unsure = np.zeros_like(sure), np.zeros_like(unsure)
+            held = [np.zeros_like(matrix) for matrix in held]
+        sure, unsure, seen = held
         leaving, anothers = self._people.may_not_be_mailed(rows), self._are_anothers(rows)
         for title, members in self._members.items():
             column = self._titles.index(title)
             shown = pc.is_in(rows["contact_id"], members["contact_id"].combine_chunks()).to_numpy() & is_known
+            here = pc.is_in(rows["email_hash"], members["email_hash"].combine_chunks()).to_numpy()
             believed = sure[:, column] | unsure[:, column]
             self.found.corrected[title] += int(((believed & shown) != sure[:, column]).sum())
-            sure[:, column], unsure[is_known, column] = believed & shown, False
-            more = shown & ~believed & ~anothers
-            unsure[:, column] |= more & leaving
+            more = ((shown & ~anothers) | here) & ~believed
             self.found.taken_up[title] += int((more & leaving).sum())
             unexplained = self._people.are_unexplained(title, rows)
             self.found.unexplained[title] += int((more & ~leaving & unexplained).sum())
-        for name, matrix in (("member_of", sure), ("uncertain_of", unsure)):
+            ours = leaving | self._people.are_wanted(title, rows)
+            hidden = believed & ~shown & np.bool_(title not in self._gone)
+            self.found.hidden[title] += int(hidden.sum())
+            # Of a list that the definition names no more staff takes people off, and says so by a reconcile.
+            hidden &= leaving | ~is_known | np.bool_(title in self._named)
+            sure[:, column] = believed & shown
+            unsure[:, column] = (more & ours) | (hidden & (ours | ~is_known | np.bool_(self._remove_leavers)))
+            seen[:, column] = (seen[:, column] | more | hidden) & ~sure[:, column] & ~unsure[:, column]
+            seen[:, column] &= np.bool_(title not in self._gone)
+        for name, matrix in zip(_MEMBERSHIPS, held, strict=True):
             rows = _replaced(rows, name, to_lists(matrix, self._titles))
         return rows
+
+    def emptied(self) -> Iterator[str]:
+        """Tell of lists that show nobody at all, and had members of ours."""
+        for title, count in self.found.hidden.items():
+            if count and title in self._named and not len(self._members[title]):
+                yield (
+                    f"list {title} shows nobody, and this export put {counted(count, 'person', 'people')} on "
+                    f"it. That is not taken for true: who belongs on it joins again, and who refuses is "
+                    f"taken off. Look at the list at the destination"
+                )
 
     def _are_anothers(self, rows: pa.Table) -> Mask:
         """Tell whose contact is shown under an address that is another's in this run: it is that one's."""

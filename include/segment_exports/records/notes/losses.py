@@ -1,7 +1,8 @@
 """Losses: what an export doesn't know of the lists, so that who refuses may be on one without its knowledge.
 
-Each is a file, ``lost-runs/<run>`` or ``lists-of-others/<account>/<list>``. It stays, and runs are red, until
-the lists were read back.
+Each is a file, ``lost-runs/<run>``, ``lost-ledgers/<account>`` or ``lists-of-others/<account>/<list>``. It
+stays, and runs are red, until a run that read the lists back and judged everybody was settled with nothing
+left undone.
 """
 
 from __future__ import annotations
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
     from segment_exports.records.staging import Store
 
 _RUNS = "lost-runs"
+_LEDGERS = "lost-ledgers"
 _LISTS = "lists-of-others"
-_REPAIR = "Trigger a run with reconcile, which reads the lists back. Runs stay red until then"
+_REPAIR = (
+    "Trigger a run with reconcile, which reads the lists back: of all segments and their newest snapshot, "
+    "without a sample. Runs stay red until all is done that such a run plans"
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,15 @@ class Loss:
             f"who withdrew or was erased since may be on a list. {_REPAIR}"
         )
         return cls(f"{_RUNS}/{folder_name(run_id)}", told)
+
+    @classmethod
+    def of_ledger(cls, account: str) -> Loss:
+        """A ledger is made anew: nobody knows whom the one before had put on a list."""
+        told = (
+            f"the ledger for {account} is made anew: nobody knows whom the one before put on a list, and who "
+            f"left, withdrew or was erased since may be on one. {_REPAIR}"
+        )
+        return cls(f"{_LEDGERS}/{folder_name(account)}", told)
 
     @classmethod
     def of_list(cls, title: str, members: int, holder: LedgerInfo, account: str) -> Loss:
@@ -63,19 +77,20 @@ def note(export: Store, losses: Iterable[Loss]) -> None:
 
 
 def open_losses(export: Store, account: str) -> tuple[Loss, ...]:
-    """Return what is not made up for yet: of runs, and of the lists of the ledger for an account."""
-    folder = _lists(account)
+    """Return what is not made up for yet: of runs, and of the ledger for an account and its lists."""
+    folder, ledger = _lists(account), Loss.of_ledger(account)
     lists = [f"{folder}/{name}" for name in export.names(folder)]
     return (
         *(Loss.of_run(folder_text(name)) for name in export.names(_RUNS)),
+        *([ledger] if export.exists(ledger.name) else ()),
         *(Loss(name, export.read_bytes(name).decode()) for name in lists),
     )
 
 
-def forget(export: Store, losses: Iterable[Loss]) -> None:
-    """Forget losses: who is on the lists is known again."""
-    for loss in losses:
-        export.remove(loss.name)
+def forget(export: Store, names: Iterable[str]) -> None:
+    """Forget the losses of these names: who is on the lists is known again."""
+    for name in names:
+        export.remove(name)
 
 
 def _lists(account: str) -> str:

@@ -145,10 +145,13 @@ LEDGER = pa.schema(
         pa.field("rejected_at", TIMESTAMP),
         pa.field("rejected_reason", pa.string()),
         pa.field("suppressed", pa.bool_(), nullable=False),
+        pa.field("seen_on", LIST_KEYS),
     ]
 )
 """``ledger/<account>/<sequence>-<run>.parquet``: what the destination is known to hold, sorted by
 ``email_hash``. ``payload_hash`` is null until an upsert was acknowledged. ``member_of`` are
 memberships that we added and that were acknowledged, ``uncertain_of`` those that a join or leave of
-``uncertain_run`` left in doubt. ``rejected_hash`` is the payload that was refused last. A contact that lives
-under another address than the one that it was known by has a row too; its ``email_hash`` is of no address."""
+``uncertain_run`` left in doubt. ``rejected_hash`` is the payload that was refused last. ``seen_on`` are lists
+that a reconcile saw the contact on, and nobody knows who put it there: it leaves them if it refuses or is
+erased, and else never. A contact that lives under another address than the one that it was known by has a row
+too; its ``email_hash`` is of no address."""

@@ -58,6 +58,16 @@ def hash_ranges(rows: int, rows_per_range: int = ROWS_PER_RANGE) -> list[int | N
     return [*((part << _PREFIX_BITS) // count for part in range(1, count)), None]
 
 
+def read_columns(file: pq.ParquetFile, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Give the rows of a file piece by piece; columns that it lacks are null."""
+    lacking = [name for name in schema.names if name not in file.schema_arrow.names]
+    for batch in file.iter_batches(ROWS_PER_RANGE // 2, columns=schema.names, use_threads=False):
+        table = pa.Table.from_batches([batch])
+        for name in lacking:
+            table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
+        yield table.select(schema.names).cast(schema)
+
+
 class SortedReader:
     """Gives the rows of sorted tables from start to end in pieces below growing bounds."""
 
@@ -71,12 +81,14 @@ class SortedReader:
     def of_file(
         cls, file: pq.ParquetFile | None, schema: pa.Schema, columns: Sequence[str] | None = None
     ) -> SortedReader:
-        """Read ``columns`` of a Parquet file, all of ``schema`` by default; no file reads as an empty one."""
+        """Read ``columns`` of a Parquet file, all of ``schema`` by default; no file reads as an empty one.
+
+        Columns that a file lacks, since it was written before there were any, are null.
+        """
         wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
         if file is None:
             return cls(iter(()), wanted)
-        batches = file.iter_batches(ROWS_PER_RANGE // 2, columns=wanted.names, use_threads=False)
-        return cls((pa.Table.from_batches([batch]).cast(wanted) for batch in batches), wanted)
+        return cls(read_columns(file, wanted), wanted)
 
     def below(self, bound: int | None) -> pa.Table:
         """Return the next rows whose hash lies below ``bound``; all that are left for None."""

@@ -135,7 +135,7 @@ def test_the_ledger_believes_what_the_destination_shows(stage: Stage) -> None:
     assert ledger.info.snapshots == {"A": stage.run(1).now.isoformat(), "B": stage.run(1).now.isoformat()}
 
 
-def test_memberships_of_unknown_fate_are_settled_where_the_contact_is_known(stage: Stage) -> None:
+def test_a_membership_of_unknown_fate_is_sure_where_it_is_shown_and_else_in_doubt_still(stage: Stage) -> None:
     stage.run(1).whole([Person(ANN.email, "1", ("B",)), CAT])
     run = stage.run(2).read([ANN, Person(CAT.email, "3", ("A", "B")), Person("dan@example.com", "4")])
     run.plan()
@@ -145,7 +145,7 @@ def test_memberships_of_unknown_fate_are_settled_where_the_contact_is_known(stag
     assert reconciled(stage, shown) == {"A": 1, "B": 0}
     rows = {name: stage.known(f"{name}@example.com") for name in ("ann", "cat", "dan")}
     assert [(row["member_of"], row["uncertain_of"]) for row in rows.values()] == [
-        ([], []),
+        ([], ["A", "B"]),
         (["A", "B"], []),
         # The address is shown on no list, and nobody knows which contact this would be.
         ([], ["A"]),
@@ -276,7 +276,8 @@ def test_nobody_is_taken_off_who_is_allowed_and_they_are_told(stage: Stage) -> N
     what = found(stage, shown, people=[ANN, BOB])
     assert (what.taken_up, what.unexplained) == ({"A": 0, "B": 0}, {"A": 1, "B": 2})
     assert stage.known(ANN.email)["member_of"] == ["A"]
-    assert len(stage.ledger_rows()) == 2
+    assert stage.known("stranger@example.org")["seen_on"] == ["A"]
+    assert len(stage.ledger_rows()) == 3, "who has no address can't be told again"
     assert [text.split(". ")[0] for text in what.warnings] == [
         "list A: 1 person is on it whom, as far as is known, this export did not put there",
         "list B: 2 people are on it whom, as far as is known, this export did not put there",
@@ -324,6 +325,138 @@ def test_a_field_that_the_ledger_alone_knows_is_read_too(tmp_path: Path) -> None
     assert stage.known(BOB.email)["member_of"] == []
 
 
+# Who is on a list and no ledger knows it
+
+
+def test_every_member_is_taken_up_as_ours_where_they_belong_and_else_as_somebody_who_was_seen(
+    stage: Stage,
+) -> None:
+    everybody = ["person_ann@example.com", "person_bob@example.com", "dan@example.org"]
+    found(stage, Destination({"list_a": [everybody], "list_b": [everybody]}), people=[ANN], withheld=[BOB])
+    rows = [stage.known(one) for one in (ANN.email, BOB.email, "dan@example.org")]
+    assert [(row["uncertain_of"], row["seen_on"]) for row in rows] == [
+        (["A"], ["B"]),
+        (["A", "B"], []),
+        ([], ["A", "B"]),
+    ]
+    assert [row["customer_hash"] for row in rows] == [HASHER.text(ANN.customer), None, None]
+    assert stage.ledgers.latest().info.addresses == 2, "nobody knows whose the third is"
+
+
+@pytest.mark.parametrize("leavers", ["keep", "remove"])
+@pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.NOT_SENT])
+def test_who_was_seen_leaves_once_they_refuse_whatever_became_of_the_run_that_saw_them_and_else_never(
+    tmp_path: Path, kind: str, leavers: str, outcome: Outcome
+) -> None:
+    stage = Stage(tmp_path, kept_as(kind, when_member_leaves=leavers))
+    stage.run(1).whole([ANN])
+    shows(stage, A=["person_ann@example.com", "person_bob@example.com"], B=["person_ann@example.com"])
+    run = stage.run(2).read([Person(ANN.email, "1", ("A", "B"), version=1)])
+    run.plan(reconcile=True)
+    run.chunks()
+    run.deliver(lambda *_: outcome).settle()
+    later = stage.run(3).read([Person(ANN.email, "1", ("A", "B"))])
+    later.plan()
+    assert not [what for _, what, _ in operations(later.chunks()) if what == "leave"]
+    later.deliver().settle()
+    assert stage.known(BOB.email)["seen_on"] == ["A"]
+    last = stage.run(4).read([], withheld=[ANN, BOB])
+    last.plan()
+    assert set(operations(last.chunks(approved=True))) == {
+        ("person_ann@example.com", "leave", "A"),
+        ("person_ann@example.com", "leave", "B"),
+        ("person_bob@example.com", "leave", "A"),
+    }
+    last.deliver().settle(approved=True)
+    assert stage.run(5).read([], withheld=[ANN, BOB]).plan().operations.leave == 0
+
+
+def test_who_was_seen_and_is_erased_leaves(stage: Stage) -> None:
+    stage.run(1).whole([ANN])
+    shows(stage, A=["person_ann@example.com"], B=["person_cat@example.com"])
+    run = stage.run(2).read([ANN])
+    run.plan(reconcile=True)
+    run.settle()
+    erase(stage.staging, HASHER, emails=[CAT.email], now=START)
+    run = stage.run(3).read([ANN])
+    run.plan()
+    assert set(operations(run.chunks())) == {("person_cat@example.com", "leave", "B")}
+
+
+def test_who_was_seen_and_belongs_on_the_list_later_is_ours_from_then_on(stage: Stage) -> None:
+    stage.run(1).whole([ANN])
+    shows(stage, A=["person_ann@example.com"], B=["person_cat@example.com"])
+    run = stage.run(2).read([ANN])
+    run.plan(reconcile=True)
+    run.settle()
+    stage.run(3).whole([ANN, CAT])
+    row = stage.known(CAT.email)
+    assert (row["member_of"], row["uncertain_of"], row["seen_on"]) == (["B"], [], [])
+
+
+def test_a_run_of_a_part_takes_up_whom_it_did_not_judge(stage: Stage) -> None:
+    stage.run(1).whole([ANN])
+    lost_run(stage, 2, [ANN, CAT])
+    shows(stage, A=["person_ann@example.com"], B=["person_cat@example.com"])
+    run = stage.run(3).read([ANN], segments=("A",))
+    run.plan(reconcile=True)
+    run.settle()
+    run = stage.run(4).read([ANN], withheld=[CAT])
+    run.plan()
+    assert set(operations(run.chunks())) == {("person_cat@example.com", "leave", "B")}
+
+
+# What a list doesn't show is not believed gone
+
+
+def test_who_refuses_leaves_also_where_the_list_shows_nobody(stage: Stage) -> None:
+    stage.run(1).whole([ANN, BOB])
+    shows(stage, A=[], B=["person_bob@example.com"])
+    run = stage.run(2).read([BOB], withheld=[ANN])
+    plan = run.plan(reconcile=True)
+    assert "list A shows nobody, and this export put 2 people on it" in str(plan.warnings)
+    assert set(operations(run.chunks())) == {
+        ("person_ann@example.com", "leave", "A"),
+        (BOB.email, "join", "A"),
+    }
+
+
+def test_who_left_leaves_where_leavers_do_and_else_once_they_refuse(tmp_path: Path, kind: str) -> None:
+    for leavers, in_doubt, seen in (("remove", ["A"], []), ("keep", [], ["A"])):
+        stage = Stage(tmp_path / leavers, kept_as(kind, when_member_leaves=leavers))
+        stage.run(1).whole([ANN])
+        found(stage, Destination({"list_a": [[]], "list_b": [[]]}), people=[])
+        row = stage.known(ANN.email)
+        assert (row["member_of"], row["uncertain_of"], row["seen_on"]) == ([], in_doubt, seen)
+
+
+def test_of_a_list_that_the_definition_names_no_more_it_is_believed_but_of_who_refuses(stage: Stage) -> None:
+    stage.run(1).whole([ANN, CAT, BOB])
+    shows(stage, A=["person_ann@example.com", "person_bob@example.com"], B=[])
+    ids = [{"name": "A", "list_id": "list_a"}]
+    stage.definition = stage.definition.model_validate(
+        stage.definition.model_dump(exclude_unset=True) | {"segments": ids}
+    )
+    found(
+        stage,
+        Destination({"list_a": [["person_ann@example.com", "person_bob@example.com"]], "list_b": [[]]}),
+        people=[ANN],
+        withheld=[BOB],
+    )
+    rows = [stage.known(one.email) for one in (CAT, BOB)]
+    assert [(row["member_of"], row["uncertain_of"]) for row in rows] == [([], []), (["A"], ["B"])]
+
+
+def test_an_address_that_another_contact_has_on_the_list_is_in_doubt_there(stage: Stage) -> None:
+    """Staff deleted the contact and made it again: whose the list is, the next request tells."""
+    stage.run(1).whole([ANN])
+    found(stage, Destination({"list_a": [[]], "list_b": [[("anew", BOB.email)]]}), people=[ANN, BOB])
+    assert stage.known(BOB.email)["uncertain_of"] == ["B"]
+    found(stage, Destination({"list_a": [[("anew", ANN.email)]], "list_b": [[]]}), people=[ANN, BOB])
+    row = stage.known(ANN.email)
+    assert (row["contact_id"], row["uncertain_of"]) == ("person_ann@example.com", ["A"])
+
+
 # Membership was kept in another way before
 
 
@@ -342,7 +475,7 @@ def test_after_a_switch_the_kind_is_read_that_is_kept_now(switched: Stage, kind:
     what = found(switched, shown, people=[ANN], withheld=[BOB])
     assert (what.corrected, what.taken_up) == ({"A": 0, "B": 0}, {"A": 1, "B": 0})
     rows = {one: switched.known(one.email) for one in (ANN, BOB)}
-    assert [(row["member_of"], row["uncertain_of"]) for row in rows.values()] == [([], []), ([], ["A"])]
+    assert [(row["member_of"], row["uncertain_of"]) for row in rows.values()] == [([], ["A"]), ([], ["A"])]
     assert rows[ANN]["payload_hash"] is not None
     info = switched.ledgers.latest().info
     assert (info.membership, info.members, info.filled) == (kind, {}, ())
