@@ -101,6 +101,22 @@ def test_planning_takes_it_for_no_emptied_account(begun: Scenario, answer: dict)
     assert "full_resync" not in str(struck.report.red_reasons)
 
 
+def test_who_withdrew_is_on_no_list_because_a_gateway_said_so(begun: Scenario) -> None:
+    begun.write_segments(1, {"Gold": PEOPLE, "Churn": PEOPLE[:1], "Readers": PEOPLE[:1]})
+    assert not begun.export.run().red
+    refusing = [*PEOPLE[:29], replace(PEOPLE[29], Subscriber="No")]
+    begun.write_segments(2, {"Gold": refusing, "Churn": PEOPLE[:1], "Readers": PEOPLE[:1]})
+    begun.emulator.inject(answered("^/list/", method="DELETE", body="{}"))
+    struck = begun.export.run()
+    begun.emulator.inject()
+    again = begun.export.run()
+
+    assert struck.red
+    assert "shows the contact on the list still" in str(struck.errors)
+    assert not again.red
+    assert members(begun, "Gold") == EVERYBODY - {PEOPLE[29].EMail}
+
+
 ANOTHER = '{"contact_id":"person_OTHER","Email":"zoe@example.com"}'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ class ChunkDelivery(Attempt):
     whose contact was gone and whose payload was looked for already; ``found`` are rows of people who
     are no contacts of the run, but were seen to be at the destination. ``joins_unchecked``: joins inside
     bulk upserts were written down as delivered, and the check whether they stand is still to come.
+    ``leave_seen``: a leave of somebody who is no contact of the run was seen to be done; one looks at a time.
     """
 
     client: AutopilotClient
@@ -40,6 +42,8 @@ class ChunkDelivery(Attempt):
     note: str | None = None
     sought: set[int] = field(default_factory=set)
     found: Mask = field(init=False)
+    leave_seen: bool = False
+    leave_look: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.found = np.zeros(self.chunk.rows, np.bool_)

@@ -9,8 +9,12 @@ import numpy as np
 
 from segment_exports.delivery.job import StopKind
 from segment_exports.delivery.queue import Single, SingleKind
-from segment_exports.destinations.autopilot.answers import ContactNotFoundError, ListNotFoundError
-from segment_exports.destinations.autopilot.membership import is_listed
+from segment_exports.destinations.autopilot.answers import (
+    MEMBERSHIP,
+    ContactNotFoundError,
+    ListNotFoundError,
+)
+from segment_exports.destinations.autopilot.membership import SETTLING_SECONDS, is_listed
 from segment_exports.errors import (
     DestinationError,
     OutcomeUnknownError,
@@ -199,7 +203,36 @@ async def _call(delivery: ChunkDelivery, single: Single, contact: str) -> None:
         case SingleKind.JOIN:
             await client.join(delivery.list_id(single.column), contact, single.call)
         case _:
-            await client.leave(delivery.list_id(single.column), contact, single.call)
+            if await client.leave(delivery.list_id(single.column), contact, single.call):
+                await _require_left(delivery, single, contact)
+
+
+async def _require_left(delivery: ChunkDelivery, single: Single, contact: str) -> None:
+    """Look whether a leave has been done, until one of the attempt was seen to be.
+
+    The answer to it, an empty object, may be anybody's. What the look doesn't tell counts for nothing.
+
+    :raises OutcomeUnknownError: the contact is shown on the list still.
+    """
+    if delivery.chunk.is_contact[single.row]:
+        return
+    async with delivery.leave_look:
+        if delivery.leave_seen:
+            return
+        list_id = delivery.list_id(single.column)
+        try:
+            stays = await delivery.client.is_member(list_id, contact)
+            if stays:
+                await delivery.sleep(SETTLING_SECONDS)
+                stays = await delivery.client.is_member(list_id, contact)
+        except DestinationError:
+            stays = False
+        if stays:
+            raise OutcomeUnknownError(
+                f"DELETE /list/{{list}}/contact/{{contact}} was answered 200, but {MEMBERSHIP} shows the "
+                f"contact on the list still"
+            )
+        delivery.leave_seen = True
 
 
 def _not_found(delivery: ChunkDelivery, single: Single) -> Outcome | None:

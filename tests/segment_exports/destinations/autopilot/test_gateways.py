@@ -121,6 +121,42 @@ async def test_who_is_on_lists_is_not_called_left_by_a_gateway(scene, people) ->
     assert "DELETE /list/{list}/contact/{contact} was answered 404: no body" in result.trouble
 
 
+def leaving(scene, people) -> list[dict]:
+    """Three people who are no contacts any more and leave a list."""
+    ids = scene.adopt("News")
+    known = [scene.emulator.staff.add_contact(f"p{n}@example.com", lists=(ids["News"],)) for n in range(3)]
+    due = {"payload": None, "email": None, "is_contact": False, "leaves": ["News"]}
+    return [people(number, contact_id=one, **due) for number, one in enumerate(known)]
+
+
+async def test_leaves_that_a_gateway_says_are_done_are_not_believed_where_they_are_not(scene, people) -> None:
+    scene.chunk(leaving(scene, people))
+    scene.emulator.inject(gateway("leave", status=200, body="{}"))
+    first = await scene.deliver()
+    scene.emulator.inject()
+
+    assert first.counts["leave"] == {"not_sent": 3}
+    assert "shows the contact on the list still" in first.trouble
+    assert (await scene.deliver()).complete
+    assert scene.members("News") == set()
+
+
+async def test_one_leave_of_an_upload_is_looked_at(scene, people) -> None:
+    scene.chunk(leaving(scene, people))
+    assert (await scene.deliver()).complete
+
+    assert scene.requests() == {"get_lists": 1, "leave_list": 3, "check_membership": 1}
+
+
+async def test_a_look_that_tells_nothing_keeps_nobody_from_leaving(scene, people) -> None:
+    scene.chunk(leaving(scene, people))
+    scene.emulator.inject(
+        Fault(kind=FaultKind.GATEWAY, method="GET", path="^/list/.*/contact/", times=None, status=404, **PAGE)
+    )
+    assert (await scene.deliver()).complete
+    assert scene.members("News") == set()
+
+
 async def test_an_unsubscribe_that_finds_nobody_is_looked_at_before_it_is_believed(scene, people) -> None:
     here = scene.emulator.staff.add_contact("p0@example.com")
     scene.chunk(
