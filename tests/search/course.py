@@ -19,6 +19,7 @@ from tests.search.steps import (
     Corrected,
     Deleted,
     Erased,
+    Lost,
     Refuses,
     Rules,
     Run,
@@ -130,6 +131,8 @@ class Course:
                 self._run(step)
             case Cleared():
                 self._clear()
+            case Lost(what, segments):
+                self._lose(what, segments)
             case Erased(person, address, customer):
                 self._erase(person, address=address, customer=customer)
             case Corrected() | Unsubscribed() | Deleted() | TakenOff() | Refuses():
@@ -206,6 +209,22 @@ class Course:
         )
         self.last = (run, reading, result.run_id)
         self._hold(run, reading, result, erased=erased)
+
+    def _lose(self, what: str, segments: tuple[str, ...]) -> None:
+        """Lose the ledger, or the last run's files, and repair that: first by a part, if that is asked."""
+        if self.last is None:
+            return
+        run, _, run_id = self.last
+        export = self.export.files(run_id).export
+        if what == "ledger" and export.exists("ledger"):
+            export.remove("ledger")
+        elif what == "run" and not run.settled and not run.dry_run:
+            export.remove(f"runs/{run_id}")
+        else:
+            return
+        self.promises.lost()
+        for part in (segments, ()) if segments else ((),):
+            self._run(Run(segments=part, full_resync=what == "ledger", reconcile=True))
 
     def _clear(self) -> None:
         """Clear the uploads of the last run, if it planned something."""

@@ -64,10 +64,14 @@ class DryRunSentError(BrokenPromiseError):
 
 @dataclass
 class Ours:
-    """A contact that the export delivered: under which address, and for whom, by all their ids."""
+    """A contact that the export delivered: under which address, and for whom, by all their ids.
+
+    ``is_forgotten``: the export lost what it knew of them. It may know the address, if that is on a list.
+    """
 
     address: str
     ids: set[str]
+    is_forgotten: bool = False
 
 
 @dataclass
@@ -243,6 +247,8 @@ class Promises:
     def _left_behind(self, reading: Reading, before: dict[str, set[str]]) -> Iterator[BrokenPromiseError]:
         """Give contacts on our lists whose person has another address now, or is in the segment no more."""
         for contact, known in self.ours.items():
+            if known.is_forgotten:
+                continue  # who put them on a list nobody knows
             here = reading.rows(known.address)
             for title in sorted(self.watched.lists_of(contact)):
                 segment = next(one for one, its in LISTS.items() if its == title)
@@ -272,13 +278,18 @@ class Promises:
     def _was_anothers(before: set[str], address: str, reading: Reading) -> bool:
         """Tell whether an address is nobody's any more who had it; whose profile is invalid has not left."""
         is_here = any(ids_of(row) & before for row in reading.rows(address))
-        return not is_here and all(address_of(row) for row in reading.of_person(before))
+        return bool(before) and not is_here and all(address_of(row) for row in reading.of_person(before))
 
     # What happened by hand
 
     def gave_up(self, *addresses: str) -> None:
         """Take note that the account took these away by itself, or by its staff."""
         self.given_up.update(addresses)
+
+    def lost(self) -> None:
+        """Take note that nobody knows any more whom the contacts were delivered for."""
+        for known in self.ours.values():
+            known.ids, known.is_forgotten = set(), True
 
     def _is_unsubscribed(self, contact_id: str) -> bool:
         contact = self.watched.account.contacts.get(contact_id)

@@ -150,9 +150,20 @@ class Cleared(Told):
     """The uploads of the last run are cleared and done again."""
 
 
+@dataclass(frozen=True, repr=False)
+class Lost(Told):
+    """The ledger, or files of a run that was not settled, are gone; then comes what the message asks for.
+
+    ``segments`` are those of a first try at the repair, which is a part of what is asked for.
+    """
+
+    what: str = "ledger"
+    segments: tuple[str, ...] = ()
+
+
 Step = (
     Says | Has | IsIn | MergesInto | Changes | Silenced | Erased | Corrected | Unsubscribed | Deleted
-    | TakenOff | Refuses | Run | Cleared
+    | TakenOff | Refuses | Run | Cleared | Lost
 )  # fmt: skip
 
 
@@ -222,6 +233,7 @@ by_hand = st.one_of(
     st.builds(Refuses, _addresses, st.booleans()),
     st.builds(Erased, _people, st.booleans(), st.booleans()),
     st.just(Cleared()),
+    st.builds(Lost, st.sampled_from(["ledger", "run"]), st.sampled_from([(), *((one,) for one in SEGMENTS)])),
 )
 
 steps: st.SearchStrategy[Step] = st.one_of(runs, at_the_source, runs, at_the_source, by_hand)

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.search.steps import Changes, Corrected, Erased, Has, IsIn, Rules, Run, Says, Silenced, Unsubscribed
+from tests.search.steps import (
+    SEGMENTS,
+    Changes,
+    Corrected,
+    Erased,
+    Has,
+    IsIn,
+    Lost,
+    Rules,
+    Run,
+    Says,
+    Silenced,
+    Unsubscribed,
+)
 
 if TYPE_CHECKING:
     from tests.search.steps import Step
@@ -61,6 +74,23 @@ COURSES: dict[str, tuple[Rules, list[Step]]] = {
             Silenced("Gold", silent=False),
             Run(),
         ],
+    ),
+    "a lost ledger is made anew, and who refuses after that stays": (
+        Rules(),
+        [
+            Run(),
+            IsIn("ben", ()),
+            Lost(segments=("Gold",)),
+            Says("ann", "No"),
+            Says("ben", "No"),
+            IsIn("ben", ("Churn",)),
+            Erased("cem"),
+            Run(),
+        ],
+    ),
+    "a lost run is repaired in parts, and whom it listed stays": (
+        Rules(leavers="keep"),
+        [Run(), IsIn("dan", SEGMENTS), Run(settled=False), Lost("run", ("Gold",)), Says("dan", "No"), Run()],
     ),
 }
 
