@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from segment_emulators.customer_insights import CustomerInsights
     from segment_emulators.customer_insights.serving import Addresses
 
+# Each has lists of its own: one on whose lists another export has people is red until it has read them back.
 DEFINITION = """\
 name: {name}
 source: {{type: lake, path: {path}, unseen_snapshots: read}}
 destination: {{connection: autopilot_{name}, membership: field, requests_in_flight: {in_flight}}}
-segments: [HighValueSegment, ChurnProne, NewsletterReaders]
+segments:
+- {{name: HighValueSegment, list: High value of {name}}}
+- {{name: ChurnProne, list: Churn prone of {name}}}
+- {{name: NewsletterReaders, list: Readers of {name}}}
 mapping: {{Email: EMail, FirstName: FirstName, MailingCity: City}}
 permission: {{attribute: Email Subscriber, equals: "Yes"}}
 when_member_leaves: remove
@@ -29,7 +33,7 @@ ASKED = """\
 name: asked
 source: {{type: lake, path: {path}, unseen_snapshots: read}}
 destination: {{connection: autopilot_asked, membership: field}}
-segments: [ChurnProne]
+segments: [{{name: ChurnProne, list: Asked}}]
 mapping: {{Email: EMail}}
 guards: {{stop_above_added: 0, min_count: 0, when_tripped: ask}}
 """
@@ -44,7 +48,7 @@ UNMEANT = """\
 name: unmeant
 source: {{type: lake, path: {path}, unseen_snapshots: read}}
 destination: {{connection: autopilot_unmeant, membership: field}}
-segments: [ChurnProne]
+segments: [{{name: ChurnProne, list: Unmeant}}]
 mapping: {{Email: EMail}}
 guards: {{stop_above_invalid: 1.0}}
 """

@@ -53,9 +53,9 @@ def erase_a_contact_of(stage: Stage, export: str, run_id: str) -> str:
 
 
 def is_on_the_list(stage: Stage, email: str) -> bool:
-    """Tell it by the field that stands for the list of the export ``asked``: others have more."""
+    """Tell it by the field that stands for the list of the export ``asked``."""
     fields = stage.emulator.account.contacts_by_email()[email]["custom_fields"]
-    return {one["kind"]: one["value"] for one in fields}["List ChurnProne"] is True
+    return {one["kind"]: one["value"] for one in fields}["List Asked"] is True
 
 
 def wait_for_end(stage: Stage, dag_id: str, run_id: str) -> str:
