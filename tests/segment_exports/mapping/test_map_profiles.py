@@ -410,12 +410,14 @@ def test_invalid_rows_are_told_with_their_number_and_a_masked_address():
         profile("a@x.de"),
         profile("john.doe@", CustomerId="c7", PreviousCustomerId="c5; c6"),
         profile("john@x.de", Born="3/4/2001", Consent="No"),
+        profile("jane@x.de", Born="3/4/2001", Consent=""),
     ]
     with a_run({"Gold": [], "Silver": rows, "Bronze": []}) as files:
         map_profiles(DEFINITION, files, HASHER, sizes=PieceSizes(batch=2))
         assert [tuple(row.values()) for row in read(files, files.INVALID)] == [
-            ("Silver", 2, "c7", "Email", "bad_domain", "j***@***", False, "c5; c6"),
-            ("Silver", 3, None, "date--Born", "not_a_date", "j***@x***.de", True, None),
+            ("Silver", 2, "c7", "Email", "bad_domain", "j***@***", False, "c5; c6", False),
+            ("Silver", 3, None, "date--Born", "not_a_date", "j***@x***.de", True, None, False),
+            ("Silver", 4, None, "date--Born", "not_a_date", "j***@x***.de", True, None, True),
         ]
 
 
