@@ -17,7 +17,7 @@ from segment_exports.planning.address_heirs import passed_on
 from segment_exports.planning.held_back import ledger_at, mask_of, refused_before, same_hash, told_before
 from segment_exports.records.outcomes import UNSUBSCRIBE
 from segment_exports.records.tables.memberships import to_lists, to_matrix
-from segment_exports.records.tables.schemas import CHUNK
+from segment_exports.records.tables.schemas import CHUNK, MEMBERSHIPS
 from segment_exports.records.tables.sorted_tables import key_array, match, prefixes
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class _Held:
 
     @classmethod
     def of(cls, ledger: pa.Table, titles: tuple[str, ...]) -> _Held:
-        return cls(*(to_matrix(ledger[name], titles) for name in ("member_of", "uncertain_of", "seen_on")))
+        return cls(*(to_matrix(ledger[name], titles) for name in MEMBERSHIPS))
 
     def at(self, position: npt.NDArray[np.int64]) -> _Held:
         found = position >= 0

@@ -145,8 +145,13 @@ def _members(ledger: Ledger) -> Prefixes:
     with ledger.opened() as file:
         for batch in file.iter_batches(ROWS_PER_RANGE, columns=columns, use_threads=False) if file else ():
             on_a_list = batch.filter(pc.greater(pc.list_value_length(batch["member_of"]), 0))
-            found += [prefixes(on_a_list["email_hash"]), prefixes(on_a_list["customer_hash"].drop_null())]
+            found += [keys_of_people(on_a_list)]
     return np.concatenate(found)
+
+
+def keys_of_people(rows: pa.RecordBatch | pa.Table) -> Prefixes:
+    """Return prefixes of the addresses and customers (``email_hash``, ``customer_hash``) of some rows."""
+    return np.concatenate([prefixes(rows["email_hash"]), prefixes(rows["customer_hash"].drop_null())])
 
 
 def are_among(keys: Prefixes, people: pa.Table) -> Mask:
@@ -174,7 +179,7 @@ def _who_refused(files: RunFiles, hasher: KeyedHasher) -> Prefixes:
     with files.store.parquet_file(RunFiles.WITHHELD, WITHHELD.names) as file:
         for batch in file.iter_batches(ROWS_PER_RANGE, use_threads=False):
             own = batch.filter(pc.invert(pc.is_in(batch["reason"], value_set=_NOT_OF_THIS_RUN)))
-            found += [prefixes(own["email_hash"]), prefixes(own["customer_hash"].drop_null())]
+            found += [keys_of_people(own)]
     return np.unique(np.concatenate(found))
 
 
@@ -233,7 +238,7 @@ class SilentPeople:
                 is_empty = pc.equal(batch["reason"], Withholding.PERMISSION_EMPTY.value)
                 for keys, chosen in ((silent, is_empty), (spoken, pc.invert(is_empty))):
                     rows = batch.filter(chosen)
-                    keys += [prefixes(rows["email_hash"]), prefixes(rows["customer_hash"].drop_null())]
+                    keys += [keys_of_people(rows)]
         for keys, is_silent in ((silent, True), (spoken, False)):
             keys.append(customers_with_invalid_profiles(files, hasher, withdrawn=True, silent=is_silent))
         self._silent, self._spoken = (np.unique(np.concatenate(keys)) for keys in (silent, spoken))

@@ -45,6 +45,7 @@ from segment_exports.records.tombstones import rows_of_people
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy.typing as npt
     import pyarrow.parquet as pq
 
     from segment_exports.planning.basis import Beginning
@@ -141,6 +142,10 @@ def _not_to_unsubscribe(basis: PlanBasis, ledger: pq.ParquetFile | None) -> Sile
     return silent if silent.on_lists(ledger) > allowed else None
 
 
+def _are_spared(spared: SilentPeople | None, held: pa.Table) -> npt.NDArray[np.bool_]:
+    return spared.are(held) if spared else np.zeros(len(held), np.bool_)
+
+
 def _ranges(
     basis: PlanBasis,
     stack: ExitStack,
@@ -169,20 +174,20 @@ def _ranges(
         refusing, removed = withheld_rows.below(bound), key_array(gone["email_hash"])
         tally.total += len(gone)
         tally.gone += len(gone)
-        emails = held.select(["email_hash"])
-        named = rows_of_people(emails, basis.erased) | are_among(refused, emails)
+        emails, customers = (held.select([name]) for name in ("email_hash", "customer_hash"))
         unjudged = are_among(without.addresses, emails)
-        erased = rows_of_people(held, basis.erased)
-        left = named | ((erased | are_among(refused, held)) & ~unjudged)
+        erased, erased_customers = (rows_of_people(one, basis.erased) for one in (emails, customers))
+        named = erased | are_among(refused, emails)
+        left = named | ((erased_customers | are_among(refused, customers)) & ~unjudged)
         yield RangeTables(
             contacts=present,
             withheld=refusing,
             addresses=pa.concat_tables([refusing, gone.select(ADDRESSES).cast(refusing.schema)]),
             ledger=held,
             first_ledger_row=first,
-            exempt=unjudged | are_among(without.customers, held.select(["customer_hash"])),
+            exempt=unjudged | are_among(without.customers, customers),
             named=named,
-            spared=spared.are(held) & ~erased if spared else np.zeros(len(held), np.bool_),
+            spared=_are_spared(spared, held) & ~(erased | erased_customers),
             gone=left | (match(key_array(held["email_hash"]), removed) >= 0),
             counted=counts_as_address(held).to_numpy().astype(np.bool_),
             counted_elsewhere=elsewhere.below(bound),

@@ -12,7 +12,7 @@ import numpy as np
 from segment_exports.definition import LimitScope, WhenOver
 from segment_exports.records.ledger import LedgerFolder, counts_as_address
 from segment_exports.records.outcomes import counted
-from segment_exports.records.tables.schemas import CONTACTS, LEDGER
+from segment_exports.records.tables.schemas import CONTACTS, LEDGER, MEMBERSHIPS
 from segment_exports.records.tables.sorted_tables import SortedReader, hash_ranges, key_array, match
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = [
     *("email_hash", "payload_hash", "contact_id", "uncertain_run"),
-    *("member_of", "uncertain_of", "seen_on"),
+    *MEMBERSHIPS,
 ]
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from segment_exports.errors import DamagedFileError, LedgerError
 from segment_exports.records.staging import Store, folder_name, folder_text
 from segment_exports.records.storing.damage import parsed
-from segment_exports.records.tables.schemas import LEDGER
+from segment_exports.records.tables.schemas import LEDGER, MEMBERSHIPS
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -36,7 +36,7 @@ _NEEDED = ("email_hash", "contact_id", "member_of", "uncertain_of")
 _METADATA_KEY = b"segment_exports.ledger"
 _KEPT = 5
 _REPEATING = (
-    *(f"{name}.list.element" for name in ("member_of", "uncertain_of", "seen_on")),
+    *(f"{name}.list.element" for name in MEMBERSHIPS),
     "uncertain_run",
     "rejected_reason",
 )
@@ -240,8 +240,7 @@ def counts_as_address(ledger: pa.Table) -> pa.ChunkedArray:
     One that was never given anything and was only seen on a list is nobody's, as far as is known.
     """
     member, unsure, seen = (
-        pc.fill_null(pc.greater(pc.list_value_length(ledger[name]), 0), False)
-        for name in ("member_of", "uncertain_of", "seen_on")
+        pc.fill_null(pc.greater(pc.list_value_length(ledger[name]), 0), False) for name in MEMBERSHIPS
     )
     was_only_seen = pc.and_not(seen, pc.or_(member, unsure))
     return pc.or_(

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.records.receipts import read_receipts
 from segment_exports.records.tables.memberships import to_lists, to_matrix
-from segment_exports.records.tables.schemas import LEDGER, LIST_KEYS
+from segment_exports.records.tables.schemas import LEDGER, LIST_KEYS, MEMBERSHIPS
 from segment_exports.records.tables.sorted_tables import read_columns
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from segment_exports.records.staging import RunFiles
     from segment_exports.records.tables.memberships import Matrix
 
-_KNOWN = pa.schema([LEDGER.field(name) for name in ("contact_id", "member_of", "uncertain_of", "seen_on")])
+_KNOWN = pa.schema([LEDGER.field(name) for name in ("contact_id", *MEMBERSHIPS)])
 EARLIER = _KNOWN.append(pa.field("left", LIST_KEYS))
 """What contacts of earlier addresses are members of after the run, and what they ``left`` in it."""
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.tables.memberships import to_lists, to_matrix
-from segment_exports.records.tables.schemas import LEDGER
+from segment_exports.records.tables.schemas import LEDGER, MEMBERSHIPS
 from segment_exports.records.tables.sorted_tables import key_array, match
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Fold:
         """
         if not len(old):
             return rows
-        held, doubted, seen = self._matrices(old, "member_of", "uncertain_of", "seen_on")
+        held, doubted, seen = self._matrices(old, *MEMBERSHIPS)
         lost, unsure = self._matrices(new, "lost", "unsure_elsewhere")
         left = ((held | doubted) & ~lost & self.memberships_known) | unsure
         seen &= ~lost & ~left & self.memberships_known
@@ -133,7 +133,7 @@ class Fold:
         )
 
     def _memberships(self, old: pa.Table, new: pa.Table) -> tuple[Matrix, Matrix, Matrix]:
-        held, doubted, seen = self._matrices(old, "member_of", "uncertain_of", "seen_on")
+        held, doubted, seen = self._matrices(old, *MEMBERSHIPS)
         gained, lost, unsure = self._matrices(new, "gained", "lost", "unsure_of")
         # A contact that was made anew has no membership but those it was given since.
         known = ~_mask(new["anew"])[:, None] & self.memberships_known
@@ -165,7 +165,7 @@ class Fold:
         """Return what earlier contacts were members of; nothing for those that are not known."""
         place = pc.index_in(contact_ids, value_set=self.earlier.known["contact_id"].combine_chunks())
         rows = self.earlier.known.take(place.combine_chunks())
-        return self._matrices(rows, "member_of", "uncertain_of", "seen_on", "left")
+        return self._matrices(rows, *MEMBERSHIPS, "left")
 
     def _matrices(self, rows: pa.Table, *names: str) -> tuple[Matrix, ...]:
         return tuple(to_matrix(_lists(rows[name]), self.titles) for name in names)
@@ -211,7 +211,7 @@ def _rejections(old: pa.Table, new: pa.Table) -> dict[str, pa.ChunkedArray]:
 def _without_contact(ledger: pa.Table, chosen: Mask) -> pa.Table:
     """Return ledger rows of which some have no contact any more, nor anything that one is given."""
     kept = pa.array(np.arange(len(ledger)), mask=chosen)
-    for name in ("contact_id", "payload_hash", "uncertain_run", "member_of", "uncertain_of", "seen_on"):
+    for name in ("contact_id", "payload_hash", "uncertain_run", *MEMBERSHIPS):
         ledger = ledger.set_column(ledger.column_names.index(name), name, ledger[name].take(kept))
     return ledger
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_exports.records.tables.memberships import to_lists, to_matrix
-from segment_exports.records.tables.schemas import LEDGER
+from segment_exports.records.tables.schemas import LEDGER, MEMBERSHIPS
 from segment_exports.records.tables.sorted_tables import SortedReader, hash_ranges
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
     from segment_exports.records.ledger import Ledger, LedgerFolder, LedgerInfo
     from segment_exports.records.tables.memberships import Matrix
-
-_MEMBERSHIPS = ("member_of", "uncertain_of", "seen_on")
 
 
 def ids_of_lists(
@@ -74,12 +72,12 @@ def with_titles_now(
 def _renamed(rows: pa.Table, now: Mapping[str, str]) -> pa.Table:
     before, after = list(now), list(dict.fromkeys(now.values()))
     sources = [[at for at, title in enumerate(before) if now[title] == one] for one in after]
-    sure, unsure, seen = (to_matrix(rows[name], before) for name in _MEMBERSHIPS)
+    sure, unsure, seen = (to_matrix(rows[name], before) for name in MEMBERSHIPS)
     # Two titles of one list: what they don't agree on is in doubt.
     certain = _of_each(sure, sources, np.logical_and)
     doubted = _of_each(sure | unsure, sources, np.logical_or) & ~certain
     seen = _of_each(seen, sources, np.logical_or) & ~certain & ~doubted
-    for name, matrix in zip(_MEMBERSHIPS, (certain, doubted, seen), strict=True):
+    for name, matrix in zip(MEMBERSHIPS, (certain, doubted, seen), strict=True):
         rows = rows.set_column(LEDGER.names.index(name), LEDGER.field(name), to_lists(matrix, after))
     return rows
 

@@ -9,7 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.planning.earlier_refusals import customers_with_invalid_profiles
+from segment_exports.planning.earlier_refusals import (
+    are_among,
+    customers_with_invalid_profiles,
+    keys_of_people,
+)
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.refusals import RefusalFolder
 from segment_exports.records.staging import RunFiles
@@ -54,8 +58,8 @@ class KnownPeople:
             RefusalFolder(files.export, request.hasher.fingerprint).latest().keys,
         ]
         with files.store.parquet_file(RunFiles.WITHHELD, WITHHELD.names) as file:
-            for batch in file.iter_batches(columns=["email_hash", "customer_hash"], use_threads=False):
-                refused += [prefixes(batch["email_hash"]), prefixes(batch["customer_hash"].drop_null())]
+            batches = file.iter_batches(columns=["email_hash", "customer_hash"], use_threads=False)
+            refused.extend(map(keys_of_people, batches))
         contacts, segments = [np.empty(0, np.uint64)], definition.segment_names
         customers = [pa.array([], HASH_TYPE)]
         matrices = [np.zeros((0, len(segments)), np.bool_)]
@@ -85,16 +89,11 @@ class KnownPeople:
 
     def may_not_be_mailed(self, rows: pa.Table) -> Mask:
         """Tell who refused or was erased, by address or customer, and is no contact of the run."""
-        emails = prefixes(rows["email_hash"])
-        found: Mask = np.isin(emails, self.refused) & is_valid(rows["email_hash"])
-        if "customer_hash" in rows.column_names:
-            found |= np.isin(prefixes(rows["customer_hash"]), self.refused) & is_valid(rows["customer_hash"])
-        return found & ~self.are_contacts(rows)
+        return are_among(self.refused, rows) & ~self.are_contacts(rows)
 
     def are_contacts(self, rows: pa.Table) -> Mask:
         """Tell who is a contact of the run, by address."""
-        here: Mask = np.isin(prefixes(rows["email_hash"]), self.contacts) & is_valid(rows["email_hash"])
-        return here
+        return are_among(self.contacts, rows.select(["email_hash"]))
 
     def are_unexplained(self, title: str, rows: pa.Table) -> Mask:
         """Tell whom the run doesn't want on a list, as far as it can know."""
@@ -105,8 +104,7 @@ class KnownPeople:
     def are_wanted(self, title: str, rows: pa.Table) -> Mask:
         """Tell who belongs on a list, by address, as far as its segments were read."""
         wanted = self.wanted.get(title, np.empty(0, np.uint64))
-        known: Mask = np.isin(prefixes(rows["email_hash"]), wanted) & is_valid(rows["email_hash"])
-        return known
+        return are_among(wanted, rows.select(["email_hash"]))
 
     def customers_of(self, rows: pa.Table) -> pa.ChunkedArray:
         """Return the customers (keyed hashes) of those who are contacts of the run; null for all others."""

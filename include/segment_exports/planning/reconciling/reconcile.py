@@ -20,7 +20,7 @@ from segment_exports.planning.reconciling.members import MEMBERS, read_members
 from segment_exports.records.ledger import Ledger, LedgerFolder, LedgerInfo
 from segment_exports.records.outcomes import counted
 from segment_exports.records.tables.memberships import to_lists, to_matrix
-from segment_exports.records.tables.schemas import LEDGER
+from segment_exports.records.tables.schemas import LEDGER, MEMBERSHIPS
 from segment_exports.records.tables.sorted_tables import ROWS_PER_RANGE, SortedReader, hash_ranges
 from segment_exports.settling.history import newest_operations
 
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from segment_exports.records.lease import Lease
 
     Mask = npt.NDArray[np.bool_]
-
-_MEMBERSHIPS = ("member_of", "uncertain_of", "seen_on")
 
 
 @dataclass
@@ -217,7 +215,7 @@ class _Reconciling:
     def corrected(self, rows: pa.Table) -> pa.Table:
         """Return rows of the ledger with the memberships that are shown."""
         rows, is_known = self._with_shown_ids(rows)
-        held = [to_matrix(rows[name], self._titles) for name in _MEMBERSHIPS]
+        held = [to_matrix(rows[name], self._titles) for name in MEMBERSHIPS]
         if not self._memberships_known:
             held = [np.zeros_like(matrix) for matrix in held]
         sure, unsure, seen = held
@@ -241,7 +239,7 @@ class _Reconciling:
             unsure[:, column] = (more & ours) | (hidden & (ours | ~is_known | np.bool_(self._remove_leavers)))
             seen[:, column] = (seen[:, column] | more | hidden) & ~sure[:, column] & ~unsure[:, column]
             seen[:, column] &= np.bool_(title not in self._gone)
-        for name, matrix in zip(_MEMBERSHIPS, held, strict=True):
+        for name, matrix in zip(MEMBERSHIPS, held, strict=True):
             rows = _replaced(rows, name, to_lists(matrix, self._titles))
         return rows
 

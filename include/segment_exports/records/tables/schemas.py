@@ -132,6 +132,9 @@ RECEIPT = pa.schema(
 """``receipts/NNNN/*.arrow``: outcome of one operation of the chunk's row ``row``. A later file's
 outcome for the same (row, operation, list) replaces an earlier one's."""
 
+MEMBERSHIPS = ("member_of", "uncertain_of", "seen_on")
+"""Columns of the ledger that name lists."""
+
 LEDGER = pa.schema(
     [
         pa.field("email_hash", HASH_TYPE, nullable=False),
