@@ -28,7 +28,8 @@ class FaultKind(StrEnum):
     RESET = "reset"
     """The connection is reset (RST) without an answer."""
     CUT_BODY = "cut_body"
-    """Does the work; the connection is reset in the middle of the answer's body."""
+    """Does the work; the connection is reset in the middle of the answer's body. An answer without a body
+    is not begun: it would be whole, and its client would send the next request into the reset."""
     TRUNCATED_JSON = "truncated_json"
     """Does the work; a complete 200 answer whose JSON ends in the middle."""
     HTML = "html"

@@ -150,7 +150,7 @@ class Gate:
             case FaultKind.KEY_REVOKED:
                 self.emulator.account.api_key = None
                 await _send(entry, routing.BAD_KEY, send)
-            case FaultKind.CUT_BODY:
+            case FaultKind.CUT_BODY if done.body:
                 await _start(done, send)
                 half = {"type": "http.response.body", "body": done.body[: len(done.body) // 2]}
                 await send({**half, "more_body": True})

@@ -108,6 +108,16 @@ def test_the_connection_may_be_reset_in_the_middle_of_a_body(api: Api) -> None:
     assert lists_made(api) == 1
 
 
+def test_an_answer_without_a_body_is_cut_before_it_is_whole(api: Api) -> None:
+    api.upsert(Email="a@example.com")
+    asked = f"/list/{api.new_list('L')}/contact/a@example.com"
+    api.emulator.inject(Fault(kind=FaultKind.CUT_BODY))
+    with pytest.raises(requests.exceptions.ConnectionError):
+        api.get(asked)
+    assert (api.get(asked).status_code, api.get(asked).content) == (404, b"")
+    wait_until(lambda: api.emulator.log.under_way == 0)
+
+
 def test_a_storm_of_429(api: Api) -> None:
     api.emulator.inject(Fault(kind=FaultKind.THROTTLED, times=3))
     answers = [make_list(api) for _ in range(4)]
