@@ -14,4 +14,5 @@ seen_snapshots  what model.json said of each while it named it
 storage      the folder on a file system that fails now and then
 quoting      whether the quotes of a block are whole
 quote_bits   the quotes of a block as bits
+swallowed_rows  quoted values that hold rows of other people
 """

@@ -138,6 +138,14 @@ class CsvFile:
             mixed.check(batch)
             yield batch
         self.doubts += mixed.doubts
+        if stream.scanner and stream.scanner.rowlike:
+            values = counted(stream.scanner.rowlike, "quoted value holds", "quoted values hold")
+            at = self._row_at(stream.scanner.first_rowlike)
+            self.doubts.append(
+                f"{self.path}: {values} line ends and would be whole rows without the quotes, the first in "
+                f"row {at}: if that is no text of several lines, a quote was not closed, people are missing, "
+                "and the person of that row has what another one permits"
+            )
         if stream.scanner and stream.scanner.strays:
             at = self._row_at(stream.scanner.first_stray)
             self.doubts.append(

@@ -44,6 +44,26 @@ class QuoteBits:
         """Whether there is a quote."""
         return bool(self._quotes.any())
 
+    @property
+    def beginnings(self) -> Words:
+        """The quotes that begin a value."""
+        begin: Words = self._quotes & self._after & _shifted_up(self._separators)
+        return begin
+
+    @property
+    def closings(self) -> Words:
+        """The quotes that end a value."""
+        end: Words = self._quotes & ~self._after & _shifted_down(self._separators)
+        return end
+
+    def inside(self, bits: Words) -> Words:
+        """Return those that stand inside a quoted value."""
+        return bits & self._after
+
+    def outside(self, bits: Words) -> Words:
+        """Return those that don't."""
+        return bits & ~self._after
+
     def first_wrong(self, *, doubled: bool) -> int | None:
         """Return the first quote that is out of place, or None.
 
@@ -67,8 +87,7 @@ class QuoteBits:
 
     def last_beginning(self, before: int) -> int | None:
         """Return where the last quoted value begins that does so in this block and before a position."""
-        beginnings = self._quotes & self._after & _shifted_up(self._separators)
-        beginnings = beginnings[: -(-before // _WORD)]
+        beginnings = self.beginnings[: -(-before // _WORD)]
         words = np.flatnonzero(beginnings)
         for word in words[-2:][::-1]:  # the last may begin its values after the position
             bits = int(beginnings[word])
@@ -120,7 +139,19 @@ def bits_where(array: npt.NDArray[np.uint8], *bytes_: int) -> Words:
 
 def positions(bits: Words) -> Positions:
     """Return where bits are set."""
-    return np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little"))
+    words = np.flatnonzero(bits)
+    places = np.flatnonzero(np.unpackbits(bits[words].view(np.uint8), bitorder="little").view(np.bool_))
+    found: Positions = words[places // _WORD] * _WORD + places % _WORD
+    return found
+
+
+def count_before(bits: Words, places: Positions) -> Positions:
+    """Return how many bits are set before each place."""
+    whole = np.cumsum(np.bitwise_count(bits), dtype=np.int64) - np.bitwise_count(bits)
+    words = places // _WORD
+    below = (_ONE << (places % _WORD).astype(np.uint64)) - _ONE
+    counts: Positions = whole[words] + np.bitwise_count(bits[words] & below)
+    return counts
 
 
 def without(bits: Words, places: Positions) -> Words:

@@ -18,10 +18,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segment_exports.sources.lake.quote_bits import QuoteBits, bits_where, characters_among, without
+from segment_exports.sources.lake.quote_bits import (
+    QuoteBits,
+    bits_where,
+    characters_among,
+    without,
+)
+from segment_exports.sources.lake.swallowed_rows import last_row, values_of_rows
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from segment_exports.sources.lake.quote_bits import Words
 
     Bytes = npt.NDArray[np.uint8]
     Positions = npt.NDArray[np.int64]
@@ -36,6 +44,10 @@ CUT_OFF = (
 NOT_DOUBLED = "a quote inside a quoted value is neither doubled nor at its end"
 NOT_ESCAPED = "a quote inside a quoted value is neither escaped by a backslash nor at its end"
 STRAY = "a quote stands inside a value that doesn't begin with one, in a file that has quoted values"
+SWALLOWED = (
+    "a quoted value holds line ends and falls apart into whole rows, with addresses in the same columns: a "
+    "quote that nothing closes and another one that opens nothing would make one person of several"
+)
 BY_BACKSLASH = (
     "; quotes seem to be escaped by a backslash, which `csv_escape: backslash` in the source of the "
     "definition reads"
@@ -70,6 +82,16 @@ class MalformedQuotingError(Exception):
         self.offset = offset
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A block: its quotes that begin, end or double, those that are characters, backslashes that escape."""
+
+    bits: QuoteBits
+    strays: Positions
+    escapes: Positions
+    separators: Words
+
+
 class QuoteScanner:
     """Looks at a file in blocks; its state is carried from one to the next.
 
@@ -81,6 +103,9 @@ class QuoteScanner:
     """Quotes that are characters of a value that doesn't begin with one."""
     first_stray = 0
     """Offset of the first of them."""
+    rowlike = 0
+    """Quoted values that fall apart into whole rows, perhaps by chance."""
+    first_rowlike = 0
 
     def __init__(self, rules: QuotingRules) -> None:
         self._rules = rules
@@ -91,6 +116,7 @@ class QuoteScanner:
         self._began = 0
         self._has_quoted = False
         self._seems_escaped = False
+        self._open_row = b""
 
     def check(self, block: bytes) -> bytes:
         """Return the block as a parser of RFC 4180 must get it.
@@ -99,6 +125,8 @@ class QuoteScanner:
         """
         matters = b'"' in block or (self._inside and b"\\" in block)
         checked = self._checked(block) if matters else block
+        if self._inside and not matters:
+            self._open_row += block
         self._offset += len(block)
         return checked
 
@@ -113,43 +141,63 @@ class QuoteScanner:
     def rows_before(self, block: bytes, offset: int) -> int:
         """Return how many rows of the block that comes next end before an offset of the file."""
         array = _array(block)
-        bits, _, _ = self._read(block, array)
+        bits = self._read(block, array, inside=self._inside).bits
         ends = np.flatnonzero((array == _LF) | ((array == _CR) & (np.roll(array, -1) != _LF)))
         ends = ends[ends < min(offset - self._offset, len(block))]
         return int(np.count_nonzero(~bits.inside_at(ends)))
 
     def _checked(self, block: bytes) -> bytes:
         array = _array(block)
-        bits, strays, escapes = self._read(block, array)
+        read = self._read(block, array, inside=self._inside)
+        bits, escapes = read.bits, read.escapes
         wrong = bits.first_wrong(doubled=self._doubled)
         self._has_quoted = self._has_quoted or bits.any
-        self._judge_strays(block, strays, wrong)
+        self._judge_strays(block, read.strays, wrong)
         began = bits.last_beginning(len(array) if wrong is None else wrong)
         if wrong is not None:
             raise self._malformed(block, began, wrong)
+        self._judge_values(block, read)
         self._inside = bits.ends_inside
         if self._inside:
             self._began = self._began if began is None else self._offset + began
             self._seems_escaped = self._doubled and b'\\"' in block
         return _as_doubled(block, escapes) if len(escapes) else block
 
-    def _read(self, block: bytes, array: Bytes) -> tuple[QuoteBits, Positions, Positions]:
-        """Return (quotes that begin, end or double, quotes that are characters, backslashes that escape)."""
+    def _read(self, block: bytes, array: Bytes, *, inside: bool) -> _Read:
         quotes, escapes, strays = bits_where(array, _QUOTE), _NONE, _NONE
         if not self._doubled and b"\\" in block:
             escapes = _escapes(array)
             quotes = without(quotes, escapes + 1)
         separators = bits_where(array, self._delimiter, _LF, _CR)
-        bits = QuoteBits(quotes, separators, inside=self._inside)
+        bits = QuoteBits(quotes, separators, inside=inside)
         if bits.first_wrong(doubled=self._doubled) is not None:
-            strays = characters_among(quotes, separators, inside=self._inside)
-            bits = QuoteBits(without(quotes, strays), separators, inside=self._inside)
+            strays = characters_among(quotes, separators, inside=inside)
+            bits = QuoteBits(without(quotes, strays), separators, inside=inside)
         if len(escapes):
-            inside = bits.inside_at(escapes)
-            outside = escapes[~inside] + 1
+            is_inside = bits.inside_at(escapes)
+            outside = escapes[~is_inside] + 1
             strays = np.sort(np.concatenate([strays, outside[array[outside] == _QUOTE]]))
-            escapes = escapes[inside]
-        return bits, strays, escapes
+            escapes = escapes[is_inside]
+        return _Read(bits, strays, escapes, separators)
+
+    def _judge_values(self, block: bytes, read: _Read) -> None:
+        """Count quoted values that fall apart into rows, and refuse one that plainly is several people.
+
+        A row that the block before left open is looked at again, as a whole.
+        """
+        text, before = self._open_row + block, len(self._open_row)
+        array = _array(text)
+        if before:
+            read = self._read(text, array, inside=False)
+        for begin, is_sure in values_of_rows(array, read.bits, read.separators, self._delimiter):
+            offset = self._offset - before + begin
+            if is_sure:
+                raise MalformedQuotingError(SWALLOWED, offset)
+            self.first_rowlike = self.first_rowlike if self.rowlike else offset
+            self.rowlike += 1
+        self._open_row = b""
+        if read.bits.ends_inside:
+            self._open_row = text[last_row(array, read.bits.outside(read.separators), self._delimiter) :]
 
     def _judge_strays(self, block: bytes, strays: Positions, wrong: int | None) -> None:
         """Count quotes that are characters, and refuse the first unless something before it is wrong."""
