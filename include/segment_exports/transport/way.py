@@ -30,6 +30,7 @@ _PROXY_SAYS = {
     503: "it can't reach this host",
     504: "it can't reach this host",
 }
+_NO_TLS = "is the base URL one with http://, or a proxy in between"
 _NOT_YET_VALID = 9
 _EXPIRED = 10
 
@@ -54,6 +55,9 @@ def checked_url(text: str, example: str) -> str:
     try:
         parts = urlsplit(text.strip())
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+        usable = usable and not parts.netloc.endswith(
+            ":"
+        )  # https:/host after a scheme that was put before it
     except ValueError:
         raise ConnectionFieldError(_MUST_BE + example) from None
     if "@" in parts.netloc:
@@ -136,20 +140,37 @@ def why_unreachable(error: Exception, url: str, proxy: Proxy | None) -> str:
     host = place_of(urlsplit(url))
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"no connection to {host}: {proxy_answered(proxy, error.status)}"
+    at_proxy = proxy is not None and _happened_at(error, proxy)
+    target = f"the proxy {proxy}" if at_proxy else host
+    by = f" (by the proxy {proxy})" if proxy is not None and not at_proxy else ""
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return f"no connection to {host}: {_tls_reason(error)}"
-    is_timeout = isinstance(error, TimeoutError)
-    at_proxy = isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientConnectorDNSError)
-    target = f"the proxy {proxy}" if proxy is not None and (at_proxy or is_timeout) else host
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"no connection to {target}: its name can't be resolved"
-    if is_timeout:
-        return f"no connection to {target}: it does not answer"
-    inner = getattr(error, "os_error", error)
-    number = inner.errno if isinstance(inner, OSError) else None
-    what = os.strerror(number) if number else type(inner).__name__
-    by = f" (by the proxy {proxy})" if proxy is not None and target == host else ""
+        what = _tls_reason(error, "is the proxy one with http://" if at_proxy else _NO_TLS)
+    elif isinstance(error, aiohttp.ClientConnectorDNSError):
+        what = "its name can't be resolved"
+    elif isinstance(error, TimeoutError):
+        what = "it does not answer"
+    elif isinstance(error, aiohttp.ServerDisconnectedError):
+        what = "it was broken off without an answer"
+    elif isinstance(error, aiohttp.ClientResponseError):
+        what = "what answers speaks no HTTP"
+    else:
+        inner = getattr(error, "os_error", error)
+        number = inner.errno if isinstance(inner, OSError) else None
+        what = os.strerror(number) if number else type(inner).__name__
     return f"no connection to {target}{by}: {what}"
+
+
+def _happened_at(error: Exception, proxy: Proxy) -> bool:
+    """Tell whether it is the proxy that can't be reached, or what is behind it."""
+    import aiohttp
+
+    first = aiohttp.ClientProxyConnectionError | aiohttp.ClientConnectorDNSError | TimeoutError
+    place = getattr(error, "host", None), getattr(error, "port", None)
+    return isinstance(error, first) or place == _address_of(urlsplit(proxy.url))
+
+
+def _address_of(parts: SplitResult) -> tuple[str | None, int]:
+    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def proxy_answered(proxy: Proxy | None, status: int) -> str:
@@ -168,7 +189,8 @@ def _proxy(text: str, variable: str) -> Proxy:
     url = text.strip() if "://" in text else f"http://{text.strip()}"
     try:
         parts = urlsplit(url)
-        is_usable = is_host(parts.hostname or "") and (parts.port or 1) > 0
+        is_whole = not (parts.path.strip("/") or parts.query or parts.fragment)
+        is_usable = is_host(parts.hostname or "") and (parts.port or 1) > 0 and is_whole
     except ValueError:
         parts, is_usable = None, False
     if parts is not None and parts.scheme not in ("http", "https"):
@@ -177,7 +199,8 @@ def _proxy(text: str, variable: str) -> Proxy:
         )
     if not is_usable:
         raise DestinationError(
-            f"{variable} names no proxy; it must be [http://][user:password@]host[:port], or unset"
+            f"{variable} names no proxy; it must be [http://][user:password@]host[:port], or unset. In a "
+            "password / ? # and @ are written %2F %3F %23 and %40"
         )
     return Proxy(url, variable)
 
@@ -189,10 +212,10 @@ def _variable(scheme: str) -> str:
     return named[0] if named else "the system's settings"
 
 
-def _tls_reason(error: Exception) -> str:
+def _tls_reason(error: Exception, no_tls: str) -> str:
     inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
     if not isinstance(inner, ssl.SSLCertVerificationError):
-        return "it speaks no TLS, or breaks it off; is the base URL one with http://, or a proxy in between?"
+        return f"it speaks no TLS, or breaks it off; {no_tls}?"
     told = f"its TLS certificate is not trusted ({inner.verify_message})"
     if inner.verify_code in (_NOT_YET_VALID, _EXPIRED):
         return f"{told}; is the clock of this machine right?"

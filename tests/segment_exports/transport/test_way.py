@@ -138,7 +138,55 @@ async def test_a_proxy_that_breaks_off_is_named(server, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["http://", "http://:3128", "http://u:s3cret@", "http://a:b:c", "http://h:99999"]
+    ("server", "what"),
+    [
+        (b"", "it was broken off without an answer"),
+        (b"220 mail.example ESMTP\r\n", "what answers speaks no HTTP"),
+        (answer("200 OK") + b"\x16\x03garbage", "what answers speaks no HTTP"),
+    ],
+    indirect=["server"],
+)
+async def test_what_breaks_off_or_is_no_proxy_is_told_in_words(server, what, monkeypatch) -> None:
+    place = f"127.0.0.1:{server.port}"
+    monkeypatch.setenv("HTTPS_PROXY", place)
+    assert (
+        f"no connection to api.example.invalid (by the proxy {place} (HTTPS_PROXY)): {what}" in await told()
+    )
+
+
+async def test_a_proxy_that_speaks_no_tls_is_not_taken_for_the_server(monkeypatch) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer("400 Bad Request"))
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as listening:
+        place = f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        monkeypatch.setenv("HTTPS_PROXY", f"https://{place}")
+        assert f"no connection to the proxy {place} (HTTPS_PROXY): it speaks no TLS" in await told()
+
+
+async def test_a_proxy_whose_certificate_is_not_trusted_is_named(secured, monkeypatch) -> None:
+    place = f"127.0.0.1:{secured.port}"
+    monkeypatch.setenv("HTTPS_PROXY", f"https://{place}")
+    assert (
+        f"no connection to the proxy {place} (HTTPS_PROXY): its TLS certificate is not trusted"
+        in await told()
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://",
+        "http://:3128",
+        "http://u:s3cret@",
+        "http://a:b:c",
+        "http://h:99999",
+        "http://u:p@s3cret/word@h:3128",
+        "u:p@s3cret?word@h",
+        "http://u:p@s3cret#word@h",
+    ],
 )
 def test_what_is_no_proxy_is_told_by_its_variable_alone(value, monkeypatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", value)
@@ -186,6 +234,12 @@ def test_a_password_in_the_address_is_refused_and_not_told(url) -> None:
 def test_a_host_that_cannot_be_one_is_refused_with_its_own_message(host) -> None:
     with pytest.raises(DestinationError, match="names a host that can't be one"):
         checked_url(f"https://{host}/v1", EXAMPLE)
+
+
+def test_an_address_whose_scheme_lacks_a_slash_is_refused() -> None:
+    """Airflow puts a scheme before what has none that it knows."""
+    with pytest.raises(DestinationError, match="must be http"):
+        checked_url("https://https:/api.example.com/v1", EXAMPLE)
 
 
 @pytest.mark.parametrize(
