@@ -13,7 +13,7 @@ from segment_exports.extracting.segment_checks import check_rows
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID, WITHOUT_PROFILE
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.warnings import record_warnings
-from segment_exports.sources import doubts_of, require_sure
+from segment_exports.sources import doubts_of, require_sure, unread_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,7 +80,7 @@ def extract_unit(
             segment: {
                 "read": writer.rows if sample is None else min(writer.rows, sample),
                 "snapshot": unit.snapshots[segment],
-                "whole": sample is None and unit.whole,
+                "whole": sample is None and unit.whole and segment not in unread_of(source),
                 "judged": keeps_all and unit.judged,
             }
             for segment, writer in writers.items()

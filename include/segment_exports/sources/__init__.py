@@ -131,6 +131,18 @@ def require_sure(source: Source, attribute: str) -> None:
 
 
 @runtime_checkable
+class TellsUnread(Protocol):
+    """A source that finds out by reading which segments may have members that it couldn't read."""
+
+    unread: frozenset[str]
+
+
+def unread_of(source: Source) -> frozenset[str]:
+    """Return the segments that a source couldn't read whole: who isn't among the rows may be in them."""
+    return source.unread if isinstance(source, TellsUnread) else frozenset()
+
+
+@runtime_checkable
 class GivesSample(Protocol):
     """A source that can show some profiles at once, where to read a segment takes long."""
 

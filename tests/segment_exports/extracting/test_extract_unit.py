@@ -37,6 +37,8 @@ UNIT = ReadUnit("both", {"A": "2026-01-05T05:00:00+00:00", "B": "2026-01-06T05:0
 class Rows:
     """A source that gives so many rows of each segment, in batches, turn by turn."""
 
+    unread: frozenset[str] = frozenset()
+
     def __init__(self, counts: dict[str, int], *, batch: int = 1000, previous: bool = True) -> None:
         self.given = 0
         self._counts = counts
@@ -69,6 +71,14 @@ def extract(
 
 def profiles(files: RunFiles, segment: str) -> pa.Table:
     return pq.read_table(files.store.path(RunFiles.profiles(segment)))
+
+
+def test_a_segment_with_members_that_could_not_be_read_is_not_whole(files: RunFiles) -> None:
+    source = Rows({"A": 3, "B": 3})
+    source.unread = frozenset({"B"})
+    summary = extract(source, files)
+    assert {name: told["whole"] for name, told in summary["segments"].items()} == {"A": True, "B": False}
+    assert all(told["judged"] for told in summary["segments"].values())
 
 
 def test_each_segment_becomes_a_file_of_string_columns_in_the_definitions_order(files: RunFiles) -> None:

@@ -180,7 +180,7 @@ class CiApiSource:
         select = dict.fromkeys([CUSTOMER_ID, *keys.values()])
         seen = SeenKeys(SERVICE, f"{PATH} of the segment {segment}", select)
         self._ensure_same(unit, segment)
-        count = 0
+        count = without_id = 0
         params = {"$select": ",".join(select), "$filter": f"IsMemberOfSegment({quoted(segment)})"}
         pages = member_pages(
             self.reader, params, page_size=self._settings.page_size, paging=self._settings.paging
@@ -189,16 +189,18 @@ class CiApiSource:
             for rows in read_ahead([pages]):
                 seen.add(rows)
                 count += len(rows)
-                if missing := text_column(rows, CUSTOMER_ID).null_count:
-                    raise SourceError(
-                        f"The segment {segment} has {counted(missing, 'row')} without a {CUSTOMER_ID}"
-                    )
+                without_id += text_column(rows, CUSTOMER_ID).null_count
                 columns_read = [text_column(rows, key) for key in keys.values()]
                 yield segment, pa.RecordBatch.from_arrays(columns_read, names=list(keys))
         except RowsAgainError:
             self._ensure_same(unit, segment)  # where a refresh is to blame, that is what is told
             raise
         seen.require_all()
+        if without_id:
+            self.doubts.append(
+                f"The segment {segment} has {counted(without_id, 'row')} without a {CUSTOMER_ID}: they are "
+                f"known by their address alone"
+            )
         if broken := self.reader.counts.broken:
             self.doubts.append(
                 f"{broken} answers of {SERVICE} hold characters that are none, as one half of an emoji; "

@@ -1,7 +1,7 @@
 """Membership rows that aren't taken for a segment, though they may have been meant: never without a word.
 
-Dataverse compares texts without regard to case, and this side with it: a segment of the definition that the
-rows write otherwise would be one that everybody left.
+Dataverse compares texts without regard to case or blanks at the end, and this side with it: a segment of the
+definition that the rows write otherwise would be one that everybody left.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MOST_SHOWN = 5
+_MOST_UNREADABLE = 0.01
+NOBODY_LEAVES = "nobody leaves a list for not being among the rows that were read"
 
 
 class LeftOut:
@@ -27,9 +29,12 @@ class LeftOut:
     """
 
     def __init__(self, segments: Sequence[str]) -> None:
-        self._by_form = {name.casefold(): name for name in segments}
+        self._by_form = {_form(name): name for name in segments}
         self._wanted = frozenset(segments)
         self._without_list = 0
+        self._listed = 0
+        self._unreadable: Counter[str] = Counter()
+        self._unread: set[str] = set()
         self._taken: Counter[str] = Counter()
         self._others: dict[str, Counter[str]] = defaultdict(Counter)
 
@@ -39,18 +44,49 @@ class LeftOut:
 
     def add_listed(self, names: Collection[str], rows: int) -> None:
         """Take in rows with a list of names, of which those that are read are taken."""
+        self._listed += rows
         for name in names:
-            meant = self._by_form.get(name.casefold())
+            meant = self._by_form.get(_form(name))
             if name in self._wanted:
                 self._taken[name] += rows
             elif meant is not None and meant not in names:
                 self._others[meant][f"the segment is written {name!r}"] += rows
+                self._unread.add(meant)
+
+    def add_unreadable(self, why: str, rows: int) -> None:
+        """Take in rows of which nobody can say which segments they mean."""
+        self._listed += rows
+        self._unreadable[why] += rows
+        self._unread |= self._wanted
+
+    def add_without_customer(self, names: Collection[str]) -> None:
+        """Take in a row that names no customer."""
+        for meant in self._wanted.intersection(names):
+            self._others[meant]["no customer is named"] += 1
+            self._unread.add(meant)
 
     def add_of_another_kind(self, names: Collection[str], column: str, values: pa.StringArray) -> None:
         """Take in rows with a list of names that are left out for their values in a column."""
         for meant in self._wanted.intersection(names):
             for found in values.value_counts().to_pylist():
                 self._others[meant][f"{column} is {found['values']!r}"] += found["counts"]
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """The segments that somebody may be in who isn't among the rows that were taken."""
+        return frozenset(self._unread)
+
+    def require_readable(self) -> None:
+        """Refuse lists that can't be read where they are more than a few.
+
+        :raises SourceError: so it is; the text tells what they are.
+        """
+        rows = self._unreadable.total()
+        if rows > _MOST_UNREADABLE * self._listed:
+            why = self._unreadable.most_common(1)[0][0]
+            raise SourceError(
+                f"{why} ({rows} of {counted(self._listed, 'row')}, allowed: {_MOST_UNREADABLE:.0%})"
+            )
 
     def require_some(self) -> None:
         """Refuse a segment of which rows were left out, and none was taken.
@@ -75,10 +111,23 @@ class LeftOut:
                 f"{counted(self._without_list, 'membership row')} of Dataverse without a list of segments "
                 f"(null): whoever has one counts as in none"
             )
+        if self._unreadable:
+            rows = counted(self._unreadable.total(), "membership row")
+            why = self._unreadable.most_common(1)[0][0]
+            yield (
+                f"{rows} of Dataverse can't be read ({why}): which segments their customers are in isn't "
+                f"known, and {NOBODY_LEAVES}"
+            )
         for segment in sorted(self._others):
             if self._others[segment]:
-                yield f"Rows of the segment {segment} in Dataverse are left out: {self._told(segment)}"
+                told = f"; {NOBODY_LEAVES}" if segment in self._unread else ""
+                yield f"Rows of the segment {segment} in Dataverse are left out: {self._told(segment)}{told}"
 
     def _told(self, segment: str) -> str:
         shown = self._others[segment].most_common(_MOST_SHOWN)
         return ", ".join(f"{why} in {counted(count, 'row')}" for why, count in shown)
+
+
+def _form(name: str) -> str:
+    """Return a name without letter case and blanks around."""
+    return name.strip().casefold()

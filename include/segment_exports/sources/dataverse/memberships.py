@@ -77,7 +77,7 @@ def member_batches(
 
     :param only: column → the value that it must have; a row without a value passes.
     :param left_out: counts what isn't taken.
-    :raises SourceError: a list that can't be read, a row without a customer, or a column in none of them.
+    :raises SourceError: lists that can't be read, beyond a few, or a column in none of the rows.
     :raises SourceNotReadyError: some rows lack a column that others have.
     """
     seen = SeenKeys(SERVICE, MEMBERSHIPS, [id_column, list_column, *only])
@@ -85,10 +85,8 @@ def member_batches(
     for rows in pages:
         seen.add(rows)
         ids, lists = text_column(rows, id_column), text_column(rows, list_column)
-        if ids.null_count:
-            raise SourceError(f"{ids.null_count} membership rows of a page have no {id_column}")
         encoded = lists.dictionary_encode()
-        names = [dict.fromkeys(segment_list(text)) for text in encoded.dictionary.to_pylist()]
+        names, unreadable = _lists(encoded.dictionary.to_pylist())
         of_list = np.asarray(encoded.indices.fill_null(len(names)))
         chosen = np.ones(len(rows), np.bool_)
         for column, value in only.items():
@@ -99,14 +97,34 @@ def member_batches(
                     here = pa.array(chosen & ~passes & (of_list == place))
                     left_out.add_of_another_kind(names[place], column, found.filter(here))
             chosen &= passes
+        is_somebody = np.asarray(ids.is_valid())
+        for place in of_list[chosen & ~is_somebody]:
+            left_out.add_without_customer(names[place] if place < len(names) else {})
+        chosen &= is_somebody
         counts = np.bincount(of_list[chosen], minlength=len(names) + 1)
         left_out.add_unlisted(int(counts[-1]))
         for place, one in enumerate(names):
-            if counts[place]:
+            if counts[place] and place in unreadable:
+                left_out.add_unreadable(unreadable[place], int(counts[place]))
+            elif counts[place]:
                 left_out.add_listed(one, int(counts[place]))
         taken = [one if counts[place] else {} for place, one in enumerate(names)]
         yield _exploded(ids, encoded, taken, chosen, number_of)
     seen.require_all()
+    left_out.require_readable()
+
+
+def _lists(texts: Sequence[str]) -> tuple[list[dict[str, None]], dict[int, str]]:
+    """Return the segments in each text, and by place why one can't be read; it then has none."""
+    lists: list[dict[str, None]] = []
+    unreadable: dict[int, str] = {}
+    for place, text in enumerate(texts):
+        try:
+            lists.append(dict.fromkeys(segment_list(text)))
+        except SourceError as error:
+            lists.append({})
+            unreadable[place] = str(error)
+    return lists, unreadable
 
 
 def _exploded(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.errors import SourceError
+from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources.dataverse.columns import FORMATTED, label_of
 from segment_exports.sources.web.json_columns import text_column
@@ -41,11 +41,14 @@ class ProfilePages:
             self._prefer += f',odata.include-annotations="{FORMATTED}"'
         self._labelled: set[str] = set()
         self._unlabelled: set[str] = set()
+        self._without_id = 0
 
     def read(self, parallel_reads: int) -> Iterable[pa.RecordBatch]:
         """Yield the pages of so many ranges of ids at once, in the order in which they come.
 
-        :raises SourceError: a broken page, a profile without an id, a column that no row has.
+        One without an id is nobody's and left out.
+
+        :raises SourceError: a broken page, a column that no row has.
         """
         return read_ahead([self._pages(condition) for condition in _id_ranges(parallel_reads)])
 
@@ -72,6 +75,11 @@ class ProfilePages:
         if self._unlabelled:
             names = ", ".join(sorted({self._wanted[name].name for name in self._unlabelled}))
             yield f"{names}: Dataverse tells no label of some values of this choice; their numbers are sent"
+        if self._without_id:
+            yield (
+                f"{counted(self._without_id, 'profile')} of Dataverse without {ID}: whose they are isn't "
+                f"known, so that they aren't read"
+            )
         if broken := self._reader.counts.broken:
             yield (
                 f"{broken} answers of Dataverse hold characters that are none, as one half of an emoji; "
@@ -103,9 +111,9 @@ class ProfilePages:
         for rows in pages:
             seen.add(rows)
             batch = self._batch(rows)
-            if batch.column(CUSTOMER_ID).null_count:
-                raise SourceError(f"Dataverse sends profiles without {ID}")
-            yield batch
+            ids = batch.column(CUSTOMER_ID)
+            self._without_id += ids.null_count
+            yield batch.filter(ids.is_valid()) if ids.null_count else batch
         seen.require_all()
 
     def _keys(self) -> dict[str, None]:

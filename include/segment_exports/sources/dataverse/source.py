@@ -102,6 +102,7 @@ class DataverseSource:
         self.last_join: JoinCounts | None = None
         self.doubts: list[str] = []
         self.unsure: dict[str, str] = {}
+        self.unread: frozenset[str] = frozenset()
         self._names = TableNames(self.reader, self._settings.prefix, seen or SeenColumns(), self._doubt)
 
     def check(self) -> str:
@@ -208,6 +209,7 @@ class DataverseSource:
             try:
                 join.add_members(read_ahead([members]))
                 self._check_members(left_out)
+                self.unread = left_out.unread
                 join.add_profiles(pages.read(self._settings.parallel_reads))
             except RowsAgainError:
                 self._ensure_same(unit)  # where a refresh is to blame, that is what is told

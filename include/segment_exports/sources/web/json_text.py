@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,20 @@ if TYPE_CHECKING:
 def read_json(body: bytes) -> tuple[Any, bool]:
     """Return JSON, and whether it holds characters that are none: U+FFFD stands for each of them.
 
-    One half of an emoji, as a length limit leaves it, is written as an escape that strict readers refuse.
+    A byte order mark before it doesn't count. One half of an emoji, as a length limit leaves it, is written
+    as an escape that strict readers refuse.
 
     :raises ValueError: it is no JSON, or cut off.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
         return orjson.loads(body), False
     except orjson.JSONDecodeError:
+        pass
+    try:
         return _mended(json.loads(body.decode("utf-8", errors="replace"))), True
+    except RecursionError:
+        raise ValueError("lists or objects are nested too deep") from None
 
 
 def _mended(value: Any) -> Any:

@@ -371,6 +371,16 @@ def test_empty_pages_that_lead_on_for_ever_are_given_up(insights: Insights) -> N
         read(alter(insights.api(), members_of(never)))
 
 
+def test_a_member_without_an_id_is_read_with_a_doubt(insights: Insights) -> None:
+    def nameless(_query: Query, answer: dict[str, Any]) -> dict[str, Any]:
+        rows = answer["value"]
+        return {**answer, "value": [{**row, "CustomerId": None} if row is rows[0] else row for row in rows]}
+
+    source = alter(insights.api(page_size=5000), members_of(nameless))
+    assert len(read(source)) == len(expected(insights))
+    assert any("1 row without a CustomerId" in doubt for doubt in source.doubts)
+
+
 def test_a_page_that_repeats_some_rows_stops_the_run(insights: Insights) -> None:
     last: list[Any] = []
 

@@ -153,3 +153,52 @@ def test_empty_pages_without_end_are_given_up(tables: WrittenTables) -> None:
 
     with pytest.raises(SourceError, match="201 empty pages of msdynci_segmentmemberships in a row"):
         read_all(tables.source())
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        (LIST, '{"Segments":["Gold","Ot', "can't be read (A membership row's segments are no JSON"),
+        (LIST, '["Gold",null]', "can't be read (A membership row's segments are a list of 2"),
+        (LIST, '["Gold "]', "left out: the segment is written 'Gold ' in 1 row"),
+        ("msdynci_customerid", None, "left out: no customer is named in 1 row"),
+    ],
+)
+def test_one_membership_that_cannot_be_read_stops_nobody_and_takes_nobody_off(
+    monkeypatch: pytest.MonkeyPatch, column: str, value: object, told: str
+) -> None:
+    tables = WrittenTables(people=120)
+    tables.serve(monkeypatch)
+    tables.members[3][column] = value
+    source = tables.source()
+
+    assert len(read_all(source)) == 119
+    assert [one for one in source.doubts if told in one and "nobody leaves a list" in one]
+    assert source.unread == {"Gold"}
+
+    for row in tables.members[5:25]:
+        row[LIST] = '{"Segments":["Gold","Ot'
+    with pytest.raises(
+        SourceError, match=r"no JSON but 23 characters of text \(2[01] of \d+ rows, allowed: 1%\)"
+    ):
+        read_all(tables.source())
+
+
+def test_a_list_that_cannot_be_read_matters_only_where_its_row_is_of_the_kind_that_is_read(
+    tables: WrittenTables,
+) -> None:
+    tables.members.append(
+        {"msdynci_customerid": "c777", LIST: "Gold;", KIND: "Contact"},
+    )
+    source = tables.source()
+    assert len(read_all(source)) == 10
+    assert source.unread == frozenset()
+
+
+def test_a_profile_without_an_id_is_nobodys_and_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = WrittenTables(people=10)
+    tables.serve(monkeypatch)
+    tables.profiles.append({**tables.profiles[0], "msdynci_customerid": None})
+    source = tables.source()
+    assert len(read_all(source)) == 10
+    assert any("1 profile of Dataverse without msdynci_customerid" in one for one in source.doubts)

@@ -81,6 +81,5 @@ def test_a_list_that_is_json_already_is_read_too() -> None:
     assert batches([{"id": "1", "list": {"Segments": ["B"]}}]) == [("1", 1)]
 
 
-def test_a_membership_without_customer_is_told() -> None:
-    with pytest.raises(SourceError, match="1 membership rows of a page have no id"):
-        batches([{"id": None, "list": '["A"]'}])
+def test_a_membership_without_customer_is_nobodys() -> None:
+    assert batches([{"id": None, "list": '["A"]'}, {"id": "1", "list": '["A"]'}]) == [("1", 0)]

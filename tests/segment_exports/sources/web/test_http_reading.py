@@ -136,6 +136,7 @@ def test_503_without_a_time_to_wait_counts_as_a_failure(bench: Bench) -> None:
         (rb'{"a":["\ude00 x", {"\ud83db": 1}]}', {"a": ["\ufffd x", {"\ufffdb": 1}]}, 1),
         (rb'{"a":"\ud83d\ude00 \\ud83d"}', {"a": "\U0001f600 \\ud83d"}, 0),
         (b'{"a":"caf\xe9"}', {"a": "caf\ufffd"}, 1),
+        (b'\xef\xbb\xbf{"a":"Ann"}', {"a": "Ann"}, 0),
     ],
 )
 def test_a_broken_character_is_read_as_the_one_that_stands_for_it(
@@ -145,6 +146,13 @@ def test_a_broken_character_is_read_as_the_one_that_stands_for_it(
 
     assert bench.reader.get("x") == read
     assert bench.reader.counts.broken == broken
+
+
+def test_an_answer_that_is_nested_without_end_is_told(bench: Bench) -> None:
+    bench.script.answers = [(200, {}, b"[" * 200_000 + b"]" * 200_000)] * 2
+
+    with pytest.raises(SourceNotReadyError, match="400000 bytes of no content type that are not whole JSON"):
+        bench.reader.get("x")
 
 
 def test_an_answer_that_is_cut_off_is_asked_for_again_although_a_character_is_broken(bench: Bench) -> None:
