@@ -138,6 +138,11 @@ class CsvFile:
             mixed.check(batch)
             yield batch
         self.doubts += mixed.doubts
+        if stream.is_cut:
+            self.doubts.append(
+                f"{self.path} ends without a line end: if it was cut off, rows are missing, and "
+                f"{self._names()[-1]} of the last one is shorter than it was"
+            )
         if stream.scanner and stream.scanner.rowlike:
             values = counted(stream.scanner.rowlike, "quoted value holds", "quoted values hold")
             at = self._row_at(stream.scanner.first_rowlike)

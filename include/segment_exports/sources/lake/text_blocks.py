@@ -99,6 +99,8 @@ class CheckedStream:
     """
 
     closed = False
+    is_cut = False
+    """Whether what was read last ends inside an unquoted value, for all that its bytes tell."""
 
     def __init__(self, blocks: TextBlocks, rules: QuotingRules | None) -> None:
         self.scanner = QuoteScanner(rules) if rules else None
@@ -120,6 +122,8 @@ class CheckedStream:
 
     def _next(self) -> bytes:
         block = next(self._blocks, b"")
+        if block:
+            self.is_cut = not block.endswith((b"\n", b"\r", b'"'))
         if self.scanner is None:
             return block
         if not block:

@@ -319,6 +319,19 @@ def test_a_value_that_is_too_long_is_told() -> None:
     assert f"a value of EMail has {LONGEST_FIELD_BYTES + 1:,} bytes" in refusal(b"1," + long + b",b\n")
 
 
+@pytest.mark.parametrize(
+    ("end", "is_doubted"),
+    [(b"b@mail.example.co", True), (b"b@mail.example.com\n", False), (b'"b@mail.example.com"', False)],
+)
+def test_a_last_value_that_may_have_been_cut_off_is_doubted(end: bytes, is_doubted: bool) -> None:
+    file = csv_file(b"1,Ann,a@mail.example.com\n2,Bob," + end, ("CustomerId", "Note", "EMail"))
+    assert sum(batch.num_rows for batch in file.read(["CustomerId", "EMail"])) == 2
+    told = (
+        "ends without a line end: if it was cut off, rows are missing, and EMail of the last one is shorter"
+    )
+    assert [told in doubt for doubt in file.doubts] == [True] * is_doubted
+
+
 def test_a_field_of_200_mb_is_refused_and_not_held_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     with path.open("wb") as file:
