@@ -14,7 +14,7 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
-from segment_exports.sources.lake.encodings import OtherEncodingError
+from segment_exports.sources.lake.encodings import ColumnTexts, OtherEncodingError
 from segment_exports.sources.lake.headers.first_row import judge_first_row
 from segment_exports.sources.lake.headers.header import Header, looks_like_header, matched_header, own_header
 from segment_exports.sources.lake.headers.mixed_rows import MixedRows
@@ -40,7 +40,6 @@ _HEAD_BYTES = 256 * 1024
 _HEAD_ROWS = 200
 _DELIMITERS = ",;\t|"
 _WRONG_COUNT = re.compile(r"\ACSV parse error: Row #(\d+): Expected (\d+) columns, got (\d+):")
-_COLUMN = re.compile(r"CSV column #(\d+)")
 
 
 class CsvFile:
@@ -132,12 +131,15 @@ class CsvFile:
             return
         if self.header is None and (doubt := judge_first_row(first, others, self._names(), self.path)):
             self.doubts.append(doubt)
-        mixed = MixedRows(self._names(), self.path, 2 if self.header else 1)
-        for batch in open_csv(pa.PythonFile(stream, mode="r"), *self._options(self._present(wanted))):
-            self._check_lengths(batch)
+        first_row = 2 if self.header else 1
+        mixed, texts = MixedRows(self._names(), self.path, first_row), ColumnTexts(first_row)
+        for raw in open_csv(pa.PythonFile(stream, mode="r"), *self._options(self._present(wanted))):
+            self._check_lengths(raw)
+            batch = texts.of(raw)
             mixed.check(batch)
             yield batch
         self.doubts += mixed.doubts
+        self._judge_broken(texts)
         if stream.is_cut:
             self.doubts.append(
                 f"{self.path} ends without a line end: if it was cut off, rows are missing, and "
@@ -157,6 +159,17 @@ class CsvFile:
                 f"{self.path} has {stream.scanner.strays:,} quotes inside values that don't begin with one, "
                 f"the first in row {at}: they are taken for characters, though by RFC 4180 such a value is "
                 "quoted"
+            )
+
+    def _judge_broken(self, texts: ColumnTexts) -> None:
+        if texts.told and texts.is_other_encoding:
+            raise SourceError(
+                f"{self.path} holds {texts.told}, and too few others beyond ASCII to be taken for "
+                f"{self._layout.encoding}. Correct the encoding in model.json, or the value in its source"
+            )
+        if texts.told:
+            self.doubts.append(
+                f"{self.path} holds {texts.told}: U+FFFD stands for them, and an address with it is refused"
             )
 
     def _blocks(self, raw: Readable) -> TextBlocks:
@@ -243,7 +256,7 @@ class CsvFile:
             ),
             ConvertOptions(
                 include_columns=list(wanted),
-                column_types=dict.fromkeys(wanted, pa.string()),
+                column_types=dict.fromkeys(wanted, pa.binary()),
                 null_values=[""],
                 strings_can_be_null=True,
             ),
@@ -259,10 +272,6 @@ class CsvFile:
             return f"{self.path}: row {row} has {columns}; model.json gives the table {expected}{hint}"
         if "straddl" in message:
             return self._overlong()
-        if "UTF8" in message and (match := _COLUMN.search(message)):
-            return (
-                f"{self.path} holds bytes that aren't {self._layout.encoding} in column {int(match[1]) + 1}"
-            )
         return f"{self.path} can't be read as CSV"
 
     def _overlong(self) -> str:

@@ -293,7 +293,10 @@ def test_other_encodings_are_read(encoding: str, header: bool) -> None:
         (b"1,a,b\n" * 200_000 + b"1,a\n", "file.csv: row 200001 has 2 columns"),
         (b"1,a,b\n2,c,d,\xff\n", "file.csv: row 2 has 4 columns; model.json gives the table 3"),
         (b"1,a,b\n2,c\xff\n3,e,f\n", "file.csv: row 2 has 2 columns; model.json gives the table 3"),
-        (b"1,a,b\n2,\xff,d\n", "file.csv holds bytes that aren't utf-8 in column 2"),
+        (
+            b"1,a,b\n2,\xff,d\n",
+            "file.csv holds bytes that aren't utf-8 in 1 value (one is EMail in row 2)",
+        ),
     ],
 )
 def test_a_broken_row_is_told_without_its_values(
@@ -317,6 +320,24 @@ def test_a_byte_order_mark_that_is_missing_is_told() -> None:
 def test_a_value_that_is_too_long_is_told() -> None:
     long = b"x" * (LONGEST_FIELD_BYTES + 1)
     assert f"a value of EMail has {LONGEST_FIELD_BYTES + 1:,} bytes" in refusal(b"1," + long + b",b\n")
+
+
+def test_one_broken_character_stops_nobody_in_a_file_that_plainly_is_utf_8() -> None:
+    people = [f"{number},p{number}@mail.example,René\n".encode() for number in range(40)]
+    broken = b"40,p40@mail.example,Ren\xc3\n41,p\xe9@mail.example,Ann\n"
+    file = csv_file(b"CustomerId,EMail,Note\n" + b"".join(people) + broken)
+
+    found = [row for batch in file.read(COLUMNS) for row in batch.to_pylist()]
+    assert [row["Note"] for row in found] == ["René"] * 40 + ["Ren\ufffd", "Ann"]
+    assert found[-1]["EMail"] == "p\ufffd@mail.example"
+    (doubt,) = file.doubts
+    assert "bytes that aren't utf-8 in 2 values (one is EMail in row 43)" in doubt
+
+
+def test_some_broken_characters_in_a_file_of_another_encoding_are_not_mended() -> None:
+    people = [f"{number},p{number}@mail.example,René\n".encode() for number in range(40)]
+    others = "50,p50@mail.example,Jürgen\n".encode("windows-1252") * 5
+    assert "too few others beyond ASCII to be taken for utf-8" in refusal(b"".join(people) + others)
 
 
 @pytest.mark.parametrize(
