@@ -14,23 +14,30 @@ if TYPE_CHECKING:
 
 
 _LINE_ENDS = ("\n", "\r\n")
+_BYTE_ORDER_MARK = "\ufeff"
+_UNSEEN = f"{_BYTE_ORDER_MARK}\u200b\u2060"
 
 
 @dataclass(frozen=True)
 class LedgerSecret:
-    """The secret as it was given. White space around it, such as a mounted file's line end, is none of it."""
+    """The secret as it was given.
+
+    White space around it, such as a mounted file's line end or its byte order mark, is none of it.
+    """
 
     given: str = field(repr=False)
 
     @property
     def text(self) -> str:
         """The secret."""
-        return self.given.strip()
+        return self.given.strip().strip(_UNSEEN).strip()
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """The secret, and all that it may have been taken for where a line end was counted to it."""
-        return tuple(dict.fromkeys((self.text, self.given, *(self.text + end for end in _LINE_ENDS))))
+        """The secret, and all that it was taken for where a line end or a mark was counted to it."""
+        ended = [self.text + end for end in _LINE_ENDS]
+        marked = [_BYTE_ORDER_MARK + form for form in (self.text, *ended)]
+        return tuple(dict.fromkeys((self.text, self.given, self.given.strip(), *ended, *marked)))
 
     @property
     def in_words(self) -> str:
@@ -71,4 +78,5 @@ def ledger_secret_given_to_airflow(environ: Mapping[str, str] = os.environ) -> s
 
 
 def _secret(given: str | None) -> LedgerSecret | None:
-    return LedgerSecret(given) if given and given.strip() else None
+    secret = LedgerSecret(given or "")
+    return secret if secret.text else None

@@ -20,12 +20,24 @@ def test_airflow_is_asked_for_its_variable() -> None:
     assert ledger_secret({"AUTOPILOT_LEDGER_KEY": SECRET}.get).text == SECRET
 
 
-@pytest.mark.parametrize("given", [SECRET, f"{SECRET}\n", f"{SECRET}\r\n", f" {SECRET}\t"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        SECRET,
+        f"{SECRET}\n",
+        f"{SECRET}\r\n",
+        f" {SECRET}\t",
+        f"{SECRET}\u00a0",
+        f"\ufeff{SECRET}\r\n",
+        f"{SECRET}\u200b",
+    ],
+)
 def test_white_space_around_it_is_none_of_it(given: str) -> None:
     secret = ledger_secret({"AUTOPILOT_LEDGER_KEY": given}.get)
 
     assert secret.text == SECRET
-    assert {SECRET, given, f"{SECRET}\n", f"{SECRET}\r\n"} == set(secret.forms)
+    of_files = {f"{mark}{SECRET}{end}" for mark in ("", "\ufeff") for end in ("", "\n", "\r\n")}
+    assert of_files | {given, given.strip()} == set(secret.forms)
     assert secret.forms[0] == SECRET
     assert SECRET not in repr(secret)
 
@@ -38,7 +50,9 @@ def test_it_is_told_by_its_length_and_whether_white_space_was_around_it() -> Non
     )
 
 
-@pytest.mark.parametrize("variables", [{}, {"AUTOPILOT_LEDGER_KEY": ""}, {"AUTOPILOT_LEDGER_KEY": "\n"}])
+@pytest.mark.parametrize(
+    "variables", [{}, {"AUTOPILOT_LEDGER_KEY": ""}, {"AUTOPILOT_LEDGER_KEY": "\ufeff\n"}]
+)
 def test_where_airflow_has_none_it_is_told_how_to_make_one(variables: dict[str, str]) -> None:
     with pytest.raises(LedgerError) as refused:
         ledger_secret(variables.get)
