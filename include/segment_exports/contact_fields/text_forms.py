@@ -65,10 +65,12 @@ class DateForm:
     def in_order(cls, order: tuple[str, str, str]) -> DateForm:
         """Return the form of dates with year, month and day in an order, with or without a time of day.
 
-        The three stand between slashes, points, hyphens or blanks.
+        The three stand between slashes, points, hyphens or blanks. Nobody writes points behind a month that
+        comes first: such dates have the day there, whatever the order is said to be.
         """
         parts = {"year": _TOKENS["yyyy"], "month": _TOKENS["MM"], "day": _TOKENS["dd"]}
-        date = r"[/. -]\s?".join(parts[one] for one in order)
+        between = r"[/ -]\s?" if order[0] == "month" else r"[/. -]\s?"
+        date = between.join(parts[one] for one in order)
         second = rf"(?::{_TOKENS['ss']}(?:[.,]{_TOKENS['f']})?)?"
         half = rf"(?:{_BLANK}?{_TOKENS['tt']})?".replace("+?", "*")
         return cls(rf"\A{date}\.?(?:,?{_BLANK}{_TOKENS['HH']}:{_TOKENS['mm']}{second}{half})?\z")

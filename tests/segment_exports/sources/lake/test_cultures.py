@@ -51,6 +51,12 @@ def test_dates_are_read_as_their_culture_orders_them(culture: str, text: str, da
     assert rewritten(culture, "datetime", text, iso, None, "n/a") == [date, iso, None, "n/a"]
 
 
+@pytest.mark.parametrize("culture", ["en-US", "en-PH", "es-PA"])
+def test_points_are_no_sign_of_a_month_that_comes_first(culture: str) -> None:
+    german = ["3.1.2026", "03.01.2026 14:33", "20.11.2026"]
+    assert rewritten(culture, "date", *german, "3/1/2026") == [*german, "2026-03-01T00:00:00"]
+
+
 @pytest.mark.parametrize("culture", ["en", "tlh", "", "iv", "es-US"])
 def test_the_order_of_dates_is_not_guessed(culture: str) -> None:
     found = culture_of(culture)
