@@ -203,8 +203,8 @@ class CiApiSource:
             )
         if broken := self.reader.counts.broken:
             self.doubts.append(
-                f"{broken} answers of {SERVICE} hold characters that are none, as one half of an emoji; "
-                f"U+FFFD stands for them"
+                f"{counted(broken, 'answer')} of {SERVICE} had what JSON can't have in a value, as half of "
+                f"an emoji; U+FFFD stands for characters and numbers that are none"
             )
         self._ensure_same(unit, segment)
         self._seen.keep(CUSTOMERS, {name: ColumnUse(key) for name, key in keys.items()}, metadata=True)

@@ -82,8 +82,8 @@ class ProfilePages:
             )
         if broken := self._reader.counts.broken:
             yield (
-                f"{broken} answers of Dataverse hold characters that are none, as one half of an emoji; "
-                f"U+FFFD stands for them"
+                f"{counted(broken, 'answer')} of Dataverse had what JSON can't have in a value, as half of "
+                f"an emoji; U+FFFD stands for characters and numbers that are none"
             )
 
     def labelled(self) -> dict[str, bool | None]:

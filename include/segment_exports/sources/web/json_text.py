@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def read_json(body: bytes) -> tuple[Any, bool]:
-    """Return JSON, and whether it holds characters that are none: U+FFFD stands for each of them.
+    """Return JSON, and whether it holds what JSON can't have in a value: one of them must not end a run.
 
-    A byte order mark before it doesn't count. One half of an emoji, as a length limit leaves it, is written
-    as an escape that strict readers refuse.
+    U+FFFD stands for characters that are none, as one half of an emoji that a length limit left, and for
+    numbers that are none; a control character that is not escaped is itself. A byte order mark before it all
+    doesn't count.
 
     :raises ValueError: it is no JSON, or cut off.
     """
@@ -28,7 +29,8 @@ def read_json(body: bytes) -> tuple[Any, bool]:
     except orjson.JSONDecodeError:
         pass
     try:
-        return _mended(json.loads(body.decode("utf-8", errors="replace"))), True
+        text = body.decode("utf-8", errors="replace")
+        return _mended(json.loads(text, strict=False, parse_constant=lambda _: "\ufffd")), True
     except RecursionError:
         raise ValueError("lists or objects are nested too deep") from None
 

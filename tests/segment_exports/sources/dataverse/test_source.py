@@ -207,7 +207,7 @@ def test_half_an_emoji_costs_nobody_the_export(insights: Insights) -> None:
     changed = [(name, before) for name, before in zip(names, whole, strict=True) if name != before]
     assert [name for name, _ in changed] in ([], [f"{before} \ufffd" for _, before in changed])
     assert len(changed) <= 1
-    assert [text.split(" answers")[0] for text in doubts_of(source)] == ["1"]
+    assert [text.split(" of ")[0] for text in doubts_of(source)] == ["1 answer"]
     assert insights.time.slept == []
 
 

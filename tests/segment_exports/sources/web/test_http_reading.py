@@ -134,6 +134,8 @@ def test_503_without_a_time_to_wait_counts_as_a_failure(bench: Bench) -> None:
     [
         (rb'{"a":"Ann \ud83d"}', {"a": "Ann \ufffd"}, 1),
         (rb'{"a":["\ude00 x", {"\ud83db": 1}]}', {"a": ["\ufffd x", {"\ufffdb": 1}]}, 1),
+        (b'{"a":"two\nlines\tand \xf6", "b": 1}', {"a": "two\nlines\tand \ufffd", "b": 1}, 1),
+        (b'{"a":NaN, "b": [-Infinity]}', {"a": "\ufffd", "b": ["\ufffd"]}, 1),
         (rb'{"a":"\ud83d\ude00 \\ud83d"}', {"a": "\U0001f600 \\ud83d"}, 0),
         (b'{"a":"caf\xe9"}', {"a": "caf\ufffd"}, 1),
         (b'\xef\xbb\xbf{"a":"Ann"}', {"a": "Ann"}, 0),
