@@ -107,8 +107,8 @@ class AccountRefusedError(DestinationError):
     """
 
 
-class WrongServerError(RequestRefusedError):
-    """A redirect or 405: this is not the destination's API, or not its base URL."""
+class WrongServerError(DestinationError):
+    """A redirect or 405: this is not the destination's API, or not its base URL. It judges no request."""
 
 
 class ListProblemError(DestinationError):

@@ -55,6 +55,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
                 errors.SettingsError,
                 errors.SourceError,
                 errors.ListProblemError,
+                errors.WrongServerError,
             ],
             action=RetryAction.FAIL,
             reason="A person has to act first",

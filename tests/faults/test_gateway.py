@@ -162,3 +162,29 @@ def test_an_empty_page_of_members_keeps_nobody_on_a_list(begun: Scenario, body: 
     assert f"GET /list/{{list}}/contacts {why}" in str(struck.report.red_reasons)
     assert not again.red
     assert members(begun, "Gold") == EVERYBODY - {PEOPLE[29].EMail}
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status": 302}, {"status": 405, "body": '{"error":"Method Not Allowed","message":"No."}'}]
+)
+def test_a_gateway_that_lets_no_change_of_address_through_makes_nobody_a_second_contact(
+    scenario: Scenario, answer: dict
+) -> None:
+    scenario.begin(when_email_changes="move")
+    ann = Profile("c0", "ann@example.com", "Ann")
+    scenario.write_segments(1, {"Gold": [ann, *PEOPLE[1:]], "Churn": [], "Readers": []})
+    assert not scenario.export.run().red
+    contact = scenario.emulator.account.find(ann.EMail).contact_id
+    moved = replace(ann, EMail="ann@new.example.com")
+    scenario.write_segments(2, {"Gold": [moved, *PEOPLE[1:]], "Churn": [], "Readers": []})
+    struck = scenario.export.run(
+        before_upload=lambda: scenario.emulator.inject(answered("^/contact$", **answer))
+    )
+    scenario.emulator.inject()
+    again = scenario.export.run()
+
+    assert struck.red
+    assert "The base URL is not that of Autopilot's API" in str(struck.errors)
+    assert not again.red
+    assert members(scenario, "Gold") == EVERYBODY - {PEOPLE[0].EMail} | {moved.EMail}
+    assert scenario.emulator.account.find(moved.EMail).contact_id == contact

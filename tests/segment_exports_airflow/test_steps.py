@@ -190,6 +190,7 @@ class TestRetries:
             errors.SourceError("x"),
             errors.RefreshMissedError("x"),
             ListProblemError("x"),
+            errors.WrongServerError("x", status=405),
         ],
     )
     def test_what_only_a_person_can_mend_fails_at_once(self, error: Exception) -> None:

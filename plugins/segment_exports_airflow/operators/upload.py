@@ -149,7 +149,7 @@ def _error_of(result: ChunkResult) -> errors.SegmentExportError:
         StopKind.FORBIDDEN: errors.RequestRefusedError,
         StopKind.REFUSED_ALIKE: errors.RequestRefusedError,
         StopKind.LIST: errors.RequestRefusedError,
-        StopKind.NOT_THE_API: errors.RequestRefusedError,
+        StopKind.NOT_THE_API: errors.WrongServerError,
         StopKind.REJECTED_GUARD: errors.GuardTrippedError,
         StopKind.ASKED: errors.ConnectionDisabledError,
     }
