@@ -111,3 +111,32 @@ def test_it_is_told(scenario: Scenario) -> None:
     warnings = " ".join(scenario.export.run().report.warnings)
     assert "1 contact was given the address of another person of the source" in warnings
     assert "address of another person" not in " ".join(scenario.export.run().report.warnings)
+
+
+@WAYS
+@pytest.mark.parametrize("unsubscribed", [False, True])
+def test_who_refuses_and_was_given_the_first_ones_contact_is_taken_off_by_a_reconcile(
+    scenario: Scenario, way: str, unsubscribed: bool
+) -> None:
+    changed_there(scenario, way, unsubscribed=unsubscribed)
+    scenario.write_segments(2, refresh(NORA, replace(OMAR, Subscriber="No")))
+    reconciled = scenario.export.run(reconcile=True)
+
+    assert not reconciled.red
+    assert "without giving permission" in str(reconciled.report.warnings)
+    assert on_lists(scenario, THERE) == set()
+    assert on_lists(scenario, NORA.EMail) == (set() if unsubscribed else {"Gold"})
+    assert quiet(scenario)
+    assert not scenario.export.run(reconcile=True).red
+    assert quiet(scenario)
+
+
+@WAYS
+def test_who_refuses_and_was_given_the_first_ones_contact_is_taken_off_whatever_holds_up_the_rest(
+    scenario: Scenario, way: str
+) -> None:
+    changed_there(scenario, way, guards={"stop_above_invalid": 0.0, "min_count": 0})
+    broken = Profile("c10", "no address", "Kim")
+    scenario.write_segments(2, refresh(NORA, replace(OMAR, Subscriber="No"), broken))
+    assert scenario.export.run(reconcile=True).report.state == "stopped"
+    assert on_lists(scenario, THERE) == set()

@@ -180,12 +180,16 @@ class _Reconciling:
         self.found = Reconciled(Counter(dict.fromkeys(self._members, 0)))
 
     def newcomers(self, file: pq.ParquetFile | None) -> pa.Table:
-        """Return rows (schema LEDGER, sorted) for members whom the ledger doesn't know at all."""
-        known = np.zeros(len(self._everyone), np.bool_)
+        """Return rows (schema LEDGER, sorted) for members whom the ledger doesn't know at all.
+
+        Also for who may not be mailed and has an address of which it knows nothing, whosever contact it was.
+        """
+        known = {name: np.zeros(len(self._everyone), np.bool_) for name in MEMBERS.names}
         for batch in file.iter_batches(ROWS_PER_RANGE, columns=MEMBERS.names) if file else ():
-            for name in MEMBERS.names:
-                known |= pc.is_in(self._everyone[name], batch[name].drop_null()).to_numpy()
-        unknown = self._everyone.filter(pa.array(~known))
+            for name, found in known.items():
+                found |= pc.is_in(self._everyone[name], batch[name].drop_null()).to_numpy()
+        ours = known["contact_id"] & ~self._people.may_not_be_mailed(self._everyone)
+        unknown = self._everyone.filter(pa.array(~(known["email_hash"] | ours)))
         rows = unknown.filter(pc.is_valid(unknown["email_hash"]))
         rows = rows.take(pa.array(np.unique(rows["email_hash"].to_numpy(), return_index=True)[1]))
         leaving = self._people.may_not_be_mailed(rows)
@@ -219,10 +223,18 @@ class _Reconciling:
         if not self._memberships_known:
             held = [np.zeros_like(matrix) for matrix in held]
         sure, unsure, seen = held
-        leaving, anothers = self._people.may_not_be_mailed(rows), self._are_anothers(rows)
+        leaving, at = self._people.may_not_be_mailed(rows), self._shown_elsewhere(rows)
+        anothers = self._people.are_contacts(at)
+        # What has the address of somebody who may not be mailed is theirs: the row's person gets another.
+        lost = self._people.may_not_be_mailed(at) & ~leaving
+        rows = _replaced(rows, "payload_hash", pc.if_else(pa.array(lost), None, rows["payload_hash"]))
         for title, members in self._members.items():
             column = self._titles.index(title)
-            shown = pc.is_in(rows["contact_id"], members["contact_id"].combine_chunks()).to_numpy() & is_known
+            shown = (
+                pc.is_in(rows["contact_id"], members["contact_id"].combine_chunks()).to_numpy()
+                & is_known
+                & ~lost
+            )
             here = pc.is_in(rows["email_hash"], members["email_hash"].combine_chunks()).to_numpy()
             believed = sure[:, column] | unsure[:, column]
             self.found.corrected[title] += int(((believed & shown) != sure[:, column]).sum())
@@ -253,13 +265,15 @@ class _Reconciling:
                     f"taken off. Look at the list at the destination"
                 )
 
-    def _are_anothers(self, rows: pa.Table) -> Mask:
-        """Tell whose contact is shown under an address that is another's in this run: it is that one's."""
+    def _shown_elsewhere(self, rows: pa.Table) -> pa.Table:
+        """Return under which other address (``email_hash``) the contact of each row is shown, or null."""
         at = pc.index_in(rows["contact_id"], self._everyone["contact_id"].combine_chunks())
-        shown = pa.table({"email_hash": self._everyone["email_hash"].take(at.combine_chunks())})
-        is_other = pc.fill_null(pc.not_equal(shown["email_hash"], rows["email_hash"]), False).to_numpy()
-        others: Mask = is_other & is_valid(rows["contact_id"]) & self._people.are_contacts(shown)
-        return others
+        shown = self._everyone["email_hash"].take(at.combine_chunks())
+        is_other = (
+            is_valid(rows["contact_id"])
+            & pc.fill_null(pc.not_equal(shown, rows["email_hash"]), False).to_numpy()
+        )
+        return pa.table({"email_hash": pc.if_else(pa.array(is_other), shown, None)})
 
     def _with_shown_ids(self, rows: pa.Table) -> tuple[pa.Table, Mask]:
         """Take over the id under which an address is shown, where none is known or the known one is gone.
