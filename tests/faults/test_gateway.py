@@ -188,3 +188,30 @@ def test_a_gateway_that_lets_no_change_of_address_through_makes_nobody_a_second_
     assert not again.red
     assert members(scenario, "Gold") == EVERYBODY - {PEOPLE[0].EMail} | {moved.EMail}
     assert scenario.emulator.account.find(moved.EMail).contact_id == contact
+
+
+def one_contact_for_all(times: int | None) -> Fault:
+    body = json.dumps({"email_contact_map": dict.fromkeys(sorted(EVERYBODY), "person_ONE")})
+    return Fault(kind=FaultKind.GATEWAY, path="^/contacts$", times=times, body=body)
+
+
+def test_one_contact_for_several_addresses_is_asked_again(begun: Scenario) -> None:
+    begun.write_segments(1, {"Gold": PEOPLE, "Churn": [], "Readers": []})
+    begun.emulator.inject(one_contact_for_all(1))
+
+    assert not begun.export.run().red
+    assert members(begun, "Gold") == EVERYBODY
+
+
+def test_nobody_is_lost_in_silence_where_one_contact_is_answered_for_all(begun: Scenario) -> None:
+    begun.write_segments(1, {"Gold": PEOPLE, "Churn": [], "Readers": []})
+    begun.emulator.inject(one_contact_for_all(None))
+    struck = begun.export.run()
+    begun.emulator.inject()
+    again = begun.export.run()
+
+    assert struck.red
+    assert struck.report.contacts.rejected == 0
+    assert "answered 200 with one contact for several addresses" in str(struck.errors)
+    assert not again.red
+    assert members(begun, "Gold") == EVERYBODY

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 LEFT_OUT = "the destination left the contact out of its answer"
 UPSERT_REFUSED = "the contact itself was refused"
+_ONE_FOR_SEVERAL = (
+    "POST /contacts was answered 200 with one contact for several addresses. Does a cache or a gateway "
+    "before the API answer in its stead?"
+)
 _ATTEMPTS_AFTER_SPLIT = 2
 
 
@@ -75,13 +79,24 @@ async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool 
         return None
     batch.recording = True
     ids = _ids(answer, delivery.chunk.emails[content.rows].tolist())
-    if not is_there(ids).any():
-        await _none_taken(delivery, batch, content)
+    if not await _is_believed(delivery, batch, content, ids):
         return None
     delivery.stopping.answered()
     await delivery.refusals.took(Operation.UPSERT)
     await _answered(delivery, batch, content, ids, hold_joins=hold_joins)
     return content
+
+
+async def _is_believed(delivery: ChunkDelivery, batch: Batch, content: Content, ids: Texts) -> bool:
+    """Tell whether an answer may be true, and split the batch where it may not."""
+    if not is_there(ids).any():
+        await _none_taken(delivery, batch, content)
+        return False
+    ours = delivery.chunk.is_contact[content.rows]  # who is to leave may have the address of one of them now
+    if not delivery.answered_for.add(content.rows[ours].tolist(), ids[ours].tolist()):
+        await _unanswered(delivery, batch, content, OutcomeUnknownError(_ONE_FOR_SEVERAL, status=200))
+        return False
+    return True
 
 
 def put_off_repeated(delivery: ChunkDelivery, batch: Batch) -> None:

@@ -25,6 +25,22 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
 
 
+class AnsweredFor:
+    """For which row each contact id was answered: no two contacts of the run are one."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, int] = {}
+
+    def add(self, rows: Sequence[int], ids: Sequence[str | None]) -> bool:
+        """Take note of an answer, and tell whether it gives no row the id of another one."""
+        told = {one: row for row, one in zip(rows, ids, strict=True) if one is not None}
+        is_apart = len(told) == len(ids) - ids.count(None)
+        is_apart = is_apart and all(self._rows.get(one, row) == row for one, row in told.items())
+        if is_apart:
+            self._rows |= told
+        return is_apart
+
+
 @dataclass(kw_only=True)
 class ChunkDelivery(Attempt):
     """One attempt at a chunk as Autopilot's steps share it, and what is to be sent for which row.
@@ -33,6 +49,7 @@ class ChunkDelivery(Attempt):
     whose contact was gone and whose payload was looked for already; ``found`` are rows of people who
     are no contacts of the run, but were seen to be at the destination. ``joins_unchecked``: joins inside
     bulk upserts were written down as delivered, and the check whether they stand is still to come.
+    ``answered_for``: whose ids upserts were answered with.
     ``leave_seen``: a leave of somebody who is no contact of the run was seen to be done; one looks at a time.
     """
 
@@ -42,6 +59,7 @@ class ChunkDelivery(Attempt):
     note: str | None = None
     sought: set[int] = field(default_factory=set)
     found: Mask = field(init=False)
+    answered_for: AnsweredFor = field(default_factory=AnsweredFor)
     leave_seen: bool = False
     leave_look: asyncio.Lock = field(default_factory=asyncio.Lock)
 
