@@ -13,8 +13,8 @@ from dataclasses import dataclass
 DATE_PARTS = ("year", "month", "day", "hour", "minute", "second", "fraction", "half")
 _TOKENS = {
     "yyyy": r"(?P<year>[0-9]{4})",
-    "MM": r"(?P<month>[0-9]{1,2})",
-    "dd": r"(?P<day>[0-9]{1,2})",
+    "MM": r"(?P<month>0?[1-9]|1[0-2])",
+    "dd": r"(?P<day>0?[1-9]|[12][0-9]|3[01])",
     "HH": r"(?P<hour>[0-9]{1,2})",
     "hh": r"(?P<hour>[0-9]{1,2})",
     "mm": r"(?P<minute>[0-9]{1,2})",

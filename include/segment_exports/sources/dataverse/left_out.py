@@ -35,6 +35,7 @@ class LeftOut:
         self._listed = 0
         self._unreadable: Counter[str] = Counter()
         self._unread: set[str] = set()
+        self._full_page = 0
         self._taken: Counter[str] = Counter()
         self._others: dict[str, Counter[str]] = defaultdict(Counter)
 
@@ -57,6 +58,11 @@ class LeftOut:
         """Take in rows of which nobody can say which segments they mean."""
         self._listed += rows
         self._unreadable[why] += rows
+        self._unread |= self._wanted
+
+    def add_full_page(self, rows: int) -> None:
+        """Take in that the last page has as many rows as a page may have."""
+        self._full_page = rows
         self._unread |= self._wanted
 
     def add_without_customer(self, names: Collection[str]) -> None:
@@ -110,6 +116,11 @@ class LeftOut:
             yield (
                 f"{counted(self._without_list, 'membership row')} of Dataverse without a list of segments "
                 f"(null): whoever has one counts as in none"
+            )
+        if self._full_page:
+            yield (
+                f"The last page of Dataverse's memberships is full ({self._full_page} rows) and leads to no "
+                f"other: if that isn't the end, members are missing. So {NOBODY_LEAVES}"
             )
         if self._unreadable:
             rows = counted(self._unreadable.total(), "membership row")

@@ -64,6 +64,16 @@ def identity(row: Row, columns: Sequence[str]) -> str:
     return own if isinstance(own, str) else repr([row.get(column) for column in columns])
 
 
+def until_full(pages: Iterable[list[Row]], page_size: int, left_out: LeftOut) -> Iterator[list[Row]]:
+    """Yield the pages, and tell of a last one that is full: the provider of a table may know no paging."""
+    rows = 0
+    for page in pages:
+        rows = len(page)
+        yield page
+    if rows >= page_size:
+        left_out.add_full_page(rows)
+
+
 def member_batches(
     pages: Iterable[list[Row]],
     *,

@@ -33,6 +33,7 @@ from segment_exports.sources.dataverse.memberships import (
     identity,
     member_batches,
     segment_list,
+    until_full,
 )
 from segment_exports.sources.dataverse.profiles import ID, PROFILES, SERVICE, ProfilePages
 from segment_exports.sources.dataverse.settings import DataverseSettings
@@ -287,7 +288,12 @@ class DataverseSource:
             headers=self._headers,
         )
         return member_batches(
-            pages, id_column=ID, list_column=LISTS, only=only, number_of=number_of, left_out=left_out
+            until_full(pages, self._settings.page_size, left_out),
+            id_column=ID,
+            list_column=LISTS,
+            only=only,
+            number_of=number_of,
+            left_out=left_out,
         )
 
     def _row_filter(self) -> dict[str, str]:

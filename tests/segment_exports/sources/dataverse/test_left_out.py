@@ -195,6 +195,18 @@ def test_a_list_that_cannot_be_read_matters_only_where_its_row_is_of_the_kind_th
     assert source.unread == frozenset()
 
 
+@pytest.mark.parametrize(("people", "is_unread"), [(12, False), (10, True), (11, False)])
+def test_a_full_page_that_leads_to_no_other_may_not_be_the_last(
+    monkeypatch: pytest.MonkeyPatch, people: int, is_unread: bool
+) -> None:
+    tables = WrittenTables(people=people, page_size=5)
+    tables.serve(monkeypatch)
+    source = tables.source(page_size=5)
+    assert len(read_all(source)) == people
+    assert any("is full (5 rows) and leads to no other" in doubt for doubt in source.doubts) == is_unread
+    assert source.unread == ({"Gold"} if is_unread else set())
+
+
 def test_a_profile_without_an_id_is_nobodys_and_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = WrittenTables(people=10)
     tables.serve(monkeypatch)

@@ -57,6 +57,13 @@ def test_points_are_no_sign_of_a_month_that_comes_first(culture: str) -> None:
     assert rewritten(culture, "date", *german, "3/1/2026") == [*german, "2026-03-01T00:00:00"]
 
 
+@pytest.mark.parametrize(
+    ("culture", "text"), [("de-DE", "11/20/2026"), ("en-US", "20/11/2026 08:30"), ("en-GB", "00/11/2026")]
+)
+def test_a_date_of_another_order_becomes_no_date_that_nobody_has(culture: str, text: str) -> None:
+    assert rewritten(culture, "datetime", text) == [text]
+
+
 @pytest.mark.parametrize("culture", ["en", "tlh", "", "iv", "es-US"])
 def test_the_order_of_dates_is_not_guessed(culture: str) -> None:
     found = culture_of(culture)
