@@ -2,7 +2,8 @@
 
 Together they are whole by RFC 4180. What lies between them becomes one value: people are lost, and the
 first of them gets the consent of the last. Such a value, without its two quotes, falls apart into whole rows.
-That a text of several lines does the same is chance, unless the rows have addresses in the same columns.
+That a text of several lines does the same is chance, unless the rows have addresses in the same columns. Rows
+may also have delimiters to spare, which nobody quoted.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def values_of_rows(
     of_value = count_before(bits.beginnings, places[~is_end])
     inside = np.searchsorted(of_value, begun, "right") - np.searchsorted(of_value, begun)
     in_row = _delimiters_in_row(array, bits.outside(separators), delimiter)
-    if not in_row or not (inside == in_row * lines).any():
+    if not in_row or not (inside >= in_row * lines).any():
         return []
     return _Values(array, bits, separators, delimiter).of_rows(ends, in_row)
 
@@ -95,20 +96,21 @@ class _Values:
         before = _count(self._outside, self._row_begins(begins), begins)
         fits = (
             (ends < len(self._array))
-            & (_count(self._all, begins, first_ends) == in_row - before)
-            & (_count(self._all, last_ends, ends) == before)
-            & (_count(self._all, begins, ends) == in_row * lines)
+            & (_count(self._all, begins, first_ends) >= in_row - before)
+            & (_count(self._all, last_ends, ends) >= before)
+            & (_count(self._all, begins, ends) >= in_row * lines)
         )
         pairs = zip(begins[fits].tolist(), ends[fits].tolist(), strict=True)
-        return [(begin, self._has_addresses(begin, end)) for begin, end in pairs]
+        return [(begin, self._is_sure(begin, end, in_row)) for begin, end in pairs]
 
-    def _has_addresses(self, begin: int, end: int) -> bool:
+    def _is_sure(self, begin: int, end: int, in_row: int) -> bool:
         row_begin = int(self._row_begins(np.array([begin]))[0])
         row_end = int(self._row_ends[np.searchsorted(self._row_ends, end)])
         whole = np.delete(self._array[row_begin:row_end], [begin - row_begin, end - row_begin]).tobytes()
         rows = [row.split(bytes([self._delimiter])) for row in _LINE_END.split(whole.removesuffix(b"\r"))]
         places = [{place for place, cell in enumerate(row) if b"@" in cell} for row in rows]
-        return bool(places[0]) and all(one == places[0] for one in places)
+        are_whole = all(len(row) == in_row + 1 for row in rows)
+        return are_whole and bool(places[0]) and all(one == places[0] for one in places)
 
     def _row_begins(self, places: Positions) -> Positions:
         begins: Positions = np.append(-1, self._row_ends)[np.searchsorted(self._row_ends, places)] + 1

@@ -67,6 +67,12 @@ def test_a_text_of_several_lines_is_read() -> None:
     assert file.doubts == []
 
 
+def test_several_people_one_of_whom_has_a_delimiter_too_many_are_doubted() -> None:
+    file = csv_file(with_quotes(2, 3, 4).replace("Ann 4", "Ann 4, Miss"))
+    assert len(names(file)) == len(PEOPLE) - 1
+    assert "1 quoted value holds line ends and would be whole rows" in file.doubts[0]
+
+
 def test_one_that_would_be_rows_by_chance_is_read_with_a_doubt() -> None:
     note = "Ann, at home\nor, if not, at work"
     file = csv_file(f'c0,p0@example.com,Bob,Yes\nc1,p1@example.com,"{note}",No\n')
