@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from segment_exports.sources.web.odata import Row
 
 LONGEST_VALUE_BYTES = 1024 * 1024
+_EXACT_BELOW = 2.0**53
 
 
 def text_column(rows: Sequence[Row], key: str) -> pa.StringArray:
@@ -41,9 +42,19 @@ def _column(rows: Sequence[Row], key: str) -> pa.StringArray:
         return _without_empty(pa.array(map(_text, values), pa.string()))
     if pa.types.is_string(column.type):
         return _without_empty(column)
+    if pa.types.is_floating(column.type):
+        return _without_fraction(column)
     if pa.types.is_primitive(column.type) or pa.types.is_null(column.type):
         return column.cast(pa.string())
     return _without_empty(pa.array(map(_text, values), pa.string()))
+
+
+def _without_fraction(numbers: pa.DoubleArray) -> pa.StringArray:
+    """Return numbers as text, whole ones with all their digits: Arrow gives long ones an exponent."""
+    is_exact = pc.less(pc.abs(numbers), _EXACT_BELOW)
+    is_whole = pc.and_(pc.equal(pc.floor(numbers), numbers), is_exact).fill_null(fill_value=False)
+    whole = pc.if_else(is_whole, numbers, None).cast(pa.int64()).cast(pa.string())
+    return pc.coalesce(whole, numbers.cast(pa.string()))
 
 
 def _text(value: Any) -> str | None:
