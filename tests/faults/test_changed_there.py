@@ -238,6 +238,26 @@ def test_an_address_that_was_changed_there_and_in_the_source_is_one_contact(
 
 
 @WAYS
+@pytest.mark.parametrize("slow", [False, True])
+def test_who_was_given_the_new_address_there_first_stays_on_the_list_though_another_has_the_old_one(
+    scenario: Scenario, way: str, slow: bool
+) -> None:
+    """Another export may have moved the contact. The old address gets a contact of its own."""
+    changed_there(scenario, way)
+    ben = Profile("c2", NORA.EMail, "Ben")
+    scenario.write_segments(2, refresh(MOVED, ben))
+    if slow:
+        slowly(scenario)
+
+    assert not scenario.export.run().red
+
+    assert (on_lists(scenario, NORA.EMail), on_lists(scenario, THERE)) == ({"Gold"}, {"Gold"})
+    assert not scenario.export.run().red
+    assert (on_lists(scenario, NORA.EMail), on_lists(scenario, THERE)) == ({"Gold"}, {"Gold"})
+    assert scenario.export.run().attempts == 0
+
+
+@WAYS
 def test_an_old_address_whose_contact_is_another_one_leaves(scenario: Scenario, way: str) -> None:
     scenario.begin(membership=way)
     scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)

@@ -197,16 +197,16 @@ class Chunk:
         self.recreated[row] = True
         self._join_again(row)
 
-    def mark_displaced(self, row: int) -> list[int]:
+    def mark_displaced(self, row: int, *, stays_on: npt.NDArray[np.bool_] | None = None) -> list[int]:
         """Note that the known contact lives under another address; return columns that it is to leave now.
 
-        What it is a member of, or may be, it leaves; the contact that has the address now joins it.
+        What it may be on it leaves, but for ``stays_on``; the contact that has the address now joins it.
         """
         self.displaced[row] = True
         held = (self.member_of[row] | self.is_planned_join[row]) & (self.leave[row] == State.ABSENT)
-        self.leave[row, held] = State.PENDING
+        self.leave[row, held if stays_on is None else held & ~stays_on] = State.PENDING
         self._join_again(row)
-        columns: list[int] = np.flatnonzero(held).tolist()
+        columns: list[int] = np.flatnonzero(held & (self.leave[row] == State.PENDING)).tolist()
         return columns
 
     def _join_again(self, row: int) -> None:
