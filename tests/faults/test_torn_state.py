@@ -172,3 +172,20 @@ def test_receipts_whose_plan_is_gone_are_not_passed_over(
     (reason,) = told.next_run().red_reasons
 
     assert f"{plan} is missing. Restore it from a backup" in reason
+
+
+@pytest.mark.usefixtures("short_waits")
+def test_receipts_whose_chunk_is_gone_are_not_passed_over(
+    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(tmp_path / "export", emulator, monkeypatch, settle=False)
+    (chunk,) = told.export.staging.glob("newsletter/runs/*/chunks/*.parquet")
+    content = chunk.read_bytes()
+    chunk.unlink()
+
+    (reason,) = told.next_run().red_reasons
+
+    assert f"{chunk} is missing. Clear the task of this run that writes it" in reason
+    chunk.write_bytes(content)
+    assert not told.export.run().red
+    assert told.is_right

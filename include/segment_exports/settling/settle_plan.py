@@ -102,7 +102,9 @@ def _nothing_was_begun(files: RunFiles, plan: Plan) -> bool:
 
 
 def _chunk_numbers(files: RunFiles) -> list[int]:
-    return [int(name.removesuffix(".parquet")) for name in files.store.names("chunks")]
+    """Return the numbers of the chunks, also of one that is gone and has receipts."""
+    names = {*files.store.names("chunks"), *files.store.names("receipts")}
+    return sorted({int(name.removesuffix(".parquet")) for name in names})
 
 
 def _effects(
