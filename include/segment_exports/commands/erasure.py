@@ -12,8 +12,8 @@ has one, planning takes off our lists whom a ledger knows, also where the source
 upload of what was planned before leaves them out.
 Ledger rows stay, since they say of which lists a person is to be taken off, and hold hashes only. An
 address stands for all customers behind it; give the CustomerIds too, so that a person is known under
-another address. An id is erased in its capitals and small letters too, for other systems print a GUID in
-the other case. Contacts at the destination are deleted there, by hand.
+another address. An id is erased in its capitals and small letters too, and without quotes or braces
+around it, for other systems print a GUID so. Contacts at the destination are deleted there, by hand.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 _OF_ALL_EXPORTS = ("_accounts", "_erased")
 _OF_AN_EXPORT = ("ledger", "runs")
 _MOST_TOLD = 20
+_AROUND_AN_ID = "\"'{}()<>,;\u200b\ufeff \t"
+"""What lists and other systems put around an id."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,12 @@ def _require_staging_root(staging: Store) -> None:
 
 
 def _forms(customer_id: str) -> list[str]:
-    """Give an id as it is written, and in small letters and capitals: it is one id to who wrote it."""
-    return sorted({customer_id, customer_id.lower(), customer_id.upper()})
+    """Give an id as it is written and without quotes or braces around, each in small letters and capitals.
+
+    It is one id to who wrote it, and a form that nobody has holds nobody back.
+    """
+    written = {customer_id, customer_id.strip(_AROUND_AN_ID) or customer_id}
+    return sorted({form for one in written for form in (one, one.lower(), one.upper())})
 
 
 def _normalised(emails: Sequence[str]) -> Iterator[tuple[int, str]]:

@@ -60,6 +60,21 @@ def test_an_id_is_erased_in_either_case_for_each_system_prints_it_in_its_own(
     assert HASHER.text("9c40-bee7") in erased_hashes(stage.staging, HASHER)
 
 
+@pytest.mark.parametrize(
+    "written", ['"7f3e"', "'7F3E'", "{7F3E}", "7f3e;", "(7f3e),", "7f3e\u200b", "<7f3e>"]
+)
+def test_an_id_is_erased_without_what_lists_put_around_it(staging: Store, written: str) -> None:
+    erase(staging, HASHER, customer_ids=[written], now=START)
+
+    assert HASHER.text("7f3e") in erased_hashes(staging, HASHER)
+
+
+def test_an_id_of_marks_alone_is_one(staging: Store) -> None:
+    erase(staging, HASHER, customer_ids=["{}"], now=START)
+
+    assert erased_hashes(staging, HASHER) == {HASHER.text("{}")}
+
+
 def test_what_no_ledger_knows_is_told_by_its_place(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.run(1).whole([Person(ANN, "1"), Person(BOB, "2")])
