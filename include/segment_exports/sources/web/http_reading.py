@@ -18,7 +18,7 @@ from requests.auth import AuthBase
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.sources.web.json_text import error_inside, no_json_told, read_json, refusal_told
-from segment_exports.transport.retrying import retry_after
+from segment_exports.transport.retrying import TRANSIENT_STATUSES, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +31,6 @@ SERVICE_PROTECTION = ("0x80072322", "0x80072321", "0x80072326")
 """Dataverse's codes for too many requests, too much execution time, too many at once (PowerApps docs,
 "Service protection API limits"; the last one by the same page)."""
 
-_AGAIN = frozenset({408, 500, 502, 503, 504})
 _READ_SIZE = 1 << 20
 
 
@@ -146,7 +145,7 @@ class JsonReader:
             elif status == 401 and not signed_in_again:
                 signed_in_again = True
                 self.tokens.forget()
-            elif status in _AGAIN:
+            elif status in TRANSIENT_STATUSES:
                 self._trouble(pause, what, f"status {status}", None)
             else:
                 self._check_status(status, body, target)

@@ -122,6 +122,13 @@ def test_a_service_protection_code_is_throttling_under_any_status(bench: Bench, 
     assert bench.reader.counts.throttled == 4
 
 
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 507, 520, 524])
+def test_what_a_gateway_answers_in_a_moment_of_trouble_is_asked_again(bench: Bench, status: int) -> None:
+    bench.script.answers = [(status, {}, b"<html>"), OK]
+    assert bench.reader.get("x") == {"fine": True}
+    assert bench.reader.counts.retried == 1
+
+
 def test_503_without_a_time_to_wait_counts_as_a_failure(bench: Bench) -> None:
     bench.script.answers = [(503, {}, b"")] * 2
 
