@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from segment_exports.extracting.segment_checks import check_rows
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID, WITHOUT_PROFILE
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.warnings import record_warnings
-from segment_exports.sources import doubts_of, require_sure, unread_of
+from segment_exports.sources import doubts_of, perhaps_members_of, require_sure, unread_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,8 +45,9 @@ def extract_unit(
     Every attribute of the definition is a column, in its order, and ``WITHOUT_PROFILE``;
     ``PreviousCustomerId`` is null where the source has none. Memory doesn't grow with the number of profiles.
     With ``sample`` only the first rows of each segment are the run's, and none counts as whole; else each is
-    held against :func:`.segment_checks.check_rows`, whose warnings are kept for the report. The rows after a
-    sample are read too where the export asks for permission: another row of an address may refuse.
+    held against :func:`.segment_checks.check_rows`, whose warnings are kept for the report. Rows after the
+    run's are there where the export asks for permission, since they may refuse for an address: those after a
+    sample, and people of whom the source can't say whether they are members.
 
     :return: what is also written to ``extract/<unit>.json``:
         ``{"unit", "segments": {name: {"read", "snapshot", "whole", "judged"}}, "seconds"}``. ``read`` are
@@ -68,6 +70,8 @@ def extract_unit(
         _copy(source, unit, definition.attributes, writers)
         if definition.permission is not None:
             require_sure(source, definition.permission.attribute)
+            for batch, writer in product(perhaps_members_of(source), writers.values()):
+                writer.add_beside(batch)
         doubts = doubts_of(source)
         for segment, writer in writers.items():
             writer.flush()
@@ -124,10 +128,14 @@ class _ProfileWriter:
         """Take a batch; whole row groups are written."""
         if self._most_rows is not None:
             batch = batch.slice(0, self._most_rows - self.rows)
+        self.rows += batch.num_rows
+        self.add_beside(batch)
+
+    def add_beside(self, batch: pa.RecordBatch) -> None:
+        """Take rows, after all others, that are not the run's."""
         if not batch.num_rows:
             return
         self._held.append(_with_every_column(batch, self._parquet.schema))
-        self.rows += batch.num_rows
         self._held_rows += batch.num_rows
         self.held_bytes += batch.nbytes
         if self._held_rows >= ROWS_PER_GROUP:

@@ -143,6 +143,21 @@ def unread_of(source: Source) -> frozenset[str]:
 
 
 @runtime_checkable
+class TellsPerhapsMembers(Protocol):
+    """A source that finds out by reading who may be in a segment, though it can't read that of them."""
+
+    perhaps_members: list[pa.RecordBatch]
+
+
+def perhaps_members_of(source: Source) -> list[pa.RecordBatch]:
+    """Return profiles, as :meth:`Source.read` gives them, of whom nobody knows which segments they are in.
+
+    They aren't sent for that, and what they refuse counts all the same.
+    """
+    return source.perhaps_members if isinstance(source, TellsPerhapsMembers) else []
+
+
+@runtime_checkable
 class GivesSample(Protocol):
     """A source that can show some profiles at once, where to read a segment takes long."""
 

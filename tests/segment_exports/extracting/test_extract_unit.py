@@ -38,6 +38,7 @@ class Rows:
     """A source that gives so many rows of each segment, in batches, turn by turn."""
 
     unread: frozenset[str] = frozenset()
+    perhaps_members: Sequence[pa.RecordBatch] = ()
 
     def __init__(self, counts: dict[str, int], *, batch: int = 1000, previous: bool = True) -> None:
         self.given = 0
@@ -79,6 +80,20 @@ def test_a_segment_with_members_that_could_not_be_read_is_not_whole(files: RunFi
     summary = extract(source, files)
     assert {name: told["whole"] for name, told in summary["segments"].items()} == {"A": True, "B": False}
     assert all(told["judged"] for told in summary["segments"].values())
+
+
+def test_who_may_be_a_member_is_read_for_what_they_refuse_alone(files: RunFiles) -> None:
+    asks = DEFINITION.model_copy(update={"permission": Permission(attribute="FirstName", equals=("0",))})
+    source = Rows({"A": 3, "B": 0})
+    names = list(DEFINITION.attributes)
+    source.perhaps_members = [pa.RecordBatch.from_arrays([pa.array(["perhaps"])] * len(names), names=names)]
+    summary = extract(source, files, definition=asks)
+    assert {name: told["read"] for name, told in summary["segments"].items()} == {"A": 3, "B": 0}
+    assert profiles(files, "A")["CustomerId"].to_pylist() == ["0", "1", "2", "perhaps"]
+    assert profiles(files, "B")["CustomerId"].to_pylist() == ["perhaps"]
+
+    extract(source, files)
+    assert profiles(files, "A").num_rows == 3
 
 
 def test_each_segment_becomes_a_file_of_string_columns_in_the_definitions_order(files: RunFiles) -> None:

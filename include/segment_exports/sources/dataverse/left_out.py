@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _MOST_SHOWN = 5
 _MOST_UNREADABLE = 0.01
 NOBODY_LEAVES = "nobody leaves a list for not being among the rows that were read"
+_REFUSALS = ", but whose profile refuses has withdrawn all the same"
 
 
 class LeftOut:
@@ -59,6 +60,16 @@ class LeftOut:
         self._listed += rows
         self._unreadable[why] += rows
         self._unread |= self._wanted
+
+    def may_be_in(self, names: Collection[str]) -> bool:
+        """Tell whether a list writes a segment otherwise that is read."""
+        forms = (self._by_form.get(_form(name)) for name in names if name not in self._wanted)
+        return any(meant is not None and meant not in names for meant in forms)
+
+    @property
+    def reads_some(self) -> bool:
+        """Whether there are segments that are read."""
+        return bool(self._wanted)
 
     def add_full_page(self, rows: int) -> None:
         """Take in that the last page has as many rows as a page may have."""
@@ -127,11 +138,11 @@ class LeftOut:
             why = self._unreadable.most_common(1)[0][0]
             yield (
                 f"{rows} of Dataverse can't be read ({why}): which segments their customers are in isn't "
-                f"known, and {NOBODY_LEAVES}"
+                f"known, and {NOBODY_LEAVES}{_REFUSALS}"
             )
         for segment in sorted(self._others):
             if self._others[segment]:
-                told = f"; {NOBODY_LEAVES}" if segment in self._unread else ""
+                told = f"; {NOBODY_LEAVES}{_REFUSALS}" if segment in self._unread else ""
                 yield f"Rows of the segment {segment} in Dataverse are left out: {self._told(segment)}{told}"
 
     def _told(self, segment: str) -> str:

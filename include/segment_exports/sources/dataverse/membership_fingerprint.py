@@ -13,7 +13,7 @@ from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources.dataverse.left_out import LeftOut
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
-from segment_exports.sources.web.membership_join import id_hashes
+from segment_exports.sources.web.membership_join import UNSURE, id_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,10 +65,11 @@ class WatchedMemberships:
         self._seen = MembershipFingerprint()
 
     def wanted(self) -> Iterator[pa.RecordBatch]:
-        """Yield the memberships of the segments that were asked for."""
+        """Yield the memberships of the segments that were asked for, and those that may be of one."""
         for batch in self._read(self._number_of, self._left_out):
-            self._seen.add(batch)
-            yield batch.filter(pc.less(batch.column("segment"), self._wanted))
+            is_unsure = pc.equal(batch.column("segment"), UNSURE)
+            self._seen.add(batch.filter(pc.invert(is_unsure)))
+            yield batch.filter(pc.or_(is_unsure, pc.less(batch.column("segment"), self._wanted)))
 
     def ensure_same(self) -> None:
         """Read the table again. This can't tell whether a profile changed: see :data:`UNSEEN`.

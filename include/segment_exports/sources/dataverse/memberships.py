@@ -18,6 +18,7 @@ from segment_exports.errors import SourceError
 from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources.dataverse.left_out import LeftOut
 from segment_exports.sources.web.json_columns import text_column
+from segment_exports.sources.web.membership_join import UNSURE
 from segment_exports.sources.web.odata import SeenKeys
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def member_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Yield (CustomerId, number of the segment) for every membership that is wanted.
 
+    Its number is UNSURE where a list can't be read, or writes a segment otherwise: who has it may be in one.
+
     :param only: column → the value that it must have; a row without a value passes.
     :param left_out: counts what isn't taken.
     :raises SourceError: lists that can't be read, beyond a few, or a column in none of the rows.
@@ -119,7 +122,12 @@ def member_batches(
             elif counts[place]:
                 left_out.add_listed(one, int(counts[place]))
         taken = [one if counts[place] else {} for place, one in enumerate(names)]
-        yield _exploded(ids, encoded, taken, chosen, number_of)
+        unsure = {
+            place
+            for place, one in enumerate(taken)
+            if left_out.reads_some and (place in unreadable or left_out.may_be_in(one))
+        }
+        yield _exploded(ids, encoded, taken, chosen, number_of, unsure)
     seen.require_all()
     left_out.require_readable()
 
@@ -143,9 +151,12 @@ def _exploded(
     names: Sequence[Collection[str]],
     chosen: NDArray[np.bool_],
     number_of: NumberOf,
+    unsure: Collection[int],
 ) -> pa.RecordBatch:
     # Many customers are in the same segments: each list is parsed once a page.
     found = [[number for name in one if (number := number_of(name)) is not None] for one in names]
+    for place in unsure:
+        found[place].append(UNSURE)
     mask = pa.array(chosen)
     wanted = pa.array(found, pa.list_(pa.uint16())).take(lists.indices.filter(mask))
     return pa.RecordBatch.from_arrays(

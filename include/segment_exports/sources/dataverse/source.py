@@ -104,6 +104,7 @@ class DataverseSource:
         self.doubts: list[str] = []
         self.unsure: dict[str, str] = {}
         self.unread: frozenset[str] = frozenset()
+        self.perhaps_members: list[pa.RecordBatch] = []
         self._names = TableNames(self.reader, self._settings.prefix, seen or SeenColumns(), self._doubt)
 
     def check(self) -> str:
@@ -124,8 +125,7 @@ class DataverseSource:
         mark = self._mark()
         numbers: dict[str, int] = {}
         counts = np.zeros(0, np.int64)
-        batches = self._members(lambda name: numbers.setdefault(name, len(numbers)), LeftOut(()))
-        for batch in batches:
+        for batch in self._members(lambda name: numbers.setdefault(name, len(numbers)), LeftOut(())):
             found = np.bincount(np.asarray(batch.column("segment")), minlength=len(numbers))
             counts = np.pad(counts, (0, len(found) - len(counts))) + found
         return [
@@ -210,7 +210,7 @@ class DataverseSource:
             try:
                 join.add_members(read_ahead([members]))
                 self._check_members(left_out)
-                self.unread = left_out.unread
+                self.unread, self.perhaps_members = left_out.unread, []
                 join.add_profiles(pages.read(self._settings.parallel_reads))
             except RowsAgainError:
                 self._ensure_same(unit)  # where a refresh is to blame, that is what is told
@@ -222,9 +222,13 @@ class DataverseSource:
             self._ensure_same(unit)
             self._names.keep(MEMBERSHIPS, {})
             self._names.keep(PROFILES, pages.labelled())
-            for segment, batch in join.batches():
-                known = {*wanted, *batch.schema.names}
-                yield segment, batch.select([one for one in (*attributes, WITHOUT_PROFILE) if one in known])
+            for segment, rows in join.batches():
+                there = set(rows.schema.names)
+                batch = rows.select([one for one in (*attributes, WITHOUT_PROFILE) if one in there])
+                if segment:
+                    yield segment, batch
+                else:
+                    self.perhaps_members.append(batch)
             self.last_join = join.counts
         for text in pages.doubts():
             self._doubt(text)
@@ -280,13 +284,8 @@ class DataverseSource:
     def _members(self, number_of: NumberOf, left_out: LeftOut) -> Iterator[pa.RecordBatch]:
         only = self._row_filter()
         columns = [ID, LISTS, *only]
-        pages = follow_next_links(
-            self.reader,
-            MEMBERSHIPS,
-            {"$select": ",".join(columns)},
-            identity=partial(identity, columns=columns),
-            headers=self._headers,
-        )
+        asked, who = {"$select": ",".join(columns)}, partial(identity, columns=columns)
+        pages = follow_next_links(self.reader, MEMBERSHIPS, asked, identity=who, headers=self._headers)
         return member_batches(
             until_full(pages, self._settings.page_size, left_out),
             id_column=ID,

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MEMBERS_IN_A_SHARD = 100_000
 ROWS_IN_A_BATCH = 16_384
 _ROWS_BEFORE_SCATTERING = 32_768
+UNSURE = np.iinfo(np.uint16).max
+"""Stands for the number of the segment where nobody can tell which one a customer is in."""
 _MEMBER = pa.schema([pa.field(CUSTOMER_ID, pa.string()), pa.field("segment", pa.uint16())])
 
 
@@ -81,7 +83,7 @@ class MembershipJoin:
         self._files.close()
 
     def add_members(self, pages: Iterable[pa.RecordBatch]) -> None:
-        """Take all memberships: batches of (CustomerId, number of the segment as uint16)."""
+        """Take all memberships: batches of (CustomerId, number of the segment as uint16, or UNSURE)."""
         hashes: list[NDArray[np.uint64]] = []
         with _TemporaryRows(_MEMBER, self._folder) as plain:
             for page in pages:
@@ -102,8 +104,8 @@ class MembershipJoin:
         """Take the profiles, of which those of members are kept. Batches hold the columns in their order."""
         self._profiles = self._scattered((self._of_members(page) for page in pages), self._schema)
 
-    def batches(self) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Yield (segment, batch): one row per member of a segment.
+    def batches(self) -> Iterator[tuple[str | None, pa.RecordBatch]]:
+        """Yield (segment, batch): one row per member of a segment; None for those of whom it isn't known.
 
         A member whose profile did not come has its ``CustomerId``, nulls, and a value in ``WITHOUT_PROFILE``,
         a column that only batches with such members have.
@@ -137,7 +139,7 @@ class MembershipJoin:
             shard.finish()
         return shards
 
-    def _join(self, members: pa.Table, profiles: pa.Table) -> Iterator[tuple[str, pa.RecordBatch]]:
+    def _join(self, members: pa.Table, profiles: pa.Table) -> Iterator[tuple[str | None, pa.RecordBatch]]:
         ids = profiles.column(CUSTOMER_ID).combine_chunks()
         if pc.count_distinct(ids).as_py() != len(ids):
             raise SourceError(
@@ -146,15 +148,17 @@ class MembershipJoin:
             )
         members = members.group_by(members.column_names).aggregate([])  # a provider may say it twice
         self._count_missing(members, ids)
-        for number, segment in enumerate(self._segments):
+        for number, segment in [*enumerate(self._segments), (UNSURE, None)]:
             chosen = members.filter(pc.equal(members.column("segment"), number)).column(CUSTOMER_ID)
-            self.counts.members[segment] += len(chosen)
+            if segment is not None:
+                self.counts.members[segment] += len(chosen)
             for start in range(0, len(chosen), ROWS_IN_A_BATCH):
                 some = chosen.slice(start, ROWS_IN_A_BATCH).combine_chunks()
                 yield segment, self._rows(some, profiles, ids)
 
     def _count_missing(self, members: pa.Table, ids: pa.Array) -> None:
-        distinct = pc.unique(members.column(CUSTOMER_ID))
+        sure = members.filter(pc.not_equal(members.column("segment"), UNSURE))
+        distinct = pc.unique(sure.column(CUSTOMER_ID))
         self.counts.distinct_members += len(distinct)
         self.counts.without_profile += pc.sum(pc.invert(pc.is_in(distinct, value_set=ids))).as_py() or 0
 

@@ -156,16 +156,16 @@ def test_empty_pages_without_end_are_given_up(tables: WrittenTables) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "told"),
+    ("column", "value", "told", "perhaps"),
     [
-        (LIST, '{"Segments":["Gold","Ot', "can't be read (A membership row's segments are no JSON"),
-        (LIST, '["Gold",null]', "can't be read (A membership row's segments are a list of 2"),
-        (LIST, '["Gold "]', "left out: the segment is written 'Gold ' in 1 row"),
-        ("msdynci_customerid", None, "left out: no customer is named in 1 row"),
+        (LIST, '{"Segments":["Gold","Ot', "can't be read (A membership row's segments are no JSON", ["c003"]),
+        (LIST, '["Gold",null]', "can't be read (A membership row's segments are a list of 2", ["c003"]),
+        (LIST, '["Gold "]', "left out: the segment is written 'Gold ' in 1 row", ["c003"]),
+        ("msdynci_customerid", None, "left out: no customer is named in 1 row", []),
     ],
 )
 def test_one_membership_that_cannot_be_read_stops_nobody_and_takes_nobody_off(
-    monkeypatch: pytest.MonkeyPatch, column: str, value: object, told: str
+    monkeypatch: pytest.MonkeyPatch, column: str, value: object, told: str, perhaps: list[str]
 ) -> None:
     tables = WrittenTables(people=120)
     tables.serve(monkeypatch)
@@ -175,6 +175,9 @@ def test_one_membership_that_cannot_be_read_stops_nobody_and_takes_nobody_off(
     assert len(read_all(source)) == 119
     assert [one for one in source.doubts if told in one and "nobody leaves a list" in one]
     assert source.unread == {"Gold"}
+    found = [row for batch in source.perhaps_members for row in batch.to_pylist()]
+    assert [row["CustomerId"] for row in found] == perhaps
+    assert all(row["OptIn"] == "Yes" for row in found)
 
     for row in tables.members[5:25]:
         row[LIST] = '{"Segments":["Gold","Ot'
@@ -193,6 +196,7 @@ def test_a_list_that_cannot_be_read_matters_only_where_its_row_is_of_the_kind_th
     source = tables.source()
     assert len(read_all(source)) == 10
     assert source.unread == frozenset()
+    assert not source.perhaps_members
 
 
 @pytest.mark.parametrize(("people", "is_unread"), [(12, False), (10, True), (11, False)])
