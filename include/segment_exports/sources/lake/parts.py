@@ -46,7 +46,8 @@ def parts_beside(named: Sequence[SnapshotFile], unnamed: Iterable[SnapshotFile])
     """Return the files that plainly are parts of the table beside those that are named.
 
     That is, by name: numbered as the table's files or as Spark's are, or like a named file but for its
-    numbers. Not one that has the name of a named file and another ending: that is the same once more.
+    numbers; where none is named, each. Not one that has the name of a named file and another ending: that is
+    the same once more.
     """
     stems, forms = {_stem(file) for file in named}, {_form(file) for file in named}
     return [
@@ -54,7 +55,8 @@ def parts_beside(named: Sequence[SnapshotFile], unnamed: Iterable[SnapshotFile])
         for file in unnamed
         if _stem(file) not in stems
         and (
-            number_of(file) is not None
+            not named
+            or number_of(file) is not None
             or _SPARK.match(file.name) is not None
             or ("0" in _form(file) and _form(file) in forms)
         )

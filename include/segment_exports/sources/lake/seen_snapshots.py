@@ -7,6 +7,7 @@ they had, nor which column was consent on that day. So whoever looks at it keeps
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -53,6 +54,21 @@ class SeenSnapshot:
     def file(self, seen: SeenFile) -> SnapshotFile:
         """Return where a file of it lies."""
         return SnapshotFile(self.table, self.folder, seen.name)
+
+    def held_against(self, before: SeenSnapshot | None) -> SeenSnapshot:
+        """Return it without columns if the same files had others before: either may be wrong."""
+        if before is None or not self.files or self._bytes() is None or self._bytes() != before._bytes():
+            return self
+        now, then = (
+            None if one.attributes is None else [attribute.name for attribute in one.attributes]
+            for one in (self, before)
+        )
+        return self if now == then else replace(self, attributes=None)
+
+    def _bytes(self) -> list[tuple[str, FileState]] | None:
+        """Return which bytes its files have; None where one wasn't there."""
+        states = [(one.name, one.state) for one in self.files if one.state is not None]
+        return sorted(states, key=itemgetter(0)) if len(states) == len(self.files) else None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values, with the paths of its files."""

@@ -31,7 +31,14 @@ from segment_exports.sources.lake.model_json import (
     parse_model,
 )
 from segment_exports.sources.lake.seen_snapshots import SeenFile, SeenSnapshot
-from segment_exports.sources.lake.wholeness import CUT_OFF, KnownSnapshots, LakeRules, Wholeness, empty_files
+from segment_exports.sources.lake.wholeness import (
+    CUT_OFF,
+    WRITTEN_IN,
+    KnownSnapshots,
+    LakeRules,
+    Wholeness,
+    empty_files,
+)
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
@@ -225,7 +232,8 @@ class LakeExport:
         if current is not None and self._seen is not None:
             there = found.get(current.folder, {})
             files = tuple(replace(one, state=there.get(one.name)) for one in current.files)
-            self._seen.keep(replace(current, files=files), seen)
+            current = replace(current, files=files).held_against(seen.get(current.folder))
+            self._seen.keep(current, seen)
         return Wholeness(segment, found, self._rules, self._zone).judge(current, seen)
 
     def _current(self, model: LakeModel, entity: LakeEntity) -> SeenSnapshot | None:
@@ -235,14 +243,17 @@ class LakeExport:
             raise SourceError(f"model.json: the partitions of {entity.name} stand in more than one snapshot")
         folder = files[0][0].folder if files else None
         if folder is None:
-            folder = self._refresh_without(model)
+            folder = self._refresh_without(model, entity.name)
         if folder is None:
             return None
         seen = tuple(SeenFile(file.name, None, layout) for file, layout in files)
         return SeenSnapshot(entity.name, folder, entity.attributes, seen)
 
-    def _refresh_without(self, model: LakeModel) -> str | None:
-        """Return the newest snapshot of the other tables, if one without a file is empty in it by now."""
+    def _refresh_without(self, model: LakeModel, table: str) -> str | None:
+        """Return the newest snapshot of the other tables, if one without a file is empty in it by now.
+
+        Where files of the table lie in a folder of that refresh, that is the one: nobody named them.
+        """
         files: list[SnapshotFile] = []
         for name in model.names:
             with suppress(SourceError):  # a fault of another table
@@ -251,7 +262,15 @@ class LakeExport:
         newest = max(files, key=lambda file: file.folder, default=None)
         if newest is None or age is None or self._now() - newest.time(self._zone) < age:
             return None
-        return newest.folder
+        begun = newest.time(self._zone) - WRITTEN_IN
+        seen = self._seen.of(table) if self._seen else {}
+        own = [
+            folder
+            for folder in self._listed(table)
+            if not (folder in seen and seen[folder].files)
+            and SnapshotFile(table, folder, "").time(self._zone) >= begun
+        ]
+        return max(own, default=newest.folder)
 
     def _listed(self, table: str) -> dict[str, dict[str, FileState]]:
         """Return by snapshot's folder what lies in it of a table, by name; of no use is what has no byte."""

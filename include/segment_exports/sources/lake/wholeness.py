@@ -187,6 +187,9 @@ def _missing(seen: SeenSnapshot, files: Folder, *, is_current: bool) -> str | No
     if missing:
         verb = "names" if is_current else "named"
         return f"model.json {verb} what isn't there: {names_told(missing)}"
+    late = [seen.file(one).path for one in seen.files if not is_current and one.state is None]
+    if late:
+        return f"nobody knows how large these were to be, which came too late: {names_told(late)}"
     changed = [
         seen.file(one).path
         for one in seen.files
@@ -205,12 +208,14 @@ class _Unread:
     :param gaps: names that are left out between the files that ``model.json`` names.
     :param others: names of other files that lie there.
     :param spark_gaps: how many numbers are left out between Spark's files, and the first of them.
+    :param names_none: ``model.json`` names no file.
     """
 
     parts: tuple[str, ...]
     gaps: tuple[str, ...]
     others: tuple[str, ...]
     spark_gaps: tuple[int, str] | None
+    names_none: bool = False
 
     @classmethod
     def of(cls, seen: SeenSnapshot, files: Folder) -> _Unread:
@@ -225,11 +230,14 @@ class _Unread:
             tuple(left_out_numbers(named)),
             tuple(file.name for file in unnamed if file not in parts),
             left_out_of_spark(named),
+            names_none=not named,
         )
 
     @property
     def missed(self) -> str | None:
         """What isn't accounted for; None where nothing is."""
+        if self.parts and self.names_none:
+            return f"model.json names no partition, and yet there are {names_told(self.parts)}"
         if self.parts:
             return (
                 f"model.json doesn't name what lies beside the files that it names: {names_told(self.parts)}"

@@ -407,6 +407,46 @@ def test_a_refresh_that_was_cut_off_is_not_whole_when_a_later_one_is_there(lake:
         lake.source.read_units({"T": THIRD_TIME})
 
 
+def test_a_file_that_came_when_nobody_looked_any_more_does_not_make_its_snapshot_whole(lake: Lake) -> None:
+    lake.put(THIRD, "1,a,\n")
+    lake.point(f"{THIRD}/T_1.csv", f"{THIRD}/T_2.csv")
+    lake.look()
+    lake.put("2026/01/08/0500", "1,a,\n")
+    lake.point("2026/01/08/0500/T_1.csv")
+    lake.put(THIRD, "2,b,\n", first=2)
+    told = lake.source.unfinished("T", THIRD_TIME, datetime(2026, 1, 8, 5, tzinfo=UTC))
+    assert f"how large these were to be, which came too late: T/{THIRD}/T_2.csv" in (told or "")
+
+
+def test_files_that_are_given_other_columns_later_are_read_by_their_header_or_not_at_all(lake: Lake) -> None:
+    lake.put(THIRD, "1,a@x.example,True\n")
+    lake.point(f"{THIRD}/T_1.csv", attributes="CustomerId EMail Subscribed")
+    (unit,) = lake.source.read_units({"T": THIRD_TIME})
+    assert lake.rows(unit, "Subscribed") == [{"Subscribed": "true"}]
+
+    lake.point(f"{THIRD}/T_1.csv", attributes="CustomerId Subscribed EMail")
+    for _ in range(2):
+        (unit,) = lake.source.read_units({"T": THIRD_TIME})
+        with pytest.raises(SourceError, match=r"or model\.json gave the same file other columns then"):
+            lake.rows(unit, "Subscribed")
+
+    lake.put(THIRD, "CustomerId,EMail,Subscribed\n1,a@x.example,True\n")
+    (unit,) = lake.source.read_units({"T": THIRD_TIME})
+    assert lake.rows(unit, "EMail") == [{"EMail": "a@x.example"}]
+
+    lake.put("2026/01/08/0500", "1,True,a@x.example\n")
+    lake.point("2026/01/08/0500/T_1.csv", attributes="CustomerId Subscribed EMail")
+    (unit,) = lake.source.read_units({"T": datetime(2026, 1, 8, 5, tzinfo=UTC)})
+    assert lake.rows(unit, "EMail") == [{"EMail": "a@x.example"}]
+
+    lake.point("2026/01/08/0500/T_1.csv")
+    lake.look()
+    lake.point("2026/01/08/0500/T_1.csv", attributes="CustomerId Subscribed EMail")
+    (unit,) = lake.source.read_units({"T": datetime(2026, 1, 8, 5, tzinfo=UTC)})
+    with pytest.raises(SourceError, match=r"which column is which can't be known"):
+        lake.rows(unit, "EMail")
+
+
 def test_an_older_snapshot_whose_file_is_another_one_now_is_not_whole(lake: Lake) -> None:
     lake.put(FIRST, "1,a@x.example,True\n", "2,,False\n9,,\n")
     assert lake.source.snapshots("T") == [SECOND_TIME]
@@ -569,6 +609,18 @@ class TestASegmentWithoutAFile:
         assert list(source.read(unit, ["CustomerId"])) == []
         (doubt,) = doubts_of(source)
         assert doubt.startswith("model.json names no file of Empty: the segment counts as empty")
+
+    @pytest.mark.parametrize("folder", [SECOND, "2026/01/06/0512", "2026/01/06/0455"])
+    @pytest.mark.parametrize("name", ["Empty_1.csv", "Empty.csv", "people.parquet"])
+    def test_is_not_empty_where_files_of_it_lie_there(self, lake: Lake, folder: str, name: str) -> None:
+        (lake.root / "Empty" / folder).mkdir(parents=True)
+        (lake.root / "Empty" / folder / name).write_text("1,a@x.example,\n")
+        source = self.source(lake, 24 * 60, LakeRules(absent_is_empty_after=WRITTEN_IN))
+        for _ in range(2):
+            assert source.snapshots("Empty") == []
+            assert source.unfinished("Empty") == (
+                f"model.json names no partition, and yet there are Empty/{folder}/{name}"
+            )
 
     @pytest.mark.parametrize(("age", "is_there"), [(timedelta(), True), (None, False)])
     def test_is_empty_at_once_or_never_where_the_definition_says_so(

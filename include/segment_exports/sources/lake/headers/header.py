@@ -81,8 +81,10 @@ def own_header(cells: Sequence[str], wanted: Sequence[str], place: str) -> Heade
     """
     if not looks_like_header(cells, wanted):
         raise SourceError(
-            f"{place} doesn't name its columns, and no run looked at the snapshot while model.json named it: "
-            "which column is which can't be known, and today's columns may be others"
+            f"{place} doesn't name its columns, and no run looked at the snapshot while model.json named it, "
+            "or model.json gave the same file other columns then: which column is which can't be known. Run "
+            "the export in Customer Insights again. If what model.json says now is right, take away what was "
+            "remembered of it: <staging>/<export>/snapshots/<table>.json"
         )
     by_form = {_folded(name): name for name in wanted}
     names = tuple(by_form.get(_folded(cell), cell.strip()) for cell in cells)
