@@ -1,4 +1,4 @@
-"""A run that sent and whose folder is lost before it was settled: told until a reconcile read the lists."""
+"""A run that sent and whose files are lost before it was settled: told until a reconcile read the lists."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.faults.lake_folder import LakeFolder, Profile
 from segment_emulators.autopilot import Fault, FaultKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from segment_emulators.autopilot import AutopilotEmulator
@@ -39,18 +40,49 @@ def people(*numbers: int, **changes: str) -> list[Profile]:
 
 
 @pytest.fixture
-def export(
+def cut_off(
     tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
 ) -> RunningExport:
-    """One that delivered to p0 to p9, and then to p10 to p19 in a run that was lost."""
+    """One that delivered to p0 to p9, and then to p10 to p19 in a run that was never settled."""
     export = RunningExport(tmp_path, emulator, monkeypatch, SETTINGS)
     lake = LakeFolder(export.lake)
     lake.write(1, {"Gold": people(*range(10))})
     assert not export.run().red
     lake.write(2, {"Gold": people(*range(20))})
     export.run(settle=False)
-    shutil.rmtree(export.files(export.last_run).store.root)
     return export
+
+
+@pytest.fixture
+def export(cut_off: RunningExport) -> RunningExport:
+    """The folder of its last run is lost."""
+    remove_folder(cut_off)
+    return cut_off
+
+
+def remove_folder(export: RunningExport) -> None:
+    shutil.rmtree(export.files(export.last_run).store.root)
+
+
+def remove_receipts(export: RunningExport) -> None:
+    export.files(export.last_run).store.remove("receipts")
+
+
+def remove_leases(export: RunningExport) -> None:
+    export.files(export.last_run).export.remove("lease")
+
+
+def remove_newest_lease(export: RunningExport) -> None:
+    folder = export.files(export.last_run).export
+    folder.remove(f"lease/{folder.names('lease')[-1]}")
+
+
+def also(*removals: Callable[[RunningExport], None]) -> Callable[[RunningExport], None]:
+    def remove(export: RunningExport) -> None:
+        for one in removals:
+            one(export)
+
+    return remove
 
 
 def test_every_run_is_red_until_a_reconcile_which_takes_off_who_withdrew(
@@ -119,3 +151,76 @@ def test_a_settled_run_may_be_deleted(export: RunningExport) -> None:
     shutil.rmtree(export.files(export.last_run).store.root)
 
     assert not export.run().red
+
+
+@pytest.mark.parametrize(
+    "remove",
+    [remove_receipts, also(remove_receipts, remove_newest_lease), also(remove_folder, remove_leases)],
+    ids=["receipts", "receipts and lease", "folder and leases"],
+)
+def test_whatever_is_lost_of_what_tells_the_answers_it_is_a_loss(
+    cut_off: RunningExport, emulator: AutopilotEmulator, remove: Callable[[RunningExport], None]
+) -> None:
+    lake, lost = LakeFolder(cut_off.lake), cut_off.last_run
+    remove(cut_off)
+    lake.write(3, {"Gold": [*people(*range(12)), *people(15, 16, Subscriber="No")]})
+
+    for result in (cut_off.run(), cut_off.run()):
+        assert result.report is not None
+        (reason,) = result.report.red_reasons
+        assert f"the files of run {lost} are lost" in reason
+
+    assert not cut_off.run(reconcile=True).red
+    assert not {"p15@example.com", "p16@example.com"} & set(emulator.account.members("Gold"))
+    assert not cut_off.run().red
+
+
+def test_the_receipts_of_one_chunk_of_several_are_a_loss_too(
+    cut_off: RunningExport, emulator: AutopilotEmulator
+) -> None:
+    """The duties of the run have receipts still."""
+    lake = LakeFolder(cut_off.lake)
+    lake.write(3, {"Gold": [*people(*range(1, 25)), *people(0, Subscriber="No")]})
+    cut_off.run(settle=False)
+    store = cut_off.files(cut_off.last_run).store
+    assert store.names("receipts") == ["0001", "0002"]
+    store.remove("receipts/0002")
+    lake.write(4, {"Gold": [*people(*range(1, 20)), *people(0, *range(20, 25), Subscriber="No")]})
+
+    assert "are lost" in str(cut_off.run().report)
+
+    assert not cut_off.run(reconcile=True).red
+    assert emulator.account.members("Gold") == {f"p{one}@example.com" for one in range(1, 20)}
+
+
+@pytest.mark.parametrize("remove", [remove_newest_lease, remove_leases], ids=["newest", "all"])
+def test_a_run_whose_lease_is_lost_is_settled_from_its_receipts(
+    cut_off: RunningExport, emulator: AutopilotEmulator, remove: Callable[[RunningExport], None]
+) -> None:
+    remove(cut_off)
+    LakeFolder(cut_off.lake).write(3, {"Gold": [*people(*range(12)), *people(15, 16, Subscriber="No")]})
+
+    assert not cut_off.run().red
+
+    assert emulator.account.members("Gold") == {f"p{one}@example.com" for one in range(12)}
+    assert not cut_off.run().red
+
+
+def test_a_run_whose_receipts_are_lost_before_its_own_settling_says_so(cut_off: RunningExport) -> None:
+    run = cut_off.last_run
+    remove_receipts(cut_off)
+
+    report = cut_off.settle(run)
+
+    assert f"the files of run {run} are lost" in str(report.red_reasons)
+
+
+def test_an_upload_that_sent_nothing_has_lost_nothing(cut_off: RunningExport) -> None:
+    """No receipts, and none are missed."""
+    assert not cut_off.run().red
+    LakeFolder(cut_off.lake).write(3, {"Gold": people(*range(25))})
+    cut_off.connect(enabled=False)
+    assert cut_off.run(settle=False).errors
+    cut_off.connect()
+
+    assert not cut_off.run().red

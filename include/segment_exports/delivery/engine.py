@@ -74,6 +74,7 @@ async def deliver_chunk(
     if chunk.is_anything_due() or receipts.joins_unchecked:
         require_targets(job, chunk)
         attempt = folder.begin(now().isoformat())
+        job.begun()
         engine = _Engine(
             job,
             destination,

@@ -50,6 +50,7 @@ class ChunkJob:
     :param deadline: when to stop, UTC; what is not sent by then stays unsent.
     :param resend_rejected: send again what an earlier attempt at this chunk was refused.
     :param should_stop: asked every ``stop_poll_seconds`` in a thread; a text stops the delivery.
+    :param begun: called before the first request of an attempt, when that is written down.
     :param erased: asked before the first request and as often, in a thread; returns the keyed hashes of
         addresses and customers of all who were erased.
     """
@@ -66,6 +67,7 @@ class ChunkJob:
     guard: RejectedGuard = field(default_factory=RejectedGuard)
     resend_rejected: bool = False
     should_stop: Callable[[], str | None] | None = None
+    begun: Callable[[], None] = lambda: None
     erased: Callable[[], frozenset[bytes]] = frozenset
     stop_poll_seconds: float = 2.0
 

@@ -13,7 +13,7 @@ from segment_exports.planning.reconciling.contacts_exist import require_contacts
 from segment_exports.planning.reconciling.reconcile import reconcile
 from segment_exports.records import lease as leasing
 from segment_exports.records.ledger import LedgerFolder, newest_sequence
-from segment_exports.records.notes import losses
+from segment_exports.records.notes import begun, losses
 from segment_exports.records.notes.losses import Loss
 from segment_exports.records.plan import Plan, planned
 from segment_exports.records.problems import forget_problems
@@ -54,7 +54,8 @@ def plan_run(
         _forget_earlier_plan(store)
         return _plan_dry(request)
     sequence = newest_sequence(export)
-    written = max(sequence, newest_operations(export))
+    fences = [one.fence for one in begun.runs_begun(export)]
+    written = max(sequence, newest_operations(export), *fences)
     lease = leasing.acquire(export, request.files.run, is_alive=is_alive, above=written)
     forget_problems(store)
     folder = LedgerFolder(export, request.definition.name, request.account)
@@ -124,16 +125,21 @@ def _settle_earlier(request: PlanRequest, lease: Lease, *, above: int) -> None:
         and so was its own run, unless an upload of it was cleared since.
     """
     export = request.files.export
-    held_since = leasing.leases(export, above=above - 1)
+    held_since = {one.fence: one for one in leasing.leases(export, above=above - 1)}
     # One that gave its lease back was settled: its files are purged, and not lost.
-    settled = {held.run_id for held in held_since if leasing.is_released(export, held)}
-    for held in held_since:
+    settled = {held.run_id for held in held_since.values() if leasing.is_released(export, held)}
+    noted = {one.fence: one for one in begun.runs_begun(export)}
+    for _, held in sorted((held_since | noted).items()):
         is_settled = held.fence == above and leasing.is_released(export, held)
-        if is_settled or held.fence > lease.fence:
+        if held.fence > lease.fence:
+            continue
+        if is_settled or held.fence < above:
+            begun.forget(export, held)
             continue
         # A lease that can't be read tells no run: then every run is looked at for the plan under its fence.
         runs = [held.run_id] if held.run_id else [folder_text(name) for name in export.names("runs")]
-        if held.run_id and held.run_id not in settled and not RunFiles(export, held.run_id).store.names():
+        is_gone = held.run_id not in settled and not RunFiles(export, held.run_id).store.names()
+        if held.run_id and (is_gone or begun.has_lost_receipts(export, held)):
             losses.note(export, [Loss.of_run(held.run_id)])
         for files in (RunFiles(export, run_id) for run_id in runs):
             if not has_receipts(files.store):
@@ -142,6 +148,7 @@ def _settle_earlier(request: PlanRequest, lease: Lease, *, above: int) -> None:
             is_lost = LedgerFolder(export, plan.export, plan.account).is_lost()
             if plan.fence == held.fence and not is_lost:
                 settle_plan(files, plan, list_ids=request.list_ids, now=request.now)
+        begun.forget(export, held)  # a lost ledger is noted when it is made anew
 
 
 def _forget_earlier_plan(store: Store) -> None:

@@ -111,7 +111,7 @@ def confirm(export: Store, lease: Lease) -> None:
     :raises RunSupersededError: one does: this run must send nothing more and write no ledger.
     """
     newest = current_lease(export)
-    if newest is None or newest.fence != lease.fence:
+    if newest is None or newest.fence != lease.fence or newest.run_id not in ("", lease.run_id):
         newer = "nobody" if newest is None else f"run {newest.run_id}"
         raise RunSupersededError(
             f"run {lease.run_id} planned under lease {lease.fence}, but {newer} holds a newer one; "

@@ -11,7 +11,7 @@ import pyarrow as pa
 from segment_exports.errors import DamagedFileError, RunSupersededError, SegmentExportError, StagingError
 from segment_exports.records import lease as leasing
 from segment_exports.records.lease import Lease
-from segment_exports.records.notes.losses import open_losses
+from segment_exports.records.notes import begun, losses
 from segment_exports.records.plan import Plan, planned
 from segment_exports.records.problems import recorded_problems
 from segment_exports.records.report import LimitUse, RunReport, RunState
@@ -107,9 +107,10 @@ def settle_run(ending: Ending) -> RunReport:
 
 
 def _unmended(export: Store, plan: Plan | None) -> Iterator[str]:
-    """Give the losses that a plan was to make up for and did not, in words."""
+    """Give the losses that a plan was to make up for and did not, and those of its own run, in words."""
     if plan is not None:
-        yield from (one.told for one in open_losses(export, plan.account) if one.name in plan.mends)
+        names = {*plan.mends, losses.Loss.of_run(plan.run_id).name}
+        yield from (one.told for one in losses.open_losses(export, plan.account) if one.name in names)
 
 
 def report_unsettled(
@@ -183,7 +184,10 @@ def _settle(ending: Ending, plan: Plan) -> tuple[Settlement, str | None, str | N
     files = ending.files
     try:
         if plan.fence is not None:
-            leasing.confirm(files.export, Lease(plan.fence, plan.run_id))
+            lease = Lease(plan.fence, plan.run_id)
+            leasing.confirm(files.export, lease)
+            if begun.has_lost_receipts(files.export, lease):
+                losses.note(files.export, [losses.Loss.of_run(plan.run_id)])
         return settle_plan(files, plan, list_ids=ending.list_ids, now=ending.now), None, None
     except RunSupersededError as error:
         settlement = count_plan(files, plan)

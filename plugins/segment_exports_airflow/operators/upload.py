@@ -73,6 +73,7 @@ class AutopilotUploadOperator(ExportOperator):
 
     def _job(self, files: RunFiles, plan: Plan) -> ChunkJob:
         from segment_exports.delivery.job import ChunkJob, RejectedGuard
+        from segment_exports.records.notes import begun
         from segment_exports.records.tombstones import erased_hashes
         from segment_exports_airflow.accounts import account_folder
 
@@ -95,6 +96,7 @@ class AutopilotUploadOperator(ExportOperator):
             deadline=datetime.now(UTC) + LONGEST_UPLOAD,
             guard=RejectedGuard(stop_above=definition.guards.stop_above_rejected),
             should_stop=lambda: self._reason_to_stop(files, plan),
+            begun=lambda: begun.note(files.export, _lease_of(plan), self.chunk["number"]),
             erased=lambda: erased_hashes(staging, hasher),
         )
 
