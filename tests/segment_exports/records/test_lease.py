@@ -197,7 +197,9 @@ def test_of_many_runs_that_take_over_a_dead_one_at_once_one_wins(tmp_path: Path,
             assert current_lease(Store.local(folder)) == Lease(2, won[0][0])
 
 
-def test_a_run_whose_lease_was_lost_sends_no_more_under_the_number_that_another_has_now(export: Store) -> None:
+def test_a_run_whose_lease_was_lost_sends_no_more_under_the_number_that_another_has_now(
+    export: Store,
+) -> None:
     lost = acquire(export, "run 1", is_alive=alive())
     export.remove("lease")
     assert acquire(export, "run 2", is_alive=alive("run 1")).fence == lost.fence

@@ -1,8 +1,8 @@
 """Begun: which chunks a run began to send, noted outside of its folder.
 
-Each is a file ``begun/<fence>-<run>/<chunk>``, made when an upload has written down its attempt and before
-its first request. It stays until a later run has settled its run, so that receipts, a whole run's folder or the
-lease may be lost and it is known what is lost with them.
+Each is a file ``begun/<fence>-<run>/<chunk>``, made when an upload has written down its attempt, before its
+first request. It stays until a later run has settled its run: receipts, a run's whole folder or the lease may
+be lost, and it is known what is lost with them.
 """
 
 from __future__ import annotations
