@@ -54,6 +54,7 @@ def check_export(
 
     :param staging: the staging root, if it is known: its ledger tells of lists that are named no more.
     """
+    now = now or datetime.now(UTC)
     try:
         announced = {info.name: info for info in source.segments()}
         unknown = (
@@ -77,7 +78,7 @@ def check_export(
         notes += _state_notes(info)
         try:
             refuse_unusable([info])
-            segments.append(_would_read(definition, source, info, None if missing else values))
+            segments.append(_would_read(definition, source, info, None if missing else values, now))
             if not missing and values.rows(info.name) == 0:
                 is_whole &= _take_sample(definition, source, info, sampled)
         except SegmentExportError as error:
@@ -89,7 +90,7 @@ def check_export(
         + doubts_of(source)
         + _consent_notes(definition)
         + _former_lists(definition, staging)
-        + _age_notes(definition, segments, now or datetime.now(UTC))
+        + _age_notes(definition, segments, now)
     )
     return CheckResult(definition.name, tuple(dict.fromkeys(problems)), tuple(notes), tuple(segments))
 
@@ -194,14 +195,18 @@ def _age_notes(definition: ExportDefinition, segments: Sequence[SegmentCheck], n
 
 
 def _would_read(
-    definition: ExportDefinition, source: Source, info: SegmentInfo, values: ValuesCheck | None
+    definition: ExportDefinition,
+    source: Source,
+    info: SegmentInfo,
+    values: ValuesCheck | None,
+    now: datetime,
 ) -> SegmentCheck:
     """Return what a run would read of a segment now.
 
     :param values: takes in its profiles, where they can all be read at once; None if they can't be read.
     :raises SourceError: there is no whole snapshot, or a file can't be read.
     """
-    chosen = choose_snapshots(source, [info.name])
+    chosen = choose_snapshots(source, [info.name], now=now)
     rows, addresses = info.members, None
     if info.size_bytes is not None:
         units = source.read_units(chosen)

@@ -18,6 +18,10 @@ ONE_REFRESH = timedelta(hours=1)
 """How far apart the snapshots of one refresh may lie: it writes one segment after the other."""
 
 
+MOST_AHEAD = timedelta(days=1)
+"""How far ahead of the clock a snapshot may be: folders may be named in the time of another zone."""
+
+
 @runtime_checkable
 class TellsUnfinished(Protocol):
     """A source that can say why the snapshot it announces isn't whole yet."""
@@ -35,6 +39,7 @@ def choose_snapshots(
     not_before: datetime | None = None,
     before: datetime | None = None,
     as_of: datetime | None = None,
+    now: datetime | None = None,
 ) -> dict[str, datetime]:
     """Return the snapshot (UTC) to read of each segment, all of one refresh where there is such a one.
 
@@ -48,14 +53,18 @@ def choose_snapshots(
     :func:`snapshot_warnings` says so.
 
     :raises SourceNotReadyError: a snapshot isn't there or not whole yet; it may be later.
-    :raises SourceError: it will not come: the window is over, or there is no history so far back.
+    :raises SourceError: it will not come: the window is over, or there is no history so far back. Or it is
+        of a time that is yet to come by the clock ``now``.
     """
     found = {one: _eligible(source, one, not_before, before, as_of) for one in segments}
     waiting = [f"{one}: {times}" for one, times in found.items() if isinstance(times, str)]
     if waiting:
         raise SourceNotReadyError("Not there yet: " + "; ".join(waiting))
     times_of = {one: times for one, times in found.items() if not isinstance(times, str)}
-    return _of_one_refresh(times_of) or {one: times[-1] for one, times in times_of.items()}
+    chosen = _of_one_refresh(times_of) or {one: times[-1] for one, times in times_of.items()}
+    if now is not None:
+        _refuse_ahead(chosen, now)
+    return chosen
 
 
 def snapshot_warnings(
@@ -108,6 +117,18 @@ def _newer_of_some(
         f"There are newer snapshots, but not of every segment ({', '.join(newer)}): all are read as of "
         f"{_told(max(snapshots.values()))}"
     ]
+
+
+def _refuse_ahead(chosen: Mapping[str, datetime], now: datetime) -> None:
+    """Refuse snapshots of the future: once delivered, each real one after them would count as older."""
+    ahead = [f"{one} is of {_told(time)}" for one, time in chosen.items() if time - now > MOST_AHEAD]
+    if ahead:
+        raise SourceError(
+            f"The newest snapshot of {', '.join(ahead)}, and here it is {_told(now)}. If it were delivered, "
+            "all that follow until then would count as older, and nothing be sent. Look at both clocks (of a "
+            "lake also at source.snapshot_timezone), and run the refresh and the export in Customer Insights "
+            "again"
+        )
 
 
 def _of_one_refresh(times_of: Mapping[str, Sequence[datetime]]) -> dict[str, datetime] | None:

@@ -127,7 +127,7 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         warnings = history_warnings(source, scheduled=scheduled, before=before, now=now)
         warnings += check_segments(source, request.segments, checks, scheduled=scheduled, now=now)
         bounds = {"not_before": scheduled, "before": before, "as_of": request.as_of}
-        snapshots = choose_snapshots(source, request.segments, **bounds)
+        snapshots = choose_snapshots(source, request.segments, **bounds, now=now)
         warnings += snapshot_warnings(source, snapshots, **bounds)
         units = [unit.to_json() for unit in source.read_units(snapshots)]
         self._warn(context, warnings + doubts_of(source))

@@ -56,6 +56,16 @@ def test_a_segment_that_is_new_to_the_export_is_read_with_the_newest_of_the_othe
     assert choose(Snapshots(A=[DAY, NEXT], New=[NEXT]), "A", "New") == {"A": NEXT, "New": NEXT}
 
 
+def test_a_snapshot_of_the_future_is_refused_but_not_one_of_another_time_zone() -> None:
+    source = Snapshots(A=[DAY, NEXT], B=[DAY, NEXT])
+    assert choose(source, "A", "B", now=NEXT - timedelta(hours=24)) == {"A": NEXT, "B": NEXT}
+    with pytest.raises(
+        SourceError, match=r"A is of 2026-01-06 05:00 UTC, B is of .*here it is 2026-01-05 04:59"
+    ):
+        choose(source, "A", "B", now=DAY - timedelta(minutes=1))
+    assert choose(source, "A", "B", as_of=DAY, now=DAY) == {"A": DAY, "B": DAY}
+
+
 def test_folders_of_one_refresh_may_lie_up_to_an_hour_apart() -> None:
     late, too_late = NEXT + timedelta(hours=1), NEXT + timedelta(minutes=61)
     assert choose(Snapshots(A=[DAY, NEXT], B=[DAY, late]), "A", "B") == {"A": NEXT, "B": late}
