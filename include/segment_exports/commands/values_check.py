@@ -22,7 +22,7 @@ from segment_exports.mapping.column_counts import (
 )
 from segment_exports.mapping.email_address import EmailRefusal, mask_email
 from segment_exports.mapping.field_values import ValueRefusal
-from segment_exports.mapping.permission import PeopleHeldBack
+from segment_exports.mapping.permission import FOR_NOTHING, PeopleHeldBack
 from segment_exports.mapping.profile_batch import ProfileMapper
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.outcomes import counted, percent
@@ -142,7 +142,8 @@ class ValuesCheck:
         allowed = {one.strip().casefold() for one in permission.equals}
         plain_no = _YES if _NO & allowed else _NO  # an attribute may say who is not to be mailed
         given = ((value.strip().casefold(), value, count) for value, count in self._consents.most_common())
-        others = [(plain, value, count) for plain, value, count in given if plain not in {"", *allowed}]
+        nothing = {"", *FOR_NOTHING.to_pylist()}
+        others = [one for one in given if one[0] not in nothing | allowed]
         no = sum(count for plain, _, count in others if plain in plain_no)
         yes, empty, other = (consents[one] for one in (Consent.YES, Consent.EMPTY, Consent.OTHER))
         told = f"permission {permission.attribute}: {yes} yes, {no} no, {empty} empty, {other - no} other"

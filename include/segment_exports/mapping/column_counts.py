@@ -42,13 +42,15 @@ class ColumnCounts:
     """Counts over the rows of one segment.
 
     ``empty`` counts per attribute the rows without a value, ``consents`` the rows by what their permission
-    says (none where the definition asks for no permission), ``unreadable_recency`` those whose recency is
+    says (none where the definition asks for no permission), ``for_nothing`` those whose permission is a
+    text that stands for nothing, by the text (they are empty), ``unreadable_recency`` those whose recency is
     neither a date nor a number, ``dated_recency`` those where it is a date.
     """
 
     rows: int = 0
     empty: Counter[str] = field(default_factory=Counter)
     consents: Counter[Consent] = field(default_factory=Counter)
+    for_nothing: Counter[str] = field(default_factory=Counter)
     unreadable_recency: int = 0
     dated_recency: int = 0
 
@@ -57,6 +59,7 @@ class ColumnCounts:
         self.rows += other.rows
         self.empty += other.empty
         self.consents += other.consents
+        self.for_nothing += other.for_nothing
         self.unreadable_recency += other.unreadable_recency
         self.dated_recency += other.dated_recency
 
@@ -157,6 +160,14 @@ def doubtful_columns(definition: ExportDefinition, segments: Mapping[str, Column
         )
     yield from _mixed_recency(definition, segments)
     permission = definition.permission
+    for_nothing = sum((counts.for_nothing for counts in segments.values()), Counter[str]())
+    if permission and for_nothing:
+        texts = ", ".join(f'"{text}" in {counted(rows, "row")}' for text, rows in for_nothing.most_common())
+        yield (
+            f"permission: {permission.attribute} holds texts that stand for nothing: {texts}. They count as "
+            "empty: such people give no permission, and nobody said No for them. Look at how the source "
+            "writes it"
+        )
     told = {permission.attribute} if permission and permission.when_nobody == "stop" else set()
     for name in (name for name in definition.attributes if name not in told):
         if empty := [segment for segment, counts in segments.items() if counts.is_without(name)]:

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     Verdicts = npt.NDArray[np.int8]
 
 
+FOR_NOTHING = pa.array(
+    ["null", "(null)", "[null]", "<null>", "\\n", "nil", "nan", "undefined", "n/a", "#n/a", "n.a.", "-", "--"]
+)
+"""What programs write, in small letters, where a column holds nothing."""
+
+
 class Withholding(StrEnum):
     """Why an address is withheld, from weak to strong. The texts are stable: they stand in reports.
 
@@ -51,7 +57,8 @@ class Withholding(StrEnum):
 def judge_permission(values: pa.StringArray, permission: Permission) -> Verdicts:
     """Return a verdict per row: 0 where the attribute holds one of the allowed values.
 
-    Blanks around a value and its case don't count; anything else that isn't equal is a refusal.
+    Blanks around a value and its case don't count; anything else that isn't equal is a refusal. What
+    stands for nothing is nothing: nobody said No.
     """
     told = values.fill_null("").dictionary_encode()
     of_row: Verdicts = _judge_distinct(told.dictionary, permission)[told.indices.to_numpy()]
@@ -62,9 +69,23 @@ def _judge_distinct(values: pa.StringArray, permission: Permission) -> Verdicts:
     allowed = _plain(pa.array(permission.equals, pa.string()))
     given = _plain(values)
     granted = np.asarray(pc.is_in(given, value_set=allowed))
-    empty = np.asarray(pc.equal(given, ""))
+    empty = np.asarray(pc.or_(pc.equal(given, ""), pc.is_in(given, value_set=FOR_NOTHING)))
     refused = np.where(empty, Withholding.PERMISSION_EMPTY.verdict, Withholding.PERMISSION_REFUSED.verdict)
     return np.where(granted, 0, refused).astype(np.int8)
+
+
+def texts_for_nothing(values: pa.StringArray, permission: Permission) -> Counter[str]:
+    """Count the values that stand for nothing, in small letters, unless the permission allows them."""
+    told = values.drop_null().value_counts()
+    texts = _plain(told.field("values"))
+    allowed = _plain(pa.array(permission.equals, pa.string()))
+    stands = pc.and_not(pc.is_in(texts, value_set=FOR_NOTHING), pc.is_in(texts, value_set=allowed))
+    found: Counter[str] = Counter()
+    for text, count in zip(
+        texts.filter(stands).to_pylist(), told.field("counts").filter(stands), strict=True
+    ):
+        found[text] += count.as_py()
+    return found
 
 
 def consents_of(verdicts: Verdicts) -> Counter[Consent]:

@@ -17,7 +17,13 @@ from segment_exports.mapping.email_address import EmailRefusal, judge_emails, ma
 from segment_exports.mapping.field_values import Converted, convert
 from segment_exports.mapping.meant_addresses import may_mean_others, meant_addresses
 from segment_exports.mapping.merging import ROWS, recency_key
-from segment_exports.mapping.permission import PeopleHeldBack, Withholding, consents_of, judge_permission
+from segment_exports.mapping.permission import (
+    PeopleHeldBack,
+    Withholding,
+    consents_of,
+    judge_permission,
+    texts_for_nothing,
+)
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID, has_profile
 from segment_exports.records.tables.schemas import INVALID
 
@@ -152,7 +158,7 @@ class ProfileMapper:
             [hashes, emails, customers, previous, places, recency, verdicts, payloads], schema=ROWS
         )
         counts = ColumnCounts(rows=len(profiles), empty=Counter(dict.fromkeys(columns, len(profiles))))
-        self._count_address_and_consents(counts, judged.refusals, consents)
+        self._count_address_and_consents(counts, judged.refusals, consents, columns)
         return JudgedBatch(
             self._with_meant(rows, pc.and_(emails.is_valid(), pc.greater(verdicts, 0)), texts), counts
         )
@@ -189,7 +195,7 @@ class ProfileMapper:
         for field in others:
             counts.empty[field.attribute] = values[field.target].empty - (len(known) - counts.rows)
         refusals = values[email.target].refusals.filter(pa.array(known))
-        self._count_address_and_consents(counts, refusals, consents[known])
+        self._count_address_and_consents(counts, refusals, consents[known], columns)
         if self._recency is not None:
             given = pc.not_equal(pc.utf8_trim_whitespace(columns[self._recency].fill_null("")), "")
             counts.empty[self._recency] = counts.rows - (pc.sum(given).as_py() or 0)
@@ -198,13 +204,19 @@ class ProfileMapper:
         return counts
 
     def _count_address_and_consents(
-        self, counts: ColumnCounts, refusals: pa.StringArray, consents: Verdicts
+        self,
+        counts: ColumnCounts,
+        refusals: pa.StringArray,
+        consents: Verdicts,
+        columns: Mapping[str, pa.StringArray],
     ) -> None:
         missing = pc.equal(refusals, EmailRefusal.MISSING.value)
         counts.empty[self._fields[0].attribute] = pc.sum(missing).as_py() or 0
         if self._permission is not None:
             counts.consents.update(consents_of(consents))
             counts.empty[self._permission.attribute] = counts.consents[Consent.EMPTY]
+            values = columns[self._permission.attribute]
+            counts.for_nothing += texts_for_nothing(values, self._permission)
 
     def _with_meant(
         self, rows: pa.RecordBatch, matters: pa.BooleanArray, texts: pa.StringArray

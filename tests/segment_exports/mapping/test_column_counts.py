@@ -74,6 +74,19 @@ def unjudged(segments: Mapping[str, list[Row]], **settings: Any) -> tuple[str, s
     return str(found.why), set(found.segments)
 
 
+def test_a_permission_that_is_a_text_for_nothing_is_empty_and_told_with_its_number():
+    rows = [WHOLE, *({**WHOLE, "Consent": text} for text in ("NULL", "NULL", "-"))]
+    (told,) = doubts({"Gold": rows, "Silver": rows}, definition())
+    assert 'Consent holds texts that stand for nothing: "null" in 4 rows, "-" in 2 rows' in told
+    assert counted({"Gold": rows}, definition())["Gold"].consents == {"yes": 1, "empty": 3}
+
+    why, segments = unjudged({"Gold": [WHOLE], "Silver": rows[1:]})
+    assert (segments, "Consent (permission.attribute) has no value in any row of Silver" in why) == (
+        {"Silver"},
+        True,
+    )
+
+
 def test_columns_that_hold_something_are_not_spoken_of():
     rows = [
         WHOLE,

@@ -5,7 +5,12 @@ import pyarrow as pa
 import pytest
 
 from segment_exports.definition import Permission
-from segment_exports.mapping.permission import PeopleHeldBack, Withholding, judge_permission
+from segment_exports.mapping.permission import (
+    PeopleHeldBack,
+    Withholding,
+    judge_permission,
+    texts_for_nothing,
+)
 from segment_exports.records.keyed_hash import HASH_TYPE, KeyedHasher
 from segment_exports.records.refusals import NOBODY_REFUSED
 from segment_exports.records.tables.sorted_tables import prefixes
@@ -25,11 +30,23 @@ HASHER = KeyedHasher("a secret of sixteen characters")
         ("", Withholding.PERMISSION_EMPTY.verdict),
         (" \t", Withholding.PERMISSION_EMPTY.verdict),
         (None, Withholding.PERMISSION_EMPTY.verdict),
+        ("NULL", Withholding.PERMISSION_EMPTY.verdict),
+        (" \\N", Withholding.PERMISSION_EMPTY.verdict),
+        ("#N/A", Withholding.PERMISSION_EMPTY.verdict),
+        ("-", Withholding.PERMISSION_EMPTY.verdict),
+        ("None", Withholding.PERMISSION_REFUSED.verdict),
     ],
 )
 def test_only_the_allowed_values_permit(value, verdict):
     permission = Permission(attribute="Consent", equals=("Yes", "TRUE"))
     assert judge_permission(pa.array([value], pa.string()), permission).tolist() == [verdict]
+
+
+def test_texts_that_stand_for_nothing_are_counted_unless_the_rule_allows_them():
+    values = pa.array(["NULL", "null ", "-", "N/A", None, "", "Yes", "No"])
+    permission = Permission(attribute="Consent", equals=("Yes", "-"))
+    assert texts_for_nothing(values, permission) == {"null": 2, "n/a": 1}
+    assert judge_permission(pa.array(["-"]), permission).tolist() == [0]
 
 
 @pytest.mark.parametrize(
