@@ -3,6 +3,7 @@
 source       the way in
 model_json   which tables, columns and files there are
 locations    where the files lie
+listing      what lies in a table's folder, read or not
 csv_files    CSV as Arrow batches
 headers      rows that name the columns, as the first one or amid the others
 text_blocks  the text of a file in blocks, as UTF-8

@@ -70,6 +70,11 @@ def listed_file(path: str, root: str, table: str) -> SnapshotFile | None:
     return _timed(SnapshotFile(table, "/".join(parts[1 : _DEPTH - 1]), "/".join(names)))
 
 
+def is_note(path: str) -> bool:
+    """Tell whether a path is of what programs lay beside data, such as ``_SUCCESS``."""
+    return any(map(_NOTES.fullmatch, path.strip("/").split("/")))
+
+
 def data_file(path: str, table: str) -> SnapshotFile | None:
     """Return the file for a path below the export's folder if it is one that can be read; else None."""
     return _in_layout(path.split("/"), table)

@@ -6,7 +6,6 @@ read unit: it is what is read, or the run says that it changed.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +20,8 @@ from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.lake.csv_files import CsvFile, OneOrder
 from segment_exports.sources.lake.cultures import culture_of
-from segment_exports.sources.lake.locations import SnapshotFile, data_file, listed_file, located_files
+from segment_exports.sources.lake.listing import Listing
+from segment_exports.sources.lake.locations import SnapshotFile, data_file, located_files
 from segment_exports.sources.lake.model_json import (
     MODEL_FILE,
     CsvFormat,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from segment_exports.sources.lake.cultures import Culture
     from segment_exports.sources.lake.seen_snapshots import SeenSnapshots
-    from segment_exports.sources.lake.storage import ExportFolder, FileState
+    from segment_exports.sources.lake.storage import ExportFolder
 
 LARGEST_MODEL_BYTES = 64 * 1024 * 1024
 
@@ -205,6 +205,11 @@ class LakeExport:
             raise SourceNotReadyError(f"{segment} has no whole snapshot of {time:%Y-%m-%d %H:%M} UTC{lacks}")
         snapshot = self._as_it_is(known.whole[time])
         self.doubts += known.doubts.get(time, [])
+        if known.elsewhere:
+            self.doubts.append(
+                f"{names_told(known.elsewhere)} lies in no folder <YYYY>/<MM>/<DD>/<HHMM>, and is not read: "
+                f"if it holds members of {segment}, they are missing"
+            )
         self.doubts += empty_files(snapshot)
         return ReadUnit(
             segment,
@@ -227,14 +232,16 @@ class LakeExport:
         """Return what is known of the snapshots of a table, and remember what ``model.json`` says now."""
         model = self._model()
         current = self._current(model, model.table(segment))
-        found = self._listed(segment)
+        listing = Listing.of(self._folder, segment)
+        found = listing.snapshots
         seen = self._seen.of(segment) if self._seen else {}
         if current is not None and self._seen is not None:
             there = found.get(current.folder, {})
             files = tuple(replace(one, state=there.get(one.name)) for one in current.files)
             current = replace(current, files=files).held_against(seen.get(current.folder))
             self._seen.keep(current, seen)
-        return Wholeness(segment, found, self._rules, self._zone).judge(current, seen)
+        known = Wholeness(segment, found, self._rules, self._zone).judge(current, seen)
+        return replace(known, elsewhere=listing.elsewhere)
 
     def _current(self, model: LakeModel, entity: LakeEntity) -> SeenSnapshot | None:
         """Return the snapshot that ``model.json`` names; None where it names none."""
@@ -266,20 +273,11 @@ class LakeExport:
         seen = self._seen.of(table) if self._seen else {}
         own = [
             folder
-            for folder in self._listed(table)
+            for folder in Listing.of(self._folder, table).snapshots
             if not (folder in seen and seen[folder].files)
             and SnapshotFile(table, folder, "").time(self._zone) >= begun
         ]
         return max(own, default=newest.folder)
-
-    def _listed(self, table: str) -> dict[str, dict[str, FileState]]:
-        """Return by snapshot's folder what lies in it of a table, by name; of no use is what has no byte."""
-        found: dict[str, dict[str, FileState]] = defaultdict(dict)
-        for path, state in self._folder.files(table).items():
-            file = listed_file(path, self._folder.root, table)
-            if file is not None and (state.size or data_file(file.path, table)):
-                found[file.folder][file.name] = state
-        return found
 
     def _located(self, entity: LakeEntity) -> list[tuple[SnapshotFile, CsvFormat]]:
         files = located_files([location for location, _ in entity.files], self._folder.root, entity.name)
@@ -315,6 +313,11 @@ class LakeExport:
     def _without_model(self, path: str) -> SourceError:
         """Return what a missing ``model.json`` means: it is being replaced, or this is another folder."""
         nearby = self._folder.found(f"CustomerInsights_*/*/{MODEL_FILE}")
+        if manifests := self._folder.found("*manifest.cdm.json"):
+            return SourceError(
+                f"{path} isn't there, but {names_told(manifests)}, which isn't read: it is of another "
+                f"program than Customer Insights' export, which writes {MODEL_FILE}. Name the folder of that"
+            )
         if not nearby and self._folder.is_there():
             return SourceNotReadyError(f"{path} isn't there; Customer Insights may be writing it")
         folders = names_told(place.rsplit("/", 1)[0] for place in nearby)

@@ -40,6 +40,9 @@ _NOT_READ = (
     "the members in them are not read. So the segment doesn't count as whole, and nobody leaves its list for "
     "not being in it"
 )
+NOT_NAMED = (
+    "model.json still names {}: this one may be under way, or its export ended before model.json was written"
+)
 UNSEEN = (
     "no run looked at it while model.json named it, so that nobody knows which files it should have, nor "
     "which columns (`unseen_snapshots: read` in the source of the definition takes files that are numbered "
@@ -71,6 +74,7 @@ class KnownSnapshots:
     :param unread: of those that are whole by the rules of the definition alone, the files that lie there and
         are not read; none where a file is left out.
     :param newest_lacks: what the one lacks that ``model.json`` names.
+    :param elsewhere: paths of files of the table that lie in no snapshot's folder.
     """
 
     whole: dict[datetime, SeenSnapshot] = field(default_factory=dict)
@@ -78,6 +82,7 @@ class KnownSnapshots:
     doubts: dict[datetime, list[str]] = field(default_factory=dict)
     unread: dict[datetime, tuple[str, ...]] = field(default_factory=dict)
     newest_lacks: str | None = None
+    elsewhere: tuple[str, ...] = ()
 
 
 class Wholeness:
@@ -103,10 +108,11 @@ class Wholeness:
         now = self.time(current.folder) if current else None
         for folder, files in self._found.items():
             time = self.time(folder)
-            # A folder newer than what model.json names may still be growing.
-            if (current and folder == current.folder) or (now is not None and time > now):
+            if current and folder == current.folder:
                 continue
-            if folder in seen:
+            if current and now is not None and time > now:
+                known.lacking[time] = NOT_NAMED.format(current.folder)
+            elif folder in seen:
                 self._add(known, seen[folder], files, is_current=False)
             else:
                 self._add_unseen(known, folder, files, current)

@@ -163,6 +163,32 @@ def test_a_table_without_partitions_has_no_snapshot(lake: Lake) -> None:
     assert "model.json names no partition of T" in (lake.source.unfinished("T") or "")
 
 
+def test_a_newer_folder_that_model_json_does_not_name_is_passed_over_and_told(lake: Lake) -> None:
+    lake.put(THIRD, "1,a,\n")
+    source = lake.source
+    assert source.snapshots("T")[-1] == SECOND_TIME
+    assert source.unfinished("T") is None
+    assert f"that of 2026-01-07 05:00 UTC: model.json still names {SECOND}" in (
+        source.unfinished("T", SECOND_TIME) or ""
+    )
+
+
+def test_a_file_in_no_snapshot_is_told_where_the_table_is_read(lake: Lake) -> None:
+    (lake.root / "T" / "T_3.csv").write_text("9,z@x.example,True\n")
+    source = lake.source
+    source.read_units({"T": SECOND_TIME})
+    assert any(one.startswith("T/T_3.csv lies in no folder") for one in doubts_of(source))
+
+
+def test_the_description_of_another_program_is_told_instead_of_waited_for(lake: Lake) -> None:
+    (lake.root / "model.json").rename(lake.root / "default.manifest.cdm.json")
+    with pytest.raises(
+        SourceError, match=r"isn't there, but .*default\.manifest\.cdm\.json, which isn't read"
+    ) as told:
+        lake.look()
+    assert not isinstance(told.value, SourceNotReadyError)
+
+
 def test_a_model_whose_partitions_mix_snapshots_is_refused(lake: Lake) -> None:
     lake.point(f"{FIRST}/T_1.csv", f"{SECOND}/T_2.csv")
     with pytest.raises(SourceError, match="more than one snapshot"):
