@@ -49,13 +49,17 @@ class SnapshotFile:
     def time(self, zone: ZoneInfo) -> datetime:
         """Return the snapshot's time in UTC; the folder names it in ``zone``.
 
+        Where clocks change, a time that comes twice is the second, and one that doesn't exist the time after
+        the change, as for the schedule that a run stands for.
+
         :raises ValueError: there is no such time.
         """
         match = _TIME.fullmatch(self.folder)
         if match is None:
             raise ValueError(self.folder)
         year, month, day, hour, minute = (int(part) for part in match.groups())
-        return datetime(year, month, day, hour, minute, tzinfo=zone).astimezone(UTC)
+        time = datetime(year, month, day, hour, minute, tzinfo=zone)
+        return max(time.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
 def listed_file(path: str, root: str, table: str) -> SnapshotFile | None:

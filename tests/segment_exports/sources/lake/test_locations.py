@@ -128,6 +128,22 @@ def test_whatever_stands_there_nothing_outside_the_table_is_reached(location: st
             )
 
 
+@pytest.mark.parametrize(
+    ("folder", "time"),
+    [
+        ("2026/10/25/0130", datetime(2026, 10, 24, 23, 30, tzinfo=UTC)),
+        ("2026/10/25/0235", datetime(2026, 10, 25, 1, 35, tzinfo=UTC)),
+        ("2026/10/25/0330", datetime(2026, 10, 25, 2, 30, tzinfo=UTC)),
+        ("2026/03/29/0235", datetime(2026, 3, 29, 1, 35, tzinfo=UTC)),
+        ("2026/03/29/0330", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
+    ],
+)
+def test_where_clocks_change_a_snapshot_is_not_before_the_schedule_of_its_refresh(
+    folder: str, time: datetime
+) -> None:
+    assert SnapshotFile("T", folder, "").time(ZoneInfo("Europe/Berlin")) == time
+
+
 def test_a_folder_names_its_time_in_the_zone_of_the_definition() -> None:
     assert FILE.time(ZoneInfo("UTC")) == datetime(2020, 8, 24, 14, 33, tzinfo=UTC)
     assert FILE.time(ZoneInfo("America/Sao_Paulo")) == datetime(2020, 8, 24, 17, 33, tzinfo=UTC)
