@@ -109,6 +109,10 @@ class AutopilotClient(Transport):
         except ContactNotFoundError:
             return None
 
+    async def contact_unless_gone(self, contact: str) -> Mapping[str, Any] | None:
+        """Return a contact that is known, or None if it is gone: which is not believed on one answer."""
+        return await self.contact(contact) or await self.contact(contact)
+
     async def unsubscribe(self, contact: str, call: Call | None = None) -> None:
         """Unsubscribe a contact from all mail.
 

@@ -36,7 +36,7 @@ async def look_up(delivery: ChunkDelivery, single: Single) -> None:
 async def _look_at_previous(delivery: ChunkDelivery, single: Single) -> None:
     """Look at the contacts that the person was under other addresses, before the new one is joined."""
     chunk, row = delivery.chunk, single.row
-    found = {one: await delivery.client.contact(one) for one in chunk.previous_ids(row)}
+    found = {one: await delivery.client.contact_unless_gone(one) for one in chunk.previous_ids(row)}
     delivery.stopping.answered()
     is_unsubscribed = any(one is not None and one.get("unsubscribed") is True for one in found.values())
     moving = found.get(chunk.moved_ids[row] or "")
@@ -88,7 +88,7 @@ async def _find_email(delivery: ChunkDelivery, single: Single) -> None:
     chunk, row = delivery.chunk, single.row
     contact = None
     for name in filter(None, (chunk.contact_ids[row], chunk.emails[row])):
-        contact = contact or await delivery.client.contact(name)
+        contact = contact or await delivery.client.contact_unless_gone(name)
     single.recording = True
     delivery.stopping.answered()
     email = None if contact is None else contact.get("Email")
@@ -135,7 +135,7 @@ async def _leave_elsewhere(delivery: ChunkDelivery, single: Single) -> None:
     chunk, row = delivery.chunk, single.row
     known, columns = chunk.planned_ids[row], chunk.due_leaves(row)
     outcome, reason = Outcome.DELIVERED, None
-    contact = await delivery.client.contact(known)
+    contact = await delivery.client.contact_unless_gone(known)
     email = None if contact is None else contact.get("Email")
     if contact is None:
         reason = CONTACT_GONE

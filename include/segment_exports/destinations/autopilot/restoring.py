@@ -52,7 +52,7 @@ async def meet_another(
     chunk, (row,) = delivery.chunk, content.rows.tolist()
     batch.recording = False
     try:
-        known = await delivery.client.contact(chunk.contact_ids[row])
+        known = await delivery.client.contact_unless_gone(chunk.contact_ids[row] or "")
         is_unsubscribed = known is not None and known.get("unsubscribed") is True
         if is_unsubscribed:
             await _take_back(delivery, content, contact_id)

@@ -116,8 +116,8 @@ async def _request(delivery: ChunkDelivery, single: Single) -> None:
     missing = answers[-1]
     if missing is None or None in answers:
         return
-    if single.kind is SingleKind.UNSUBSCRIBE:
-        await _require_gone(delivery, single)
+    if single.kind is not SingleKind.JOIN:
+        await _require_gone(delivery, single, missing)
     raise missing
 
 
@@ -134,8 +134,8 @@ def _is_in_two_places(delivery: ChunkDelivery, single: Single) -> bool:
     )
 
 
-async def _require_gone(delivery: ChunkDelivery, single: Single) -> None:
-    """Look for a contact that an unsubscribe did not find: that is not believed on one answer.
+async def _require_gone(delivery: ChunkDelivery, single: Single, missing: ContactNotFoundError) -> None:
+    """Look for a contact that a leave or an unsubscribe did not find: that is not believed on one answer.
 
     :raises OutcomeUnknownError: it is there, or the look failed.
     """
@@ -146,10 +146,7 @@ async def _require_gone(delivery: ChunkDelivery, single: Single) -> None:
             found = "shows the contact"
         except DestinationError as error:
             found = f"doesn't tell whether that is true: {error}"
-        raise OutcomeUnknownError(
-            f"POST /contact/{{contact}}/unsubscribe found nobody, but GET /contact/{{contact}} {found}",
-            status=404,
-        )
+        raise OutcomeUnknownError(f"{missing}, but GET /contact/{{contact}} {found}", status=404)
 
 
 def _names(delivery: ChunkDelivery, single: Single) -> list[str]:

@@ -38,6 +38,7 @@ TROUBLE = {
     "200 array": {"status": 200, "body": "[]"},
 }
 MAPS = {"200 empty map": {"status": 200, "body": '{"contact_ids":[],"email_contact_map":{}}'}}
+MISSING = json.dumps({"error": "Not Found", "message": "Contact could not be found."})
 CALLS = {
     "upsert": ("POST", "^/contacts$"),
     "join": ("POST", "^/list/.*/contact/"),
@@ -165,8 +166,7 @@ async def test_an_unsubscribe_that_finds_nobody_is_looked_at_before_it_is_believ
             people(1, payload=None, contact_id="person_GONE", leaves=["@unsubscribe"], is_contact=False),
         ]
     )
-    gone = json.dumps({"error": "Not Found", "message": "Contact could not be found."})
-    scene.emulator.inject(gateway("unsubscribe", status=404, body=gone))
+    scene.emulator.inject(gateway("unsubscribe", status=404, body=MISSING))
     result = await scene.deliver()
 
     assert scene.outcomes() == {
@@ -177,6 +177,41 @@ async def test_an_unsubscribe_that_finds_nobody_is_looked_at_before_it_is_believ
     scene.emulator.inject()
     assert (await scene.deliver()).complete
     assert scene.emulator.account.unsubscribed() == {"p0@example.com"}
+
+
+async def test_nor_is_a_leave(scene, people) -> None:
+    scene.chunk(leaving(scene, people))
+    scene.emulator.inject(gateway("leave", status=404, body=MISSING))
+    first = await scene.deliver()
+    scene.emulator.inject()
+
+    assert first.counts["leave"] == {"not_sent": 3}
+    assert "was answered 404, but GET /contact/{contact} shows" in first.trouble
+    assert (await scene.deliver()).complete
+    assert scene.members("News") == set()
+
+
+def missing_once() -> Fault:
+    return gateway("look", status=404, body=MISSING).model_copy(update={"times": 1})
+
+
+async def test_in_field_way_who_leaves_is_called_gone_by_two_answers(scene, people) -> None:
+    known = scene.emulator.staff.add_contact("p0@example.com", custom={"boolean--List--News": True})
+    due = {"payload": None, "email": None, "is_contact": False, "leaves": ["News"]}
+    scene.chunk([people(0, contact_id=known, **due)])
+    scene.emulator.inject(missing_once())
+
+    assert (await scene.deliver(membership="field")).complete
+    assert scene.contact("p0@example.com")["custom_fields"][0]["value"] is False
+
+
+async def test_who_unsubscribed_under_an_earlier_address_is_called_gone_by_two_answers(scene, people) -> None:
+    old = scene.emulator.staff.add_contact("old@example.com", unsubscribed=True)
+    scene.chunk([people(0, joins=["News"], previous_contact_ids=[old])])
+    scene.emulator.inject(missing_once())
+
+    assert (await scene.deliver()).complete
+    assert scene.members("News") == set()
 
 
 @pytest.mark.parametrize("answer", [{"status": 204}, {"status": 200}, {"body": '{"contact_id":"person_1"}'}])

@@ -278,6 +278,7 @@ async def test_in_field_way_nobody_is_made_anew_by_leaving(scene, people) -> Non
 
 
 async def test_in_field_way_a_leaver_whose_address_is_unknown_costs_one_look_up(scene, people) -> None:
+    """And one that is gone two."""
     gone = people(1, email=None, payload=None, contact_id="person_GONE", leaves=["News"], is_contact=False)
     known = scene.emulator.staff.add_contact("P0@example.com", custom={"boolean--List--News": True})
     scene.chunk([people(0, email=None, payload=None, contact_id=known, leaves=["News"]), gone])
@@ -285,4 +286,4 @@ async def test_in_field_way_a_leaver_whose_address_is_unknown_costs_one_look_up(
 
     assert result.counts["leave"] == {"delivered": 2}
     assert scene.contact("p0@example.com")["custom_fields"][0]["value"] is False
-    assert scene.requests() == {"get_contact": 2, "upsert_contacts": 1}
+    assert scene.requests() == {"get_contact": 3, "upsert_contacts": 1}
