@@ -25,6 +25,7 @@ from segment_exports.sources.seen_columns import ColumnUse, SeenColumns
 from segment_exports.sources.snapshot_marks import SnapshotChangedError, ensure_unchanged
 from segment_exports.sources.web.http_reading import JsonReader, NoSuchRouteError, Patience, Waits
 from segment_exports.sources.web.json_columns import text_column
+from segment_exports.sources.web.membership_join import id_hashes
 from segment_exports.sources.web.odata import SeenKeys, quoted, rows_of
 from segment_exports.sources.web.page_guard import RowsAgainError
 from segment_exports.sources.web.read_ahead import read_ahead
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from segment_exports.sources.ci_api.answers import SegmentMetadata
     from segment_exports.sources.refresh_evidence import Job
     from segment_exports.sources.web.connections import CiApiConnection
+    from segment_exports.sources.web.odata import Row
     from segment_exports.sources.web.tokens import TokenSource
 
 log = logging.getLogger(__name__)
@@ -93,6 +95,7 @@ class CiApiSource:
         self._now = now
         self._seen = seen or SeenColumns()
         self.doubts: list[str] = []
+        self.unread: frozenset[str] = frozenset()
         self.reader = JsonReader(
             service=SERVICE,
             root=connection.service_root,
@@ -168,7 +171,7 @@ class CiApiSource:
         return Evidence(jobs=self._jobs(), evaluations=evaluations)
 
     def read(self, unit: ReadUnit, attributes: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Read the unit's segment page by page.
+        """Read the unit's segment page by page; the ids once more where some members didn't come.
 
         :raises SourceError: an unknown attribute, one that is another column than in a run before, a broken
             page, fewer or more rows than announced.
@@ -180,22 +183,23 @@ class CiApiSource:
         select = dict.fromkeys([CUSTOMER_ID, *keys.values()])
         seen = SeenKeys(SERVICE, f"{PATH} of the segment {segment}", select)
         self._ensure_same(unit, segment)
-        count = without_id = 0
+        count = without_id = hashes = 0
         params = {"$select": ",".join(select), "$filter": f"IsMemberOfSegment({quoted(segment)})"}
-        pages = member_pages(
-            self.reader, params, page_size=self._settings.page_size, paging=self._settings.paging
-        )
         try:
-            for rows in read_ahead([pages]):
+            for rows in read_ahead([self._pages(params)]):
                 seen.add(rows)
                 count += len(rows)
-                without_id += text_column(rows, CUSTOMER_ID).null_count
+                ids = text_column(rows, CUSTOMER_ID)
+                without_id += ids.null_count
+                hashes += _sum_of_hashes(ids)
                 columns_read = [text_column(rows, key) for key in keys.values()]
                 yield segment, pa.RecordBatch.from_arrays(columns_read, names=list(keys))
         except RowsAgainError:
             self._ensure_same(unit, segment)  # where a refresh is to blame, that is what is told
             raise
         seen.require_all()
+        if count < (unit.detail["members"] or 0):
+            self._hold_against_again(segment, params, count, hashes)
         if without_id:
             self.doubts.append(
                 f"The segment {segment} has {counted(without_id, 'row')} without a {CUSTOMER_ID}: they are "
@@ -225,6 +229,22 @@ class CiApiSource:
         return pa.RecordBatch.from_arrays(
             [text_column(found, key) for key in keys.values()], names=list(keys)
         )
+
+    def _pages(self, params: Mapping[str, str]) -> Iterator[list[Row]]:
+        size, paging = self._settings.page_size, self._settings.paging
+        return member_pages(self.reader, params, page_size=size, paging=paging)
+
+    def _hold_against_again(self, segment: str, params: dict[str, str], count: int, hashes: int) -> None:
+        """Read the ids again: where others come, rows moved between pages, and a member may be overlooked."""
+        for rows in self._pages({**params, "$select": CUSTOMER_ID}):
+            count -= len(rows)
+            hashes -= _sum_of_hashes(text_column(rows, CUSTOMER_ID))
+        self.unread = frozenset({segment} if count or hashes else ())
+        if self.unread:
+            self.doubts.append(
+                f"Not all members of the segment {segment} came, and others when they were read again: who "
+                f"isn't among them may be in it all the same, so that nobody leaves its list for that"
+            )
 
     def _check_count(self, segment: str, announced: int | None, came: int) -> None:
         if announced is None:
@@ -294,6 +314,11 @@ class CiApiSource:
         attributes = answer.get("attributes") if isinstance(answer, dict) else None
         found = map(answers.attribute, answers.listed(attributes, route))
         return AttributeNames(found, table=f"{SERVICE}' table {CUSTOMERS}")
+
+
+def _sum_of_hashes(ids: pa.StringArray) -> int:
+    """Return a number that is the same for the same ids, in whatever order and pages they come."""
+    return sum(id_hashes(ids.drop_null()).tolist())
 
 
 def _mark(job: Job) -> str:
