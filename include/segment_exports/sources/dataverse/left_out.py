@@ -6,7 +6,9 @@ definition that the rows write otherwise would be one that everybody left.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import SourceError
@@ -150,6 +152,8 @@ class LeftOut:
         return ", ".join(f"{why} in {counted(count, 'row')}" for why, count in shown)
 
 
+@lru_cache(maxsize=10_000)
 def _form(name: str) -> str:
-    """Return a name without letter case and blanks around."""
-    return name.strip().casefold()
+    """Return a name without letter case, blanks around and what can't be seen."""
+    plain = unicodedata.normalize("NFKC", name)
+    return "".join(one for one in plain if unicodedata.category(one) != "Cf").strip().casefold()

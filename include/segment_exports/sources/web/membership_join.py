@@ -89,7 +89,7 @@ class MembershipJoin:
             for page in pages:
                 if page.num_rows:
                     plain.write(page)
-                    hashes.append(np.unique(id_hashes(page.column(0))))
+                    hashes.append(np.unique(_form_hashes(page.column(0))))
             plain.finish()
             if hashes:
                 self._hashes = np.unique(np.concatenate(hashes))
@@ -116,7 +116,7 @@ class MembershipJoin:
             yield from self._join(members.table(), profiles.table())
 
     def _of_members(self, page: pa.RecordBatch) -> pa.RecordBatch:
-        hashes = id_hashes(page.column(self._schema.get_field_index(CUSTOMER_ID)))
+        hashes = _form_hashes(page.column(self._schema.get_field_index(CUSTOMER_ID)))
         place = np.searchsorted(self._hashes, hashes)
         found = (
             self._hashes[np.minimum(place, len(self._hashes) - 1)] == hashes if len(self._hashes) else None
@@ -126,7 +126,7 @@ class MembershipJoin:
     def _scattered(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[_TemporaryRows]:
         shards = [self._files.enter_context(_TemporaryRows(schema, self._folder)) for _ in range(self.shards)]
         for rows in _gathered(batches, schema):
-            shard_of = (id_hashes(rows.column(CUSTOMER_ID)) % np.uint64(len(shards))).astype(np.int64)
+            shard_of = (_form_hashes(rows.column(CUSTOMER_ID)) % np.uint64(len(shards))).astype(np.int64)
             order = np.argsort(shard_of, kind="stable")
             ends = np.cumsum(np.bincount(shard_of, minlength=len(shards)))
             sorted_rows = rows.take(pa.array(order)).combine_chunks()
@@ -147,25 +147,27 @@ class MembershipJoin:
                 "others may be missing; start the run again when no refresh is running"
             )
         members = members.group_by(members.column_names).aggregate([])  # a provider may say it twice
-        self._count_missing(members, ids)
+        places = _places(members.column(CUSTOMER_ID).combine_chunks(), ids)
+        members = members.append_column("place", places)
+        self._count_missing(members)
         for number, segment in [*enumerate(self._segments), (UNSURE, None)]:
-            chosen = members.filter(pc.equal(members.column("segment"), number)).column(CUSTOMER_ID)
+            chosen = members.filter(pc.equal(members.column("segment"), number))
             if segment is not None:
                 self.counts.members[segment] += len(chosen)
             for start in range(0, len(chosen), ROWS_IN_A_BATCH):
-                some = chosen.slice(start, ROWS_IN_A_BATCH).combine_chunks()
-                yield segment, self._rows(some, profiles, ids)
+                yield segment, self._rows(chosen.slice(start, ROWS_IN_A_BATCH).combine_chunks(), profiles)
 
-    def _count_missing(self, members: pa.Table, ids: pa.Array) -> None:
+    def _count_missing(self, members: pa.Table) -> None:
         sure = members.filter(pc.not_equal(members.column("segment"), UNSURE))
-        distinct = pc.unique(sure.column(CUSTOMER_ID))
-        self.counts.distinct_members += len(distinct)
-        self.counts.without_profile += pc.sum(pc.invert(pc.is_in(distinct, value_set=ids))).as_py() or 0
+        self.counts.distinct_members += len(pc.unique(sure.column(CUSTOMER_ID)))
+        missing = sure.filter(sure.column("place").is_null())
+        self.counts.without_profile += len(pc.unique(missing.column(CUSTOMER_ID)))
 
-    def _rows(self, members: pa.Array, profiles: pa.Table, ids: pa.Array) -> pa.RecordBatch:
-        place = pc.index_in(members, value_set=ids)
-        found = profiles.take(place)
-        rows = found.set_column(self._schema.get_field_index(CUSTOMER_ID), CUSTOMER_ID, members)
+    def _rows(self, members: pa.Table, profiles: pa.Table) -> pa.RecordBatch:
+        place = members.column("place")
+        rows = profiles.take(place)
+        ids = pc.coalesce(rows.column(CUSTOMER_ID), members.column(CUSTOMER_ID))
+        rows = rows.set_column(self._schema.get_field_index(CUSTOMER_ID), CUSTOMER_ID, ids)
         if place.null_count:
             rows = rows.append_column(
                 WITHOUT_PROFILE, pc.if_else(place.is_null(), "true", pa.scalar(None, pa.string()))
@@ -216,6 +218,28 @@ def _gathered(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[
             waiting, rows = [], 0
     if waiting:
         yield pa.Table.from_batches(waiting, schema=schema)
+
+
+def _places(members: pa.StringArray, ids: pa.StringArray) -> pa.Array:
+    """Return where each member's profile stands; null where it isn't there.
+
+    That is the one with the member's id, or else the only one whose id is the same without letter case and
+    blanks, which is how Dataverse compares.
+    """
+    forms = _forms(ids)
+    counts = forms.value_counts()
+    once = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
+    only = pc.if_else(pc.is_in(forms, value_set=once), forms, None)
+    alike = pc.index_in(_forms(members), value_set=only, skip_nulls=True)
+    return pc.coalesce(pc.index_in(members, value_set=ids), alike)
+
+
+def _forms(ids: pa.StringArray) -> pa.StringArray:
+    return pc.utf8_lower(pc.utf8_trim_whitespace(ids))
+
+
+def _form_hashes(ids: pa.StringArray) -> NDArray[np.uint64]:
+    return id_hashes(_forms(ids))
 
 
 def id_hashes(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:

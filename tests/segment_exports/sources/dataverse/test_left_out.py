@@ -161,6 +161,7 @@ def test_empty_pages_without_end_are_given_up(tables: WrittenTables) -> None:
         (LIST, '{"Segments":["Gold","Ot', "can't be read (A membership row's segments are no JSON", ["c003"]),
         (LIST, '["Gold",null]', "can't be read (A membership row's segments are a list of 2", ["c003"]),
         (LIST, '["Gold "]', "left out: the segment is written 'Gold ' in 1 row", ["c003"]),
+        (LIST, '["Gold\u200b"]', "left out: the segment is written 'Gold\\u200b' in 1 row", ["c003"]),
         ("msdynci_customerid", None, "left out: no customer is named in 1 row", []),
     ],
 )

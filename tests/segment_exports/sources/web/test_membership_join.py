@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment_exports.errors import SourceError
-from segment_exports.sources.web.membership_join import MembershipJoin
+from segment_exports.sources.web.membership_join import UNSURE, MembershipJoin
 
 SEGMENTS = ("A", "B", "C")
 IDS = st.text("0123456789abcdefÄ", min_size=1, max_size=4)
@@ -91,6 +91,31 @@ def test_the_join_is_what_plain_python_says(
     assert join.counts.distinct_members == len(everyone)
     assert join.counts.without_profile == len(everyone - known)
     assert join.counts.members == {segment: len(rows) for segment, rows in found.items()}
+
+
+@pytest.mark.parametrize("shard_size", [1, 100])
+def test_an_id_in_other_letter_case_or_with_blanks_finds_the_only_profile_it_can_mean(
+    shard_size: int,
+) -> None:
+    with MembershipJoin(SEGMENTS, ("EMail", "CustomerId"), members_in_a_shard=shard_size) as join:
+        join.add_members([members(("C1", 0), ("c2 ", 0), ("A3", 0), ("B4 ", 0))])
+        join.add_profiles([profiles("c1", "C2", "a3", "A3", "b4", "B4", "c5")])
+        assert joined(join)["A"] == [
+            ("A3@example.com", "A3"),
+            (None, "B4 "),
+            ("C2@example.com", "C2"),
+            ("c1@example.com", "c1"),
+        ]
+        assert (join.counts.distinct_members, join.counts.without_profile) == (4, 1)
+
+
+def test_who_may_be_in_a_segment_comes_apart_and_is_not_counted() -> None:
+    with MembershipJoin(SEGMENTS, ("EMail", "CustomerId")) as join:
+        join.add_members([members(("c1", 0), ("c2", UNSURE), ("gone", UNSURE))])
+        join.add_profiles([profiles("c1", "c2", "c3")])
+        found = {segment: batch.column("CustomerId").to_pylist() for segment, batch in join.batches()}
+        assert found == {"A": ["c1"], None: ["c2", "gone"]}
+        assert (join.counts.distinct_members, join.counts.without_profile) == (1, 0)
 
 
 @pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="only Linux shows a process's files without a name")
