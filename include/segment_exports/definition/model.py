@@ -18,6 +18,7 @@ from segment_exports.definition.field_mapping import FieldMapping  # noqa: TC001
 from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh
 from segment_exports.definition.source_settings import SourceSettings  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.strict import Name, Number, Share, StrictModel, Text, Whole
+from segment_exports.records.outcomes import UNSUBSCRIBE
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 
 EXPORT_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -210,6 +211,8 @@ class ExportDefinition(StrictModel):
         names = [segment.name for segment in segments]
         for name in sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"names {name} more than once")
+        if any(segment.list == UNSUBSCRIBE for segment in segments):
+            raise ValueError(f"titles a list {UNSUBSCRIBE}, which means unsubscribing; give it another")
         ids: dict[str, str | None] = {}
         titles: dict[str, str] = {}
         for segment in segments:

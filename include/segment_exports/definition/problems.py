@@ -76,7 +76,7 @@ def explained(errors: Iterable[ErrorDetails], model: type[BaseModel]) -> list[tu
     """Return where each of pydantic's errors stands in the file, and what is wrong and allowed there."""
     told = (error for error in errors if error["type"] != "default_factory_not_called")
     problems = [(*_place(error, model), error) for error in told]
-    deeper = {place[:-1] for place, _, _ in problems if place}
+    deeper = {place[:length] for place, _, _ in problems for length in range(len(place))}
     return [
         (place, _sentence(error, parent))
         for place, parent, error in problems

@@ -154,6 +154,13 @@ mapping: {{Email: E, custom: {{{custom}}}}}
 """
 
 
+def test_of_a_bad_item_of_a_list_is_not_said_that_the_list_is_too_short(write: Callable[..., Path]) -> None:
+    text = IN_FIELDS.format(name="newsletter", segments="{name: A, list: ' B'}", custom="")
+    assert refusal(write(text)) == (
+        "newsletter.yaml, line 4, segments (item 1).list: has blanks at its start or end; take them away"
+    )
+
+
 def test_two_lists_of_one_custom_field_are_told_by_their_titles(write: Callable[..., Path]) -> None:
     segments = "{name: A, list: Win back}, {name: B, list: Win--back}"
     assert refusal(write(IN_FIELDS.format(name="newsletter", segments=segments, custom=""))) == (

@@ -189,6 +189,8 @@ REFUSED = {
     "one id for two lists": {
         "segments": [{"name": "A", "list_id": "1"}, {"name": "B", "list_id": "1"}],
     },
+    "a list whose title stands for unsubscribing": {"segments": [{"name": "A", "list": "@unsubscribe"}]},
+    "a segment whose name does": {"segments": ["A", "@unsubscribe"]},
     "two lists of one custom field": {"destination": IN_FIELDS, "segments": SAME_FIELD},
     "a mapping into the custom field of a list": {
         "destination": IN_FIELDS,
