@@ -29,7 +29,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 UPLOADS = ("upload_duties", "upload")
-"""Ids of the tasks that send: whether one ever ran tells whether an export has delivered."""
+"""Ids of the tasks that send, one per chunk."""
 SOURCE_RECOVERS_IN = timedelta(minutes=5)
 
 RETRY_POLICY = ExceptionRetryPolicy(
@@ -145,6 +145,12 @@ class ExportStep:
 def conf_of(context: Context) -> dict[str, Any]:
     """Return what a run was triggered with, by whatever way; empty for one of the schedule."""
     return context["dag_run"].conf or {}
+
+
+def runs_that_sent(context: Context) -> list[str]:
+    """Return the runs of this DAG that began to send, as far as Airflow knows: all that ever had a chunk."""
+    ti = context["ti"]
+    return list(ti.get_task_states(ti.dag_id, map_index=0, task_ids=list(UPLOADS)))
 
 
 def began_by_itself(context: Context) -> bool:

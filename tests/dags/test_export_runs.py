@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -164,6 +165,30 @@ def test_the_key_of_another_account_is_told_as_that_and_not_as_lists_that_vanish
         assert "contacts that this export delivered exists" in reason
         assert "Is the key of another account on the connection?" in reason
         assert scene.writes == 0
+
+
+def test_an_older_staging_stops_before_anything_is_read_until_it_is_made_anew(
+    scene: ExportScene, emulator: AutopilotEmulator, tmp_path: Path
+) -> None:
+    """Airflow knows which of its runs sent; a dry run and one that had nothing to send are none of them."""
+    scene.run()
+    shutil.copytree(tmp_path / "staging", tmp_path / "backup")
+    scene.run(dry_run=True)
+    scene.lake.write(1)
+    lost = scene.run().report["run_id"]
+    assert scene.run().report["state"] == "nothing_changed"
+    shutil.rmtree(tmp_path / "staging")
+    shutil.copytree(tmp_path / "backup", tmp_path / "staging")
+    before = scene.writes
+
+    run = scene.run()
+
+    assert run.tasks["wait_for_refresh"] == "upstream_failed"
+    (reason,) = run.report["red_reasons"]
+    assert f"newsletter holds nothing of run {lost} of the export newsletter" in reason
+    assert scene.writes == before
+    assert scene.run(full_resync=True, reconcile=True).state == "success"
+    assert scene.run().state == "success"
 
 
 def test_a_list_that_vanished_from_our_own_account_is_told_as_that(

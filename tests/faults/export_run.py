@@ -94,7 +94,7 @@ class RunningExport:
         self._monkeypatch = monkeypatch
         self._states: dict[str, dict[str, str]] = {}
         self._runs = 0
-        self._uploads = 0
+        self._sent: dict[str, None] = {}
         self._waits_since: datetime | None = None
         for made in (self.lake, self._definitions):
             made.mkdir(exist_ok=True)
@@ -214,9 +214,10 @@ class RunningExport:
             map_index=map_index,
             dag_id=f"export_{self.name}",
             run_id=run_id,
-            get_task_states=lambda dag_id, run_ids: {run_id: known},
+            get_task_states=lambda dag_id, run_ids=(), task_ids=(), map_index=None: (
+                {run_id: known} if run_ids else {one: {} for one in self._sent}
+            ),
             get_dr_count=lambda dag_id, run_ids, states: sum(map(self._is_running, run_ids)),
-            get_ti_count=lambda dag_id, task_ids, states: self._uploads,
             get_first_reschedule_date=lambda context: self._waits_since,
             xcom_pull=lambda task_ids: None,
         )
@@ -297,7 +298,7 @@ class RunningExport:
         retries: int,
         between_attempts: Callable[[], None] | None,
     ) -> None:
-        self._uploads += 1
+        self._sent[run_id] = None
         for attempt in range(retries + 1):
             if attempt and between_attempts:
                 between_attempts()

@@ -224,3 +224,11 @@ def test_an_upload_that_sent_nothing_has_lost_nothing(cut_off: RunningExport) ->
     cut_off.connect()
 
     assert not cut_off.run().red
+
+
+def test_once_made_up_for_it_is_no_run_of_which_the_staging_knows_nothing(export: RunningExport) -> None:
+    """Airflow remembers it for longer than its lease is kept."""
+    export.run(reconcile=True)
+    export.files(export.last_run).export.remove("lease")
+
+    assert not export.run().red

@@ -1,8 +1,9 @@
-"""On a real scheduler: the first delivery is begun by a person, and a paused export can be tried."""
+"""On a real scheduler: what delivers for the first time, and what Airflow remembers of it."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,3 +37,26 @@ def test_a_paused_export_is_tried_and_what_an_event_begins_delivers_only_once_a_
 
     assert stage.ended(EXPORT, stage.airflow.trigger(DAG))["state"] == "delivered"
     assert stage.ended(EXPORT, stage.tell_of_refresh(EXPORT))["state"] == "nothing_changed"
+
+
+def test_a_cleared_run_is_stopped_where_the_staging_holds_nothing_of_what_it_sent(stage: Stage) -> None:
+    """Airflow remembers its uploads, although their states are cleared; the stop leaves nothing like it."""
+    airflow, staging = stage.airflow, stage.staging / EXPORT
+    airflow.patch(f"/dags/{DAG}", {"is_paused": False})
+    run_id = airflow.trigger(DAG, {"full_resync": True})
+    assert stage.ended(EXPORT, run_id)["state"] == "delivered"
+    newest = staging.rename(staging.with_name("kept"))
+    for _ in range(2):
+        before = len(stage.emulator.log.entries)
+        whole = {"dag_run_id": run_id, "dry_run": False, "only_failed": False, "reset_dag_runs": True}
+        airflow.post(f"/dags/{DAG}/clearTaskInstances", whole)
+
+        stopped = stage.ended(EXPORT, run_id)
+
+        assert stopped["state"] == "stopped"
+        (reason,) = stopped["red_reasons"]
+        assert f"{EXPORT} holds nothing of run" in reason
+        assert run_id in reason
+        assert len(stage.emulator.log.entries) == before
+    shutil.rmtree(staging)
+    newest.rename(staging)

@@ -85,6 +85,7 @@ class Stage:
     account: str = ACCOUNT
     hasher: KeyedHasher = HASHER
     alive: frozenset[str] = frozenset()
+    sent: frozenset[str] = frozenset()
     existing: Callable[[Sequence[str]], int] = len
     members: dict[str, list[str]] = field(default_factory=dict)
     flags: dict[str, list[str]] = field(default_factory=dict)
@@ -255,6 +256,7 @@ class Run:
         return plan_run(
             self.request(unasked=unasked, **options),
             is_alive=self.stage.alive.__contains__,
+            have_sent=self.stage.sent,
             reader=_Reader(self.stage),
         )
 

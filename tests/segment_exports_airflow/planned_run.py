@@ -58,7 +58,7 @@ def context_of(**params: Any) -> Any:
         map_index=-1,
         get_first_reschedule_date=lambda _: None,
         get_dr_count=lambda *_, **__: 0,
-        get_ti_count=lambda *_, **__: 0,
+        get_task_states=lambda *_, **__: {},
         xcom_pull=lambda **_: None,
     )
     run = SimpleNamespace(logical_date=None, run_type="manual", conf=params)

@@ -59,14 +59,14 @@ class TaskInstance(SimpleNamespace):
     map_index = -1
     waiting_for = timedelta()
     running: tuple[str, ...] = ()
-    uploads = 0
+    sent: tuple[str, ...] = ()
 
     def get_first_reschedule_date(self, _: Any) -> datetime | None:
         return datetime.now(UTC) - self.waiting_for if self.waiting_for else None
 
-    def get_ti_count(self, dag_id: str, *, task_ids: list[str], states: list[str]) -> int:
-        assert (dag_id, task_ids, states) == (self.dag_id, ["upload_duties", "upload"], ["success", "failed"])
-        return self.uploads
+    def get_task_states(self, dag_id: str, *, map_index: int, task_ids: list[str]) -> dict[str, Any]:
+        assert (dag_id, map_index, task_ids) == (self.dag_id, 0, ["upload_duties", "upload"])
+        return {run_id: {"upload_0": "success"} for run_id in self.sent}
 
     def get_dr_count(self, dag_id: str, *, run_ids: list[str], states: list[str]) -> int:
         assert (dag_id, states) == (self.dag_id, ["running"])

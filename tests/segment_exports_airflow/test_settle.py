@@ -39,8 +39,12 @@ def ended(context: Any, **states: str) -> Any:
     """Return the context with what settling asks of Airflow: the states of the run's tasks."""
     run_id = context["run_id"]
     context["ti"] = SimpleNamespace(
-        **vars(context["ti"]) | {"task_id": "settle_run", "run_id": run_id},
-        get_task_states=lambda *_, **__: {run_id: states},
+        **vars(context["ti"])
+        | {
+            "task_id": "settle_run",
+            "run_id": run_id,
+            "get_task_states": lambda *_, **__: {run_id: states},
+        }
     )
     context["dag"] = SimpleNamespace(task_dict=dict.fromkeys(states))
     context["dag_run"] = SimpleNamespace(logical_date=None, start_date=None, conf=context["params"])

@@ -21,10 +21,11 @@ from segment_exports.records.staging import RunFiles, folder_text
 from segment_exports.records.step_counts import RunCounts
 from segment_exports.settling.history import newest_operations
 from segment_exports.settling.settle_plan import has_receipts, settle_plan
+from segment_exports.settling.unknown_runs import give_up, require_known_runs
 from segment_exports.settling.usable_ledger import usable_ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from segment_exports.planning.basis import PlanRequest
     from segment_exports.planning.destination import DestinationReader
@@ -39,25 +40,34 @@ def plan_run(
     request: PlanRequest,
     *,
     is_alive: Callable[[str], bool],
+    have_sent: Collection[str],
     reader: DestinationReader,
 ) -> Plan:
     """Plan a run; safe to do again for the same run. A dry run takes no lease and writes no ledger.
 
     :param request: its ``lease`` is ignored.
     :param is_alive: tells of a run_id whether that run may still be working.
+    :param have_sent: the export's runs that began to send, as far as Airflow knows.
     :raises LeaseHeldError: another living run delivers; try again later.
-    :raises LedgerError: the ledger can't be trusted, or none of its contacts exists any more.
+    :raises LedgerError: the ledger can't be trusted, or none of its contacts exists any more; or the staging
+        knows nothing of runs that sent.
     """
     export, store = request.files.export, request.files.store
     if request.options.dry_run:
         forget_problems(store)
         _forget_earlier_plan(store)
+    # Before the lease: who has one counts as known.
+    unknown = require_known_runs(export, request.definition.name, have_sent, request.options)
+    if request.options.dry_run:
         return _plan_dry(request)
     sequence = newest_sequence(export)
     fences = [one.fence for one in begun.runs_begun(export)]
     written = max(sequence, newest_operations(export), *fences)
     lease = leasing.acquire(export, request.files.run, is_alive=is_alive, above=written)
     forget_problems(store)
+    if unknown:
+        losses.note(export, [Loss.of_ledger(request.account)])
+        give_up(export, unknown)
     folder = LedgerFolder(export, request.definition.name, request.account)
     if not folder.is_lost():
         _settle_earlier(request, lease, above=sequence)
@@ -141,6 +151,7 @@ def _settle_earlier(request: PlanRequest, lease: Lease, *, above: int) -> None:
         is_gone = held.run_id not in settled and not RunFiles(export, held.run_id).store.names()
         if held.run_id and (is_gone or begun.has_lost_receipts(export, held)):
             losses.note(export, [Loss.of_run(held.run_id)])
+            give_up(export, [held.run_id])
         for files in (RunFiles(export, run_id) for run_id in runs):
             if not has_receipts(files.store):
                 continue

@@ -256,11 +256,6 @@ def newest_ledgers(export: Store, export_name: str) -> list[Ledger]:
     return [ledger for ledger in ledgers if ledger.info is not None]
 
 
-def is_unknown(export: Store) -> bool:
-    """Tell whether no run that delivers ever planned in this folder: it holds neither lease nor ledger."""
-    return not (export.names("lease") or export.names("ledger") or export.names("accounts"))
-
-
 def newest_sequence(export: Store) -> int:
     """Return the highest sequence of any ledger of an export, whatever its account; 0 if there is none."""
     names = (name for account in export.names("ledger") for name in export.names(f"ledger/{account}"))

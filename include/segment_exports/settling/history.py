@@ -92,6 +92,22 @@ def operations_after(export: Store, account: str, fence: int) -> Iterator[str]:
                 yield row["run_id"]
 
 
+def names_with_operations(export: Store) -> set[str]:
+    """Return the runs, as names of files, of which a plan with operations was settled."""
+    names = (name.removesuffix(".parquet") for name in export.names(_OPERATIONS))
+    return {name.partition("-")[2] for name in names}
+
+
+def had_operations(export: Store, run_id: str) -> bool:
+    """Tell whether a run was settled with operations, also one that came to send none of them."""
+    name = _run_file(run_id)
+    if not export.exists(name):
+        return False
+    with export.parquet_file(name, ["report"], advice=_MOVE_AWAY) as file:
+        told = file.read(columns=["report"], use_threads=False)["report"].to_pylist()
+    return any(kind["planned"] for text in told for kind in json.loads(text)["operations"].values())
+
+
 def operation_rows(
     chunk: pa.Table, outcomes: pa.Table, *, export: str, account: str, run_id: str, number: int
 ) -> pa.Table:
@@ -137,9 +153,12 @@ def write_run(export: Store, report: RunReport, settled_at: datetime) -> None:
         "seconds": report.seconds.run,
         "report": json.dumps(report.model_dump(mode="json"), ensure_ascii=False),
     }
-    name = f"history/runs/{folder_name(report.run_id)}.parquet"
-    with export.parquet_writer(name, RUNS, statistics=True) as writer:
+    with export.parquet_writer(_run_file(report.run_id), RUNS, statistics=True) as writer:
         writer.write_table(pa.Table.from_pylist([row], schema=RUNS))
+
+
+def _run_file(run_id: str) -> str:
+    return f"history/runs/{folder_name(run_id)}.parquet"
 
 
 def _fence(name: str) -> int:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from segment_exports.errors import LedgerError, ListProblemError
+from segment_exports.errors import ListProblemError
 from segment_exports_airflow.staging_root import ledger_hasher, staging_root
-from segment_exports_airflow.steps import UPLOADS, ExportStep
+from segment_exports_airflow.steps import ExportStep, runs_that_sent
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -70,17 +70,17 @@ class CheckDestinationOperator(ExportOperator):
         :raises ConnectionDisabledError: the connection is switched off.
         :raises CredentialsRefusedError: the key is wrong.
         :raises LedgerError: lists have vanished because it is another account, or one that was emptied; or
-            the staging knows nothing of an export that has delivered.
+            the staging knows nothing of runs that sent.
         :raises StagingError: no files can be written in the staging.
         :raises ListProblemError: a list has vanished, stands twice, is not ours, or has two titles here.
         """
         from segment_exports.records.warnings import record_warnings
+        from segment_exports.settling.unknown_runs import require_known_runs
         from segment_exports_airflow.accounts import AGREEMENT_FILE, account_folder, account_of
 
         options, wanted = self.request(context).options, self.definition.destination
         self._require_writable(context, wanted.connection)
-        if not options.makes_anew:
-            self._require_known_staging(context)
+        require_known_runs(self.files(context).export, self.export, runs_that_sent(context), options)
         account = account_of(wanted.connection, wanted.type)
         account.require_usable()
         ledger_hasher(self.export)
@@ -108,25 +108,6 @@ class CheckDestinationOperator(ExportOperator):
         there = [files.export.sub(name) for name in folders if files.export.exists(name)]
         for folder in (files.export, *there, account_folder(connection), files.store):
             folder.require_writable()
-
-    def _require_known_staging(self, context: Context) -> None:
-        """Refuse an empty staging of an export that Airflow knows to have delivered: it is another's."""
-        from segment_exports.records.ledger import is_unknown
-        from segment_exports.records.outcomes import counted
-        from segment_exports.settings.names import STAGING
-
-        export, ti = self.files(context).export, context["ti"]
-        if not is_unknown(export):
-            return
-        uploads = ti.get_ti_count(ti.dag_id, task_ids=list(UPLOADS), states=["success", "failed"])
-        if uploads:
-            raise LedgerError(
-                f"{export.root} holds nothing of the export {self.export}, of which Airflow knows "
-                f"{counted(uploads, 'upload')}. Is the volume mounted, and is {STAGING} what it was then? "
-                f"Nothing was read or sent. If all that they kept is lost, erase everybody again who was "
-                f"erased. Then a run with full_resync and reconcile makes it anew: without reconcile, who "
-                f"withdrew meanwhile would stay on the lists"
-            )
 
     def _require_own_account(self, context: Context, account: AccountConnection) -> None:
         from segment_exports.planning.reconciling.contacts_exist import require_contacts_exist

@@ -10,7 +10,7 @@ from airflow.sdk.bases.sensor import PokeReturnValue
 
 from segment_exports.errors import LeaseHeldError
 from segment_exports_airflow.staging_root import ledger_hasher, staging_root
-from segment_exports_airflow.steps import ExportStep, began_by_itself
+from segment_exports_airflow.steps import ExportStep, began_by_itself, runs_that_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +78,7 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
                 list_ids=self.destination.known_lists(account_folder(connection)),
             ),
             is_alive=_asks_airflow(context),
+            have_sent=runs_that_sent(context),
             reader=self.destination.reader(account),
         )
 

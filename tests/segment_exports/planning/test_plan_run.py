@@ -289,6 +289,44 @@ class TestOlderLedger:
         assert stage.run(4).whole([ANN]).red_reasons == ()
 
 
+class TestUnknownRuns:
+    """Runs that sent and of which the staging holds nothing, as in one that was restored from a backup."""
+
+    @pytest.mark.parametrize("options", [{}, {"dry_run": True}, {"full_resync": True}, {"reconcile": True}])
+    def test_one_stops_the_plan_each_time_also_that_of_its_own_run(
+        self, stage: Stage, options: dict[str, Any]
+    ) -> None:
+        """As where plan_changes of it is cleared, which checks nothing else."""
+        stage.run(1).whole([ANN])
+        stage.sent = frozenset({"run_001", "run_002"})
+        for number in (2, 2, 3):
+            with pytest.raises(LedgerError, match="holds nothing of run run_002 of the export"):
+                stage.run(number).read([ANN]).plan(**options)
+
+    def test_made_anew_it_is_a_loss_until_the_lists_were_read_back(self, stage: Stage) -> None:
+        stage.run(1).whole([ANN])
+        stage.sent = frozenset({"run_001", "run_002"})
+        run = stage.run(3).read([ANN], whole=False)
+        run.plan(full_resync=True, reconcile=True)
+        run.chunks()
+        run.deliver().settle()
+        assert losses.open_losses(stage.export, stage.account) == (Loss.of_ledger(stage.account),)
+
+        run = stage.run(4).read([ANN])
+        assert run.plan(reconcile=True).mends
+        run.chunks()
+        assert not run.deliver().settle().red
+        assert losses.open_losses(stage.export, stage.account) == ()
+        assert not stage.run(5).whole([ANN]).red
+
+    def test_a_dry_run_that_makes_it_anew_notes_nothing(self, stage: Stage) -> None:
+        stage.sent = frozenset({"run_001"})
+        stage.run(2).read([ANN]).plan(dry_run=True, full_resync=True, reconcile=True)
+
+        with pytest.raises(LedgerError):
+            stage.run(3).read([ANN]).plan()
+
+
 def test_a_run_that_ended_before_it_was_settled_and_whose_files_are_there_is_not_lost(stage: Stage) -> None:
     run = stage.run(1).read([ANN])
     run.plan()
