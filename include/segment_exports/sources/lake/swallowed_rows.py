@@ -108,13 +108,22 @@ class _Values:
         row_end = int(self._row_ends[np.searchsorted(self._row_ends, end)])
         whole = np.delete(self._array[row_begin:row_end], [begin - row_begin, end - row_begin]).tobytes()
         rows = [row.split(bytes([self._delimiter])) for row in _LINE_END.split(whole.removesuffix(b"\r"))]
-        places = [{place for place, cell in enumerate(row) if b"@" in cell} for row in rows]
+        # A text that speaks of an address has words around it, or a blank before it that the column has not.
+        places = [
+            {(place, cell[:1].isspace()) for place, cell in enumerate(row) if _is_address(cell)}
+            for row in rows
+        ]
         are_whole = all(len(row) == in_row + 1 for row in rows)
-        return are_whole and bool(places[0]) and all(one == places[0] for one in places)
+        filled = [one for one in places if one]
+        return are_whole and len(filled) > 1 and all(one == filled[0] for one in filled)
 
     def _row_begins(self, places: Positions) -> Positions:
         begins: Positions = np.append(-1, self._row_ends)[np.searchsorted(self._row_ends, places)] + 1
         return begins
+
+
+def _is_address(cell: bytes) -> bool:
+    return b"@" in cell and len(cell.split()) == 1
 
 
 def _count(marks: Positions, begins: Positions, ends: Positions) -> Positions:

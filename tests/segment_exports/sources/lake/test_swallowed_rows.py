@@ -59,6 +59,22 @@ def test_it_is_refused_too_where_the_column_is_not_read_and_backslashes_escape()
         list(csv_file(text, by_backslash=True).read(["CustomerId", "EMail", "Consent"]))
 
 
+@pytest.mark.parametrize("pad", ["", " "])
+def test_it_is_refused_too_where_another_column_speaks_of_an_address(pad: str) -> None:
+    told = {0: "you @ home", 3: "mail me: ann@example.com", 4: "or @work"}
+    rows = [[one[0], pad + one[1], told.get(place, one[2]), one[3]] for place, one in enumerate(PEOPLE)]
+    rows[2][2], rows[5][2] = '"' + rows[2][2], rows[5][2] + '"'
+    with pytest.raises(SourceError, match="row 3: a quoted value holds line ends and falls apart"):
+        names(csv_file("".join(",".join(row) + "\n" for row in rows)))
+
+
+@pytest.mark.parametrize("without", [2, 3, 5])
+def test_it_is_refused_too_where_one_of_the_people_has_no_address(without: int) -> None:
+    text = with_quotes(2, 2, 5).replace(f"p{without}@example.com", "")
+    with pytest.raises(SourceError, match="row 3: a quoted value holds line ends and falls apart"):
+        names(csv_file(text))
+
+
 def test_a_text_of_several_lines_is_read() -> None:
     note = 'Ann, who is\nat home, and\r\n"busy", as ann@example.com says'
     quoted = '"' + note.replace('"', '""') + '"'
@@ -80,3 +96,17 @@ def test_one_that_would_be_rows_by_chance_is_read_with_a_doubt() -> None:
     (doubt,) = file.doubts
     assert "1 quoted value holds line ends and would be whole rows" in doubt
     assert "the first in row 2" in doubt
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "ask,\nAnn, at b@x.example, or Bo",
+        "ask,\nAnn, b@x.example, or Bo",
+        "ask,\nthis,b@x.example (Ann), or Bo",
+    ],
+)
+def test_so_is_one_that_speaks_of_an_address_where_the_column_has_them(note: str) -> None:
+    file = csv_file(f'c0,p0@example.com,Bob,Yes\nc1,p1@example.com,"{note}",No\n')
+    assert names(file) == ["Bob", note]
+    assert len(file.doubts) == 1
