@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from segment_exports.definition import ListTarget, Membership
+    from segment_exports.records.keyed_hash import KeyedHasher
 
 
 CLOCK_TOLERANCE = 300.0
@@ -38,6 +39,10 @@ class AccountConnection:
     enabled: bool = True
     agreement: Agreement | None = None
     ca_bundle: str | None = None
+
+    def fingerprint(self, hasher: KeyedHasher) -> str:
+        """Name address and key without giving them away: under another key may be another account."""
+        return hasher.text(f"{self.base_url}\n{self.api_key}").hex()
 
     def require_usable(self) -> None:
         """Refuse a connection that must not be used.

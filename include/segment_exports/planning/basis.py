@@ -50,6 +50,7 @@ class PlanRequest:
     :param now: the present (UTC).
     :param unasked: the schedule or an event began the run, and no person.
     :param list_ids: ids of the lists that we made in the account, by title.
+    :param connection_fingerprint: of the connection as it is now.
     :param ledger: what the contacts are compared with, where that isn't the export's newest one.
     """
 
@@ -64,6 +65,7 @@ class PlanRequest:
     now: datetime
     unasked: bool = False
     list_ids: Mapping[str, str] = field(default_factory=dict)
+    connection_fingerprint: str = ""
     ledger: Ledger | None = None
 
 

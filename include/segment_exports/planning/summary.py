@@ -67,6 +67,7 @@ def summarise(basis: PlanBasis, tally: Tally, beginning: Beginning, *, at_destin
         comparison_why=why,
         mapping_fingerprint=definition.mapping_fingerprint,
         secret_fingerprint=request.hasher.fingerprint,
+        connection_fingerprint=request.connection_fingerprint,
         membership=definition.destination.membership.value,
         requests_per_second=request.requests_per_second,
         snapshots=dict(counts.snapshots),

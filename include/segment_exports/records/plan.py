@@ -151,6 +151,7 @@ class Plan(_Model):
     """The whole plan of one run. ``fence`` is None in a dry run, which takes no lease.
 
     ``destination`` is the type of destination; plans that were made before there was a choice have none.
+    ``connection_fingerprint`` names address and key of the connection; empty in older plans.
     ``exceeded_limit`` says what is over the profile limit, ``unjudged_permission`` why the permission says
     nothing of anybody: nobody can let either pass. ``duty_chunks`` hold the leaves of people who
     withdrew or were erased. They are the first chunks, and are sent whatever the state.
@@ -172,6 +173,7 @@ class Plan(_Model):
     comparison_why: str | None
     mapping_fingerprint: str
     secret_fingerprint: str
+    connection_fingerprint: str = ""
     membership: str
     requests_per_second: float
     snapshots: dict[str, str]

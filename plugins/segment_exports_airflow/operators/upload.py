@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from segment_exports.definition import ListTarget
     from segment_exports.delivery.job import ChunkJob, ChunkResult
+    from segment_exports.destinations.check_destination import AccountConnection
     from segment_exports.records.lease import Lease
     from segment_exports.records.plan import Plan
     from segment_exports.records.staging import RunFiles
@@ -48,7 +49,8 @@ class AutopilotUploadOperator(ExportOperator):
         """Deliver what is due in the chunk and was not acknowledged yet; answer the counts.
 
         :raises RunSupersededError: a newer run has planned since.
-        :raises LedgerError: who was erased since can't be told: the secret is another one now.
+        :raises LedgerError: who was erased since can't be told, since the secret is another one now; or the
+            connection is another account's since.
         :raises DestinationError: something of the chunk could not be delivered; its kind says what to do.
         """
         from segment_exports.delivery.engine import deliver_chunk_blocking
@@ -61,6 +63,7 @@ class AutopilotUploadOperator(ExportOperator):
         lease.reopen(files.export, _lease_of(plan))
         account = account_of(plan.account, self.definition.destination.type)
         account.require_usable()
+        self._require_same_account(files, plan, account)
         result = deliver_chunk_blocking(self._job(files, plan), self.destination.delivery(account))
         self.log.info("Chunk %s: %s; requests %s", result.chunk, result.counts, result.requests)
         if result.membership_note:
@@ -70,6 +73,19 @@ class AutopilotUploadOperator(ExportOperator):
         if not result.complete:
             raise _error_of(result)
         return result.to_json()
+
+    def _require_same_account(self, files: RunFiles, plan: Plan, account: AccountConnection) -> None:
+        """Look for known contacts where the connection is not as it was when the run was planned.
+
+        :raises LedgerError: none is there: another account's.
+        """
+        from segment_exports.planning.reconciling.contacts_exist import require_contacts_exist
+        from segment_exports.records.ledger import LedgerFolder
+
+        if plan.connection_fingerprint in ("", account.fingerprint(ledger_hasher())):
+            return
+        ledger = LedgerFolder(files.export, plan.export, plan.account).latest()
+        require_contacts_exist(ledger, self.destination.reader(account))
 
     def _job(self, files: RunFiles, plan: Plan) -> ChunkJob:
         from segment_exports.delivery.job import ChunkJob, RejectedGuard

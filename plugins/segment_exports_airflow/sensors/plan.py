@@ -63,13 +63,15 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
 
         definition, connection = self.definition, self.definition.destination.connection
         account = account_of(connection, definition.destination.type)
+        hasher = ledger_hasher(self.export)
         return plan_run(
             PlanRequest(
                 staging=staging_root(),
                 files=self.files(context),
                 definition=definition,
                 account=connection,
-                hasher=ledger_hasher(self.export),
+                hasher=hasher,
+                connection_fingerprint=account.fingerprint(hasher),
                 options=self.request(context).options,
                 lease=None,
                 requests_per_second=account.requests_per_second,

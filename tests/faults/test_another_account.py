@@ -1,0 +1,84 @@
+"""The key of another account on the connection, from one step of a run to the next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.faults.export_run import RunningExport
+from tests.faults.lake_folder import LakeFolder, Profile
+
+from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from segment_emulators.autopilot import AutopilotEmulator
+
+SETTINGS = {
+    "destination": {"membership": "field"},
+    "segments": [{"name": "Gold", "list": "Gold"}],
+    "mapping": {"Email": "EMail"},
+    "permission": {"attribute": "Subscriber", "equals": "Yes"},
+}
+FIELD = "boolean--List--Gold"
+
+
+def people(*numbers: int, **changes: str) -> list[Profile]:
+    return [Profile(f"c{one}", f"p{one}@example.com", **changes) for one in numbers]
+
+
+@pytest.fixture
+def export(
+    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+) -> RunningExport:
+    """One that delivered to p0 to p9, of whom p0 withdrew since, and p10 came."""
+    export = RunningExport(tmp_path, emulator, monkeypatch, SETTINGS)
+    lake = LakeFolder(export.lake)
+    lake.write(1, {"Gold": people(*range(10))})
+    assert not export.run().red
+    lake.write(2, {"Gold": [*people(*range(1, 11)), *people(0, Subscriber="No")]})
+    return export
+
+
+@pytest.fixture
+def another() -> Iterator[AutopilotEmulator]:
+    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None), seed=7)) as emulator:
+        yield emulator
+
+
+def use(export: RunningExport, emulator: AutopilotEmulator) -> None:
+    export.emulator = emulator
+    export.connect()
+
+
+def listed(emulator: AutopilotEmulator) -> set[str | None]:
+    contacts = emulator.account.contacts.values()
+    return {one.email for one in contacts if (one.custom or {}).get(FIELD) is True}
+
+
+def test_nobody_is_sent_to_it_and_who_withdrew_leaves_the_right_one(
+    export: RunningExport, emulator: AutopilotEmulator, another: AutopilotEmulator
+) -> None:
+    struck = export.run(before_upload=lambda: use(export, another))
+
+    assert struck.report is not None
+    assert "Is the key of another account on the connection? Nothing was sent" in str(
+        struck.report.red_reasons
+    )
+    assert struck.attempts == len(struck.errors), "no attempt is repeated"
+    assert not another.account.contacts
+    use(export, emulator)
+    assert not export.run().red
+    assert listed(emulator) == {f"p{one}@example.com" for one in range(1, 11)}
+
+
+def test_a_new_key_of_the_same_account_sends(export: RunningExport, emulator: AutopilotEmulator) -> None:
+    def rotate() -> None:
+        emulator.rotate_key("another-key-of-the-account")
+        export.connect()
+
+    assert not export.run(before_upload=rotate).red
+
+    assert listed(emulator) == {f"p{one}@example.com" for one in range(1, 11)}
