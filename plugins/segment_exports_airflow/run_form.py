@@ -124,12 +124,13 @@ def read_form(definition: ExportDefinition, params: Mapping[str, Any]) -> RunReq
 
     A key that the form doesn't have is refused, not passed over: who mistypes ``dry_run`` wants no delivery.
 
-    :raises DefinitionError: an unknown key, a segment that isn't of this export, a sample below 1, or a
-        time that can't be read; the text says what is allowed.
+    :raises DefinitionError: an unknown key, a value of another type, a segment that isn't of this export, a
+        sample below 1, or a time that can't be read; the text says what is allowed.
     """
     from segment_exports.records.plan import RunOptions
 
     _refuse_unknown_keys(params)
+    _refuse_other_types(params)
     chosen = params.get("segments") or []
     if unknown := sorted(set(chosen) - set(definition.segment_names)):
         raise DefinitionError(
@@ -180,6 +181,26 @@ def _refuse_unknown_keys(params: Mapping[str, Any]) -> None:
     if unknown:
         told = " ".join(f"{key} isn't known.{near(key, _KEYS)}" for key in unknown)
         raise DefinitionError(f"the run's configuration: {told} Allowed: {', '.join(_KEYS)}")
+
+
+def _refuse_other_types(params: Mapping[str, Any]) -> None:
+    from segment_exports.definition.problems import shape
+
+    names = params.get("segments") or []
+    is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    sample, time = params.get("sample"), params.get("snapshot")
+    switches = {name: (isinstance(params.get(name, False), bool), "true or false") for name in _SWITCHES}
+    allowed = switches | {
+        "segments": (is_list, "a list of names, or null"),
+        "sample": (sample is None or type(sample) is int, "a whole number, or null"),
+        "snapshot": (
+            time is None or isinstance(time, str),
+            "text such as 2026-05-31T05:00:00+00:00, or null",
+        ),
+    }
+    for key, (is_allowed, words) in allowed.items():
+        if not is_allowed:
+            raise DefinitionError(f"{key}: is {shape(params[key])}; it must be {words}")
 
 
 def _time(text: str | None) -> datetime | None:

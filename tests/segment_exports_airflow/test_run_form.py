@@ -116,3 +116,25 @@ def test_every_field_is_explained(definition: ExportDefinition) -> None:
         assert param.schema["title"], name
         assert param.description, name
         assert param.schema["section"], name
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({"segments": "Gold"}, "segments: is text of 4 characters; it must be a list of names, or null"),
+        ({"segments": [1]}, "segments: is a list of 1 item; it must be a list of names, or null"),
+        ({"sample": "5"}, "sample: is text of 1 character; it must be a whole number, or null"),
+        ({"sample": True}, "sample: is true; it must be a whole number, or null"),
+        ({"snapshot": 5}, "snapshot: is 5; it must be text such as 2026-05-31T05:00:00+00:00, or null"),
+        ({"dry_run": None}, "dry_run: is empty; it must be true or false"),
+        ({"force": "no"}, "force: is text of 2 characters; it must be true or false"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_where_airflow_does_not_look(
+    definition: ExportDefinition, answers: dict[str, Any], words: str
+) -> None:
+    """As where the schema of the form was another one when the run was triggered."""
+    with pytest.raises(DefinitionError) as refused:
+        read_form(definition, filled_in(definition) | answers)
+
+    assert str(refused.value) == words
