@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from segment_exports.errors import SourceError
@@ -19,7 +20,6 @@ from segment_exports.sources.snapshot_marks import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from segment_exports.sources import Attribute
 
@@ -39,11 +39,15 @@ _EVALUATIONS = {
 }
 
 
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
 @dataclass(frozen=True)
 class SegmentMetadata:
     """A segment of ``GET /manage/segments``.
 
     :param mark: changes with each evaluation, and while one is under way; None where nothing is told.
+    :param fault: why it can't be exported.
     """
 
     name: str
@@ -52,6 +56,7 @@ class SegmentMetadata:
     evaluated_at: datetime | None
     members: int | None
     mark: str | None
+    fault: str | None = None
 
     def info(self, attributes: tuple[Attribute, ...]) -> SegmentInfo:
         """Return what a source announces of it."""
@@ -62,6 +67,7 @@ class SegmentMetadata:
             members=self.members,
             evaluated_at=self.evaluated_at,
             evaluation=self.evaluation,
+            fault=self.fault,
         )
 
     def as_evaluation(self) -> Evaluation:
@@ -70,34 +76,47 @@ class SegmentMetadata:
 
 
 def segment(answer: Mapping[str, Any]) -> SegmentMetadata:
-    """Read a segment of the list (``SegmentMetadata`` of the client library)."""
+    """Read a segment of the list (``SegmentMetadata`` of the client library); what is wrong is its fault."""
+    name = str(answer.get("name"))
     found = answer.get("evaluationStatus")
     status: Mapping[str, Any] = found if isinstance(found, dict) else {}
-    evaluated_at = status.get("evaluationDate")
+    evaluated_at, fault = _time_or_fault(
+        status.get("evaluationDate"), f"evaluationDate of the segment {name}"
+    )
     members = status.get("entityCount")
     marks = [status.get(key) for key in ("evaluationDate", "lastSuccessfulRunId", "jobStatus", "entityCount")]
     return SegmentMetadata(
-        name=str(answer.get("name")),
+        name=name,
         state=_STATES.get(str(answer.get("state")), SegmentState.UNKNOWN),
         evaluation=_EVALUATIONS.get(str(status.get("jobStatus")), EvaluationStatus.UNKNOWN),
-        evaluated_at=parse_time(evaluated_at, "evaluationDate of a segment") if evaluated_at else None,
+        evaluated_at=evaluated_at,
         members=members if isinstance(members, int) and not isinstance(members, bool) else None,
         mark=" ".join(map(str, marks)) if any(marks) else None,
+        fault=fault,
     )
 
 
 def job(answer: Mapping[str, Any]) -> Job:
-    """Read a job of the workflow (``GraphJobInfo``)."""
+    """Read a job of the workflow (``GraphJobInfo``). One that tells no time counts as submitted long ago."""
     status = str(answer.get("jobStatus"))
-    ended = answer.get("endTimestamp")
+    submitted, _ = _time_or_fault(answer.get("submittedTimestamp"), "submittedTimestamp of a job")
+    ended, _ = _time_or_fault(answer.get("endTimestamp"), "endTimestamp of a job")
     return Job(
         id=str(answer.get("jobId", "without id")),
         status=JobStatus(status) if status in set(JobStatus) else JobStatus.UNKNOWN,
-        submitted=parse_time(answer.get("submittedTimestamp"), "submittedTimestamp of a job"),
-        ended=parse_time(ended, "endTimestamp of a job") if ended else None,
+        submitted=submitted or _LONG_AGO,
+        ended=ended,
         whole=_is_whole(answer),
         error=_first_error(answer.get("tasks")),
     )
+
+
+def _time_or_fault(told: object, what: str) -> tuple[datetime | None, str | None]:
+    """Return a time, None where none is told; and what is wrong with it."""
+    try:
+        return (parse_time(told, what) if told else None), None
+    except SourceError as error:
+        return None, str(error)
 
 
 def _is_whole(answer: Mapping[str, Any]) -> bool:

@@ -295,6 +295,8 @@ class CiApiSource:
             raise SourceError(
                 f"Customer Insights has no segment {name!r}; it has: {', '.join(sorted(metadata)) or 'none'}"
             )
+        if fault := metadata[name].fault:
+            raise SourceError(fault)
         return metadata[name]
 
     def _metadata(self) -> dict[str, SegmentMetadata]:

@@ -131,6 +131,32 @@ def test_an_unknown_attribute_is_told_with_those_that_exist(insights: Insights) 
         read(insights.api(), ("Email2", "CustomerId"))
 
 
+@pytest.mark.parametrize("time", ["yesterday", "0001-01-01T00:00:00+02:00", 5])
+def test_another_segment_and_a_job_with_a_broken_time_stop_nobody(insights: Insights, time: object) -> None:
+    def broken(url: str, query: Query, answer: Any) -> Any:
+        if url == "manage/segments":
+            for one in answer if isinstance(answer, list) else answer["value"]:
+                if one["name"] != SEGMENT:
+                    one["evaluationStatus"]["evaluationDate"] = time
+        if url.endswith("workflows/main/jobs"):
+            jobs = answer if isinstance(answer, list) else answer["value"]
+            jobs.append({**jobs[0], "jobId": "broken", "submittedTimestamp": time, "endTimestamp": None})
+        return answer
+
+    source = alter(insights.api(), broken)
+    assert read(source).num_rows == expected(insights).num_rows
+    infos = {one.name: one for one in source.segments()}
+    assert (
+        infos[SEGMENT].fault,
+        "evaluationDate of the segment" in str(infos["HighValueSegment"].fault),
+    ) == (
+        None,
+        True,
+    )
+    with pytest.raises(SourceError, match="evaluationDate of the segment HighValueSegment is"):
+        source.snapshots("HighValueSegment")
+
+
 def test_a_wrong_subscription_key_is_told(insights: Insights) -> None:
     with pytest.raises(
         SourceError, match=r"refuses the app registration \(401\).*check the subscription key"
