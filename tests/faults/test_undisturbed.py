@@ -33,10 +33,10 @@ def test_whoever_withdraws_is_unsubscribed_for_good(scenario: Scenario, membersh
 
 @pytest.mark.parametrize("membership", ["list", "bulk", "field"])
 def test_contacts_are_given_their_new_addresses(scenario: Scenario, membership: str) -> None:
-    """What can't be moved (its new address is taken, it unsubscribed) leaves our lists with the next run."""
+    """What can't be moved (its new address is taken, it unsubscribed) leaves our lists in the same run."""
     scenario.begin(membership=membership, when_email_changes="move")
 
     for number in (1, 2, 3):
         scenario.refresh(number)
 
-    scenario.check()
+        scenario.check()

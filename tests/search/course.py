@@ -23,6 +23,7 @@ from tests.search.steps import (
     Refuses,
     Rules,
     Run,
+    SignsUp,
     Step,
     TakenOff,
     Unsubscribed,
@@ -135,7 +136,7 @@ class Course:
                 self._lose(what, segments)
             case Erased(person, address, customer):
                 self._erase(person, address=address, customer=customer)
-            case Corrected() | Unsubscribed() | Deleted() | TakenOff() | Refuses():
+            case Corrected() | Unsubscribed() | Deleted() | SignsUp() | TakenOff() | Refuses():
                 with self.watched.staff() as staff:
                     self._by_hand(step, staff)
             case _:
@@ -149,6 +150,9 @@ class Course:
             change = bad | {step.address} if step.refuses else bad - {step.address}
             self.watched.emulator.switch(bad_emails=frozenset(change))
             self.promises.gave_up(step.address)
+        elif isinstance(step, SignsUp):
+            if self.watched.account.find(step.address) is None:
+                staff.add_contact(step.address)
         elif contact := self.watched.account.find(step.address):
             self._to_contact(step, staff, contact.contact_id)
 

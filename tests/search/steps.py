@@ -102,6 +102,13 @@ class Unsubscribed(Told):
 
 
 @dataclass(frozen=True, repr=False)
+class SignsUp(Told):
+    """At the destination: somebody becomes a contact by themselves, on no list of ours, if none is there."""
+
+    address: str
+
+
+@dataclass(frozen=True, repr=False)
 class Deleted(Told):
     """At the destination: staff delete the contact of an address."""
 
@@ -163,7 +170,7 @@ class Lost(Told):
 
 Step = (
     Says | Has | IsIn | MergesInto | Changes | Silenced | Erased | Corrected | Unsubscribed | Deleted
-    | TakenOff | Refuses | Run | Cleared | Lost
+    | SignsUp | TakenOff | Refuses | Run | Cleared | Lost
 )  # fmt: skip
 
 
@@ -229,6 +236,7 @@ by_hand = st.one_of(
     st.builds(Corrected, _addresses, _addresses),
     st.builds(Unsubscribed, _addresses),
     st.builds(Deleted, _addresses),
+    st.builds(SignsUp, _addresses),
     st.builds(TakenOff, _addresses, st.sampled_from(SEGMENTS)),
     st.builds(Refuses, _addresses, st.booleans()),
     st.builds(Erased, _people, st.booleans(), st.booleans()),

@@ -16,6 +16,7 @@ from tests.search.steps import (
     Rules,
     Run,
     Says,
+    SignsUp,
     Silenced,
     Unsubscribed,
 )
@@ -91,6 +92,21 @@ COURSES: dict[str, tuple[Rules, list[Step]]] = {
     "a lost run is repaired in parts, and whom it listed stays": (
         Rules(leavers="keep"),
         [Run(), IsIn("dan", SEGMENTS), Run(settled=False), Lost("run", ("Gold",)), Says("dan", "No"), Run()],
+    ),
+    "who can't be moved, since another contact has the new address, is mailed twice": (
+        Rules(leavers="keep", emails="move"),
+        [Run(), SignsUp("ben@new.example.com"), Has("ben", "ben@new.example.com"), Run(), Run()],
+    ),
+    "who was given the new address there leaves a list that who has the old one now is not on": (
+        Rules(),
+        [
+            Run(),
+            Corrected("ben@example.com", "ben@new.example.com"),
+            Has("ben", "ben@new.example.com"),
+            Has("cem", "ben@example.com"),
+            Run(),
+            Run(),
+        ],
     ),
 }
 

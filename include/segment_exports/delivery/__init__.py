@@ -4,6 +4,7 @@ engine       lets workers take items, watches for reasons to stop, closes the re
 destination  the second face of a destination
 job          what one upload task is asked to do, and what it answers
 chunk        the contacts of a chunk in memory, and where each operation stands
+chunk_file   reads the file of a chunk
 content      what one batch carries out
 queue        what is to be sent next
 erasures     who is erased while the chunk is on its way

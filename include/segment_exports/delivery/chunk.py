@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from segment_exports.errors import StagingError
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
 from segment_exports.records.receipts import settle
-from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.memberships import to_matrix
-from segment_exports.records.tables.schemas import CHUNK
 from segment_exports.records.tombstones import rows_of_people
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segment_exports.records.receipts import ChunkReceipts
-    from segment_exports.records.staging import Store
 
     States = npt.NDArray[np.uint8]
     Texts = npt.NDArray[np.object_]
@@ -77,8 +71,9 @@ class Chunk:
     are about the bytes that each row takes in a body. ``contact_ids`` grow as the destination tells
     them; they, ``planned_ids`` (those known from the start) and ``emails`` are strings or None.
     ``restored`` are payloads that were fetched for contacts that turned out to be gone. ``recreated`` marks
-    contacts that were deleted or merged there, ``displaced`` those whose known contact lives there under
-    another address: its leaves are the row's, the joins are for the contact that has the address now.
+    contacts that were deleted or merged there, ``displaced`` those whose known contact, or the one that was
+    to be given the address (``moved_ids``), lives there under another address: its leaves are the row's, the
+    joins are for the contact that has the address now.
     ``held_back`` marks contacts of the run who were erased since: of them nothing is made or joined.
     """
 
@@ -86,7 +81,7 @@ class Chunk:
         """Take a table of the schema ``CHUNK``; everything is pending."""
         self.table = table
         self.rows = len(table)
-        lists = (table["joins"], table["leaves"], table["member_of"])
+        lists = (table["joins"], table["leaves"], table["member_of"], table["moved_member_of"])
         named = {title for column in lists for title in pc.unique(pc.list_flatten(column)).to_pylist()}
         self.titles: list[str] = [*sorted(named - {UNSUBSCRIBE}), UNSUBSCRIBE]
         self.emails: Texts = table["email"].to_numpy()
@@ -99,7 +94,9 @@ class Chunk:
         self.has_new_email: npt.NDArray[np.bool_] = pc.greater(counts, 0).to_numpy() & is_there(
             self.contact_ids
         )
-        self.stays_on = to_matrix(table["stays_on"], self.titles)
+        self.stays_on, self.moved_from = (
+            to_matrix(table[name], self.titles) for name in ("stays_on", "moved_member_of")
+        )
         self.maybe_anew: npt.NDArray[np.bool_] = pc.fill_null(table["maybe_anew"], False).to_numpy()
         self.payloads = _binary(table["payload"])
         sizes = pc.fill_null(pc.binary_length(self.payloads), 0)
@@ -190,23 +187,36 @@ class Chunk:
         own: Texts = self.contact_ids[rows]
         if operation is not Operation.LEAVE:
             return own
-        return np.where(self.displaced[rows], self.planned_ids[rows], own)
+        moved = self.moved_ids[rows]
+        return np.where(is_there(moved), moved, np.where(self.displaced[rows], self.planned_ids[rows], own))
 
     def mark_recreated(self, row: int) -> None:
         """Note that the destination has the contact anew: what it was a member of is due again."""
         self.recreated[row] = True
         self._join_again(row)
 
-    def mark_displaced(self, row: int, *, stays_on: npt.NDArray[np.bool_] | None = None) -> list[int]:
+    def mark_displaced(self, row: int) -> list[int]:
         """Note that the known contact lives under another address; return columns that it is to leave now.
 
-        What it may be on it leaves, but for ``stays_on``; the contact that has the address now joins it.
+        What it is a member of, or may be, it leaves; the contact that has the address now joins it.
         """
-        self.displaced[row] = True
-        held = (self.member_of[row] | self.is_planned_join[row]) & (self.leave[row] == State.ABSENT)
-        self.leave[row, held if stays_on is None else held & ~stays_on] = State.PENDING
+        if self.contact_ids[row] == self.planned_ids[row]:
+            self.contact_ids[row] = None
         self._join_again(row)
-        columns: list[int] = np.flatnonzero(held & (self.leave[row] == State.PENDING)).tolist()
+        return self._leave_elsewhere(row, self.member_of[row] | self.is_planned_join[row])
+
+    def mark_unmoved(self, row: int) -> list[int]:
+        """Note that the contact that was to be given the address is another one than has it now.
+
+        It leaves what it may be on, as any contact of an old address; return the columns.
+        """
+        return self._leave_elsewhere(row, self.moved_from[row])
+
+    def _leave_elsewhere(self, row: int, held: npt.NDArray[np.bool_]) -> list[int]:
+        self.displaced[row] = True
+        added = held & (self.leave[row] == State.ABSENT)
+        self.leave[row, added] = State.PENDING
+        columns: list[int] = np.flatnonzero(added).tolist()
         return columns
 
     def _join_again(self, row: int) -> None:
@@ -262,36 +272,18 @@ class Chunk:
 
     def _take_over_contacts(self, table: pa.Table) -> None:
         anew = set(pc.unique(table.filter(table["recreated"])["row"]).to_pylist())
-        known = table.filter(pc.is_valid(table["contact_id"]))
-        for row, contact_id in zip(known["row"].to_pylist(), known["contact_id"].to_pylist(), strict=True):
-            if contact_id == self.planned_ids[row]:  # a leave's, maybe, of before another one was learnt
-                continue
+        is_own = pc.not_equal(table["operation"], str(Operation.LEAVE))  # another contact may have left
+        told = table.filter(pc.and_(is_own, pc.is_valid(table["contact_id"])))
+        for row, contact_id in zip(told["row"].to_pylist(), told["contact_id"].to_pylist(), strict=True):
             self.contact_ids[row] = contact_id
-            is_known = self.planned_ids[row] is not None and contact_id != self.moved_ids[row]
-            if is_known and row not in anew and not self.recreated[row]:
+            known, moved = self.planned_ids[row], self.moved_ids[row]
+            if moved not in (None, contact_id):
+                self.mark_unmoved(row)
+            is_same = known is None or contact_id in (known, moved)
+            if not (is_same or row in anew or self.recreated[row]):
                 self.mark_displaced(row)
         for row in anew:
             self.mark_recreated(row)
-
-
-def load_chunk(run: Store, number: int, fingerprint: str) -> Chunk:
-    """Read a chunk file once.
-
-    :raises StagingError: it is missing, was planned anew since, or is no chunk.
-    """
-    name = RunFiles.chunk(number)
-    content = run.read_bytes(name)
-    if hashlib.sha256(content).hexdigest() != fingerprint:
-        raise StagingError(
-            f"{run.path(name)} is not the chunk that was planned (its fingerprint differs); "
-            f"clear chunk_changes and what follows it"
-        )
-    # Not pq.read_table, which loads Arrow's dataset library: a fifth of a second in every task.
-    table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
-    missing = [column for column in CHUNK.names if column not in table.column_names]
-    if missing:
-        raise StagingError(f"{run.path(name)} is no chunk: it lacks the columns {', '.join(missing)}")
-    return Chunk(table.combine_chunks())
 
 
 def planned_counts(chunk: Chunk) -> dict[str, dict[str, int]]:

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from segment_exports.definition import Membership
-from segment_exports.delivery.chunk import State, load_chunk, planned_counts
+from segment_exports.delivery.chunk import State, planned_counts
+from segment_exports.delivery.chunk_file import load_chunk
 from segment_exports.delivery.destination import Attempt
 from segment_exports.delivery.erasures import Erasures, without_erased
 from segment_exports.delivery.flushing import ReceiptFlusher

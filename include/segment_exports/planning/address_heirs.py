@@ -25,7 +25,7 @@ _HEIR = pa.schema([CONTACTS.field(name) for name in ("email", "segments")])
 
 @dataclass(frozen=True)
 class Heirs:
-    """Contacts of this run whose customers the ledger knows under an address that is nobody's any more.
+    """Contacts of this run whose customers the ledger knows under an address that is theirs no more.
 
     Pairs of a ledger row (``rows``, ascending ordinals) and a contact (``places`` in ``contacts``, which has
     ``email`` and ``segments``).
@@ -37,12 +37,8 @@ class Heirs:
 
     def emails(self, ordinals: Ordinals) -> pa.ListArray:
         """Return for each of these ledger rows the addresses that its customers have now."""
-        first = np.searchsorted(self.rows, ordinals, side="left")
-        count = np.searchsorted(self.rows, ordinals, side="right") - first
-        ends = np.cumsum(count)
-        within = np.arange(count.sum()) - np.repeat(ends - count, count)
-        places = self.places[np.repeat(first, count) + within]
-        offsets = np.concatenate([[0], ends]).astype(np.int32)
+        count, places = self._places_of(ordinals)
+        offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
         emails = self.contacts["email"].combine_chunks()
         return pa.ListArray.from_arrays(pa.array(offsets), emails.take(pa.array(places)))
 
@@ -57,10 +53,17 @@ class Heirs:
 
         :param wanted: a row for each of ``contacts``.
         """
+        count, places = self._places_of(ordinals)
         found = np.zeros((len(ordinals), wanted.shape[1]), np.bool_)
-        here = np.isin(self.rows, ordinals)
-        np.logical_or.at(found, np.searchsorted(ordinals, self.rows[here]), wanted[self.places[here]])
+        np.logical_or.at(found, np.repeat(np.arange(len(ordinals)), count), wanted[places])
         return found
+
+    def _places_of(self, ordinals: Ordinals) -> tuple[Ordinals, Ordinals]:
+        """Return how many contacts each of these ledger rows is, and the places of all; -1 is no row."""
+        first = np.searchsorted(self.rows, ordinals, side="left")
+        count = np.searchsorted(self.rows, ordinals, side="right") - first
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        return count, self.places[np.repeat(first, count) + within]
 
     @classmethod
     def of(cls, contacts: pq.ParquetFile, pairs: Prefixes, rows: Ordinals) -> Heirs:

@@ -17,7 +17,7 @@ from segment_exports.planning.address_heirs import passed_on
 from segment_exports.planning.held_back import ledger_at, mask_of, refused_before, same_hash, told_before
 from segment_exports.records.outcomes import UNSUBSCRIBE
 from segment_exports.records.tables.memberships import to_lists, to_matrix
-from segment_exports.records.tables.schemas import CHUNK, MEMBERSHIPS
+from segment_exports.records.tables.schemas import CHUNK, LIST_KEYS, MEMBERSHIPS
 from segment_exports.records.tables.sorted_tables import key_array, match, prefixes
 
 if TYPE_CHECKING:
@@ -179,9 +179,13 @@ def _due_of_contacts(
     asked: Mask = np.any(joins[any_due], axis=1)
     own = prefixes(contacts["email_hash"])[any_due]
     # A contact that is given this address leaves with it what the person left meanwhile.
-    leaves[any_due] |= ~wanted[any_due] & _left_by_moving(
-        moved.movable_memberships(own, asked & rules.moves), rules
+    moving = moved.movable_memberships(own, asked & rules.moves)
+    moved_sure, moved_uncertain = (
+        to_matrix(moving[name], rules.titles) & rules.memberships_known
+        for name in ("member_of", "uncertain_of")
     )
+    left_by_moving = ((moved_sure & rules.remove_leavers) | moved_uncertain) & rules.whole
+    leaves[any_due] |= ~wanted[any_due] & left_by_moving
     changes = pa.table(
         {
             "email_hash": contacts["email_hash"].take(rows),
@@ -195,8 +199,8 @@ def _due_of_contacts(
             "member_of": to_lists((mine.sure & wanted)[any_due], rules.titles),
             "previous_contact_ids": moved.previous_contact_ids(own, asked),
             "moved_contact_id": moved.movable_contact_ids(own, asked & rules.moves),
-            "emails_now": pa.nulls(len(rows), CHUNK.field("emails_now").type),
-            "stays_on": pa.nulls(len(rows), CHUNK.field("stays_on").type),
+            "moved_member_of": to_lists(moved_sure | moved_uncertain, rules.titles),
+            **_heirs_of(np.where(passed, position, -1)[any_due], tables, rules, moved),
             "customer_hash": contacts["customer_hash"].take(rows),
             "previous_customer_hashes": contacts["previous_customer_hashes"].take(rows),
             "maybe_anew": pa.nulls(len(rows), pa.bool_()),
@@ -204,13 +208,6 @@ def _due_of_contacts(
         schema=CHUNK,
     )
     return changes, told_before(contacts, known, refused, suppressed, sent)
-
-
-def _left_by_moving(moving: pa.Table, rules: Rules) -> Matrix:
-    """Return what contacts that are to be given an address would leave if they belonged on no list."""
-    sure, uncertain = (to_matrix(moving[name], rules.titles) for name in ("member_of", "uncertain_of"))
-    left: Matrix = ((sure & rules.remove_leavers) | uncertain) & rules.whole & rules.memberships_known
-    return left
 
 
 def _due_of_others(
@@ -250,7 +247,6 @@ def _due_of_others(
     tally.spared += int((unsubscribe & tables.spared).sum())
     unsubscribe &= ~tables.spared
     rows = pa.array(np.flatnonzero(chosen))
-    heirs = moved.heirs.among(tables.first_ledger_row, len(ledger))
     every_leave = np.concatenate([leaves, unsubscribe[:, None]], axis=1)[chosen]
     nothing = pa.nulls(len(rows), pa.string())
     gone = pa.table(
@@ -266,10 +262,8 @@ def _due_of_others(
             "member_of": to_lists(np.zeros_like(leaves[chosen]), rules.titles),
             "previous_contact_ids": pa.array([[]] * len(rows), pa.list_(pa.string())),
             "moved_contact_id": nothing,
-            "emails_now": heirs.emails(ordinals[chosen]),
-            "stays_on": to_lists(
-                heirs.on_any(ordinals[chosen], _wanted(heirs.contacts, rules)), rules.titles
-            ),
+            "moved_member_of": pa.nulls(len(rows), LIST_KEYS),
+            **_heirs_of(np.flatnonzero(chosen), tables, rules, moved),
             "customer_hash": pa.nulls(len(rows), CHUNK.field("customer_hash").type),
             "previous_customer_hashes": pa.nulls(len(rows), CHUNK.field("previous_customer_hashes").type),
             "maybe_anew": pa.nulls(len(rows), pa.bool_()),
@@ -277,6 +271,16 @@ def _due_of_others(
         schema=CHUNK,
     )
     return gone, withdrawn[chosen]
+
+
+def _heirs_of(
+    position: npt.NDArray[np.int64], tables: RangeTables, rules: Rules, moved: MovedAddresses
+) -> dict[str, pa.Array]:
+    """Return what the customers of ledger rows (-1: none) have now: addresses, and lists under those."""
+    ordinals = np.where(position < 0, -1, position + tables.first_ledger_row)
+    heirs = moved.heirs.among(tables.first_ledger_row, len(tables.ledger))
+    belongs = heirs.on_any(ordinals, _wanted(heirs.contacts, rules))
+    return {"emails_now": heirs.emails(ordinals), "stays_on": to_lists(belongs, rules.titles)}
 
 
 def _wanted(contacts: pa.Table, rules: Rules) -> Matrix:

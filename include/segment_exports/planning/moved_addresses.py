@@ -38,10 +38,11 @@ class MovedAddresses:
 
     ``away`` and ``withdrawn`` are sorted ordinals of ledger rows: the address is nobody's any more
     because its customer moved, or because its customer is withheld now. ``left_behind`` are those of
-    ``away`` whose customer was delivered under the new address as another contact, or refused under it:
+    ``away`` whose customer is known to have another contact under the new address, or was refused under it:
     no move will end them. ``movable`` are those that can be given the new address: each for one contact.
     ``previous`` says for contacts of this run which contacts they were, ``moved`` which of them is movable
-    (``moved_held``: the memberships of each), ``heirs`` which contacts of this run those of ``away`` are now.
+    (``moved_held``: the memberships of each), ``heirs`` which contacts of this run those are now whose
+    customer has the address no more, be it nobody's or another's.
     """
 
     away: Ordinals
@@ -123,9 +124,10 @@ def find_moved(
     if ledger is None or ledger.metadata.num_rows == 0:
         return NOBODY_MOVED
     index = _CustomerIndex(ledger)
-    present, pairs, rows = _pairs_with_other_addresses(index, contacts)
+    present, at_home, pairs, rows = _pairs_with_other_addresses(index, contacts)
     present = np.union1d(present, unjudged)
     refused = _rows_of_withheld(index, withheld, withdrawn)
+    has_left = ~np.isin(rows, at_home)
     gone = ~np.isin(index.emails[rows], present)
     left_behind = _left_behind(ledger, index, pairs[gone], rows[gone])
     # A contact that was never given anything may be another's: of those the ledger knows just the id.
@@ -141,16 +143,17 @@ def find_moved(
         ContactIds.of(ledger, *_distinct(pairs, rows)),
         ContactIds.of(ledger, moved_pairs, moved_rows),
         _held_at(ledger, moved_rows[np.lexsort((moved_rows, moved_pairs))]),
-        Heirs.of(contacts, *_distinct(pairs[gone], rows[gone])),
+        Heirs.of(contacts, *_distinct(pairs[has_left], rows[has_left])),
     )
 
 
 def _pairs_with_other_addresses(
     index: _CustomerIndex, contacts: pq.ParquetFile
-) -> tuple[Prefixes, Prefixes, Ordinals]:
+) -> tuple[Prefixes, Ordinals, Prefixes, Ordinals]:
     """Return the contacts' email prefixes, sorted, and (contact, ledger row) under another address.
 
-    Pairs by the customer itself come before those by customers that merged into it.
+    Pairs by the customer itself come before those by customers that merged into it. Between them are the rows
+    whose customer has the address still.
     """
     emails, own, merged = [], [], []
     for batch in _batches(contacts, ["email_hash", "customer_hash", "previous_customer_hashes"]):
@@ -161,10 +164,10 @@ def _pairs_with_other_addresses(
         parents = pc.list_parent_indices(previous).to_numpy()
         merged.append(index.rows_of(here[parents], prefixes(pc.list_flatten(previous))))
     if not emails:
-        return np.empty(0, np.uint64), np.empty(0, np.uint64), _NO_ROWS
+        return np.empty(0, np.uint64), _NO_ROWS, np.empty(0, np.uint64), _NO_ROWS
     pairs, rows = (np.concatenate(parts) for parts in zip(*own, *merged, strict=True))
     other = index.emails[rows] != pairs
-    return np.sort(np.concatenate(emails)), pairs[other], rows[other]
+    return np.sort(np.concatenate(emails)), rows[~other], pairs[other], rows[other]
 
 
 def _rows_of_withheld(index: _CustomerIndex, withheld: pq.ParquetFile, customers: Prefixes) -> Ordinals:
@@ -232,10 +235,13 @@ class _CustomerIndex:
 
 
 def _left_behind(ledger: pq.ParquetFile, index: _CustomerIndex, emails: Prefixes, rows: Ordinals) -> Ordinals:
-    """Return those of ``rows`` whose customer has another contact, or was refused, under its new address."""
+    """Return those of ``rows`` whose customer has another contact, or was refused, under its new address.
+
+    A contact of which nothing but the id is known counts: two known ones would share what is to be left.
+    """
     new = np.searchsorted(index.emails, emails)
     new[new == len(index.emails)] = 0
-    has_new = (index.emails[new] == emails) & index.judged[new]
+    has_new = (index.emails[new] == emails) & (index.judged[new] | index.identified[new])
     rows, new = rows[has_new], new[has_new]
     # One id under both addresses is one contact, which a leave would take off its lists.
     differs = pc.fill_null(pc.not_equal(_ids_at(ledger, rows), _ids_at(ledger, new)), True)

@@ -80,21 +80,25 @@ def names_of_earlier(chunk: pa.Table) -> pa.Table:
 
 
 def _after_leaves(files: RunFiles, known: pa.Table, titles: Sequence[str]) -> pa.Table:
-    """Return what they are members of after what they left; a leave of unknown fate leaves that in doubt."""
+    """Return what they are members of after what they left; a leave of unknown fate leaves that in doubt.
+
+    Who left is told by the answer: under the address of another row, where no move was possible.
+    """
     ids = known["contact_id"].combine_chunks()
     sure, unsure, seen = (to_matrix(known[name], titles) for name in _KNOWN.names[1:])
     left, doubted = np.zeros_like(sure), np.zeros_like(sure)
     for number, chunk in _chunks(files):
+        done_by_all = _answers(files, number, Operation.LEAVE, Outcome.DELIVERED)
+        left |= _matrix(done_by_all, pc.index_in(done_by_all["contact_id"], value_set=ids), len(ids), titles)
         leavers = pc.index_in(chunk["contact_id"], value_set=ids).combine_chunks()
         rows = np.flatnonzero(pc.is_valid(leavers).to_numpy(zero_copy_only=False))
         if not len(rows):
             continue
         places = leavers.drop_null().to_numpy()
+        unchanged = _answers(files, number, Operation.LEAVE, Outcome.UNCHANGED)
         done, kept = (
-            _matrix(_answers(files, number, Operation.LEAVE, outcome), len(chunk), titles)[rows]
-            for outcome in (Outcome.DELIVERED, Outcome.UNCHANGED)
+            _matrix(answers, answers["row"], len(chunk), titles)[rows] for answers in (done_by_all, unchanged)
         )
-        np.logical_or.at(left, places, done)
         planned, joins = (to_matrix(chunk[name].take(pa.array(rows)), titles) for name in ("leaves", "joins"))
         np.logical_or.at(doubted, places, (planned & ~done & ~kept) | joins)
     held = (sure & ~left & ~doubted, (unsure | doubted) & ~left, seen & ~left, left)
@@ -131,9 +135,10 @@ def _answers(files: RunFiles, number: int, operation: Operation, outcome: Outcom
     )
 
 
-def _matrix(answers: pa.Table, rows: int, titles: Sequence[str]) -> Matrix:
+def _matrix(answers: pa.Table, rows: pa.ChunkedArray, size: int, titles: Sequence[str]) -> Matrix:
+    """Return the lists of these answers by row; those of none (null) are left out."""
     place = pc.index_in(answers["list"], value_set=pa.array(titles, pa.string()))
-    known = pc.is_valid(place)
-    matrix = np.zeros((rows, len(titles)), np.bool_)
-    matrix[answers["row"].filter(known).to_numpy(), place.filter(known).to_numpy()] = True
+    known = pc.and_(pc.is_valid(place), pc.is_valid(rows))
+    matrix = np.zeros((size, len(titles)), np.bool_)
+    matrix[rows.filter(known).to_numpy(), place.filter(known).to_numpy()] = True
     return matrix

@@ -59,15 +59,16 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
         recreated contacts included.
     """
     size = len(chunk)
+    answered, moving = _answered_ids(outcomes, size), chunk["moved_contact_id"]
     # A leave of unknown fate leaves a membership of unknown fate, which the next plan settles either way.
     # So does one whose unsubscribe was not acknowledged: the ledger has no other way to know that it is due.
-    lost = _matrix(outcomes, size, titles, Operation.LEAVE, Outcome.DELIVERED)
+    own = outcomes.filter(pc.invert(_are_anothers(outcomes, chunk, answered)))
+    lost = _matrix(own, size, titles, Operation.LEAVE, Outcome.DELIVERED)
     still_due = lost & _not_unsubscribed(outcomes, size)[:, None]
     recreated = _mask_of_rows(outcomes.filter(outcomes["recreated"]), size)
-    answered, moving = _answered_ids(outcomes, size), chunk["moved_contact_id"]
     displaced = _is_another(answered, chunk) & ~recreated
     anew = recreated | displaced
-    unsure = still_due | _matrix(outcomes, size, titles, Operation.LEAVE, Outcome.FAILED)
+    unsure = still_due | _matrix(own, size, titles, Operation.LEAVE, Outcome.FAILED)
     elsewhere = unsure & displaced[:, None]
     unsure[displaced] = False
     unsure |= _matrix(outcomes, size, titles, Operation.JOIN, Outcome.FAILED)
@@ -100,7 +101,7 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
             "rejected_at": told["at"],
             "rejected_reason": told["reason"],
             "suppressed": _rows(outcomes, size, Operation.JOIN, Outcome.SUPPRESSED),
-            "left_open": _mask_of_rows(outcomes.filter(_is_open_leave(outcomes)), size),
+            "left_open": _left_open(outcomes, upserted, anew),
         },
         schema=EFFECT,
     )
@@ -125,10 +126,29 @@ def _answered_ids(outcomes: pa.Table, size: int) -> pa.Array:
     return outcomes["contact_id"].combine_chunks().take(pa.array(place, mask=place < 0))
 
 
-def _is_open_leave(outcomes: pa.Table) -> pa.ChunkedArray:
-    """Tell which of these are leaves that were not acknowledged."""
+def _are_anothers(outcomes: pa.Table, chunk: pa.Table, answered: pa.Array) -> pa.ChunkedArray:
+    """Tell which of these are leaves of a contact that was to be given the row's address and was not.
+
+    They are told of the contact, whose row is that of its own address.
+    """
+    rows = outcomes["row"].combine_chunks()
+    is_moving = pc.equal(outcomes["contact_id"], chunk["moved_contact_id"].combine_chunks().take(rows))
+    is_moved = pc.equal(outcomes["contact_id"], answered.take(rows))
+    found = pc.and_not(pc.fill_null(is_moving, False), pc.fill_null(is_moved, False))
+    return pc.and_(found, _is(outcomes, "operation", Operation.LEAVE))
+
+
+def _left_open(outcomes: pa.Table, upserted: Mask, anew: Mask) -> Mask:
+    """Tell which rows' contacts are as they were still: left no list, or were given nothing yet."""
+    size = len(upserted)
+    is_leave = _is(outcomes, "operation", Operation.LEAVE)
+    stays = _mask_of_rows(_only(outcomes, Operation.LEAVE, Outcome.UNCHANGED), size) & ~anew
     done = pc.is_in(outcomes["outcome"], pa.array([Outcome.DELIVERED.value, Outcome.UNCHANGED.value]))
-    return pc.and_not(_is(outcomes, "operation", Operation.LEAVE), done)
+    undone = pc.is_in(outcomes["outcome"], pa.array([Outcome.FAILED.value, Outcome.NOT_SENT.value]))
+    still_on = _mask_of_rows(outcomes.filter(pc.and_not(is_leave, done)), size)
+    not_given = _mask_of_rows(outcomes.filter(pc.and_not(undone, is_leave)), size) & ~upserted
+    left_open: Mask = stays | still_on | not_given
+    return left_open
 
 
 def _is_earlier(answered: pa.Array, chunk: pa.Table) -> Mask:

@@ -54,7 +54,7 @@ class Fold:
         keys = np.union1d(key_array(ledger["email_hash"]), key_array(effects["email_hash"]))
         old_at = match(keys, key_array(ledger["email_hash"]))
         effect_at = match(keys, key_array(effects["email_hash"]))
-        known = _take(ledger, old_at)
+        known = self._after_leaves_elsewhere(_take(ledger, old_at))
         robbed = _mask(pc.is_in(known["contact_id"], value_set=self.earlier.taken_ids))
         # What was done to a contact that is another's now is no news of the one who had it.
         same = _mask(pc.equal(_take(effects, effect_at)["contact_id"], known["contact_id"]))
@@ -84,6 +84,17 @@ class Fold:
         is_taken_over = _mask(pc.is_in(known["contact_id"], value_set=self.earlier.moved_ids))
         elsewhere = robbed | (_mask(new["displaced"]) & (old_at >= 0) & ~is_taken_over)
         return self._with_elsewhere(rows, *(table.filter(pa.array(elsewhere)) for table in (known, new)))
+
+    def _after_leaves_elsewhere(self, ledger: pa.Table) -> pa.Table:
+        """Return ledger rows without what their contacts left under the address of another row."""
+        if not len(self.earlier.known):
+            return ledger
+        left = self._memberships_of(ledger["contact_id"])[-1]
+        for name, held in zip(MEMBERSHIPS, self._matrices(ledger, *MEMBERSHIPS), strict=True):
+            ledger = ledger.set_column(
+                ledger.column_names.index(name), LEDGER.field(name), to_lists(held & ~left, self.titles)
+            )
+        return ledger
 
     def _with_elsewhere(self, rows: pa.Table, old: pa.Table, new: pa.Table) -> pa.Table:
         """Add rows for the contacts that live under another address than the one that they were known by.
@@ -126,7 +137,7 @@ class Fold:
         present = match(keys, key_array(contacts["email_hash"]))
         now = _take(contacts, present)["customer_hash"]
         # Only a run that has read all knows that nobody else has the address; and while the one who had it
-        # before is on a list, the address is theirs.
+        # before is on a list, or has its contact, the address is theirs.
         stays = pa.array(_mask(new["left_open"]) | np.full(len(keys), not self.all_whole))
         return pc.if_else(
             stays, pc.coalesce(old["customer_hash"], now), pc.coalesce(now, old["customer_hash"])

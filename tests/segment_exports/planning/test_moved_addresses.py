@@ -228,20 +228,24 @@ def test_who_withdrew_and_has_no_valid_address_any_more_is_withdrawn(comparison:
 
 
 def test_an_old_address_is_left_behind_once_another_contact_has_the_new_one(comparison: Comparison) -> None:
+    """Also where nothing but its id is known; who has a row without one was never answered, and is nobody."""
     people = {
         "old@example.com": "1",
         "new@example.com": "1",
         "new2@example.com": "2",
         "old2@example.com": "2",
+        "new3@example.com": "3",
+        "old3@example.com": "3",
     }
     moved = comparison.find(
         people,
-        {"new@example.com": "1", "new2@example.com": "2"},
-        undelivered=("new2@example.com",),
+        {"new@example.com": "1", "new2@example.com": "2", "new3@example.com": "3"},
+        undelivered=("new2@example.com", "new3@example.com"),
+        ids={"new3@example.com": None},
     )
-    assert comparison.named(moved.away) == {"old@example.com", "old2@example.com"}
-    assert comparison.named(moved.left_behind) == {"old@example.com"}
-    assert comparison.named(moved.movable) == {"old2@example.com"}
+    assert comparison.named(moved.away) == {"old@example.com", "old2@example.com", "old3@example.com"}
+    assert comparison.named(moved.left_behind) == {"old@example.com", "old2@example.com"}
+    assert comparison.named(moved.movable) == {"old3@example.com"}
 
 
 @pytest.mark.parametrize(

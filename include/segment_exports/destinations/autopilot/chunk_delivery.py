@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segment_exports.delivery.chunk import is_due, is_there
+from segment_exports.delivery.chunk import State, is_due, is_there
 from segment_exports.delivery.destination import Attempt
 from segment_exports.delivery.queue import NO_LIST, Single, SingleKind, WorkQueue
 from segment_exports.destinations.autopilot.api import BATCH_LIMIT, LARGEST_BODY
@@ -83,27 +83,34 @@ class ChunkDelivery(Attempt):
     def plan(self) -> None:
         """Queue everything that is due."""
         chunk = self.chunk
-        asked = chunk.has_new_email & is_due(chunk.leave[:, : chunk.unsubscribe]).any(axis=1)
-        for column in reversed(range(len(chunk.titles))):
-            is_unsubscribe = column == chunk.unsubscribe
-            if is_unsubscribe or self.way is not MembershipWay.FIELD:
-                kind = SingleKind.UNSUBSCRIBE if is_unsubscribe else SingleKind.LEAVE
-                due = is_due(chunk.leave[:, column]) & (is_unsubscribe | ~asked)
-                for row in np.flatnonzero(due).tolist():
-                    self.queue.add_first(Single(kind, row, column))
+        for row in np.flatnonzero(is_due(chunk.leave[:, chunk.unsubscribe])).tolist():
+            self.queue.add_first(Single(SingleKind.UNSUBSCRIBE, row, chunk.unsubscribe))
+        leaves = is_due(chunk.leave[:, : chunk.unsubscribe]).any(axis=1)
+        every = np.arange(chunk.rows)
+        asked = chunk.has_new_email & (leaves | self._due(every))
         for row in np.flatnonzero(asked).tolist():
             self.queue.add_first(Single(SingleKind.NEW_EMAIL, row, feeds=True))
+        self.plan_rows(every[~asked])
+
+    def plan_rows(self, rows: npt.NDArray[np.int64]) -> None:
+        """Queue what is due for rows whose known contacts aren't one with a new address of their persons."""
+        chunk = self.chunk
         if self.way is MembershipWay.FIELD:
-            for row in np.flatnonzero(chunk.displaced).tolist():
+            for row in rows[chunk.displaced[rows]].tolist():
                 self.plan_leaves_elsewhere(row, ())
-        due = self._due() & ~asked
-        moved = due & chunk.has_previous_ids & (is_there(chunk.moved_ids) | is_due(chunk.join).any(axis=1))
-        gone = (chunk.recreated | chunk.displaced) & (chunk.upsert == 0)
-        for row in np.flatnonzero(moved).tolist():
+        else:
+            for column in reversed(range(chunk.unsubscribe)):
+                for row in rows[is_due(chunk.leave[rows, column])].tolist():
+                    self.queue.add_first(Single(SingleKind.LEAVE, row, column))
+        rows = rows[self._due(rows)]
+        moving = is_there(chunk.moved_ids[rows]) | is_due(chunk.join[rows]).any(axis=1)
+        moved = chunk.has_previous_ids[rows] & moving
+        gone = (chunk.recreated | chunk.displaced)[rows] & (chunk.upsert[rows] == State.ABSENT)
+        for row in rows[moved].tolist():
             self.queue.add_first(Single(SingleKind.PREVIOUS, row, feeds=True))
-        for row in np.flatnonzero(gone & ~moved).tolist():
+        for row in rows[gone & ~moved].tolist():
             self.queue.add_gone(row)
-        self.plan_contacts(np.flatnonzero(due & ~moved & ~gone))
+        self.plan_contacts(rows[~moved & ~gone])
 
     def plan_contacts(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> None:
         """Queue what is due for contacts of which nothing has to be looked up before."""
@@ -127,14 +134,6 @@ class ChunkDelivery(Attempt):
         for row in rows[wanted & ~addressed].tolist():
             self.queue.add_first(Single(SingleKind.FIND_EMAIL, row, feeds=True))
 
-    def plan_leaves(self, row: int) -> None:
-        """Queue the leaves that are due for a contact that had to be looked at first."""
-        if self.way is MembershipWay.FIELD:
-            self.plan_contacts([row])
-            return
-        for column in self.chunk.due_leaves(row):
-            self.queue.add_first(Single(SingleKind.LEAVE, row, column))
-
     def plan_leaves_elsewhere(self, row: int, columns: Sequence[int]) -> None:
         """Queue leaves of a known contact that has another address there; as fields, all that are due."""
         if self.way is not MembershipWay.FIELD:
@@ -156,11 +155,11 @@ class ChunkDelivery(Attempt):
             return has_address
         return has_address & (self.chunk.is_contact[rows] | self.found[rows])
 
-    def _due(self) -> Mask:
+    def _due(self, rows: npt.NDArray[np.int64]) -> Mask:
         """Tell which rows have something due for a contact (in way ``field``, a leave too)."""
-        due: Mask = is_due(self.chunk.upsert) | is_due(self.chunk.join).any(axis=1)
+        due: Mask = is_due(self.chunk.upsert[rows]) | is_due(self.chunk.join[rows]).any(axis=1)
         if self.way is MembershipWay.FIELD:
-            due |= self.chunk.leaves_by_address(np.arange(self.chunk.rows)).any(axis=1)
+            due |= self.chunk.leaves_by_address(rows).any(axis=1)
         return due
 
     def _plan_joins(self, rows: npt.NDArray[np.int64], joins: Mask) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from segment_exports.delivery.queue import Single, SingleKind
 from segment_exports.destinations.autopilot.singles import suppress_joins
 from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
@@ -40,31 +42,33 @@ async def _look_at_previous(delivery: ChunkDelivery, single: Single) -> None:
     delivery.stopping.answered()
     is_unsubscribed = any(one is not None and one.get("unsubscribed") is True for one in found.values())
     moving = found.get(chunk.moved_ids[row] or "")
-    if moving is not None and not is_unsubscribed:
-        await _move(delivery, single, moving)
+    is_moved = moving is not None and not is_unsubscribed and await _move(delivery, single, moving)
     single.recording = True
+    if chunk.moved_ids[row] is not None and not is_moved:
+        delivery.plan_leaves_elsewhere(row, chunk.mark_unmoved(row))
     if is_unsubscribed:
         await delivery.flusher.write(suppress_joins(delivery, row, single.call))
     delivery.plan_contacts([row])
 
 
-async def _move(delivery: ChunkDelivery, single: Single, contact: Mapping[str, Any]) -> None:
-    """Give the old contact the new address, unless another contact has it already."""
+async def _move(delivery: ChunkDelivery, single: Single, contact: Mapping[str, Any]) -> bool:
+    """Give the old contact the new address, unless another contact has it already; tell whether it has it."""
     chunk, client, row = delivery.chunk, delivery.client, single.row
     old, new = contact.get("Email"), chunk.emails[row] or ""
     if not isinstance(old, str) or not old:
-        return
+        return False
     if not same_address(old, new):
         if await client.contact(new) is not None:
-            return
+            return False
         try:
             await _change_email(delivery, single, old, new)
         except RequestRefusedError:
-            return  # then it is a new contact, as with when_email_changes: add
+            return False  # then it is a new contact, as with when_email_changes: add
         except OutcomeUnknownError:
             if not await _has_moved(delivery, row):  # asked twice, it would make another contact
                 raise
     chunk.contact_ids[row] = chunk.moved_ids[row]
+    return True
 
 
 async def _change_email(delivery: ChunkDelivery, single: Single, old: str, new: str) -> None:
@@ -111,13 +115,15 @@ async def _look_at_new_email(delivery: ChunkDelivery, single: Single) -> None:
     """Look whether who is to leave has the person's new address already: then they stay where it belongs.
 
     Somebody changed the address at the destination as well as in the source: both are one contact, whose
-    joins are those of the new address.
+    joins are those of the new address. Who has the old address by then gets a contact of their own.
     """
     chunk, row = delivery.chunk, single.row
     there = [await delivery.client.contact(email) for email in chunk.emails_now(row)]
     single.recording = True
     delivery.stopping.answered()
-    if any(one is not None and one.get("contact_id") == chunk.contact_ids[row] for one in there):
+    if any(one is not None and one.get("contact_id") == chunk.planned_ids[row] for one in there):
+        if chunk.is_contact[row]:
+            chunk.mark_displaced(row)
         await delivery.flusher.write(
             [
                 delivery.progress.settle(
@@ -127,13 +133,15 @@ async def _look_at_new_email(delivery: ChunkDelivery, single: Single) -> None:
                 if chunk.stays_on[row, column]
             ]
         )
-    delivery.plan_leaves(row)
+    delivery.plan_rows(np.array([row]))
 
 
 async def _leave_elsewhere(delivery: ChunkDelivery, single: Single) -> None:
     """Take a contact that has another address now off lists that are fields: under that address."""
     chunk, row = delivery.chunk, single.row
-    known, columns = chunk.planned_ids[row], chunk.due_leaves(row)
+    known, columns = chunk.ids_of(Operation.LEAVE, np.array([row]))[0], chunk.due_leaves(row)
+    if not columns:
+        return
     outcome, reason = Outcome.DELIVERED, None
     contact = await delivery.client.contact_unless_gone(known)
     email = None if contact is None else contact.get("Email")

@@ -60,7 +60,8 @@ class AutopilotCost:
     def at_worst(self, rows: pa.Table, membership: str) -> npt.NDArray[np.float64]:
         """Return the requests that each row (schema CHUNK) takes at the worst."""
         upsert = pc.is_valid(rows["payload"]).to_numpy().astype(np.float64)
-        earlier = _lengths(rows["previous_contact_ids"]) + _lengths(rows["emails_now"])
+        looks = ("previous_contact_ids", "emails_now", "moved_member_of")
+        earlier = sum(_lengths(rows[name]) for name in looks)
         joins, leaves = _lengths(rows["joins"]), _lengths(rows["leaves"])
         match membership:
             case MembershipWay.FIELD:

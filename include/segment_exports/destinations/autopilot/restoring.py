@@ -10,7 +10,7 @@ same run.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,6 @@ from segment_exports.delivery.chunk import State
 from segment_exports.destinations.autopilot.membership import MembershipWay
 from segment_exports.destinations.autopilot.singles import suppress_joins
 from segment_exports.errors import DestinationError, OutcomeUnknownError
-from segment_exports.mapping.email_address import judge_email
 from segment_exports.records.outcomes import CONTACT_GONE, Outcome
 from segment_exports.records.staging import RunFiles
 from segment_exports.transport.reasons import reason_of
@@ -28,9 +27,6 @@ from segment_exports.transport.reasons import reason_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
-    from segment_exports.delivery.chunk import Chunk
     from segment_exports.delivery.content import Content
     from segment_exports.delivery.queue import Batch, Restore
     from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
@@ -67,7 +63,7 @@ async def meet_another(
     if known is None:
         chunk.mark_recreated(row)
     else:
-        elsewhere = chunk.mark_displaced(row, stays_on=_lists_of(chunk, known.get("Email")))
+        elsewhere = chunk.mark_displaced(row)
         content = content.without_leaves()
     with_joins = not (hold_joins or is_unsubscribed)
     blocks = delivery.progress.settle_content(
@@ -81,18 +77,6 @@ async def meet_another(
         delivery.queue.add_gone(row)
     elif not hold_joins:
         delivery.go_on(content.rows)
-
-
-def _lists_of(chunk: Chunk, email: Any) -> npt.NDArray[np.bool_]:
-    """Return the lists that the contact of an address belongs on, if it is one of the chunk.
-
-    Somebody gave the known contact its person's new address before the source did, where the old one is
-    another's: leaving the lists of the old one would undo joining those of the new one.
-    """
-    judged = judge_email(email) if isinstance(email, str) else ""
-    here = chunk.is_contact & np.equal(chunk.emails, judged).astype(np.bool_)
-    belongs: npt.NDArray[np.bool_] = np.any((chunk.is_planned_join | chunk.member_of)[here], axis=0)
-    return belongs
 
 
 async def _take_back(delivery: ChunkDelivery, content: Content, contact_id: str) -> None:

@@ -152,13 +152,11 @@ async def _require_gone(delivery: ChunkDelivery, single: Single, missing: Contac
 def _names(delivery: ChunkDelivery, single: Single) -> list[str]:
     """Return id and address as far as they are known, of those for a join the first one."""
     chunk = delivery.chunk
-    contact_id = chunk.ids_of(_operation(single), np.array([single.row]))[0]
+    first = chunk.ids_of(_operation(single), np.array([single.row]))[0]
     if single.kind is SingleKind.LEAVE and chunk.displaced[single.row]:
-        return [contact_id]  # under the address stands the contact that joins
-    names = [contact_id, chunk.emails[single.row]]
-    if single.kind is SingleKind.LEAVE:
-        names.insert(0, chunk.moved_ids[single.row])
-    known = [name for name in names if name] or [""]
+        return [first]  # under the address stands the contact that joins
+    names = (first, chunk.contact_ids[single.row], chunk.emails[single.row])
+    known = list(dict.fromkeys(name for name in names if name)) or [""]
     return known[:1] if single.kind is SingleKind.JOIN else known
 
 

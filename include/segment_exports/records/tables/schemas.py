@@ -75,6 +75,7 @@ CHUNK = pa.schema(
         pa.field("member_of", LIST_KEYS, nullable=False),
         pa.field("previous_contact_ids", pa.list_(pa.string()), nullable=False),
         pa.field("moved_contact_id", pa.string()),
+        pa.field("moved_member_of", LIST_KEYS),
         pa.field("emails_now", pa.list_(pa.string())),
         pa.field("stays_on", LIST_KEYS),
         pa.field("customer_hash", HASH_TYPE),
@@ -92,16 +93,25 @@ set. ``maybe_anew``: a request that was never answered may have made such a pers
 beside the known contact. ``payload`` is null where no upsert is due. ``joins`` and ``leaves`` are list keys.
 ``member_of`` are memberships that are held already and are sent again if the contact turns out to be
 recreated. ``previous_contact_ids`` are the contacts that the same customer was under other addresses,
-``moved_contact_id`` the one of them that is to be given the new address. ``emails_now`` are the addresses
-that a leaver's customer has now: a contact that has one of them already doesn't leave ``stays_on``, the lists
+``moved_contact_id`` the one of them that is to be given the new address; where another contact has that, it
+leaves ``moved_member_of``. ``emails_now`` are the addresses that the customer has now who was delivered under
+this one and has it no more: a contact that has one of them already doesn't leave ``stays_on``, the lists
 that it belongs on under them. By ``customer_hash`` and ``previous_customer_hashes``, as in
 ``contacts.parquet``, an upload knows who was erased since."""
 
-_ADDED = ("emails_now", "stays_on", "customer_hash", "previous_customer_hashes", "maybe_anew")
+_ADDED = (
+    "moved_member_of",
+    "emails_now",
+    "stays_on",
+    "customer_hash",
+    "previous_customer_hashes",
+    "maybe_anew",
+)
 CHUNK_REQUIRED = tuple(name for name in CHUNK.names if name not in _ADDED)
 """Columns without which a file is no chunk. One that was planned before there were the others is settled."""
 
-CHUNK_LISTS = tuple(f"{name}.list.element" for name in ("joins", "leaves", "member_of", "stays_on"))
+_LISTS = ("joins", "leaves", "member_of", "moved_member_of", "stays_on")
+CHUNK_LISTS = tuple(f"{name}.list.element" for name in _LISTS)
 """Columns of a chunk that hold few distinct values."""
 
 HELD_BACK = pa.schema(
