@@ -42,6 +42,10 @@ _ONE_FOR_SEVERAL = (
     "POST /contacts was answered 200 with one contact for several addresses. Does a cache or a gateway "
     "before the API answer in its stead?"
 )
+_OTHERS_ANSWERED = (
+    "POST /contacts was answered 200 with addresses that were not sent, and without some that were. Does a "
+    "gateway before the API answer in its stead?"
+)
 _ATTEMPTS_AFTER_SPLIT = 2
 
 
@@ -79,7 +83,7 @@ async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool 
         return None
     batch.recording = True
     ids = _ids(answer, delivery.chunk.emails[content.rows].tolist())
-    if not await _is_believed(delivery, batch, content, ids):
+    if not await _is_believed(delivery, batch, content, ids, len(answer)):
         return None
     delivery.stopping.answered()
     await delivery.refusals.took(Operation.UPSERT)
@@ -87,16 +91,27 @@ async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool 
     return content
 
 
-async def _is_believed(delivery: ChunkDelivery, batch: Batch, content: Content, ids: Texts) -> bool:
-    """Tell whether an answer may be true, and split the batch where it may not."""
-    if not is_there(ids).any():
+async def _is_believed(
+    delivery: ChunkDelivery, batch: Batch, content: Content, ids: Texts, answered: int
+) -> bool:
+    """Tell whether an answer may be true, and split the batch where it may not.
+
+    :param ids: those of the contacts that were sent, None where the answer names none.
+    :param answered: how many addresses the answer names.
+    """
+    named = is_there(ids)
+    ours = delivery.chunk.is_contact[content.rows]  # who is to leave may have the address of one of them now
+    if answered > named.sum() and not named.all():
+        wrong = _OTHERS_ANSWERED
+    elif not named.any():
         await _none_taken(delivery, batch, content)
         return False
-    ours = delivery.chunk.is_contact[content.rows]  # who is to leave may have the address of one of them now
-    if not delivery.answered_for.add(content.rows[ours].tolist(), ids[ours].tolist()):
-        await _unanswered(delivery, batch, content, OutcomeUnknownError(_ONE_FOR_SEVERAL, status=200))
-        return False
-    return True
+    elif not delivery.answered_for.add(content.rows[ours].tolist(), ids[ours].tolist()):
+        wrong = _ONE_FOR_SEVERAL
+    else:
+        return True
+    await _unanswered(delivery, batch, content, OutcomeUnknownError(wrong, status=200))
+    return False
 
 
 def put_off_repeated(delivery: ChunkDelivery, batch: Batch) -> None:
@@ -235,7 +250,7 @@ async def _unanswered(
 
     Who stands alone then is given up, not rejected: nothing was said of them.
     """
-    if batch.call.in_doubt:
+    if batch.call.in_doubt or isinstance(error, OutcomeUnknownError):
         delivery.progress.doubt_content(content)
     if delivery.stopping.stops(error):
         return

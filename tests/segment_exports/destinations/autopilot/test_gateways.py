@@ -259,6 +259,21 @@ async def test_nor_who_is_refused_a_list_like_everybody_else(scene, people) -> N
     assert first.counts["join"] == {"not_sent": 30}
 
 
+async def test_who_is_answered_under_an_address_that_was_not_sent_may_have_been_made(scene, people) -> None:
+    """They are of unknown fate, not refused: the ledger would not know whom a later refusal takes off."""
+    scene.chunk([people(number, joins=["News"]) for number in range(4)])
+    scene.emulator.inject(
+        gateway("upsert", work_done=True, body='{"email_contact_map":{"<p0@example.com>":"person_1"}}')
+    )
+    first = await scene.deliver(membership="field")
+    scene.emulator.inject()
+
+    assert first.counts["upsert"] == {"failed": 4}
+    told = first.stopped.message if first.stopped else first.trouble
+    assert "with addresses that were not sent" in told
+    assert (await scene.deliver(membership="field")).complete
+
+
 async def test_an_account_that_fills_up_midway_rejects_nobody_after_that(scene, people) -> None:
     scene.chunk([people(number) for number in range(300)])
     fault = gateway("upsert", **REFUSALS["plan limit"])
