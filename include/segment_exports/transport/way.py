@@ -55,9 +55,8 @@ def checked_url(text: str, example: str) -> str:
     try:
         parts = urlsplit(text.strip())
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-        usable = usable and not parts.netloc.endswith(
-            ":"
-        )  # https:/host after a scheme that was put before it
+        # https:/host, after a scheme that was put before it
+        usable = usable and not parts.netloc.endswith(":")
     except ValueError:
         raise ConnectionFieldError(_MUST_BE + example) from None
     if "@" in parts.netloc:

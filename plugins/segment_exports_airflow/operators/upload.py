@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segment_exports.definition import ListTarget
     from segment_exports.delivery.job import ChunkJob, ChunkResult
     from segment_exports.destinations.check_destination import AccountConnection
+    from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.lease import Lease
     from segment_exports.records.plan import Plan
     from segment_exports.records.staging import RunFiles
@@ -63,8 +64,9 @@ class AutopilotUploadOperator(ExportOperator):
         lease.reopen(files.export, _lease_of(plan))
         account = account_of(plan.account, self.definition.destination.type)
         account.require_usable()
-        self._require_same_account(files, plan, account)
-        result = deliver_chunk_blocking(self._job(files, plan), self.destination.delivery(account))
+        hasher = ledger_hasher()
+        self._require_same_account(files, plan, account, hasher)
+        result = deliver_chunk_blocking(self._job(files, plan, hasher), self.destination.delivery(account))
         self.log.info("Chunk %s: %s; requests %s", result.chunk, result.counts, result.requests)
         if result.membership_note:
             self.log.info("Membership: %s", result.membership_note)
@@ -74,7 +76,9 @@ class AutopilotUploadOperator(ExportOperator):
             raise _error_of(result)
         return result.to_json()
 
-    def _require_same_account(self, files: RunFiles, plan: Plan, account: AccountConnection) -> None:
+    def _require_same_account(
+        self, files: RunFiles, plan: Plan, account: AccountConnection, hasher: KeyedHasher
+    ) -> None:
         """Look for known contacts where the connection is not as it was when the run was planned.
 
         :raises LedgerError: none is there: another account's.
@@ -82,18 +86,18 @@ class AutopilotUploadOperator(ExportOperator):
         from segment_exports.planning.reconciling.contacts_exist import require_contacts_exist
         from segment_exports.records.ledger import LedgerFolder
 
-        if plan.connection_fingerprint in ("", account.fingerprint(ledger_hasher())):
+        if plan.connection_fingerprint in ("", account.fingerprint(hasher)):
             return
         ledger = LedgerFolder(files.export, plan.export, plan.account).latest()
         require_contacts_exist(ledger, self.destination.reader(account))
 
-    def _job(self, files: RunFiles, plan: Plan) -> ChunkJob:
+    def _job(self, files: RunFiles, plan: Plan, hasher: KeyedHasher) -> ChunkJob:
         from segment_exports.delivery.job import ChunkJob, RejectedGuard
         from segment_exports.records.notes import begun
         from segment_exports.records.tombstones import erased_hashes
         from segment_exports_airflow.accounts import account_folder
 
-        definition, staging, hasher = self.definition, staging_root(), ledger_hasher()
+        definition, staging = self.definition, staging_root()
         if hasher.fingerprint != plan.secret_fingerprint:
             raise errors.LedgerError(
                 f"the run was planned under another {LEDGER_SECRET}, so those of its people who were erased "

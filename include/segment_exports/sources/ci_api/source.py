@@ -205,11 +205,7 @@ class CiApiSource:
                 f"The segment {segment} has {counted(without_id, 'row')} without a {CUSTOMER_ID}: they are "
                 f"known by their address alone"
             )
-        if broken := self.reader.counts.broken:
-            self.doubts.append(
-                f"{counted(broken, 'answer')} of {SERVICE} had what JSON can't have in a value, as half of "
-                f"an emoji; U+FFFD stands for characters and numbers that are none"
-            )
+        self.doubts += self.reader.counts.doubts(SERVICE)
         self._ensure_same(unit, segment)
         self._seen.keep(CUSTOMERS, {name: ColumnUse(key) for name, key in keys.items()}, metadata=True)
         self._check_count(segment, unit.detail["members"], count)

@@ -80,11 +80,7 @@ class ProfilePages:
                 f"{counted(self._without_id, 'profile')} of Dataverse without {ID}: whose they are isn't "
                 f"known, so that they aren't read"
             )
-        if broken := self._reader.counts.broken:
-            yield (
-                f"{counted(broken, 'answer')} of Dataverse had what JSON can't have in a value, as half of "
-                f"an emoji; U+FFFD stands for characters and numbers that are none"
-            )
+        yield from self._reader.counts.doubts(SERVICE)
 
     def labelled(self) -> dict[str, bool | None]:
         """Return of each choice whether labels came; None where no value did."""

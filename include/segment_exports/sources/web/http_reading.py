@@ -17,6 +17,7 @@ import requests
 from requests.auth import AuthBase
 
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.records.outcomes import counted
 from segment_exports.sources.web.json_text import error_inside, no_json_told, read_json, refusal_told
 from segment_exports.transport.retrying import TRANSIENT_STATUSES, retry_after
 
@@ -71,7 +72,16 @@ class Counts:
     throttled: int = 0
     retried: int = 0
     broken: int = 0
-    """Answers with characters that are none, as one half of an emoji; U+FFFD stands for them."""
+    """Answers with what JSON can't have in a value."""
+
+    def doubts(self, service: str) -> list[str]:
+        """Return what was doubtful about the answers of a service."""
+        if not self.broken:
+            return []
+        return [
+            f"{counted(self.broken, 'answer')} of {service} had what JSON can't have in a value, as half of "
+            f"an emoji; U+FFFD stands for characters and numbers that are none"
+        ]
 
 
 class NoSuchRouteError(SourceError):
