@@ -32,6 +32,11 @@ class Profile:
 COLUMNS = tuple(field.name for field in fields(Profile))
 
 
+def people(*numbers: int, **changes: str) -> list[Profile]:
+    """Return customers c1, c2, … by number, each with an address of their own."""
+    return [Profile(f"c{one}", f"p{one}@example.com", **changes) for one in numbers]
+
+
 def refresh_time(number: int) -> datetime:
     """When the refresh of this number (from 1) ended; a day lies between two."""
     return FIRST_REFRESH + timedelta(days=number - 1)

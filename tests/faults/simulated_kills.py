@@ -18,6 +18,7 @@ from segment_exports.transport.transport import Transport
 
 if TYPE_CHECKING:
     import pytest
+    from tests.faults.export_run import RunningExport
 
 
 class Moment(StrEnum):
@@ -93,6 +94,21 @@ class Killer:
             return False
         self._loop.call_soon_threadsafe(self._dead.set)
         return True
+
+
+def run_killed(
+    export: RunningExport, monkeypatch: pytest.MonkeyPatch, answers: int, *, goes_on: bool
+) -> None:
+    """Run, and kill the upload after so many answers; it goes on, or the run is never settled."""
+    killer = Killer(monkeypatch)
+    kill = Kill(Moment.AFTER_ANSWER, answers)
+    export.run(
+        retries=int(goes_on),
+        settle=goes_on,
+        before_upload=lambda: killer.arm(kill),
+        between_attempts=lambda: killer.arm(None),
+    )
+    killer.arm(None)
 
 
 async def _for_ever() -> None:

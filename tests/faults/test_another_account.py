@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.export_run import RunningExport
-from tests.faults.lake_folder import LakeFolder, Profile
+from tests.faults.lake_folder import LakeFolder, people
 
 from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
 
@@ -23,10 +23,6 @@ SETTINGS = {
     "permission": {"attribute": "Subscriber", "equals": "Yes"},
 }
 FIELD = "boolean--List--Gold"
-
-
-def people(*numbers: int, **changes: str) -> list[Profile]:
-    return [Profile(f"c{one}", f"p{one}@example.com", **changes) for one in numbers]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.lake_folder import Profile
-from tests.faults.simulated_kills import Kill, Killer, Moment
+from tests.faults.simulated_kills import run_killed
 
 from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
 
@@ -181,17 +181,9 @@ def test_after_a_kill_at_any_answer(
     goes_on: bool,
 ) -> None:
     """The upload goes on, or its run is never settled and the next one takes over."""
-    killer = Killer(monkeypatch)
     changed_there(scenario, way, unsubscribed=unsubscribed)
     scenario.write_segments(2, refresh(CHANGED))
-    kill = Kill(Moment.AFTER_ANSWER, answers)
-    scenario.export.run(
-        retries=int(goes_on),
-        settle=goes_on,
-        before_upload=lambda: killer.arm(kill),
-        between_attempts=lambda: killer.arm(None),
-    )
-    killer.arm(None)
+    run_killed(scenario.export, monkeypatch, answers, goes_on=goes_on)
 
     assert not scenario.export.run().red
 

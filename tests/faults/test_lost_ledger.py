@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.expected_account import field_name
 from tests.faults.export_run import RunningExport
-from tests.faults.lake_folder import LakeFolder, Profile
+from tests.faults.lake_folder import LakeFolder, people
 
 from segment_exports.commands.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
@@ -37,10 +37,6 @@ PEOPLE = 150
 """More than a page of the account's contacts."""
 STAFFS_OWN = "staff@example.org"
 WITHDRAWN, ERASED, LEFT = "p1@example.com", "p2@example.com", "p3@example.com"
-
-
-def people(*numbers: int, **changes: str) -> list[Profile]:
-    return [Profile(f"c{one}", f"p{one}@example.com", **changes) for one in numbers]
 
 
 def on(emulator: AutopilotEmulator, title: str) -> set[str | None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.faults.export_run import RunningExport
-from tests.faults.lake_folder import LakeFolder, Profile
+from tests.faults.lake_folder import LakeFolder, people
 
 from segment_emulators.autopilot import Fault, FaultKind
 
@@ -33,10 +33,6 @@ UNPAID = Fault(
     status=402,
     body='{"error":"Payment Required","message":"Past due."}',
 )
-
-
-def people(*numbers: int, **changes: str) -> list[Profile]:
-    return [Profile(f"c{one}", f"p{one}@example.com", **changes) for one in numbers]
 
 
 @pytest.fixture

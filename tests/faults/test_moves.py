@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.lake_folder import Profile
-from tests.faults.simulated_kills import Kill, Killer, Moment
+from tests.faults.simulated_kills import run_killed
 from tests.faults.test_changed_there import NORA, THERE, WAYS, changed_there, on_lists, refresh, slowly
 
 from segment_emulators.autopilot import AddressTaken, Fault, FaultKind, ListOnUpsert
@@ -32,19 +32,6 @@ def begin(scenario: Scenario, way: str, **settings: str) -> None:
     scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
     scenario.write_segments(1, refresh(NORA, churn=(NORA,)))
     assert not scenario.export.run().red
-
-
-def killed(scenario: Scenario, monkeypatch: pytest.MonkeyPatch, answers: int, *, goes_on: bool) -> None:
-    """Run, and kill the upload after so many answers; it goes on, or the run is never settled."""
-    killer = Killer(monkeypatch)
-    kill = Kill(Moment.AFTER_ANSWER, answers)
-    scenario.export.run(
-        retries=int(goes_on),
-        settle=goes_on,
-        before_upload=lambda: killer.arm(kill),
-        between_attempts=lambda: killer.arm(None),
-    )
-    killer.arm(None)
 
 
 # The new address is another contact's
@@ -96,7 +83,7 @@ def test_who_cannot_be_moved_leaves_after_a_kill_at_any_answer(
     begin(scenario, way)
     scenario.emulator.staff.add_contact(THERE)
     scenario.write_segments(2, refresh(MOVED))
-    killed(scenario, monkeypatch, answers, goes_on=goes_on)
+    run_killed(scenario.export, monkeypatch, answers, goes_on=goes_on)
     if not goes_on:
         assert not scenario.export.run().red
 
@@ -166,7 +153,7 @@ def test_each_is_on_their_own_lists_after_a_kill_at_any_answer(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch, way: str, answers: int, goes_on: bool
 ) -> None:
     her_contact_was_given_the_new_one(scenario, way, "add")
-    killed(scenario, monkeypatch, answers, goes_on=goes_on)
+    run_killed(scenario.export, monkeypatch, answers, goes_on=goes_on)
     if not goes_on:
         assert not scenario.export.run().red
 
@@ -185,7 +172,7 @@ def test_who_has_the_old_one_may_belong_on_the_same_list(
     changed_there(scenario, way)
     scenario.write_segments(2, refresh(MOVED, HAS_HER_OLD_ONE))
     monkeypatch.setitem(chunk_changes.__kwdefaults__, "most_contacts", 1)
-    killed(scenario, monkeypatch, answers, goes_on=goes_on)
+    run_killed(scenario.export, monkeypatch, answers, goes_on=goes_on)
     if not goes_on:
         assert not scenario.export.run().red
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.expected_account import field_name
 from tests.faults.export_run import RunningExport
-from tests.faults.lake_folder import LakeFolder, Profile
+from tests.faults.lake_folder import LakeFolder, people
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,10 +20,6 @@ REFUSES = 36
 RETURNS = 2
 """Whom that run took off the list, and who is in the segment again."""
 ALLOWED = sorted({*range(5, 40), RETURNS} - {REFUSES})
-
-
-def people(*numbers: int, **changes: str) -> list[Profile]:
-    return [Profile(f"c{one}", f"p{one}@example.com", **changes) for one in numbers]
 
 
 @pytest.fixture(params=["list", "field"])
