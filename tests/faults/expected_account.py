@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 STANDARD = ("FirstName", "LastName")
 CUSTOM = {"string--Loyalty--Tier": "Tier", "integer--Points": "Points"}
+FLAG = "boolean--List--"
+"""How the custom fields begin that stand for lists in membership ``field``."""
 
 
 @dataclass(frozen=True)
@@ -273,7 +275,7 @@ class ExpectedAccount:
 
 def field_name(title: str) -> str:
     """Return the boolean custom field that stands for a list in membership ``field``."""
-    return "boolean--List--" + title.replace(" ", "--")
+    return FLAG + title.replace(" ", "--")
 
 
 def read_refresh(
