@@ -1,9 +1,9 @@
 """Store: the files between the steps, on any fsspec file system.
 
-A file appears whole or not at all. On a local disk that is a temporary sibling and an atomic replace;
-on an object store the bytes are made ready first and put once (a rename there is copy and delete, and
-a stream broken by an exception would commit what it has). What a file holds is believed only where it
-came through :meth:`Store.read_model` or :meth:`Store.parquet_file`, which tell of damage and what to do.
+A file appears whole or not at all. On a local disk that is a temporary sibling and an atomic replace; on an
+object store the bytes are made ready first and put once (a rename there is copy and delete, a broken stream
+would commit what it has). What a file holds is believed only where it came through :meth:`Store.read_model`
+or :meth:`Store.parquet_file`, which tell of damage and what to do.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from fsspec.implementations.local import LocalFileSystem
 
 from segment_exports.errors import StagingError
 from segment_exports.records.storing import local_disk
-from segment_exports.records.storing.damage import CLEAR, ParquetReading, parsed
+from segment_exports.records.storing.damage import CLEAR, ParquetReading, missing, parsed
+from segment_exports.records.storing.looking import files_below, is_there
 from segment_exports.records.storing.object_store import require_exclusive_create
-from segment_exports.records.storing.trouble import staging_trouble, told_of_staging
+from segment_exports.records.storing.trouble import told_as_trouble, told_of_staging
 from segment_exports.settings.names import STAGING
 
 if TYPE_CHECKING:
@@ -57,9 +58,9 @@ class Store:
 
         :raises StagingError: there is no such folder, or no file system for the URL.
         """
+        if "://" not in place and not Path(place).is_dir():
+            raise StagingError(f"{place} is no folder; name the staging root ({STAGING})")
         if "://" not in place:
-            if not Path(place).is_dir():
-                raise StagingError(f"{place} is no folder; name the staging root ({STAGING})")
             return cls.local(place)
         try:
             return cls(*fsspec.core.url_to_fs(place))
@@ -80,20 +81,24 @@ class Store:
         return Store(self.fs, self.path(relative))
 
     def exists(self, relative: str) -> bool:
-        """Tell whether a file or folder is there now, past any listing cache."""
+        """Tell whether a file or folder is there now, past any listing cache.
+
+        :raises StagingError: it can't be told.
+        """
         self.fs.invalidate_cache()
-        return bool(self.fs.exists(self.path(relative)))
+        path = self.path(relative).rstrip("/")
+        with told_as_trouble(path):
+            return is_there(self.fs, path)
 
     def names(self, folder: str = "") -> list[str]:
         """Return the sorted names in a folder, without temporary ones; empty if it isn't there."""
         target = self.path(folder).rstrip("/")
         self.fs.invalidate_cache()
         try:
-            found = [str(path).rstrip("/") for path in self.fs.ls(target, detail=False)]
+            with told_as_trouble(target):
+                found = [str(path).rstrip("/") for path in self.fs.ls(target, detail=False)]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        except OSError as error:
-            raise staging_trouble(target, error) from error
         # An object store may list the folder itself, and a file as its only content.
         inside = (path.rsplit("/", 1)[-1] for path in found if path.lstrip("/") != target.lstrip("/"))
         return sorted(name for name in inside if not name.startswith("."))
@@ -106,12 +111,10 @@ class Store:
         """
         path = self.path(relative)
         try:
-            content: bytes = self.fs.cat_file(path)
+            with told_as_trouble(path):
+                return bytes(self.fs.cat_file(path))
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise _missing(path, advice) from error
-        except OSError as error:
-            raise staging_trouble(path, error) from error
-        return bytes(content)
+            raise missing(path, advice) from error
 
     def read_model(self, relative: str, model: Callable[..., T], *, advice: str = CLEAR) -> T:
         """Return what a JSON file holds.
@@ -127,8 +130,7 @@ class Store:
 
         :raises StagingError: it isn't there, or holds no JSON.
         """
-        content: Any = self.read_model(relative, object)
-        return content
+        return self.read_model(relative, object)
 
     def write_bytes(self, relative: str, data: bytes) -> None:
         """Write a file whole, replacing one that is there.
@@ -217,16 +219,15 @@ class Store:
         target = self.path(relative)
         if self.is_local:
             if not Path(target).exists():
-                raise _missing(target, advice)
+                raise missing(target, advice)
             with ParquetReading(target, target, advice, columns, pre_buffer=False) as file:
                 yield file
             return
         try:
-            opened = self.fs.open(target, "rb")
+            with told_as_trouble(target):
+                opened = self.fs.open(target, "rb")
         except FileNotFoundError as error:
-            raise _missing(target, advice) from error
-        except OSError as error:
-            raise staging_trouble(target, error) from error
+            raise missing(target, advice) from error
         with opened as stream, ParquetReading(stream, target, advice, columns) as file:
             yield file
 
@@ -248,10 +249,14 @@ class Store:
         return written if written.tzinfo else written.replace(tzinfo=UTC)
 
     def all_files(self) -> list[str]:
-        """Return every file below the store, the temporary ones too, by its path relative to the root."""
+        """Return every file below the store, the temporary ones too, by its path relative to the root.
+
+        :raises StagingError: a folder can't be listed.
+        """
         self.fs.invalidate_cache()
         root = self.root.strip("/") + "/"
-        return sorted(str(path).strip("/").removeprefix(root) for path in self.fs.find(self.root))
+        with told_as_trouble(self.root):
+            return sorted(path.strip("/").removeprefix(root) for path in files_below(self.fs, self.root))
 
     def remove(self, relative: str) -> None:
         """Delete a file or folder with all that is in it; nothing happens where there is none."""
@@ -265,10 +270,6 @@ class Store:
             if self.is_local:
                 local_disk.make_parent(target)
             yield
-
-
-def _missing(path: str, advice: str) -> StagingError:
-    return StagingError(f"{path} is missing. {advice}")
 
 
 @dataclass(frozen=True)

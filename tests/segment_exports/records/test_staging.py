@@ -79,6 +79,26 @@ def test_a_missing_file_is_told_by_its_path_and_what_to_do(store: Store) -> None
     assert not store.exists("nothing.json")
 
 
+def test_a_disk_that_fails_is_told_and_not_taken_for_one_without_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a ledger would be one that isn't there yet, and a run that is under way one without any file."""
+    store = Store.local(tmp_path)
+    store.write_bytes("runs/one/plan.json", b"{}")
+
+    def fail(path: object, *_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    listings = [store.all_files, lambda: store.names("runs")]
+    for call, looks in (("scandir", listings), ("stat", [*listings, lambda: store.exists("runs")])):
+        with monkeypatch.context() as broken:
+            broken.setattr(os, call, fail)
+            for look in looks:
+                with pytest.raises(StagingError, match=r"can't be written or read: Input/output error"):
+                    look()
+    assert store.all_files() == ["runs/one/plan.json"]
+
+
 def test_a_file_is_created_once(store: Store) -> None:
     assert store.create("lease/1", b"first")
     assert not store.create("lease/1", b"second")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
-from segment_exports.errors import DamagedFileError
+from segment_exports.errors import DamagedFileError, StagingError
 from segment_exports.records.storing.trouble import staging_trouble
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ T = TypeVar("T")
 CLEAR = "Clear the task of this run that writes it, with what follows"
 ASIDE = "It is for the report alone: move it away and clear settle_run"
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, EOFError)
+
+
+def missing(path: str, advice: str) -> StagingError:
+    """Return the error of a file that isn't there."""
+    return StagingError(f"{path} is missing. {advice}")
 
 
 def damaged(path: str, what: str, advice: str) -> DamagedFileError:

@@ -26,6 +26,20 @@ def staging_trouble(path: str, error: OSError) -> StagingError:
 
 
 @contextmanager
+def told_as_trouble(path: str) -> Iterator[None]:
+    """Turn an error while a path of the staging is looked at or read into words; but not that it isn't there.
+
+    :raises StagingError: naming the path, what is wrong with it and the setting.
+    """
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise staging_trouble(path, error) from error
+
+
+@contextmanager
 def told_of_staging(path: str) -> Iterator[None]:
     """Turn an error of the disk while a file of the staging is made into words; others go on as they are.
 

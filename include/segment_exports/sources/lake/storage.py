@@ -16,6 +16,7 @@ import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.records.storing.looking import files_below, is_there
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
@@ -93,17 +94,14 @@ class ExportFolder:
         """Return the files below a folder by their whole paths, sorted; none where it isn't there."""
 
         def listed() -> dict[str, FileState]:
-            try:
-                found = self.fs.find(self.path(relative), detail=True)
-            except FileNotFoundError:
-                return {}
+            found = files_below(self.fs, self.path(relative))
             return {path: FileState.of(found[path]) for path in sorted(found)}
 
         return self.tried(relative, listed)
 
     def is_there(self, relative: str = "") -> bool:
         """Tell whether there is a folder, or a file; errors as in :meth:`state`."""
-        return self.tried(relative, lambda: bool(self.fs.exists(self.path(relative).rstrip("/"))))
+        return self.tried(relative, lambda: is_there(self.fs, self.path(relative).rstrip("/")))
 
     def found(self, pattern: str) -> list[str]:
         """Return whole paths that fit a pattern, for a hint; none where that fails."""

@@ -56,9 +56,9 @@ class Failing(LocalFileSystem):
         content: bytes = super().cat_file(path, *args, **kwargs)
         return content
 
-    def find(self, path: str, *args: Any, **kwargs: Any) -> Any:
+    def ls(self, path: str, *args: Any, **kwargs: Any) -> Any:
         self.fail()
-        return super().find(path, *args, **kwargs)
+        return super().ls(path, *args, **kwargs)
 
 
 @pytest.fixture
@@ -151,6 +151,44 @@ def test_what_is_not_there_is_not_tried_again(root: Path, error: Exception) -> N
         made.folder.read("T/T_1.csv")
     assert made.slept == []
     assert Folder(root).folder.files("U") == {}
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+@pytest.mark.parametrize("after", range(3))
+def test_a_folder_that_can_not_be_listed_for_a_moment_is_not_taken_for_an_empty_one(
+    root: Path, error: Exception, after: int
+) -> None:
+    """Else the newest snapshot would pass for one that isn't there, and the one before be delivered."""
+    (root / "T" / "2026-11-01").mkdir()
+    (root / "T" / "2026-11-01" / "T_1.csv").write_bytes(CONTENT)
+    made = Folder(root)
+    listing = made.fs.ls
+
+    def failing(path: str, *args: Any, **kwargs: Any) -> Any:
+        nonlocal after
+        after -= 1
+        if after == -1:
+            raise error
+        return listing(path, *args, **kwargs)
+
+    made.fs.ls = failing  # type: ignore[method-assign]
+    assert list(made.folder.files("T")) == [f"{root}/T/2026-11-01/T_1.csv", f"{root}/T/T_1.csv"]
+    assert made.slept == [1.0][: after < 0]
+
+
+def test_a_place_that_can_not_be_looked_at_for_a_moment_is_not_taken_for_none(root: Path) -> None:
+    made = Folder(root, OSError(errno.EIO, "x"))
+    assert made.folder.is_there("T")
+    assert made.slept == [1.0]
+
+
+def test_a_link_has_the_state_of_what_it_leads_to(root: Path) -> None:
+    (root / "T" / "T_2.csv").symlink_to(root / "T" / "T_1.csv")
+    (root / "T" / "T_3.csv").symlink_to(root / "T" / "nowhere.csv")
+    folder = Folder(root).folder
+    assert folder.files("T") == {
+        f"{root}/T/{name}": folder.state(f"T/{name}") for name in ("T_1.csv", "T_2.csv")
+    }
 
 
 def test_an_error_of_ours_is_not_waited_out(root: Path) -> None:
