@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 from dataclasses import astuple, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from tests.faults.lake_folder import COLUMNS, Profile
 from tests.faults.people import LISTS
 
@@ -17,6 +20,29 @@ if TYPE_CHECKING:
 EVERYBODY = [Profile(f"c{number}", f"p{number}@example.com", Tier="No") for number in range(60)]
 REFUSER = "refuser@example.com"
 WARN = {"when_unaccounted": "warn"}
+
+
+class FailingLook:
+    """Makes one look at a folder or file below a place fail, as a network disk does for a moment."""
+
+    def __init__(self, call: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.failed = 0
+        self._place = place
+        self._looks = self._at = -1
+        self._call = getattr(os, call)
+        monkeypatch.setattr(os, call, self._look)
+
+    def fail_at(self, number: int) -> None:
+        """Let the look of that number, from 0, fail from now on."""
+        self._looks, self._at = 0, number
+
+    def _look(self, path: Any = ".", *args: Any, **kwargs: Any) -> Any:
+        if isinstance(path, str) and path.startswith(self._place):
+            self._looks += 1
+            if self._looks == self._at + 1:
+                self.failed += 1
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return self._call(path, *args, **kwargs)
 
 
 def delivered(scenario: Scenario) -> set[str]:
@@ -139,3 +165,26 @@ def test_a_part_of_another_ending_is_waited_for_and_nobody_is_lost_over_it(scena
 
     assert result.errors == ["AssertionError: the run waits for a refresh"]
     assert scenario.members("Gold") == {one.EMail for one in EVERYBODY}
+
+
+@pytest.mark.parametrize("look", ["scandir", "stat"])
+def test_one_look_at_the_lake_that_fails_does_not_make_the_snapshot_before_the_newest(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch, look: str
+) -> None:
+    """Whichever look of a run it is: who left is off the list, and no warning speaks of what isn't there."""
+    scenario.begin()
+    everybody = EVERYBODY[:40]
+    scenario.write_segments(1, dict.fromkeys(LISTS, everybody))
+    scenario.export.run()
+    disk = FailingLook(look, str(scenario.export.lake), monkeypatch)
+    for number, failing in enumerate(range(1, 72, 4), start=2):
+        everybody = everybody[:-1]
+        scenario.write_segments(number, dict.fromkeys(LISTS, everybody))
+        disk.fail_at(failing)
+
+        result = scenario.export.run()
+
+        assert not result.red, (failing, result.report.red_reasons)
+        assert scenario.members("Gold") == {one.EMail for one in everybody}, failing
+        assert not [one for one in result.report.warnings if "snapshot" in one], failing
+    assert disk.failed > 8, "the looks were counted"
