@@ -91,7 +91,7 @@ class Refusals:
         self._stopping.stop_for(
             StopKind.REFUSED_ALIKE,
             f"{len(waiting.bookings)} requests for one contact each were refused with one and the same "
-            f"reason, and none was taken in between: {waiting.reason}. That is taken for trouble of the "
-            f"account or the mapping, not of these contacts: none of them counts as rejected, and the next "
-            f"attempt sends them",
+            f"reason, and none was taken in between: {waiting.reason.rstrip('.')}. That is taken for trouble "
+            f"of the account or the mapping, not of these contacts: none of them counts as rejected, and the "
+            f"next attempt sends them",
         )
