@@ -305,11 +305,12 @@ def _requests(transport: Transport, since: Mapping[str, int] | None = None) -> d
     return {name: getattr(counters, name) - before.get(name, 0) for name in names}
 
 
-def _taken(chunk: Chunk, elsewhere: tuple[int, int]) -> set[Operation]:
-    """Return what was delivered to anybody before: by earlier attempts, or in the run's other chunks."""
-    taken = {one for one in Operation if (chunk.states(one) == State.DELIVERED).any()}
+def _taken(chunk: Chunk, elsewhere: tuple[int, int]) -> dict[Operation, int]:
+    """Return of how many each operation was delivered before: by earlier attempts, or in other chunks."""
+    taken = {one: int((chunk.states(one) == State.DELIVERED).sum()) for one in Operation}
     judged, rejected = elsewhere
-    return taken | {Operation.UPSERT} if judged > rejected else taken
+    taken[Operation.UPSERT] += judged - rejected
+    return taken
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -19,7 +19,7 @@ class Book:
 
     def __init__(self, *taken: Operation) -> None:
         self.stopping = Stopping(8)
-        self.refusals = Refusals(self.stopping, taken)
+        self.refusals = Refusals(self.stopping, dict.fromkeys(taken, 1))
         self.rows: list[int] = []
 
     async def refuse(
@@ -28,23 +28,61 @@ class Book:
         async def book() -> None:
             self.rows.append(row)
 
-        await self.refusals.refused(operation, (row, column), reason, book)
+        self.refusals.refused(operation, (row, column), reason, book)
 
 
-async def test_they_wait_for_something_that_is_taken() -> None:
+async def test_they_wait_until_many_others_are_taken() -> None:
     book = Book()
     await book.refuse(1)
     await book.refuse(2)
+    await book.refusals.took(Operation.UPSERT, MOST_ALIKE - 1)
     assert book.rows == []
 
     await book.refusals.took(Operation.UPSERT)
     assert book.rows == [1, 2]
 
 
-async def test_another_reason_shows_that_contacts_are_judged_one_by_one() -> None:
+@pytest.mark.parametrize("exception", range(MOST_ALIKE))
+async def test_one_that_is_taken_among_them_does_not_make_those_before_it_rejected(exception: int) -> None:
+    """The one that lacks what the account refuses of everybody: it comes when it comes."""
     book = Book()
+    for row in range(2 * MOST_ALIKE):
+        if row == exception:
+            await book.refusals.took(Operation.UPSERT)
+        elif book.stopping.stop is None:
+            await book.refuse(row)
+
+    assert book.stopping.stop.kind is StopKind.REFUSED_ALIKE
+    assert book.rows == []
+
+
+@pytest.mark.parametrize(
+    ("reasons", "rejected", "blamed"),
+    [
+        (["this", "that"], [0, 1], None),
+        (["this", "that", "this", "that"], [0, 1, 2, 3], None),
+        (["full", "bad", "full", "full"], [1], "full"),
+    ],
+)
+async def test_where_nobody_is_taken_other_reasons_show_whether_contacts_are_judged_one_by_one(
+    reasons: list[str], rejected: list[int], blamed: str | None
+) -> None:
+    book = Book()
+    for row, reason in enumerate(reasons):
+        await book.refuse(row, reason)
+    await book.refusals.conclude()
+
+    assert sorted(book.rows) == rejected
+    assert (blamed or "") in (book.stopping.stop.message if book.stopping.stop else "")
+    assert (book.stopping.stop is None) is (blamed is None)
+
+
+async def test_one_that_is_refused_for_another_reason_later_is_written_down_once() -> None:
+    book = Book(Operation.UPSERT)
     await book.refuse(1, "this")
-    await book.refuse(2, "that")
+    await book.refuse(1, "that")
+
+    await book.refusals.conclude()
     assert book.rows == [1]
 
 
@@ -118,7 +156,7 @@ def test_nobody_is_written_down_without_evidence_and_nobody_is_forgotten_with_it
         refused = [row for row, one in enumerate(course) if one != "taken"]
         if book.stopping.stop is None:
             assert book.rows == refused
-        elif len(set(course)) == 1:
+        elif course.count("taken") < MOST_ALIKE and len(set(course) - {"taken"}) == 1:
             assert book.rows == []
         assert len(book.rows) == len(set(book.rows))
 

@@ -86,7 +86,7 @@ async def send_batch(delivery: ChunkDelivery, batch: Batch, *, hold_joins: bool 
     if not await _is_believed(delivery, batch, content, ids, len(answer)):
         return None
     delivery.stopping.answered()
-    await delivery.refusals.took(Operation.UPSERT)
+    await delivery.refusals.took(Operation.UPSERT, int(is_there(ids).sum()))
     await _answered(delivery, batch, content, ids, hold_joins=hold_joins)
     return content
 
@@ -195,7 +195,7 @@ async def _refused(
     if len(batch) > 1:
         delivery.queue.add_halves(batch, batch.call.max_attempts)
         return
-    await _refused_alone(delivery, batch, content, reason_of(error, content.contacts), error.status)
+    _refused_alone(delivery, batch, content, reason_of(error, content.contacts), error.status)
 
 
 async def _none_taken(delivery: ChunkDelivery, batch: Batch, content: Content) -> None:
@@ -207,10 +207,10 @@ async def _none_taken(delivery: ChunkDelivery, batch: Batch, content: Content) -
         delivery.stopping.missed(AccountRefusedError(text, status=200))
         delivery.queue.add_halves(batch, batch.call.max_attempts)
         return
-    await _refused_alone(delivery, batch, content, LEFT_OUT, 200)
+    _refused_alone(delivery, batch, content, LEFT_OUT, 200)
 
 
-async def _refused_alone(
+def _refused_alone(
     delivery: ChunkDelivery, batch: Batch, content: Content, reason: str, status: int | None
 ) -> None:
     """Reject the one contact of a batch once it is known that others are taken.
@@ -225,7 +225,7 @@ async def _refused_alone(
         for column in delivery.chunk.due_joins(row)[:1]:
             delivery.queue.add_alone(row, column)
 
-    await delivery.refusals.refused(Operation.UPSERT, (row, int(batch.lists[0])), reason, book)
+    delivery.refusals.refused(Operation.UPSERT, (row, int(batch.lists[0])), reason, book)
 
 
 def _reject(

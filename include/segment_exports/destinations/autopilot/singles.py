@@ -65,7 +65,7 @@ async def send_single(delivery: ChunkDelivery, single: Single) -> None:
         await delivery.flusher.write([block])
 
     if outcome is Outcome.REJECTED:
-        await delivery.refusals.refused(operation, (single.row, single.column), reason or "", book)
+        delivery.refusals.refused(operation, (single.row, single.column), reason or "", book)
         return
     if outcome is Outcome.DELIVERED:
         await delivery.refusals.took(operation)
