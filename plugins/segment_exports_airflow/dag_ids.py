@@ -6,7 +6,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
-from segment_exports.definition.loading import LONGEST_EXPORT
+from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from segment_exports.definition import LoadedDefinition
 
 _PREFIX = "export_"
-LONGEST = len(_PREFIX) + LONGEST_EXPORT
+LONGEST = len(_PREFIX) + bounds.EXPORT_NAME_CHARACTERS
 """Airflow refuses a longer id, and with it every DAG of the file that makes it."""
 _OTHERS = re.compile(r"[^A-Za-z0-9_.-]")
 

@@ -24,6 +24,7 @@ from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.records.staging import Store
 from segment_exports.refresh.snapshot_choice import choose_snapshots
+from segment_exports.settings import bounds
 from segment_exports.settings.environment import read_settings, require_good_settings
 from segment_exports.settings.names import STAGING
 from segment_exports.sources import FindsAttributes, GivesSample, doubts_of, require_sure
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 
     from segment_exports.definition import ExportDefinition
     from segment_exports.sources import SegmentInfo, Source
-
-LARGEST_COUNTED_BYTES = 64 * 1024 * 1024
-"""Segments of files up to this size are read to count their rows; of others only a sample is converted."""
 
 SAMPLED_ROWS = 1_000
 
@@ -210,7 +208,7 @@ def _would_read(
     rows, addresses = info.members, None
     if info.size_bytes is not None:
         units = source.read_units(chosen)
-        if values is not None and info.size_bytes <= LARGEST_COUNTED_BYTES:
+        if values is not None and info.size_bytes <= bounds.COUNTED_BYTES:
             for unit in units:
                 for segment, batch in source.read(unit, definition.attributes):
                     values.add(segment, batch)

@@ -17,13 +17,16 @@ from segment_exports.contact_fields.fields import (
 )
 from segment_exports.contact_fields.opening import refused_fields
 from segment_exports.contact_fields.text_forms import DateForm, NumberForm
-from segment_exports.definition.strict import LONGEST_NAME, Name, StrictModel, Text
+from segment_exports.definition.strict import Name, StrictModel, Text
+from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-CustomFieldName = Annotated[Text, Field(max_length=LONGEST_NAME), AfterValidator(checked_custom_field)]
+CustomFieldName = Annotated[
+    Text, Field(max_length=bounds.NAME_CHARACTERS), AfterValidator(checked_custom_field)
+]
 
 
 _FORMS = {FieldType.DATE: DateForm.of, FieldType.INTEGER: NumberForm.of, FieldType.FLOAT: NumberForm.of}

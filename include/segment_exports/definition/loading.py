@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from segment_exports.contact_fields.fields import name_of
 from segment_exports.definition.model import EXPORT_NAME, ExportDefinition
 from segment_exports.definition.problems import explained, place_in_words, shape
-from segment_exports.definition.yaml_text import LARGEST_FILE, YamlText, YamlTextError, read_yaml
+from segment_exports.definition.yaml_text import YamlText, YamlTextError, read_yaml
 from segment_exports.errors import DefinitionError
+from segment_exports.settings import bounds
 from segment_exports.settings.environment import read_settings
 from segment_exports.settings.names import DEFINITIONS
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from segment_exports.definition.yaml_text import KeyPath
 
-LONGEST_EXPORT = 243
-"""Airflow's 250 characters of a DAG id, without ``export_``."""
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -102,7 +101,7 @@ def _loaded(path: Path) -> LoadedDefinition:
 def _text_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            raw = file.read(4 * LARGEST_FILE + 1)
+            raw = file.read(4 * bounds.DEFINITION_CHARACTERS + 1)
     except OSError as error:
         raise DefinitionError(f"{path} can't be read: {error.strerror}") from None
     try:
@@ -124,8 +123,9 @@ def _name_problems(document: YamlText, path: Path) -> Iterator[tuple[KeyPath, st
     name = document.value.get("name") if isinstance(document.value, dict) else None
     if not EXPORT_NAME.fullmatch(path.stem):
         yield (), "its file name must be lower-case letters, digits and _, starting with a letter; rename it"
-    elif len(path.stem) > LONGEST_EXPORT:
-        yield (), f"its file name has {len(path.stem)} characters; at most {LONGEST_EXPORT} can name a DAG"
+    elif len(path.stem) > bounds.EXPORT_NAME_CHARACTERS:
+        most = bounds.EXPORT_NAME_CHARACTERS
+        yield (), f"its file name has {len(path.stem)} characters; at most {most} can name a DAG"
     elif isinstance(name, str) and name != path.stem:
         yield ("name",), f"must be {path.stem}, the name of the file without {path.suffix}"
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
-LONGEST_NAME = 200
+from segment_exports.settings import bounds
 
 
 class StrictModel(BaseModel):
@@ -24,7 +24,9 @@ def _one_clean_line(text: str) -> str:
 
 
 Text = Annotated[str, Strict()]
-Name = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_one_clean_line)]
+Name = Annotated[
+    Text, Field(min_length=1, max_length=bounds.NAME_CHARACTERS), AfterValidator(_one_clean_line)
+]
 """Name of a segment, list, attribute or connection: one line, no blanks around it, 1 to 200 characters."""
 
 Whole = Annotated[int, Strict()]

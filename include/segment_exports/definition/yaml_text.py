@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from segment_exports.settings import bounds
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-LARGEST_FILE = 256 * 1024
-DEEPEST_NESTING = 20
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL = {"", "~", "null", "Null", "NULL"}
@@ -57,8 +56,10 @@ def read_yaml(text: str) -> YamlText:
     :raises YamlTextError: broken YAML, a tag, an anchor or alias, a key that stands twice, nesting
         deeper than 20, more than one document.
     """
-    if len(text) > LARGEST_FILE:
-        raise YamlTextError(f"the file has {len(text):,} characters; at most {LARGEST_FILE:,} are allowed")
+    if len(text) > bounds.DEFINITION_CHARACTERS:
+        raise YamlTextError(
+            f"the file has {len(text):,} characters; at most {bounds.DEFINITION_CHARACTERS:,} are allowed"
+        )
     document = YamlText()
     try:
         reader = _Reader(yaml.parse(text, Loader=_LOADER), document)
@@ -92,8 +93,8 @@ class _Reader:
             raise YamlTextError("uses an anchor or alias (& or *); write the value out", _line(event))
         if event.tag is not None:  # type: ignore[attr-defined]
             raise YamlTextError("uses a YAML tag (!); only plain values are allowed", _line(event))
-        if len(path) > DEEPEST_NESTING:
-            raise YamlTextError(f"is nested deeper than {DEEPEST_NESTING} levels", _line(event))
+        if len(path) > bounds.DEFINITION_NESTING:
+            raise YamlTextError(f"is nested deeper than {bounds.DEFINITION_NESTING} levels", _line(event))
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(path)
         if isinstance(event, yaml.SequenceStartEvent):

@@ -31,14 +31,12 @@ import pyarrow.compute as pc
 from segment_exports.contact_fields.fields import FieldType
 from segment_exports.contact_fields.form_columns import iso_dates, plain_numbers
 from segment_exports.contact_fields.text_forms import DateForm, NumberForm
+from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy.typing as npt
-
-LONGEST_VALUE = 32 * 1024
-"""Bytes of a value in UTF-8; a longer one is refused, so that one field can't blow up a request."""
 
 LARGEST_INTEGER = 2**53 - 1
 """Beyond it, to both sides, not every reader of JSON keeps a whole number as it is."""
@@ -107,7 +105,7 @@ def convert(values: pa.StringArray, field_type: FieldType, form: str | None = No
     :param form: how the source writes dates or numbers, by :mod:`segment_exports.contact_fields.text_forms`.
         Dates in ISO 8601 are taken as well, numbers in no other form.
     """
-    long = pc.greater(pc.binary_length(values), LONGEST_VALUE)
+    long = pc.greater(pc.binary_length(values), bounds.FIELD_VALUE_BYTES)
     has_long = bool(pc.any(long).as_py())
     if has_long:
         values = pc.if_else(long, None, values)

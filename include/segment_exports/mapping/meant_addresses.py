@@ -33,14 +33,11 @@ from segment_exports.mapping.address_folding import (
     without_invisible,
 )
 from segment_exports.mapping.email_address import judge_emails
+from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-MOST_ADDRESSES = 256
-"""Addresses that one text may mean at most; the plainest readings come first."""
-
-_LONGEST_TEXT = 4096
 _LONGEST_PART = 254
 _MOST_CUTS = 12
 
@@ -96,10 +93,10 @@ def meant_addresses(texts: pa.StringArray) -> pa.ListArray:
 def meant_texts(text: str) -> frozenset[str]:
     """Return the addresses, unjudged and in small letters, that a refused text may mean."""
     found: dict[str, None] = {}
-    for spelling in _spellings(text[:_LONGEST_TEXT]):
+    for spelling in _spellings(text[: bounds.MEANT_CHARACTERS]):
         for address in _addresses(spelling):
             found[address] = None
-            if len(found) == MOST_ADDRESSES:
+            if len(found) == bounds.MEANT_ADDRESSES:
                 return frozenset(found)
     return frozenset(found)
 

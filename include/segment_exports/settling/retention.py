@@ -20,6 +20,7 @@ from segment_exports.records.lease import Lease, holder, is_released
 from segment_exports.records.ledger import LedgerFolder, newest_ledgers
 from segment_exports.records.plan import planned
 from segment_exports.records.staging import RunFiles, Store, folder_text
+from segment_exports.settings import bounds
 from segment_exports.settling.settle_plan import has_receipts
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FOR_ADDRESSES = frozenset({RunFiles.CHANGES, RunFiles.DUTIES, RunFiles.PLAN, RunFiles.REPORT})
-LONGEST_RUN = timedelta(days=9)
-"""A run without a report may be under way: it waits up to 7 days for a refresh and 24 hours for the
-lease. (For a person it waits with the lease in hand.)"""
 
 
 def purge_runs(export: Store, keep_days: int, now: datetime) -> list[str]:
@@ -55,7 +53,7 @@ def purge_runs(export: Store, keep_days: int, now: datetime) -> list[str]:
 
 def _is_old(files: RunFiles, keep: timedelta, now: datetime) -> bool:
     """Tell whether a run's last sign of life lies long enough back, by its own word where it gave one."""
-    store, without_report = files.store, max(keep, LONGEST_RUN)
+    store, without_report = files.store, max(keep, bounds.RUN)
     for name, key, long in (
         (RunFiles.REPORT, "settled_at", keep),
         (RunFiles.PLAN, "planned_at", without_report),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from segment_exports.contact_fields.fields import STANDARD_FIELDS
+from segment_exports.settings import bounds
 from segment_exports.transport.harmless_words import ALSO_NAMES, JOINING, TELLING
 from segment_exports.transport.redaction import cut
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from segment_exports.errors import DestinationError
 
 _GAP = "…"
-_LONGEST_READ = 20_000
 _QUOTED = r"""(?<!\w)'.*?(?:'(?!\w)|\Z)|".*?(?:"|\Z)|`.*?(?:`|\Z)"""
 _QUOTES = str.maketrans("\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb", '\'\'"""""')
 _APART = r"\s,;:!?()<>\[\]{}=\"`/\\|" + _GAP
@@ -49,7 +49,7 @@ def sift(text: str, contacts: Sequence[bytes] = ()) -> str:
 
     Also words of the list go where they are a value of these contacts, or stand in quotes.
     """
-    if len(text) > _LONGEST_READ:
+    if len(text) > bounds.REASON_CHARACTERS:
         return ""
     known = [orjson.loads(contact) for contact in contacts]
     text = _without(_plain(text), {form for value in _values(known) for form in _forms(value)})

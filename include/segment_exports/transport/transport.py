@@ -18,6 +18,7 @@ from segment_exports.errors import (
     ThrottledError,
     WithdrawnError,
 )
+from segment_exports.settings import bounds
 from segment_exports.transport.call import Answer, Call, RequestCounters
 from segment_exports.transport.json_answers import json_of
 from segment_exports.transport.retrying import RetrySettings, http_date, retry_after
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from segment_exports.transport.pacing import Pacer
 
 T = TypeVar("T")
-
-_CONNECT_SECONDS = 15.0
 
 
 class Transport(ABC):
@@ -69,7 +68,7 @@ class Transport(ABC):
         *,
         pacer: Pacer,
         retry: RetrySettings | None = None,
-        timeout_seconds: float = 60.0,
+        timeout_seconds: float = bounds.ANSWER_SECONDS,
         ca_bundle: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
@@ -105,7 +104,7 @@ class Transport(ABC):
         trace.on_request_headers_sent.append(self._on_sent)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self._ssl),
-            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=bounds.CONNECT_SECONDS),
             headers={
                 self.key_header: self._key,
                 "Accept": "application/json",

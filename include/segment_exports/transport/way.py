@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from segment_exports.errors import ConnectionFieldError, DestinationError
+from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
 _LABEL = re.compile(r"[0-9A-Za-z_]([0-9A-Za-z_-]{0,61}[0-9A-Za-z_])?")
-_LONGEST_HOST = 253
 _PROXY_SAYS = {
     407: "it wants a user and password, or others",
     403: "it does not let this host through",
@@ -69,7 +69,8 @@ def checked_url(text: str, example: str) -> str:
     if not is_host(parts.hostname or ""):
         raise ConnectionFieldError(
             f"the connection's base URL names a host that can't be one: each part between two dots has 1 to "
-            f"63 letters, digits and hyphens, all of them {_LONGEST_HOST} at most. It looks like {example}"
+            f"63 letters, digits and hyphens, all of them {bounds.HOST_CHARACTERS} at most. It looks like "
+            f"{example}"
         )
     return text.strip().rstrip("/")
 
@@ -91,7 +92,7 @@ def is_host(name: str) -> bool:
         labels = name.removesuffix(".").encode("idna").decode().split(".")
     except UnicodeError:
         return False
-    return len(name) <= _LONGEST_HOST and all(_LABEL.fullmatch(label) for label in labels)
+    return len(name) <= bounds.HOST_CHARACTERS and all(_LABEL.fullmatch(label) for label in labels)
 
 
 def proxy_for(url: str) -> Proxy | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from segment_exports import errors
 from segment_exports.definition import Membership
+from segment_exports.settings import bounds
 from segment_exports.settings.names import LEDGER_SECRET
 from segment_exports_airflow.operators.export import ExportOperator
 from segment_exports_airflow.staging_root import ledger_hasher, staging_root
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from segment_exports.records.lease import Lease
     from segment_exports.records.plan import Plan
     from segment_exports.records.staging import RunFiles
-
-LONGEST_UPLOAD = timedelta(minutes=60)
-"""A chunk is ten minutes of the account's rate; a LocalExecutor's token ends after about 100 minutes."""
 
 
 class AutopilotUploadOperator(ExportOperator):
@@ -113,7 +111,7 @@ class AutopilotUploadOperator(ExportOperator):
             - frozenset(target.title for target in definition.lists),
             membership=plan.membership,
             requests_in_flight=definition.destination.requests_in_flight,
-            deadline=datetime.now(UTC) + LONGEST_UPLOAD,
+            deadline=datetime.now(UTC) + bounds.UPLOAD,
             guard=RejectedGuard(stop_above=definition.guards.stop_above_rejected),
             should_stop=lambda: self._reason_to_stop(files, plan),
             begun=lambda: begun.note(files.export, _lease_of(plan), self.chunk["number"]),

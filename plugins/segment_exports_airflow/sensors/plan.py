@@ -9,6 +9,7 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 
 from segment_exports.errors import LeaseHeldError
+from segment_exports.settings import bounds
 from segment_exports_airflow.staging_root import ledger_hasher, staging_root
 from segment_exports_airflow.steps import ExportStep, began_by_itself, runs_that_sent
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from segment_exports.records.plan import Plan
 
 LOOKS_EVERY = timedelta(seconds=15)
-WAITS_AT_MOST = timedelta(hours=24)
 
 
 class PlanChangesSensor(ExportStep, BaseSensorOperator):
@@ -33,7 +33,7 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
     """
 
     def __init__(self, *, export: str, **kwargs: Any) -> None:
-        super().__init__(mode="reschedule", poke_interval=LOOKS_EVERY, timeout=WAITS_AT_MOST, **kwargs)
+        super().__init__(mode="reschedule", poke_interval=LOOKS_EVERY, timeout=bounds.LEASE_WAIT, **kwargs)
         self.export = export
 
     def poke(self, context: Context) -> PokeReturnValue:

@@ -125,7 +125,7 @@ def test_an_empty_file_beside_others_is_noted_also_where_nothing_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: bool
 ) -> None:
     if not counted:
-        monkeypatch.setattr("segment_exports.commands.export_check.LARGEST_COUNTED_BYTES", 0)
+        monkeypatch.setattr("segment_exports.settings.bounds.COUNTED_BYTES", 0)
     cut_off = LakeExport(tmp_path, Tenant(500, seed=3))
     list(write_lake(cut_off, 1))
     empty = cut_off.files("HighValueSegment", 0)[1]
@@ -141,7 +141,7 @@ def test_an_empty_file_beside_others_is_noted_also_where_nothing_is_counted(
 def test_of_a_segment_that_is_too_large_to_count_a_sample_is_converted(
     lake: LakeExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segment_exports.commands.export_check.LARGEST_COUNTED_BYTES", 0)
+    monkeypatch.setattr("segment_exports.settings.bounds.COUNTED_BYTES", 0)
     monkeypatch.setattr("segment_exports.commands.export_check.SAMPLED_ROWS", 40)
     rule = {"attribute": "Email Subscriber", "equals": "never written"}
 

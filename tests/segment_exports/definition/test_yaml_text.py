@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_exports.definition.yaml_text import LARGEST_FILE, YamlTextError, read_yaml
+from segment_exports.definition.yaml_text import YamlTextError, read_yaml
+from segment_exports.settings import bounds
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_a_bomb_of_aliases_is_refused_at_the_first_anchor() -> None:
 
 def test_a_file_larger_than_any_definition_is_refused() -> None:
     with pytest.raises(YamlTextError, match="at most"):
-        read_yaml("#" * (LARGEST_FILE + 1))
+        read_yaml("#" * (bounds.DEFINITION_CHARACTERS + 1))
 
 
 def test_every_key_and_item_knows_its_line() -> None:

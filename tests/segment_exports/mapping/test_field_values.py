@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment_exports.contact_fields.fields import FieldType
-from segment_exports.mapping.field_values import LONGEST_VALUE, ValueRefusal, convert, date_milliseconds
+from segment_exports.mapping.field_values import ValueRefusal, convert, date_milliseconds
+from segment_exports.settings import bounds
 
 EMPTY = None
 DIGITS = st.text("0123456789", min_size=1, max_size=25)
@@ -97,11 +98,11 @@ def test_text_becomes_a_value_of_the_field_or_is_refused(field_type, text, outco
 
 @pytest.mark.parametrize("field_type", list(FieldType))
 def test_a_value_beyond_32_kib_is_refused(field_type):
-    assert converted(field_type, "ü" * (LONGEST_VALUE // 2) + "1", "1") == [
+    assert converted(field_type, "ü" * (bounds.FIELD_VALUE_BYTES // 2) + "1", "1") == [
         ValueRefusal.TOO_LONG,
         converted(field_type, "1")[0],
     ]
-    assert converted(FieldType.STRING, "x" * LONGEST_VALUE) == ["x" * LONGEST_VALUE]
+    assert converted(FieldType.STRING, "x" * bounds.FIELD_VALUE_BYTES) == ["x" * bounds.FIELD_VALUE_BYTES]
 
 
 @pytest.mark.parametrize("field_type", list(FieldType))

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from segment_exports.mapping.email_address import EmailRefusal, judge_email
 from segment_exports.mapping.meant_addresses import (
-    MOST_ADDRESSES,
     meant_addresses,
     meant_texts,
 )
+from segment_exports.settings import bounds
 
 
 def meant(text: str) -> set[str]:
@@ -178,7 +178,7 @@ def test_an_address_is_meant_wherever_a_separator_stands_on_both_sides(address, 
 @settings(max_examples=100, deadline=None)
 @given(st.text("a@.= ,;'\"()%40&\u0130\u00df\u03a3\ufe0f\x00", max_size=5000) | st.text(max_size=300))
 def test_whatever_stands_there_it_means_so_many_at_most_and_each_is_an_address(text):
-    assert len(meant_texts(text)) <= MOST_ADDRESSES
+    assert len(meant_texts(text)) <= bounds.MEANT_ADDRESSES
     assert all(judge_email(one) == one for one in meant(text))
 
 
@@ -186,4 +186,4 @@ def test_whatever_stands_there_it_means_so_many_at_most_and_each_is_an_address(t
     "piece", ["@", "a@b.", "@a", "a.b@", "(", "a@b.c,", " ", "=40", "&#64;", "\u03a3\u00df@a.b", "-a.b@"]
 )
 def test_a_text_without_end_is_read_no_further_than_a_long_one(piece):
-    assert len(meant(piece * 500_000)) <= MOST_ADDRESSES
+    assert len(meant(piece * 500_000)) <= bounds.MEANT_ADDRESSES

@@ -13,8 +13,9 @@ from segment_exports.errors import LedgerError
 from segment_exports.records import lease
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.staging import RunFiles, Store
+from segment_exports.settings import bounds
 from segment_exports.settling import settle_run as last_step
-from segment_exports.settling.retention import LONGEST_RUN, purge_runs
+from segment_exports.settling.retention import purge_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,14 +124,14 @@ def test_a_run_of_which_nothing_is_known_goes_by_the_time_of_its_files(tmp_path:
     stage.run(1).read([ANN])
     now = datetime.now(UTC)
     stage.run(1).files.store.write_bytes(".left.by.a.killed.task", b"1")
-    assert purge_runs(stage.export, 1, now + LONGEST_RUN - timedelta(minutes=5)) == []
+    assert purge_runs(stage.export, 1, now + bounds.RUN - timedelta(minutes=5)) == []
     assert purge_runs(stage.export, 30, now + timedelta(days=29)) == []
-    assert purge_runs(stage.export, 1, now + LONGEST_RUN + timedelta(minutes=5)) == ["run_001"]
+    assert purge_runs(stage.export, 1, now + bounds.RUN + timedelta(minutes=5)) == ["run_001"]
 
 
 def test_a_run_without_a_report_may_be_under_way_for_days(stage: Stage) -> None:
     stage.run(1).read([ANN]).plan(dry_run=True)
-    long = LONGEST_RUN.days
+    long = bounds.RUN.days
     assert purged(stage, 1 + long, keep_days=1) == []
     assert purged(stage, 2 + long, keep_days=1) == ["run_001"]
 

@@ -14,6 +14,7 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
+from segment_exports.settings import bounds
 from segment_exports.sources.lake.encodings import ColumnTexts, OtherEncodingError
 from segment_exports.sources.lake.headers.first_row import judge_first_row
 from segment_exports.sources.lake.headers.header import Header, looks_like_header, matched_header, own_header
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from segment_exports.sources.lake.storage import ExportFolder, FileState
     from segment_exports.sources.lake.text_blocks import Readable
 
-BLOCK_BYTES = 2 * 1024 * 1024
-LONGEST_FIELD_BYTES = 1024 * 1024
 _HEAD_BYTES = 256 * 1024
 _HEAD_ROWS = 200
 _DELIMITERS = ",;\t|"
@@ -65,7 +64,7 @@ class CsvFile:
         layout: CsvFormat,
         *,
         state: FileState | None = None,
-        block_bytes: int = BLOCK_BYTES,
+        block_bytes: int = bounds.ROW_BYTES,
     ) -> None:
         self.doubts: list[str] = []
         self.path = folder.path(relative)
@@ -280,10 +279,10 @@ class CsvFile:
     def _check_lengths(self, batch: pa.RecordBatch) -> None:
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             longest = pc.max(pc.binary_length(column)).as_py() or 0
-            if longest > LONGEST_FIELD_BYTES:
+            if longest > bounds.VALUE_BYTES:
                 raise SourceError(
                     f"{self.path}: a value of {name} has {longest:,} bytes; "
-                    f"at most {LONGEST_FIELD_BYTES:,} are read"
+                    f"at most {bounds.VALUE_BYTES:,} are read"
                 )
 
 

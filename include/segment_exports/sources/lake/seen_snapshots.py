@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from segment_exports.records.staging import folder_name
+from segment_exports.settings import bounds
 from segment_exports.sources import Attribute
 from segment_exports.sources.lake.locations import SnapshotFile
 from segment_exports.sources.lake.model_json import CsvFormat
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from segment_exports.records.staging import Store
 
 _TAKE_AWAY = "Take it away: then no earlier snapshot is known, and each is refused"
-MOST_KEPT = 500
-"""Snapshots of a table that are remembered: four months of four refreshes a day."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,7 @@ class SeenSnapshots:
         """Remember a snapshot beside those that are known; what is written doesn't change until it does."""
         if _without_marks(known.get(seen.folder)) == _without_marks(seen):
             return
-        kept = sorted({**known, seen.folder: seen}.items())[-MOST_KEPT:]
+        kept = sorted({**known, seen.folder: seen}.items())[-bounds.SEEN_SNAPSHOTS :]
         self._store.write_json(self._name(seen.table), _compact(one for _, one in kept))
 
     @staticmethod

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from segment_exports.definition.problems import near
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
+from segment_exports.settings import bounds
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.lake.csv_files import CsvFile, OneOrder
 from segment_exports.sources.lake.cultures import culture_of
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
     from segment_exports.sources.lake.cultures import Culture
     from segment_exports.sources.lake.seen_snapshots import SeenSnapshots
     from segment_exports.sources.lake.storage import ExportFolder
-
-LARGEST_MODEL_BYTES = 64 * 1024 * 1024
 
 
 class LakeExport:
@@ -301,8 +300,8 @@ class LakeExport:
         path = self._folder.path(MODEL_FILE)
         try:
             size = self._folder.state(MODEL_FILE).size
-            if size > LARGEST_MODEL_BYTES:
-                raise SourceError(f"{path} has {size:,} bytes; at most {LARGEST_MODEL_BYTES:,} are read")
+            if size > bounds.MODEL_BYTES:
+                raise SourceError(f"{path} has {size:,} bytes; at most {bounds.MODEL_BYTES:,} are read")
             raw = self._folder.read(MODEL_FILE)
         except FileNotFoundError:
             raise self._without_model(path) from None

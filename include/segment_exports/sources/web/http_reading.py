@@ -18,6 +18,7 @@ from requests.auth import AuthBase
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
+from segment_exports.settings import bounds
 from segment_exports.sources.web.json_text import error_inside, no_json_told, read_json, refusal_told
 from segment_exports.transport.retrying import TRANSIENT_STATUSES, retry_after
 
@@ -49,9 +50,9 @@ class Patience:
     tries: int = 5
     first_pause: float = 1.0
     longest_pause: float = 60.0
-    throttled_seconds: float = 1800.0
-    timeout: float = 120.0
-    largest_answer: int = 256 << 20
+    throttled_seconds: float = bounds.SOURCE_THROTTLED_SECONDS
+    timeout: float = bounds.SOURCE_SILENCE_SECONDS
+    largest_answer: int = bounds.SOURCE_ANSWER_BYTES
 
 
 @dataclass

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.errors import SourceError
+from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from segment_exports.sources.web.odata import Row
 
-LONGEST_VALUE_BYTES = 1024 * 1024
 _EXACT_BELOW = 2.0**53
 
 
@@ -29,8 +29,8 @@ def text_column(rows: Sequence[Row], key: str) -> pa.StringArray:
     """
     column = _column(rows, key)
     longest = pc.max(pc.binary_length(column)).as_py() or 0
-    if longest > LONGEST_VALUE_BYTES:
-        raise SourceError(f"A value of {key} has {longest:,} bytes; at most {LONGEST_VALUE_BYTES:,} are read")
+    if longest > bounds.VALUE_BYTES:
+        raise SourceError(f"A value of {key} has {longest:,} bytes; at most {bounds.VALUE_BYTES:,} are read")
     return column
 
 

@@ -9,15 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from segment_exports.errors import SourceError
+from segment_exports.settings import bounds
 from segment_exports.sources.web.membership_join import id_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-
-MOST_EMPTY_PAGES = 200
-"""In a row; a service may send some, as where it filters what it has looked at."""
 
 
 class RowsAgainError(SourceError):
@@ -48,7 +46,7 @@ class PageGuard:
         """
         if not rows:
             self._empty += 1
-            if self._empty > MOST_EMPTY_PAGES:
+            if self._empty > bounds.EMPTY_PAGES:
                 raise SourceError(
                     f"{self._service} sends {self._empty} empty pages of {self._path} in a row, each of "
                     f"which leads to another: the paging doesn't end, so what was read isn't whole"

@@ -13,6 +13,7 @@ import requests
 from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
 
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from segment_exports.sources.web.connections import AppRegistration
 
 log = logging.getLogger(__name__)
-
-TIMEOUT_SECONDS = 40.0
 
 _MEANING = {
     "invalid_client": "the client secret is wrong or has ended; make a new one in Entra and put it into the "
@@ -51,7 +50,7 @@ def _http_client(ca_bundle: str | None) -> requests.Session:
     session = requests.Session()
     session.mount("https://", requests.adapters.HTTPAdapter(max_retries=1))
     session.request = functools.partial(  # type: ignore[method-assign]
-        session.request, verify=ca_bundle or True, timeout=TIMEOUT_SECONDS
+        session.request, verify=ca_bundle or True, timeout=bounds.TOKEN_SECONDS
     )
     return session
 

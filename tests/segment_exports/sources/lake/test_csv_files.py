@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment_exports.errors import SourceError
-from segment_exports.sources.lake.csv_files import BLOCK_BYTES, LONGEST_FIELD_BYTES, CsvFile
+from segment_exports.settings import bounds
+from segment_exports.sources.lake.csv_files import CsvFile
 from segment_exports.sources.lake.model_json import CsvFormat
 from segment_exports.sources.lake.storage import ExportFolder
 
@@ -30,7 +31,7 @@ def csv_file(
     raw: bytes,
     columns: Sequence[str] = COLUMNS,
     layout: CsvFormat = DEFAULTS,
-    block_bytes: int = BLOCK_BYTES,
+    block_bytes: int = bounds.ROW_BYTES,
 ) -> CsvFile:
     fs = fsspec.filesystem("memory")
     fs.pipe_file("/lake_csv/file.csv", raw)
@@ -42,7 +43,7 @@ def read(
     wanted: Sequence[str] = COLUMNS,
     columns: Sequence[str] = COLUMNS,
     layout: CsvFormat = DEFAULTS,
-    block_bytes: int = BLOCK_BYTES,
+    block_bytes: int = bounds.ROW_BYTES,
 ) -> list[dict[str, str | None]]:
     batches = list(csv_file(raw, columns, layout, block_bytes).read(wanted))
     for batch in batches:
@@ -318,8 +319,8 @@ def test_a_byte_order_mark_that_is_missing_is_told() -> None:
 
 
 def test_a_value_that_is_too_long_is_told() -> None:
-    long = b"x" * (LONGEST_FIELD_BYTES + 1)
-    assert f"a value of EMail has {LONGEST_FIELD_BYTES + 1:,} bytes" in refusal(b"1," + long + b",b\n")
+    long = b"x" * (bounds.VALUE_BYTES + 1)
+    assert f"a value of EMail has {bounds.VALUE_BYTES + 1:,} bytes" in refusal(b"1," + long + b",b\n")
 
 
 def test_one_broken_character_stops_nobody_in_a_file_that_plainly_is_utf_8() -> None:
@@ -361,7 +362,7 @@ def test_a_field_of_200_mb_is_refused_and_not_held_in_memory(tmp_path: Path) -> 
             file.write(b"x\n" * (512 * 1024))
         file.write(b'",d\n')
     # Arrow reads up to 32 blocks ahead on a thread of its own, which lets go of them when it comes to it.
-    bound = 48 * BLOCK_BYTES
+    bound = 48 * bounds.ROW_BYTES
     before = pa.total_allocated_bytes()
     with pytest.raises(SourceError, match="has a row of over 2 MiB"):
         list(CsvFile(ExportFolder.local(tmp_path), path.name, COLUMNS, CsvFormat()).read(["CustomerId"]))

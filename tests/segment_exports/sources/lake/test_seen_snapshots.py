@@ -9,9 +9,10 @@ import pytest
 
 from segment_exports.errors import StagingError
 from segment_exports.records.staging import Store
+from segment_exports.settings import bounds
 from segment_exports.sources import Attribute
 from segment_exports.sources.lake.model_json import CsvFormat
-from segment_exports.sources.lake.seen_snapshots import MOST_KEPT, SeenFile, SeenSnapshot, SeenSnapshots
+from segment_exports.sources.lake.seen_snapshots import SeenFile, SeenSnapshot, SeenSnapshots
 from segment_exports.sources.lake.storage import FileState
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def test_what_can_not_be_believed_is_told_with_what_to_do(tmp_path: Path, conten
 
 def test_the_oldest_are_forgotten(tmp_path: Path) -> None:
     seen = SeenSnapshots(Store.local(tmp_path))
-    folders = [f"{year:04d}/01/05/0500" for year in range(1, MOST_KEPT + 1)]
+    folders = [f"{year:04d}/01/05/0500" for year in range(1, bounds.SEEN_SNAPSHOTS + 1)]
     known = {folder: replace(FIRST, folder=folder) for folder in folders}
     newest = replace(FIRST, folder="9000/01/05/0500")
     seen.keep(newest, known)

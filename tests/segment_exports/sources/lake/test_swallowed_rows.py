@@ -8,7 +8,8 @@ import fsspec
 import pytest
 
 from segment_exports.errors import SourceError
-from segment_exports.sources.lake.csv_files import BLOCK_BYTES, CsvFile
+from segment_exports.settings import bounds
+from segment_exports.sources.lake.csv_files import CsvFile
 from segment_exports.sources.lake.model_json import CsvFormat
 from segment_exports.sources.lake.storage import ExportFolder
 
@@ -19,7 +20,7 @@ COLUMNS = ("CustomerId", "EMail", "FirstName", "Consent")
 PEOPLE = [[f"c{number}", f"p{number}@example.com", f"Ann {number}", "Yes"] for number in range(9)]
 
 
-def csv_file(text: str, *, by_backslash: bool = False, block_bytes: int = BLOCK_BYTES) -> CsvFile:
+def csv_file(text: str, *, by_backslash: bool = False, block_bytes: int = bounds.ROW_BYTES) -> CsvFile:
     fs = fsspec.filesystem("memory")
     fs.pipe_file("/swallowed/file.csv", text.encode())
     layout = CsvFormat(by_backslash=by_backslash)
@@ -38,7 +39,7 @@ def names(file: CsvFile, wanted: Sequence[str] = COLUMNS) -> list[str]:
     return [str(name) for batch in file.read(wanted) for name in batch.column("FirstName").to_pylist()]
 
 
-@pytest.mark.parametrize("block_bytes", [BLOCK_BYTES, 256, 130])
+@pytest.mark.parametrize("block_bytes", [bounds.ROW_BYTES, 256, 130])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (3, 4), (2, 6), (0, 8)])
 @pytest.mark.parametrize("column", range(4))

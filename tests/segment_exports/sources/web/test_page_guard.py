@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_exports.errors import SourceError
-from segment_exports.sources.web.page_guard import MOST_EMPTY_PAGES, PageGuard, RowsAgainError
+from segment_exports.settings import bounds
+from segment_exports.sources.web.page_guard import PageGuard, RowsAgainError
 
 PAGES = st.lists(st.lists(st.integers(0, 30), max_size=5), max_size=8)
 
@@ -59,10 +60,10 @@ def test_the_same_page_is_told_as_such() -> None:
 
 def test_some_empty_pages_pass_and_no_end_of_them_is_given_up() -> None:
     found = guard()
-    for _ in range(MOST_EMPTY_PAGES):
+    for _ in range(bounds.EMPTY_PAGES):
         found.check_rows([])
     found.check_rows(rows("a"))
-    for _ in range(MOST_EMPTY_PAGES):
+    for _ in range(bounds.EMPTY_PAGES):
         found.check_rows([])
 
     with pytest.raises(SourceError, match="201 empty pages of the table in a row"):

@@ -1,0 +1,72 @@
+"""How much may come in, for how long, and how long a name may get: every such bound, and why it is so.
+
+Each stands far above the largest real thing and far below what harms a worker. A module reads one as
+``bounds.MODEL_BYTES`` when it needs it, and none has a bound of its own.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+KIB, MIB = 1 << 10, 1 << 20
+
+# Definitions: files that people write.
+DEFINITION_CHARACTERS = 256 * KIB
+"""Of one YAML file; the example has 4,000."""
+DEFINITION_NESTING = 20
+"""Levels of lists and mappings; a definition has 4."""
+NAME_CHARACTERS = 200
+"""Of a segment, attribute, list, field or connection; Dataverse's display names end at 128."""
+EXPORT_NAME_CHARACTERS = 243
+"""Airflow's 250 of a DAG id, without ``export_``."""
+HOST_CHARACTERS = 253
+"""Of a host's name; DNS has no longer ones (RFC 1035, 2.3.4)."""
+
+# Sources over HTTP.
+SOURCE_ANSWER_BYTES = 256 * MIB
+"""Of one answer, unpacked; Dataverse's 5,000 rows of 200 attributes have 50 MB."""
+SOURCE_SILENCE_SECONDS = 120.0
+"""For connecting, and for each silence while an answer is read; Dataverse ends a query after 120 s."""
+SOURCE_THROTTLED_SECONDS = 1800.0
+"""Waiting for one request that is throttled; Dataverse counts in windows of 5 minutes."""
+EMPTY_PAGES = 200
+"""In a row; a service may send some, as where it filters what it has looked at."""
+TOKEN_SECONDS = 40.0
+"""Of silence while Entra is asked for a token; it answers within seconds."""
+
+# The lake.
+MODEL_BYTES = 64 * MIB
+"""Of ``model.json``; 50 tables of 300 attributes and 300 partitions have 6 MB."""
+ROW_BYTES = 2 * MIB
+"""Of one row of CSV, and what is held of a file at once; 200 attributes have some KB."""
+VALUE_BYTES = MIB
+"""Of one value of a source; Dataverse's longest texts have 1,048,576 characters, and none is a contact's."""
+SEEN_SNAPSHOTS = 500
+"""Of a table, whose description is remembered; four refreshes a day for four months."""
+
+# Contacts.
+FIELD_VALUE_BYTES = 32 * KIB
+"""Of one field of a contact; a batch of 100 must fit the destination's largest body."""
+MEANT_CHARACTERS = 4096
+"""Of a text that is no address, in which addresses are looked for; an address has 254."""
+MEANT_ADDRESSES = 256
+"""That one text may mean; the plainest readings come first."""
+
+# The destination.
+ANSWER_SECONDS = 60.0
+"""For one attempt, connecting included. Servers were seen to answer after 30.5 s."""
+CONNECT_SECONDS = 15.0
+"""For connecting alone; it takes less than one, or a firewall swallows it."""
+REASON_CHARACTERS = 20_000
+"""Of an answer's words that are looked at for a reason; a sentence is told."""
+
+# Work.
+UPLOAD = timedelta(minutes=60)
+"""Of one chunk, which is ten minutes of the account's rate; a LocalExecutor's token ends after 100."""
+RUN = timedelta(days=9)
+"""Of a run that gave no sign since: it waits up to 7 days for a refresh and 24 hours for the lease. (For a
+person it waits with the lease in hand.)"""
+LEASE_WAIT = timedelta(hours=24)
+"""Waiting until no other run of the export delivers."""
+COUNTED_BYTES = 64 * MIB
+"""Of a table that ``check`` counts whole, while a person waits; of a larger one it reads some rows."""
