@@ -14,7 +14,7 @@ ENV AIRFLOW_HOME=/opt/airflow \
 
 WORKDIR /opt/project
 COPY requirements-docker.txt ./
-RUN pip install -r requirements-docker.txt
+RUN pip install --require-hashes -r requirements-docker.txt
 
 COPY pyproject.toml requirements.in README.md LICENSE NOTICE ./
 COPY plugins plugins

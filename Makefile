@@ -84,6 +84,10 @@ lock: .venv/.ready ## Compile requirements*.txt from requirements*.in (ARGS=--up
 lock-check: .venv/.ready-dev
 	@$(BIN)/python tools/lock.py --check
 
+.PHONY: audit
+audit: .venv/.ready-dev ## Hashes and licences of the locks, and advisories where their database can be reached
+	@$(BIN)/python tools/audit.py $(ARGS)
+
 .PHONY: schema
 schema: .venv/.ready ## Write the JSON Schemas of the export definition and the run report to docs/
 	@$(BIN)/python tools/write_schemas.py
@@ -117,11 +121,11 @@ clean: ## Remove .venv and what demo and tests leave; the state of your own expo
 		echo "Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "Setting up .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-tools.txt
-	@$(call INSTALL,-r requirements.txt)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tools.txt
+	@$(call INSTALL,--require-hashes -r requirements.txt)
 	@$(call INSTALL,--no-deps -e .)
 	@touch $@
 
 .venv/.ready-dev: .venv/.ready requirements-dev.txt
-	@$(call INSTALL,-r requirements-dev.txt)
+	@$(call INSTALL,--require-hashes -r requirements-dev.txt)
 	@touch $@

@@ -1,8 +1,8 @@
 """Compile the lock files from their short inputs, or check that they match them.
 
-Each ``requirements*.in`` becomes the ``requirements*.txt`` of its name (dev: tests; docker: the image): every
-package pinned, for Python 3.11 to 3.13, installable with plain pip. Pins that are there are kept while
-they satisfy the input; ``--upgrade`` looks for newer ones.
+Each ``requirements*.in`` becomes the ``requirements*.txt`` of its name (tools: set-up; dev: tests; docker:
+the image): every package pinned with the hashes of its files, for Python 3.11 to 3.13, installable with
+plain pip. Pins that are there are kept while they satisfy the input; ``--upgrade`` looks for newer ones.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
+    "requirements-tools.txt": ["requirements-tools.in"],
     "requirements.txt": ["requirements.in"],
     "requirements-dev.txt": ["requirements-dev.in", "-c", "requirements.txt"],
     "requirements-docker.txt": ["requirements-docker.in", "-c", "requirements.txt"],
@@ -92,6 +93,7 @@ def compile_lock(folder: Path, lock: str, *, upgrade: bool = False) -> None:
         raise SystemExit("uv is missing. Run: make .venv/.ready  (or: pip install -r requirements-tools.txt)")
     command = [
         uv, "pip", "compile", "--universal", "--python-version", "3.11", "--no-header", "--quiet",
+        "--generate-hashes",
         *(["--upgrade"] if upgrade else []), *LOCKS[lock], "-o", lock,
     ]  # fmt: skip
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -103,8 +105,8 @@ def compile_lock(folder: Path, lock: str, *, upgrade: bool = False) -> None:
 
 def unsatisfied(folder: Path, lock: str) -> list[str]:
     """Return the lines of a lock's input that no pin of the lock satisfies."""
-    pins = {canonicalize_name(pin.name): pin for pin in _requirements(folder / lock)}
-    wanted = _requirements(folder / LOCKS[lock][0])
+    pins = {canonicalize_name(pin.name): pin for pin in requirements_of(folder / lock)}
+    wanted = requirements_of(folder / LOCKS[lock][0])
     return [
         str(requirement)
         for requirement in wanted
@@ -113,8 +115,9 @@ def unsatisfied(folder: Path, lock: str) -> list[str]:
     ]
 
 
-def _requirements(file: Path) -> list[Requirement]:
-    lines = (line.split("#")[0].strip() for line in file.read_text().splitlines())
+def requirements_of(file: Path) -> list[Requirement]:
+    """Read the requirements of an input or a lock, one a line; options and hashes are left out."""
+    lines = (line.split("#")[0].strip(" \\") for line in file.read_text().splitlines())
     return [Requirement(line) for line in lines if line and not line.startswith("-")]
 
 
