@@ -57,6 +57,8 @@ ANSWER_SECONDS = 60.0
 """For one attempt, connecting included. Servers were seen to answer after 30.5 s."""
 CONNECT_SECONDS = 15.0
 """For connecting alone; it takes less than one, or a firewall swallows it."""
+IDENTIFIER_CHARACTERS = 100
+"""Of an id that it gives; the longest known, of an Autopilot list, has 48."""
 REASON_CHARACTERS = 20_000
 """Of an answer's words that are looked at for a reason; a sentence is told."""
 

@@ -6,6 +6,7 @@ pacing          the account's rate
 way             address, proxy, certificates, and what is wrong with them
 retrying        when again, and after how long; ``Retry-After`` of either end
 json_answers    which error a status is, and members that must be there
+identifiers     what an id that a server gives looks like
 redaction       no key and no address in a text
 reasons         what may be kept of a server's words about a contact
 harmless_words  the words of that list

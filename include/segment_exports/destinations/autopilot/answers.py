@@ -23,6 +23,7 @@ from segment_exports.errors import (
     RequestRefusedError,
     ServerWords,
 )
+from segment_exports.transport.identifiers import is_identifier, unusable
 from segment_exports.transport.json_answers import CUT_JSON, NO_BODY, error_class, mapping, member, no_json
 from segment_exports.transport.redaction import redact
 
@@ -105,11 +106,18 @@ def error_of(label: str, answer: Answer, key: str, *, about_people: bool = False
 def contact_map(value: Any, label: str) -> Mapping[str, str]:
     """Return contact ids by address, as the bulk upsert answers them (``email_contact_map``).
 
+    An address without an id (null or empty text) was not taken, and is left out. One with something that
+    can't be an id was taken, and nobody knows as whom: then nothing of the answer is used.
+
     :raises AccountRefusedError: it is an error inside a 200.
+    :raises OutcomeUnknownError: it is no such map, or an id in it can't be one.
     """
     if not (isinstance(value, dict) and value.get("email_contact_map")):
         value = without_error(value, label)
-    found: Mapping[str, str] = member(value, "email_contact_map", dict, label)
+    told: dict[str, Any] = member(value, "email_contact_map", dict, label)
+    found = {email: contact_id for email, contact_id in told.items() if contact_id not in (None, "")}
+    if not all(map(is_identifier, found.values())):
+        raise unusable(label, "email_contact_map")
     return found
 
 

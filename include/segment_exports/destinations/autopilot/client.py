@@ -28,6 +28,7 @@ from segment_exports.destinations.autopilot.answers import (
 from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, KEY_HEADER
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError
 from segment_exports.transport.call import Answer, Call, Request
+from segment_exports.transport.identifiers import identifier
 from segment_exports.transport.json_answers import mapping, member
 from segment_exports.transport.transport import Transport
 
@@ -41,14 +42,6 @@ class ContactList:
 
     list_id: str
     title: str
-
-
-@dataclass(frozen=True)
-class CustomField:
-    """A custom field as the account knows it."""
-
-    name: str
-    field_type: str
 
 
 @dataclass(frozen=True)
@@ -185,15 +178,6 @@ class AutopilotClient(Transport):
         """Page through the members of a list. Raises as :meth:`contacts`, and for those of another list."""
         return self._pages(f"/list/{_part(list_id)}/contacts", MEMBERS, list_id)
 
-    async def custom_fields(self) -> tuple[CustomField, ...]:
-        """Return the account's custom fields."""
-        label = "GET /contacts/custom_fields"
-        return await self.send(Request("GET", "/contacts/custom_fields", label), _custom_fields)
-
-    async def account(self) -> Any:
-        """Return what ``GET /account`` tells; its shape is not documented."""
-        return await self.send(Request("GET", "/account", "GET /account"), lambda value: value)
-
     async def _membership(self, method: str, list_id: str, contact: str, call: Call | None) -> bool:
         label = f"{method} /list/{{list}}/contact/{{contact}}"
         request = Request(method, _membership_path(list_id, contact), label, about_people=True)
@@ -227,7 +211,7 @@ def _membership_path(list_id: str, contact: str) -> str:
 
 
 def _id(value: Any, name: str, label: str) -> str:
-    return str(member(without_error(value, label), name, str, label))
+    return identifier(without_error(value, label), name, label)
 
 
 def _made_list(value: Any, title: str, label: str) -> str:
@@ -242,13 +226,8 @@ def _made_list(value: Any, title: str, label: str) -> str:
 def _contact(value: Any, label: str) -> dict[str, Any]:
     """Return a contact; whatever names no contact is none."""
     found = without_error(value, label)
-    member(found, "contact_id", str, label)
+    identifier(found, "contact_id", label)
     return found
-
-
-def _on_list(value: Any, contact: str) -> dict[str, Any]:
-    """Return the answer that a contact is on a list: its form is not known, but it names no other contact."""
-    return _same(without_error(value, MEMBERSHIP), contact, MEMBERSHIP)
 
 
 def _same(found: dict[str, Any], asked: str, label: str) -> dict[str, Any]:
@@ -276,7 +255,8 @@ def _page(value: Any, label: str, list_id: str | None) -> tuple[ContactPage, str
         may lag behind, but not those of a whole page.
     """
     found = without_error(value, label)
-    total, bookmark = found.get("total_contacts"), found.get("bookmark")
+    total = found.get("total_contacts")
+    bookmark = identifier(found, "bookmark", label) if found.get("bookmark") else None
     contacts = [_contact(one, label) for one in member(found, "contacts", list, label)]
     lists = [one["lists"] for one in contacts if isinstance(one.get("lists"), list)]
     if list_id is not None and lists and not any(list_id in one for one in lists):
@@ -285,7 +265,7 @@ def _page(value: Any, label: str, list_id: str | None) -> tuple[ContactPage, str
             f"before the API answer in its stead?",
             status=200,
         )
-    return ContactPage(contacts, total if type(total) is int else None), bookmark or None
+    return ContactPage(contacts, total if type(total) is int else None), bookmark
 
 
 def _require_whole(told: Sequence[int | None], shown: int, label: str) -> None:
@@ -308,12 +288,6 @@ def _require_whole(told: Sequence[int | None], shown: int, label: str) -> None:
 
 def _lists(value: Any, label: str) -> tuple[ContactList, ...]:
     return tuple(
-        ContactList(member(one, "list_id", str, label), member(one, "title", str, label))
+        ContactList(identifier(one, "list_id", label), member(one, "title", str, label))
         for one in member(without_error(value, label), "lists", list, label)
     )
-
-
-def _custom_fields(value: Any) -> tuple[CustomField, ...]:
-    if not isinstance(value, list):
-        raise OutcomeUnknownError("GET /contacts/custom_fields was not answered with a JSON array")
-    return tuple(CustomField(str(one.get("name")), str(one.get("fieldType"))) for one in value)

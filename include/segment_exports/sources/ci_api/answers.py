@@ -17,6 +17,7 @@ from segment_exports.sources.refresh_evidence import (
     SegmentState,
 )
 from segment_exports.sources.snapshot_marks import parse_time
+from segment_exports.transport.identifiers import harmless_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +103,7 @@ def job(answer: Mapping[str, Any]) -> Job:
     submitted, _ = _time_or_fault(answer.get("submittedTimestamp"), "submittedTimestamp of a job")
     ended, _ = _time_or_fault(answer.get("endTimestamp"), "endTimestamp of a job")
     return Job(
-        id=str(answer.get("jobId", "without id")),
+        id=harmless_identifier(answer["jobId"]) if "jobId" in answer else "without id",
         status=JobStatus(status) if status in set(JobStatus) else JobStatus.UNKNOWN,
         submitted=submitted or _LONG_AGO,
         ended=ended,

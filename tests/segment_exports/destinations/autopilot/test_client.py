@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from segment_exports.transport.pacing import Pacer
 from segment_exports.transport.retrying import RetrySettings
 
 KEY = "0123456789abcdef0123456789abcdef"
+BAD = "what is answered for an id"
 
 
 class Clock:
@@ -149,15 +151,6 @@ async def test_a_title_that_is_taken(client, emulator) -> None:
     with pytest.raises(RequestRefusedError) as refused:
         await client.create_list("News")
     assert refused.value.status == 409
-
-
-async def test_custom_fields_and_account(client, emulator) -> None:
-    emulator.staff.add_contact("a@example.com", custom={"string--Loyalty--Tier": "gold"})
-
-    assert [(one.name, one.field_type) for one in await client.custom_fields()] == [
-        ("Loyalty Tier", "string")
-    ]
-    assert await client.account() == {}
 
 
 # The key
@@ -380,6 +373,7 @@ async def test_retry_after_is_waited_for(odd) -> None:
         ("[]", "not an object"),
         ('{"contact_ids":["person_1"]}', "without a usable 'email_contact_map'"),
         ('{"email_contact_map":[]}', "without a usable 'email_contact_map'"),
+        ('{"email_contact_map":{"a@example.com":"a@example.com"}}', "without a usable 'email_contact_map'"),
         ("", "with no body"),
     ],
 )
@@ -437,6 +431,34 @@ async def test_a_time_out_leaves_the_fate_unknown(client, emulator) -> None:
     async with asyncio.timeout(30):
         while emulator.account.find("a@example.com") is None:
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("bad", ["ann@example.com", "../lists", "..", "a b", "x\u001b[31m", "x" * 101, 7])
+@pytest.mark.parametrize(
+    ("body", "ask"),
+    [
+        ({"contact_id": BAD}, lambda client: client.upsert(b"{}")),
+        ({"contact_id": BAD}, lambda client: client.change_email("a@example.com", "b@example.com")),
+        ({"contact_id": BAD}, lambda client: client.contact("person_1")),
+        ({"list_id": BAD, "name": "News"}, lambda client: client.create_list("News")),
+        ({"lists": [{"list_id": BAD, "title": "News"}]}, lambda client: client.lists()),
+        ({"contacts": [{"contact_id": BAD}], "total_contacts": 1}, lambda client: _all(client.contacts())),
+        (
+            {"contacts": [], "total_contacts": 0, "bookmark": BAD},
+            lambda client: _all(client.members("contactlist_1")),
+        ),
+    ],
+    ids=["upsert", "change of address", "contact", "made list", "lists", "page", "bookmark"],
+)
+async def test_what_cant_be_an_id_is_not_used_nor_repeated(odd, odd_client, body, ask, bad) -> None:
+    odd.answer(json.dumps(body).replace(json.dumps(BAD), json.dumps(bad)))
+    with pytest.raises(OutcomeUnknownError, match=r"without a usable '[a-z]+(_id)?'$") as told:
+        await ask(odd_client)
+    assert str(bad) not in str(told.value)
+
+
+async def _all(pages) -> list[object]:
+    return [page async for page in pages]
 
 
 async def test_a_bookmark_that_comes_twice_ends_the_listing(odd, odd_client) -> None:

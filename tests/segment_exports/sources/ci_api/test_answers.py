@@ -53,3 +53,11 @@ def test_a_job_of_a_part_is_no_whole_refresh_even_if_it_is_full(told: dict[str, 
 
     assert job.whole is whole
     assert job.submitted == datetime(2026, 3, 2, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("odd", ["ann@example.com", "\x1b[2J", None, {"id": 1}])
+def test_an_id_of_a_job_that_cant_be_one_is_not_repeated(odd: object) -> None:
+    found, other = (answers.job({"jobId": one, "jobStatus": "running"}) for one in (odd, "another@x.example"))
+    assert found.id.startswith("hash ")
+    assert str(odd) not in found.id
+    assert found.id != other.id
