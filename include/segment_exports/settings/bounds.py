@@ -55,6 +55,16 @@ MEANT_ADDRESSES = 256
 # The destination.
 ANSWER_SECONDS = 60.0
 """For one attempt, connecting included. Servers were seen to answer after 30.5 s."""
+ANSWER_BYTES = 16 * MIB
+"""Of one answer, unpacked; a page of 100 contacts, each of 300 fields, has 3 MB."""
+ANSWER_VALUES = 500_000
+"""Of the JSON of one answer; a page of 100 contacts, each of 300 fields, has 100,000."""
+PACKED_PARTS = 16
+"""Of a packed answer of either end; servers make one."""
+LISTING_PAGES = 100_000
+"""Of the contacts of an account or list, 100 each; ten million contacts, a hundred times what is exported."""
+LISTED_BEYOND = 1_000
+"""Contacts shown beyond twice the number that a listing tells; it may lag behind what is added meanwhile."""
 CONNECT_SECONDS = 15.0
 """For connecting alone; it takes less than one, or a firewall swallows it."""
 IDENTIFIER_CHARACTERS = 100

@@ -3,10 +3,13 @@
 transport       the course of a request; a destination's client is one
 call            a request, what is known of it while it is tried, what came back
 pacing          the account's rate
+unpacking       the body of an answer, in pieces and within its bound
 way             address, proxy, certificates, and what is wrong with them
 retrying        when again, and after how long; ``Retry-After`` of either end
 json_answers    which error a status is, and members that must be there
 identifiers     what an id that a server gives looks like
+json_values     how many values a JSON text has, told before it is read
+whole_listing   whether a listing in pages comes to its end, and was whole
 redaction       no key and no address in a text
 reasons         what may be kept of a server's words about a contact
 harmless_words  the words of that list

@@ -13,6 +13,8 @@ from segment_exports.errors import (
     ThrottledError,
     WrongServerError,
 )
+from segment_exports.settings import bounds
+from segment_exports.transport.json_values import has_more_values
 from segment_exports.transport.retrying import TRANSIENT_STATUSES
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ def no_json(headers: Mapping[str, str], body: bytes) -> str | None:
         return NO_BODY
     if is_html(headers, body):
         return HTML_PAGE
+    if has_more_values(body, bounds.ANSWER_VALUES):
+        return f"JSON of more than {bounds.ANSWER_VALUES:,} values"
     try:
         orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -22,6 +22,7 @@ from segment_exports.settings import bounds
 from segment_exports.transport.call import Answer, Call, RequestCounters
 from segment_exports.transport.json_answers import json_of
 from segment_exports.transport.retrying import RetrySettings, http_date, retry_after
+from segment_exports.transport.unpacking import ACCEPTED, Body, UnusableBodyError
 from segment_exports.transport.way import (
     checked_url,
     place_of,
@@ -108,9 +109,11 @@ class Transport(ABC):
             headers={
                 self.key_header: self._key,
                 "Accept": "application/json",
+                "Accept-Encoding": ACCEPTED,
                 "User-Agent": "segment-exports",
             },
             cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
             proxy=None if self._proxy is None else self._proxy.url,
             trace_configs=[trace],
         )
@@ -223,7 +226,16 @@ class Transport(ABC):
             allow_redirects=False,
             trace_request_ctx=context,
         ) as response:
-            return Answer(response.status, response.headers, await response.read())
+            try:
+                body = Body(response.headers.get("Content-Encoding", ""), bounds.ANSWER_BYTES)
+                async for piece in response.content.iter_any():
+                    body.add(piece)
+                return Answer(response.status, response.headers, body.whole())
+            except UnusableBodyError as error:
+                raise OutcomeUnknownError(
+                    f"{request.label} was answered {response.status} with {error}; it may have been done",
+                    status=response.status,
+                ) from None
 
     async def _on_sent(self, _session: object, context: Any, _params: object) -> None:
         """Take note that the headers go out: connecting may have taken long after the start was given."""

@@ -31,6 +31,7 @@ from segment_exports.transport.call import Answer, Call, Request
 from segment_exports.transport.identifiers import identifier
 from segment_exports.transport.json_answers import mapping, member
 from segment_exports.transport.transport import Transport
+from segment_exports.transport.whole_listing import WholeListing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -185,21 +186,16 @@ class AutopilotClient(Transport):
 
     async def _pages(self, path: str, label: str, list_id: str | None = None) -> AsyncIterator[ContactPage]:
         bookmark: str | None = None
-        seen: set[str] = set()
-        told, shown = [], 0
+        listing = WholeListing(label, "total_contacts")
         while True:
             there = path if bookmark is None else f"{path}/{_part(bookmark)}"
             request = Request("GET", there, label, about_people=True)
             page, bookmark = await self.send(request, lambda value: _page(value, label, list_id))
-            told.append(page.total)
-            shown += len(page.contacts)
             yield page
-            if not bookmark:
+            listing.add(len(page.contacts), page.total, bookmark)
+            if bookmark is None:
                 break
-            if bookmark in seen:
-                raise OutcomeUnknownError(f"{label}: a bookmark came twice, so the listing has no end")
-            seen.add(bookmark)
-        _require_whole(told, shown, label)
+        listing.require_whole()
 
 
 def _part(text: str) -> str:
@@ -266,24 +262,6 @@ def _page(value: Any, label: str, list_id: str | None) -> tuple[ContactPage, str
             status=200,
         )
     return ContactPage(contacts, total if type(total) is int else None), bookmark
-
-
-def _require_whole(told: Sequence[int | None], shown: int, label: str) -> None:
-    """Make sure that so many contacts came as the pages told; some more may have come about meanwhile.
-
-    :raises OutcomeUnknownError: else, and where a page told fewer than the one before: who was taken away
-        may have been on any of them.
-    """
-    totals = [total for total in told if total is not None]
-    if len(totals) < len(told):
-        raise OutcomeUnknownError(f"{label} was answered 200 without a usable 'total_contacts'", status=200)
-    if totals != sorted(totals) or not totals[0] <= shown <= totals[-1]:
-        counts = " to ".join(str(total) for total in dict.fromkeys((min(totals), max(totals))))
-        raise OutcomeUnknownError(
-            f"{label} told {counts} contacts and showed {shown}: the answer is cut, or changed while it was "
-            f"read, so nothing of it is believed",
-            status=200,
-        )
 
 
 def _lists(value: Any, label: str) -> tuple[ContactList, ...]:

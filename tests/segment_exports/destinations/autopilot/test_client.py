@@ -7,9 +7,11 @@ import json
 import socket
 import subprocess
 import sys
+from itertools import count
 
 import orjson
 import pytest
+from aiohttp import web
 
 from segment_emulators.autopilot import Fault, FaultKind, MapKeys, SameTitle
 from segment_exports.destinations.autopilot.answers import ContactNotFoundError, ListNotFoundError
@@ -24,6 +26,7 @@ from segment_exports.errors import (
     ThrottledError,
     WrongServerError,
 )
+from segment_exports.settings import bounds
 from segment_exports.transport.call import Call
 from segment_exports.transport.pacing import Pacer
 from segment_exports.transport.retrying import RetrySettings
@@ -466,6 +469,16 @@ async def test_a_bookmark_that_comes_twice_ends_the_listing(odd, odd_client) -> 
     with pytest.raises(OutcomeUnknownError, match="a bookmark came twice"):
         [page async for page in odd_client.contacts()]
     assert len(odd.seen) == 2
+
+
+async def test_empty_pages_that_lead_on_for_ever_end_the_listing(odd, odd_client) -> None:
+    bookmarks = (f"person_{number}" for number in count())
+    odd.answers = [
+        lambda: web.json_response({"contacts": [], "total_contacts": 5, "bookmark": next(bookmarks)})
+    ]
+    with pytest.raises(OutcomeUnknownError, match="pages in a row are empty"):
+        [page async for page in odd_client.members("contactlist_1")]
+    assert len(odd.seen) == bounds.EMPTY_PAGES
 
 
 ANOTHER = '{"contact_id":"person_OTHER","Email":"zoe@example.com"}'
