@@ -14,6 +14,7 @@ from segment_exports.errors import LedgerError
 from segment_exports.records.ledger import Ledger, LedgerFolder
 from segment_exports.records.outcomes import UNSUBSCRIBE, Outcome
 from segment_exports.records.plan import Plan
+from segment_exports.records.receipts import read_receipts
 from segment_exports.records.report import RunReport
 from segment_exports.records.staging import RunFiles
 from segment_exports.settling.history import operations_file
@@ -231,7 +232,21 @@ def _refused(store: Store) -> dict[str, Rows]:
 def _history(files: RunFiles, plan: Plan) -> Rows | None:
     """Return the operations of the run's plan; None where it wrote none."""
     name = operations_file(plan.run_id, plan.fence or 0)
-    return _rows(files.export, name) if plan.fence is not None and files.export.exists(name) else None
+    if plan.fence is None or not files.export.exists(name):
+        return None
+    ids = _answered_ids(files.store)
+    rows = [row for row in _rows(files.export, name) if row["email_hash"] is not None]
+    return [row | {"contact_id": ids.get((row["email_hash"], row["operation"], row["list"]))} for row in rows]
+
+
+def _answered_ids(run: Store) -> dict[tuple[bytes, str, str | None], str | None]:
+    """Return the contact that was answered for each operation: the history doesn't keep it, receipts do."""
+    ids: dict[tuple[bytes, str, str | None], str | None] = {}
+    for name in run.names("chunks"):
+        hashes = [row["email_hash"] for row in _rows(run, f"chunks/{name}")]
+        for one in read_receipts(run, int(name.removesuffix(".parquet"))).table.to_pylist():
+            ids[hashes[one["row"]], one["operation"], one["list"]] = one["contact_id"]
+    return ids
 
 
 def _ledger(files: RunFiles, plan: Plan) -> Ledger | None:

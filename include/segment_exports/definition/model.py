@@ -17,9 +17,10 @@ from segment_exports.definition.destination_settings import Destination, Members
 from segment_exports.definition.field_mapping import FieldMapping  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh
 from segment_exports.definition.source_settings import SourceSettings  # noqa: TC001 - pydantic needs it
-from segment_exports.definition.strict import Name, Number, Share, StrictModel, Text, Whole
+from segment_exports.definition.strict import Days, Name, Number, Share, StrictModel, Text, Whole
 from segment_exports.records.outcomes import UNSUBSCRIBE
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
+from segment_exports.settings import bounds
 
 EXPORT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -187,9 +188,8 @@ class ExportDefinition(StrictModel):
         description="Whether a person has to begin the first delivery to the account, or a schedule may too.",
     )
     guards: Guards = Guards()
-    retention_days: Whole = Field(
-        default=30, ge=1, le=3650, description="Days that runs and refused files stay."
-    )
+    retention_days: Days = Field(default=30, description="Days that runs and refused files stay.")
+    history_days: Days = Field(default=bounds.HISTORY_DAYS, description="Days that the history stays.")
 
     @field_validator("name")
     @classmethod

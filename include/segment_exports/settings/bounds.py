@@ -78,6 +78,10 @@ UPLOAD = timedelta(minutes=60)
 RUN = timedelta(days=9)
 """Of a run that gave no sign since: it waits up to 7 days for a refresh and 24 hours for the lease. (For a
 person it waits with the lease in hand.)"""
+KEPT_DAYS = 3650
+"""That anybody may ask for runs and history to stay: ten years."""
+HISTORY_DAYS = 400
+"""That the history stays where nothing is said: the same month of the year before, and a month to look."""
 LEASE_WAIT = timedelta(hours=24)
 """Waiting until no other run of the export delivers."""
 COUNTED_BYTES = 64 * MIB

@@ -9,6 +9,7 @@ counting          what became of operations and contacts, and who was refused
 report_writing    the report, and why a run is red
 refused_file      ``refused.csv``
 history           datasets of all runs and operations, and their columns
+history_term      how long they stay
 usable_ledger     which ledger counts, and whether one is lost or an older one
 unknown_runs      runs that sent and of which the staging holds nothing
 retention         what is purged, and what never

@@ -1,7 +1,9 @@
 """History as data: one Parquet file per run in two datasets that anyone can query.
 
 ``history/runs/`` has one row per run, ``history/operations/`` one per operation on a contact. The
-columns are documented in ``docs/history.md``; both stay when runs are purged, and hold hashes only.
+columns are documented in ``docs/history.md``. Both outlive the files of the runs and have a term of their own
+(:mod:`segment_exports.settling.history_term`); people are named by keyed hashes only, and nobody's contact id
+is kept.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.records.notes import past
 from segment_exports.records.staging import folder_name
 from segment_exports.records.tables.schemas import TIMESTAMP
 
@@ -22,14 +25,16 @@ if TYPE_CHECKING:
     from segment_exports.records.report import RunReport
     from segment_exports.records.staging import Store
 
-_OPERATIONS = "history/operations"
-_MOVE_AWAY = "It is history, which nothing is made of: restore it from a backup, or move it away"
+OPERATIONS_FOLDER = "history/operations"
+RUNS_FOLDER = "history/runs"
+MOVE_AWAY = "It is history, which nothing is made of: restore it from a backup, or move it away"
 OPERATIONS = pa.schema(
     [
         ("export", pa.string()),
         ("account", pa.string()),
         ("run_id", pa.string()),
         ("email_hash", HASH_TYPE),
+        ("customer_hash", HASH_TYPE),
         ("operation", pa.string()),
         ("list", pa.string()),
         ("outcome", pa.string()),
@@ -37,11 +42,10 @@ OPERATIONS = pa.schema(
         ("http_status", pa.int16()),
         ("attempts", pa.int16()),
         ("chunk", pa.int32()),
-        ("contact_id", pa.string()),
         ("recorded_at", TIMESTAMP),
     ]
 )
-REPEATING = tuple(name for name in OPERATIONS.names if name not in ("email_hash", "contact_id"))
+REPEATING = tuple(name for name in OPERATIONS.names if not name.endswith("_hash"))
 """Columns of OPERATIONS that hold few distinct values."""
 
 RUNS = pa.schema(
@@ -73,29 +77,32 @@ RUNS = pa.schema(
 
 def operations_file(run_id: str, fence: int) -> str:
     """Return the file of one settled plan, relative to the export."""
-    return f"{_OPERATIONS}/{fence:010d}-{folder_name(run_id)}.parquet"
+    return f"{OPERATIONS_FOLDER}/{fence:010d}-{folder_name(run_id)}.parquet"
 
 
 def newest_operations(export: Store) -> int:
     """Return the highest fence of a settled plan that had operations; 0 if there is none."""
-    return max((_fence(name) for name in export.names(_OPERATIONS)), default=0)
+    there = map(fence_of, export.names(OPERATIONS_FOLDER))
+    return max(there, default=past.newest_fence(export))
 
 
 def operations_after(export: Store, account: str, fence: int) -> Iterator[str]:
     """Give the runs with operations for an account that were settled under a higher fence, newest first."""
-    for name in sorted((one for one in export.names(_OPERATIONS) if _fence(one) > fence), reverse=True):
+    there = (name for name in export.names(OPERATIONS_FOLDER) if fence_of(name) > fence)
+    for name in sorted(there, reverse=True):
         columns = ["account", "run_id"]
-        with export.parquet_file(f"{_OPERATIONS}/{name}", columns, advice=_MOVE_AWAY) as file:
+        with export.parquet_file(f"{OPERATIONS_FOLDER}/{name}", columns, advice=MOVE_AWAY) as file:
             first = next(file.iter_batches(1, columns=columns, use_threads=False), None)
         for row in first.to_pylist() if first is not None else ():
             if row["account"] == account:
                 yield row["run_id"]
+    yield from past.after(export, account, fence)
 
 
 def names_with_operations(export: Store) -> set[str]:
     """Return the runs, as names of files, of which a plan with operations was settled."""
-    names = (name.removesuffix(".parquet") for name in export.names(_OPERATIONS))
-    return {name.partition("-")[2] for name in names}
+    there = (name.removesuffix(".parquet") for name in export.names(OPERATIONS_FOLDER))
+    return {name.partition("-")[2] for name in there} | past.names(export)
 
 
 def had_operations(export: Store, run_id: str) -> bool:
@@ -103,9 +110,14 @@ def had_operations(export: Store, run_id: str) -> bool:
     name = _run_file(run_id)
     if not export.exists(name):
         return False
-    with export.parquet_file(name, ["report"], advice=_MOVE_AWAY) as file:
+    with export.parquet_file(name, ["report"], advice=MOVE_AWAY) as file:
         told = file.read(columns=["report"], use_threads=False)["report"].to_pylist()
-    return any(kind["planned"] for text in told for kind in json.loads(text)["operations"].values())
+    return any(map(tells_of_operations, told))
+
+
+def tells_of_operations(report: str) -> bool:
+    """Tell whether a run had something to send, by its report as the history has it."""
+    return any(kind["planned"] for kind in json.loads(report)["operations"].values())
 
 
 def operation_rows(
@@ -119,6 +131,7 @@ def operation_rows(
             "account": pa.repeat(account, size),
             "run_id": pa.repeat(run_id, size),
             "email_hash": chunk["email_hash"].take(outcomes["row"]),
+            "customer_hash": chunk["customer_hash"].take(outcomes["row"]),
             "operation": outcomes["operation"],
             "list": outcomes["list"],
             "outcome": outcomes["outcome"],
@@ -126,7 +139,6 @@ def operation_rows(
             "http_status": outcomes["http_status"],
             "attempts": outcomes["attempts"],
             "chunk": pa.repeat(pa.scalar(number, pa.int32()), size),
-            "contact_id": outcomes["contact_id"],
             "recorded_at": outcomes["at"],
         },
         schema=OPERATIONS,
@@ -158,9 +170,10 @@ def write_run(export: Store, report: RunReport, settled_at: datetime) -> None:
 
 
 def _run_file(run_id: str) -> str:
-    return f"history/runs/{folder_name(run_id)}.parquet"
+    return f"{RUNS_FOLDER}/{folder_name(run_id)}.parquet"
 
 
-def _fence(name: str) -> int:
+def fence_of(name: str) -> int:
+    """Return the fence of a file of ``history/operations``; 0 for another's."""
     head = name.split("-", 1)[0]
     return int(head) if head.isdigit() and name.endswith(".parquet") else 0

@@ -1,16 +1,19 @@
 """Purge runs: profiles, contacts and refused files don't stay longer than they are needed.
 
 ``settle_run`` purges the runs of its own export, the command ``segment_exports.commands.purge`` those of all.
-Ledger and history stay: they hold keyed hashes only.
+Ledgers stay, the newest few; the history has a term of its own.
 
 Kept, however old: a run that holds the lease or may be under way, a run with receipts that no ledger has
-yet, and of a run in whose changes a ledger has to look an address up again, those with plan and report.
+yet, and of a run in whose changes a ledger has to look an address up again, those with plan and report. Each
+is told with the reason. A person may have them purged all the same (``unfinished``): then it is noted that
+nobody knows what they sent, and runs are red until the lists were read back.
 """
 
 from __future__ import annotations
 
-import logging
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -18,53 +21,124 @@ import pyarrow.compute as pc
 from segment_exports.errors import StagingError
 from segment_exports.records.lease import Lease, holder, is_released
 from segment_exports.records.ledger import LedgerFolder, newest_ledgers
+from segment_exports.records.notes import losses
 from segment_exports.records.plan import planned
 from segment_exports.records.staging import RunFiles, Store, folder_text
 from segment_exports.settings import bounds
 from segment_exports.settling.settle_plan import has_receipts
+from segment_exports.settling.unknown_runs import give_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-log = logging.getLogger(__name__)
+    from collections.abc import Collection, Iterable
 
 _FOR_ADDRESSES = frozenset({RunFiles.CHANGES, RunFiles.DUTIES, RunFiles.PLAN, RunFiles.REPORT})
+HOLDS_LEASE = "it holds the lease of its export, so it may be sending"
+_NO_REPORT = f"it has no report and gave a sign of life within {bounds.RUN.days} days, so it may be under way"
+_UNSETTLED = "no ledger has its receipts yet, so nothing else tells whom it put on a list"
+_NEEDED = "only its changes tell the address of somebody who may be on a list after a request of unknown fate"
 
 
-def purge_runs(export: Store, keep_days: int, now: datetime) -> list[str]:
-    """Delete runs older than ``keep_days`` and return the run ids of those of which something was deleted.
+@dataclass(frozen=True)
+class Unfinished:
+    """Which runs are purged although they are not finished: none by default.
+
+    ``ended`` are runs that have ended, as a person knows from Airflow: they are purged although they hold the
+    lease. Any other that does is never purged before it gave no sign of life for longer than a run takes.
+    """
+
+    taken: bool = False
+    ended: Collection[str] = ()
+
+    def takes(self, run_id: str) -> bool:
+        """Tell whether a run is purged although it isn't finished."""
+        return self.taken or run_id in self.ended
+
+
+NONE_UNFINISHED = Unfinished()
+
+
+@dataclass
+class Purged:
+    """What became of the runs that are old enough: ``gone`` in whole or in part, and why others are ``kept``.
+
+    ``lost`` are those of ``gone`` of which nobody knows any more what they sent.
+    """
+
+    gone: list[str] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+
+
+class _Age(Enum):
+    YOUNG = 1
+    MAYBE_UNDER_WAY = 2
+    OLD = 3
+
+
+def purge_runs(
+    export: Store, keep_days: int, now: datetime, unfinished: Unfinished = NONE_UNFINISHED
+) -> Purged:
+    """Delete runs older than ``keep_days``, and tell which were, and which were kept and why.
 
     :raises LedgerError: a ledger can't be read, so what it needs isn't known; nothing was deleted.
     """
     needed, held = _runs_with_needed_addresses(export), holder(export)
-    purged = []
+    purged = Purged()
     for name in export.names("runs"):
         files = RunFiles(export, folder_text(name))
-        if not _is_old(files, timedelta(days=keep_days), now):
+        age = _age(files, timedelta(days=keep_days), now)
+        if age is _Age.YOUNG:
             continue
-        if held is not None and held.run_id == files.run:
-            log.warning("Run %s is kept: it holds the lease of its export", files.run)
+        is_holder = held is not None and held.run_id == files.run
+        may_send = is_holder and files.run not in unfinished.ended
+        is_taken = unfinished.takes(files.run)
+        if may_send and not (is_taken and age is _Age.OLD):
+            purged.kept[files.run] = HOLDS_LEASE
+        elif age is _Age.MAYBE_UNDER_WAY and not is_taken:
+            purged.kept[files.run] = _NO_REPORT
         elif not _is_settled(files):
-            log.warning("Run %s is kept: no ledger has its receipts yet", files.run)
-        elif _delete(export, name, keep=_FOR_ADDRESSES if files.run in needed else frozenset()):
-            purged.append(files.run)
+            _purge_unfinished(files, _UNSETTLED, purged, is_taken=is_taken)
+        elif files.run in needed:
+            _purge_unfinished(files, _NEEDED, purged, is_taken=is_taken, keep=_FOR_ADDRESSES)
+        elif _delete(files, keep=frozenset()):
+            purged.gone.append(files.run)
     return purged
 
 
-def _is_old(files: RunFiles, keep: timedelta, now: datetime) -> bool:
+def _purge_unfinished(
+    files: RunFiles, why: str, purged: Purged, *, is_taken: bool, keep: frozenset[str] | None = None
+) -> None:
+    """Note the loss and delete all of a run, if that was asked for; else no more than can be spared."""
+    if is_taken:
+        losses.note(files.export, [losses.Loss.of_run(files.run)])
+        give_up(files.export, [files.run])
+        _delete(files, keep=frozenset())
+        purged.gone.append(files.run)
+        purged.lost.append(files.run)
+        return
+    if keep is not None and _delete(files, keep=keep):
+        purged.gone.append(files.run)
+    purged.kept[files.run] = why
+
+
+def _age(files: RunFiles, keep: timedelta, now: datetime) -> _Age:
     """Tell whether a run's last sign of life lies long enough back, by its own word where it gave one."""
-    store, without_report = files.store, max(keep, bounds.RUN)
-    for name, key, long in (
-        (RunFiles.REPORT, "settled_at", keep),
-        (RunFiles.PLAN, "planned_at", without_report),
-    ):
+    store = files.store
+    for name, key in ((RunFiles.REPORT, "settled_at"), (RunFiles.PLAN, "planned_at")):
         told = _told_time(store, name, key)
-        if told is not None and told >= now - long:
-            return False
-        if told is not None and not _has_begun_anew(store, name):
-            return True
+        if told is None:
+            continue
+        if told >= now - keep:
+            return _Age.YOUNG
+        is_under_way = name != RunFiles.REPORT and told >= now - bounds.RUN
+        if is_under_way:
+            return _Age.MAYBE_UNDER_WAY
+        if not _has_begun_anew(store, name):
+            return _Age.OLD
     last = _newest(store, store.all_files())
-    return last is not None and last < now - without_report
+    if last is None or last >= now - keep:
+        return _Age.YOUNG
+    return _Age.MAYBE_UNDER_WAY if last >= now - bounds.RUN else _Age.OLD
 
 
 def _told_time(store: Store, name: str, key: str) -> datetime | None:
@@ -113,12 +187,12 @@ def _runs_with_needed_addresses(export: Store) -> set[str]:
     return runs
 
 
-def _delete(export: Store, name: str, *, keep: frozenset[str]) -> bool:
+def _delete(files: RunFiles, *, keep: frozenset[str]) -> bool:
     """Delete a run's folder, or all of it but a few files; tell whether anything was deleted."""
+    folder = files.store
     if not keep:
-        export.remove(f"runs/{name}")
+        files.export.remove(f"runs/{folder.root.rsplit('/', 1)[-1]}")
         return True
-    folder = export.sub(f"runs/{name}")
     spare = {one.split("/", 1)[0] for one in folder.all_files()} - keep
     for one in sorted(spare):
         folder.remove(one)

@@ -22,6 +22,7 @@ from segment_exports.records.wait_record import kept_wait
 from segment_exports.records.warnings import recorded_warnings
 from segment_exports.settling.counting import Settlement
 from segment_exports.settling.history import write_run
+from segment_exports.settling.history_term import purge_history
 from segment_exports.settling.refused_file import write_refused
 from segment_exports.settling.report_writing import RunFacts, make_report, what_stopped
 from segment_exports.settling.retention import purge_runs
@@ -206,15 +207,19 @@ def _counted(files: RunFiles, plan: Plan) -> Settlement:
 
 
 def _purge(ending: Ending) -> list[str]:
-    """Purge old runs and return warnings; no trouble with them makes this run red."""
+    """Purge old runs and history and return warnings; no trouble with them makes this run red."""
     if ending.dry_run:
         return []
     try:
         purged = purge_runs(ending.files.export, ending.definition.retention_days, ending.now)
+        ended = purge_history(ending.files.export, ending.definition.history_days, ending.now)
     except Exception as error:  # noqa: BLE001 - an object store may raise anything
         told = str(error) if isinstance(error, SegmentExportError) else type(error).__name__
         return [f"old runs could not be purged, the next run tries again: {told}"]
-    log.info("Purged %s runs older than %s days", len(purged), ending.definition.retention_days)
+    log.info("Purged %s runs older than %s days", len(purged.gone), ending.definition.retention_days)
+    log.info("Purged the history of %s runs older than %s days", ended, ending.definition.history_days)
+    for run_id, why in purged.kept.items():
+        log.warning("Run %s is kept: %s", run_id, why)
     return []
 
 

@@ -50,7 +50,7 @@ def begun(stage: Stage, number: int, people: list[Person]) -> Run:
 
 def purged(stage: Stage, day: int, keep_days: int = 30) -> list[str]:
     """Purge as of a day of the stage's calendar."""
-    return purge_runs(stage.export, keep_days, stage.run(day).now)
+    return purge_runs(stage.export, keep_days, stage.run(day).now).gone
 
 
 def test_runs_older_than_the_days_to_keep_go_and_ledger_and_history_stay(stage: Stage) -> None:
@@ -124,9 +124,9 @@ def test_a_run_of_which_nothing_is_known_goes_by_the_time_of_its_files(tmp_path:
     stage.run(1).read([ANN])
     now = datetime.now(UTC)
     stage.run(1).files.store.write_bytes(".left.by.a.killed.task", b"1")
-    assert purge_runs(stage.export, 1, now + bounds.RUN - timedelta(minutes=5)) == []
-    assert purge_runs(stage.export, 30, now + timedelta(days=29)) == []
-    assert purge_runs(stage.export, 1, now + bounds.RUN + timedelta(minutes=5)) == ["run_001"]
+    assert purge_runs(stage.export, 1, now + bounds.RUN - timedelta(minutes=5)).gone == []
+    assert purge_runs(stage.export, 30, now + timedelta(days=29)).gone == []
+    assert purge_runs(stage.export, 1, now + bounds.RUN + timedelta(minutes=5)).gone == ["run_001"]
 
 
 def test_a_run_without_a_report_may_be_under_way_for_days(stage: Stage) -> None:
@@ -145,8 +145,8 @@ def test_an_old_run_that_was_cleared_is_under_way_again(tmp_path: Path) -> None:
     assert runs(stage) == ["run_001"]
     run.read([ANN, BOB])
     now = datetime.now(UTC)
-    assert purge_runs(stage.export, 1, max(now, stage.run(5).now)) == []
-    assert purge_runs(stage.export, 1, now + timedelta(days=10)) == ["run_001"]
+    assert purge_runs(stage.export, 1, max(now, stage.run(5).now)).gone == []
+    assert purge_runs(stage.export, 1, now + timedelta(days=10)).gone == ["run_001"]
 
 
 def test_a_plan_of_another_version_is_not_judged(stage: Stage) -> None:
