@@ -70,9 +70,8 @@ def account_connection(connection: Connection, destination: Destination) -> Acco
 
 def account_folder(connection_id: str) -> Store:
     """Return where things are kept that hold for all exports of an account."""
-    from segment_exports.records.staging import folder_name
-
-    return staging_root().sub(f"_accounts/{folder_name(connection_id)}")
+    staging = staging_root()
+    return staging.sub(staging.named("_accounts", connection_id))
 
 
 def reason_to_stop(connection_id: str, destination_type: str = DEFAULT_TYPE) -> str | None:

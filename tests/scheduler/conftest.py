@@ -22,7 +22,7 @@ from segment_emulators.customer_insights import CustomerInsights
 from segment_emulators.customer_insights.serving import serve
 from segment_emulators.lake_writer import CsvFormat, LakeExport
 from segment_emulators.tenant import Tenant
-from segment_exports.records.staging import folder_name
+from segment_exports.records.storing.file_names import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ class Stage:
         return self.report(export, run_id)
 
     def report(self, export: str, run_id: str) -> dict[str, Any]:
-        folder = self.staging / export / "runs" / folder_name(run_id)
+        folder = self.staging / export / "runs" / file_name(run_id)
         return json.loads((folder / "report.json").read_text())
 
 

@@ -231,7 +231,7 @@ def _refused(store: Store) -> dict[str, Rows]:
 
 def _history(files: RunFiles, plan: Plan) -> Rows | None:
     """Return the operations of the run's plan; None where it wrote none."""
-    name = operations_file(plan.run_id, plan.fence or 0)
+    name = operations_file(files.export, plan.run_id, plan.fence or 0)
     if plan.fence is None or not files.export.exists(name):
         return None
     ids = _answered_ids(files.store)

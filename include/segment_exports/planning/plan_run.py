@@ -15,9 +15,9 @@ from segment_exports.records import lease as leasing
 from segment_exports.records.ledger import LedgerFolder, newest_sequence
 from segment_exports.records.notes import begun, losses
 from segment_exports.records.notes.losses import Loss
-from segment_exports.records.plan import Plan, planned
+from segment_exports.records.plan import Plan, files_of_runs, planned
 from segment_exports.records.problems import forget_problems
-from segment_exports.records.staging import RunFiles, folder_text
+from segment_exports.records.staging import RunFiles
 from segment_exports.records.step_counts import RunCounts
 from segment_exports.settling.history import newest_operations
 from segment_exports.settling.settle_plan import has_receipts, settle_plan
@@ -147,12 +147,12 @@ def _settle_earlier(request: PlanRequest, lease: Lease, *, above: int) -> None:
             begun.forget(export, held)
             continue
         # A lease that can't be read tells no run: then every run is looked at for the plan under its fence.
-        runs = [held.run_id] if held.run_id else [folder_text(name) for name in export.names("runs")]
+        runs = [RunFiles(export, held.run_id)] if held.run_id else files_of_runs(export)
         is_gone = held.run_id not in settled and not RunFiles(export, held.run_id).store.names()
         if held.run_id and (is_gone or begun.has_lost_receipts(export, held)):
             losses.note(export, [Loss.of_run(held.run_id)])
             give_up(export, [held.run_id])
-        for files in (RunFiles(export, run_id) for run_id in runs):
+        for files in runs:
             if not has_receipts(files.store):
                 continue
             plan = planned(files.store)

@@ -18,14 +18,16 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from segment_exports.errors import DamagedFileError, LedgerError
-from segment_exports.records.staging import Store, folder_name, folder_text
 from segment_exports.records.storing.damage import parsed
+from segment_exports.records.storing.file_names import file_name, text_of
 from segment_exports.records.tables.schemas import LEDGER, MEMBERSHIPS
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
     import pyarrow.parquet as pq
+
+    from segment_exports.records.staging import Store
 
 _RESTORE = (
     "It is a ledger: restore it from a backup; or move it away: then the one before it counts, with what the "
@@ -142,7 +144,7 @@ class LedgerFolder:
     def __init__(self, export: Store, export_name: str, account: str) -> None:
         """``account`` is the id of the destination's connection."""
         self._export = export
-        self._store = export.sub(f"ledger/{folder_name(account)}")
+        self._store = export.sub(export.named("ledger", account))
         self._export_name = export_name
         self._account = account
 
@@ -176,7 +178,7 @@ class LedgerFolder:
 
         ``members`` and ``addresses`` of ``info`` are counted from what is written.
         """
-        name = f"{info.sequence:010d}-{folder_name(info.run_id)}.parquet"
+        name = f"{info.sequence:010d}-{file_name(info.run_id)}.parquet"
         with self._store.parquet_writer(name, LEDGER, repeating=_REPEATING) as file:
             writer = LedgerWriter(file, info)
             yield writer
@@ -191,19 +193,13 @@ class LedgerFolder:
     @property
     def _marker(self) -> str:
         # Outside the ledger's folder: who deletes that folder must not make a loss look like a first run.
-        return f"accounts/{folder_name(self._account)}.has-ledger"
+        return self._export.named("accounts", self._account, ending=".has-ledger")
 
     def _names(self) -> list[str]:
-        return [name for name in self._store.names() if _NAME.fullmatch(name)]
+        return _names_in(self._store)
 
     def _open(self, name: str) -> Ledger:
-        path = self._store.path(name)
-        try:
-            with self._store.parquet_file(name, _NEEDED, advice=_RESTORE) as file:
-                told = (file.metadata.metadata or {}).get(_METADATA_KEY, b"")
-            info = parsed(told, LedgerInfo, path, _RESTORE)
-        except DamagedFileError as error:
-            raise LedgerError(str(error)) from error
+        path, info = self._store.path(name), _told_in(self._store, name)
         if (info.export, info.account) != (self._export_name, self._account):
             raise LedgerError(
                 f"{path} is the ledger of {info.export} for {info.account}, not of {self._export_name} for "
@@ -251,8 +247,9 @@ def counts_as_address(ledger: pa.Table) -> pa.ChunkedArray:
 
 def newest_ledgers(export: Store, export_name: str) -> list[Ledger]:
     """Return the ledger that counts for each account that an export was ever delivered to."""
-    accounts = (folder_text(name) for name in export.names("ledger"))
-    ledgers = (LedgerFolder(export, export_name, account).latest() for account in accounts)
+    accounts = (_account_of(export.sub(f"ledger/{name}"), name) for name in export.names("ledger"))
+    found = dict.fromkeys(one for one in accounts if one is not None)
+    ledgers = (LedgerFolder(export, export_name, one).latest() for one in found)
     return [ledger for ledger in ledgers if ledger.info is not None]
 
 
@@ -260,6 +257,32 @@ def newest_sequence(export: Store) -> int:
     """Return the highest sequence of any ledger of an export, whatever its account; 0 if there is none."""
     names = (name for account in export.names("ledger") for name in export.names(f"ledger/{account}"))
     return max((_sequence(name) for name in names if _NAME.fullmatch(name)), default=0)
+
+
+def _account_of(ledgers: Store, name: str) -> str | None:
+    """Return the account of a folder of ledgers; None where neither its name nor a ledger tells it."""
+    account = text_of(name)
+    if account is not None:
+        return account
+    found = _names_in(ledgers)
+    return _told_in(ledgers, found[-1]).account if found else None
+
+
+def _names_in(ledgers: Store) -> list[str]:
+    return [name for name in ledgers.names() if _NAME.fullmatch(name)]
+
+
+def _told_in(ledgers: Store, name: str) -> LedgerInfo:
+    """Return what a ledger tells of itself.
+
+    :raises LedgerError: it can't be believed.
+    """
+    try:
+        with ledgers.parquet_file(name, _NEEDED, advice=_RESTORE) as file:
+            told = (file.metadata.metadata or {}).get(_METADATA_KEY, b"")
+        return parsed(told, LedgerInfo, ledgers.path(name), _RESTORE)
+    except DamagedFileError as error:
+        raise LedgerError(str(error)) from error
 
 
 def _sequence(name: str) -> int:

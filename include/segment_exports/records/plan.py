@@ -6,6 +6,7 @@ again, which may have changed since.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
+from segment_exports.errors import StagingError
 from segment_exports.records.staging import RunFiles
+from segment_exports.records.storing.file_names import is_cut, text_of
 
 if TYPE_CHECKING:
     from segment_exports.records.staging import Store
@@ -223,6 +226,19 @@ def planned(run: Store) -> Plan:
     :raises StagingError: there is none, or it can't be believed.
     """
     return run.read_model(RunFiles.PLAN, Plan, advice=_WITHOUT_A_PLAN)
+
+
+def files_of_runs(export: Store) -> list[RunFiles]:
+    """Return the files of all runs; where nothing tells a run's id, the name of its folder stands for it."""
+    names = [name for name in export.names("runs") if text_of(name) is not None or is_cut(name)]
+    return [RunFiles(export, _run_in(export.sub(f"runs/{name}"), name), name) for name in names]
+
+
+def _run_in(folder: Store, name: str) -> str:
+    run_id = text_of(name)
+    with suppress(StagingError):  # not planned yet, or damaged
+        run_id = planned(folder).run_id if run_id is None else run_id
+    return name if run_id is None else run_id
 
 
 @dataclass(frozen=True)

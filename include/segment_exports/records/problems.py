@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from segment_exports.records.staging import folder_name
 from segment_exports.records.storing.damage import ASIDE
+from segment_exports.records.storing.file_names import file_name
 
 if TYPE_CHECKING:
     from segment_exports.records.staging import Store
@@ -25,12 +25,12 @@ class _Problem:
 
 def record_problem(run: Store, step: str, message: str) -> None:
     """Keep what stopped a step; ``message`` holds no personal data (see :mod:`segment_exports.errors`)."""
-    run.write_json(f"{_FOLDER}/{folder_name(step)}.json", {"step": step, "message": message})
+    run.write_json(f"{_FOLDER}/{file_name(step)}.json", {"step": step, "message": message})
 
 
 def forget_problem(run: Store, step: str) -> None:
     """Forget what stopped a step, now that it succeeded."""
-    run.remove(f"{_FOLDER}/{folder_name(step)}.json")
+    run.remove(f"{_FOLDER}/{file_name(step)}.json")
 
 
 def forget_problems(run: Store) -> None:

@@ -17,13 +17,15 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from segment_exports.records.staging import Store, folder_name
 from segment_exports.records.storing.damage import parsed
+from segment_exports.records.storing.file_names import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import numpy.typing as npt
+
+    from segment_exports.records.staging import Store
 
     Prefixes = npt.NDArray[np.uint64]
     Mask = npt.NDArray[np.bool_]
@@ -179,7 +181,7 @@ class RefusalFolder:
 
     def write(self, refusals: Refusals, *, sequence: int, run_id: str) -> None:
         """Write what counts from now on; ``sequence`` is the fence of the run's lease."""
-        name = f"{sequence:010d}-{folder_name(run_id)}.parquet"
+        name = f"{sequence:010d}-{file_name(run_id)}.parquet"
         with self._store.parquet_writer(name, REFUSALS) as file:
             file.write_table(pa.table([refusals.keys, refusals.places], schema=REFUSALS))
             told = _Told(

@@ -1,9 +1,8 @@
 """Store: the files between the steps, on any fsspec file system.
 
-A file appears whole or not at all. On a local disk that is a temporary sibling and an atomic replace; on an
-object store the bytes are made ready first and put once (a rename there is copy and delete, a broken stream
-would commit what it has). What a file holds is believed only where it came through :meth:`Store.read_model`
-or :meth:`Store.parquet_file`, which tell of damage and what to do.
+A file appears whole or not at all: on a local disk by a temporary sibling and an atomic replace, on an object
+store by one put (a rename there is copy and delete, a broken stream would commit what it has). What a file
+holds is believed only if it came through :meth:`Store.read_model` or :meth:`Store.parquet_file`.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, unquote
 
 import fsspec
 import pyarrow as pa
@@ -26,17 +25,18 @@ from fsspec.implementations.local import LocalFileSystem
 from segment_exports.errors import StagingError
 from segment_exports.records.storing import local_disk
 from segment_exports.records.storing.damage import CLEAR, ParquetReading, missing, parsed
+from segment_exports.records.storing.file_names import earlier_file_name, file_name
 from segment_exports.records.storing.looking import files_below, is_there
 from segment_exports.records.storing.object_store import require_exclusive_create
 from segment_exports.records.storing.trouble import told_as_trouble, told_of_staging
+from segment_exports.settings import bounds
 from segment_exports.settings.names import STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 T = TypeVar("T")
-
-_TRIAL = ".tried"
+_TRIAL = ".tried".ljust(len("0123456789-.parquet") + bounds.FILE_NAME_BYTES, "_")
 _TRIAL_SIZE = 4096
 
 
@@ -79,6 +79,13 @@ class Store:
     def sub(self, relative: str) -> Store:
         """Return the store of a folder below this one."""
         return Store(self.fs, self.path(relative))
+
+    def named(self, folder: str, text: str, *, before: str = "", ending: str = "") -> str:
+        """Return the path of a file or folder named for a text; also of one that has its earlier name."""
+        earlier = earlier_file_name(text)
+        if earlier is not None and f"{before}{earlier}{ending}" not in self.names(folder):
+            earlier = None
+        return f"{folder}/{before}{earlier or file_name(text)}{ending}"
 
     def exists(self, relative: str) -> bool:
         """Tell whether a file or folder is there now, past any listing cache.
@@ -193,16 +200,14 @@ class Store:
         :param statistics: keep the least and greatest value of every column: for files that are queried,
             not for those with addresses, of which the footer would then show some.
         """
+        how: dict[str, Any] = {
+            "compression": "zstd",
+            "compression_level": 1,
+            "use_dictionary": list(repeating),
+        }
         with (
             self.writing(relative) as path,
-            pq.ParquetWriter(
-                path,
-                schema,
-                compression="zstd",
-                compression_level=1,
-                use_dictionary=list(repeating),
-                write_statistics=statistics,
-            ) as writer,
+            pq.ParquetWriter(path, schema, write_statistics=statistics, **how) as writer,
         ):
             yield writer
 
@@ -232,7 +237,7 @@ class Store:
             yield file
 
     def require_writable(self) -> None:
-        """Write a file into the folder and take it away again.
+        """Write a file with the longest of our names into the folder and take it away again.
 
         :raises StagingError: it can't be written.
         """
@@ -274,15 +279,21 @@ class Store:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Where one run of one export keeps its files, relative to the export's store."""
+    """Where one run of one export keeps its files; ``name`` is that of its folder, where that is known."""
 
     export: Store
     run: str
+    name: str | None = None
+
+    @cached_property
+    def folder(self) -> str:
+        """The run's own folder, relative to the export's."""
+        return f"runs/{self.name}" if self.name else self.export.named("runs", self.run)
 
     @property
     def store(self) -> Store:
-        """The run's own folder."""
-        return self.export.sub(f"runs/{folder_name(self.run)}")
+        """What lies in that folder."""
+        return self.export.sub(self.folder)
 
     REFRESH = "refresh.json"
     CONTACTS = "contacts.parquet"
@@ -300,12 +311,12 @@ class RunFiles:
     @staticmethod
     def profiles(segment: str) -> str:
         """Profiles of one segment as read: one string column per attribute that is needed."""
-        return f"profiles/{folder_name(segment)}.parquet"
+        return f"profiles/{file_name(segment)}.parquet"
 
     @staticmethod
     def extract(unit: str) -> str:
         """What the extract task of one read unit counted."""
-        return f"extract/{folder_name(unit)}.json"
+        return f"extract/{file_name(unit)}.json"
 
     @staticmethod
     def chunk(number: int) -> str:
@@ -316,14 +327,3 @@ class RunFiles:
     def receipts(number: int) -> str:
         """The folder of one chunk's receipts."""
         return f"receipts/{number:04d}"
-
-
-def folder_name(text: str) -> str:
-    """Return a file name for any text, one to one (a run_id holds ``:`` and ``+``)."""
-    name = quote(text, safe="-_.@ ")
-    return f"%2E{name[1:]}" if name.startswith(".") else name
-
-
-def folder_text(name: str) -> str:
-    """Return the text that :func:`folder_name` made a file name of."""
-    return unquote(name)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segment_exports.records.staging import folder_name
 from segment_exports.records.storing.damage import ASIDE
+from segment_exports.records.storing.file_names import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ def forget_warnings(run: Store, *, but_for: str) -> None:
 
 
 def _file_of(step: str) -> str:
-    return f"{folder_name(step)}.json"
+    return f"{file_name(step)}.json"
 
 
 def recorded_warnings(run: Store) -> list[str]:

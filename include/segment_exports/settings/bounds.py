@@ -86,3 +86,8 @@ LEASE_WAIT = timedelta(hours=24)
 """Waiting until no other run of the export delivers."""
 COUNTED_BYTES = 64 * MIB
 """Of a table that ``check`` counts whole, while a person waits; of a larger one it reads some rows."""
+
+# Files between the steps.
+FILE_NAME_BYTES = 120
+"""Of a name made of a text from outside. With a number before it and an ending it stays below the 143 of an
+encrypted disk (eCryptfs); others have 255."""

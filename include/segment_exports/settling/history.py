@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.notes import past
-from segment_exports.records.staging import folder_name
 from segment_exports.records.tables.schemas import TIMESTAMP
 
 if TYPE_CHECKING:
@@ -75,9 +74,9 @@ RUNS = pa.schema(
 )
 
 
-def operations_file(run_id: str, fence: int) -> str:
+def operations_file(export: Store, run_id: str, fence: int) -> str:
     """Return the file of one settled plan, relative to the export."""
-    return f"{OPERATIONS_FOLDER}/{fence:010d}-{folder_name(run_id)}.parquet"
+    return export.named(OPERATIONS_FOLDER, run_id, before=f"{fence:010d}-", ending=".parquet")
 
 
 def newest_operations(export: Store) -> int:
@@ -107,7 +106,7 @@ def names_with_operations(export: Store) -> set[str]:
 
 def had_operations(export: Store, run_id: str) -> bool:
     """Tell whether a run was settled with operations, also one that came to send none of them."""
-    name = _run_file(run_id)
+    name = _run_file(export, run_id)
     if not export.exists(name):
         return False
     with export.parquet_file(name, ["report"], advice=MOVE_AWAY) as file:
@@ -165,12 +164,12 @@ def write_run(export: Store, report: RunReport, settled_at: datetime) -> None:
         "seconds": report.seconds.run,
         "report": json.dumps(report.model_dump(mode="json"), ensure_ascii=False),
     }
-    with export.parquet_writer(_run_file(report.run_id), RUNS, statistics=True) as writer:
+    with export.parquet_writer(_run_file(export, report.run_id), RUNS, statistics=True) as writer:
         writer.write_table(pa.Table.from_pylist([row], schema=RUNS))
 
 
-def _run_file(run_id: str) -> str:
-    return f"{RUNS_FOLDER}/{folder_name(run_id)}.parquet"
+def _run_file(export: Store, run_id: str) -> str:
+    return export.named(RUNS_FOLDER, run_id, ending=".parquet")
 
 
 def fence_of(name: str) -> int:

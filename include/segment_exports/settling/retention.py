@@ -22,8 +22,8 @@ from segment_exports.errors import StagingError
 from segment_exports.records.lease import Lease, holder, is_released
 from segment_exports.records.ledger import LedgerFolder, newest_ledgers
 from segment_exports.records.notes import losses
-from segment_exports.records.plan import planned
-from segment_exports.records.staging import RunFiles, Store, folder_text
+from segment_exports.records.plan import files_of_runs, planned
+from segment_exports.records.staging import RunFiles, Store
 from segment_exports.settings import bounds
 from segment_exports.settling.settle_plan import has_receipts
 from segment_exports.settling.unknown_runs import give_up
@@ -82,14 +82,15 @@ def purge_runs(
 
     :raises LedgerError: a ledger can't be read, so what it needs isn't known; nothing was deleted.
     """
-    needed, held = _runs_with_needed_addresses(export), holder(export)
+    held = holder(export)
+    needed = {RunFiles(export, run_id).folder for run_id in _runs_with_needed_addresses(export)}
     purged = Purged()
-    for name in export.names("runs"):
-        files = RunFiles(export, folder_text(name))
+    for found in files_of_runs(export):
+        is_holder = held is not None and RunFiles(export, held.run_id).folder == found.folder
+        files = RunFiles(export, held.run_id) if held is not None and is_holder else found
         age = _age(files, timedelta(days=keep_days), now)
         if age is _Age.YOUNG:
             continue
-        is_holder = held is not None and held.run_id == files.run
         may_send = is_holder and files.run not in unfinished.ended
         is_taken = unfinished.takes(files.run)
         if may_send and not (is_taken and age is _Age.OLD):
@@ -98,7 +99,7 @@ def purge_runs(
             purged.kept[files.run] = _NO_REPORT
         elif not _is_settled(files):
             _purge_unfinished(files, _UNSETTLED, purged, is_taken=is_taken)
-        elif files.run in needed:
+        elif files.folder in needed:
             _purge_unfinished(files, _NEEDED, purged, is_taken=is_taken, keep=_FOR_ADDRESSES)
         elif _delete(files, keep=frozenset()):
             purged.gone.append(files.run)
@@ -191,7 +192,7 @@ def _delete(files: RunFiles, *, keep: frozenset[str]) -> bool:
     """Delete a run's folder, or all of it but a few files; tell whether anything was deleted."""
     folder = files.store
     if not keep:
-        files.export.remove(f"runs/{folder.root.rsplit('/', 1)[-1]}")
+        files.export.remove(files.folder)
         return True
     spare = {one.split("/", 1)[0] for one in folder.all_files()} - keep
     for one in sorted(spare):

@@ -88,7 +88,7 @@ def who_is_held_back(files: RunFiles) -> pa.Table:
 
 def is_settled(files: RunFiles, plan: Plan, settlement: Settlement) -> bool:
     """Tell whether the history holds every answer to a plan, because it was settled before."""
-    name = operations_file(plan.run_id, plan.fence or 0)
+    name = operations_file(files.export, plan.run_id, plan.fence or 0)
     if not files.export.exists(name):
         return not settlement.answered
     with files.export.parquet_file(name) as file:
@@ -125,7 +125,7 @@ def _history(files: RunFiles, plan: Plan, numbers: Sequence[int]) -> Iterator[pq
     if not numbers:
         yield None
         return
-    name = operations_file(plan.run_id, plan.fence or 0)
+    name = operations_file(files.export, plan.run_id, plan.fence or 0)
     with files.export.parquet_writer(name, OPERATIONS, repeating=REPEATING, statistics=True) as writer:
         yield writer
 

@@ -17,7 +17,8 @@ from segment_exports.errors import LedgerError
 from segment_exports.records.lease import leases
 from segment_exports.records.ledger import newest_ledgers
 from segment_exports.records.notes.begun import runs_begun
-from segment_exports.records.staging import RunFiles, folder_name
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.storing.file_names import file_name, file_names
 from segment_exports.settings.names import STAGING
 from segment_exports.settling.history import had_operations, names_with_operations
 
@@ -55,14 +56,14 @@ def require_known_runs(
 def give_up(export: Store, runs: Iterable[str]) -> None:
     """Remember of runs that nothing is known of them: that was told, and is made up for."""
     for run_id in runs:
-        export.create(f"{_GIVEN_UP}/{folder_name(run_id)}", b"")
+        export.create(f"{_GIVEN_UP}/{file_name(run_id)}", b"")
 
 
 def _unknown(export: Store, have_sent: Collection[str]) -> tuple[str, ...]:
     if not have_sent:
         return ()
     told = names_with_operations(export) | set(export.names(_GIVEN_UP))
-    untold = [run_id for run_id in have_sent if folder_name(run_id) not in told]
+    untold = [run_id for run_id in have_sent if told.isdisjoint(file_names(run_id))]
     planning = {one.run_id for one in (*leases(export), *runs_begun(export))} if untold else set()
     return tuple(
         run_id

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.records.staging import folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -91,15 +90,15 @@ class SeenColumns:
         kept = _Kept(metadata, known.columns | told)
         if kept != known:
             columns = {name: vars(one) for name, one in sorted(kept.columns.items())}
-            self._store.write_json(_name(table), {"metadata": metadata, "columns": columns})
+            self._store.write_json(_name(self._store, table), {"metadata": metadata, "columns": columns})
 
     def _of(self, table: str) -> _Kept:
-        if self._store is None or not self._store.exists(_name(table)):
+        if self._store is None or not self._store.exists(_name(self._store, table)):
             return _Kept(metadata=False, columns={})
-        return self._store.read_model(_name(table), _Kept, advice=_capital(self._advice(table)))
+        return self._store.read_model(_name(self._store, table), _Kept, advice=_capital(self._advice(table)))
 
     def _advice(self, table: str) -> str:
-        place = self._store.path(_name(table)) if self._store else ""
+        place = self._store.path(_name(self._store, table)) if self._store else ""
         return f"take {place} away: then columns are looked for anew"
 
 
@@ -118,5 +117,5 @@ def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _name(table: str) -> str:
-    return f"columns/{folder_name(table)}.json"
+def _name(store: Store, table: str) -> str:
+    return store.named("columns", table, ending=".json")

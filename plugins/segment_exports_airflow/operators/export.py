@@ -100,11 +100,11 @@ class CheckDestinationOperator(ExportOperator):
 
     def _require_writable(self, context: Context, connection: str) -> None:
         """Try once whether files can be written, wherever this run will: a folder may be another user's."""
-        from segment_exports.records.staging import folder_name
         from segment_exports_airflow.accounts import account_folder
 
         files = self.files(context)
-        folders = ("lease", f"ledger/{folder_name(connection)}", "history/runs", "runs")
+        ledgers = files.export.named("ledger", connection)
+        folders = ("lease", ledgers, "history/runs", "runs")
         there = [files.export.sub(name) for name in folders if files.export.exists(name)]
         for folder in (files.export, *there, account_folder(connection), files.store):
             folder.require_writable()

@@ -192,3 +192,35 @@ def test_an_address_counts_where_the_destination_has_it_or_may_have_it(
     row: dict[str, Any], counts: bool
 ) -> None:
     assert counts_as_address(rows_of({"email_hash": "a"} | row)).to_pylist() == [counts]
+
+
+@pytest.mark.parametrize("account", ["Autopilot EU", "a" * 250, "счёт" * 60, "aux"])
+def test_the_ledgers_of_an_account_of_any_name_are_found(export: Store, account: str) -> None:
+    folder = LedgerFolder(export, "newsletter", account)
+    with folder.writing(info_of(3, account=account)):
+        pass
+    (newest,) = newest_ledgers(export, "newsletter")
+    assert newest.info
+    assert newest.info.account == account
+    export.remove("ledger")
+    assert LedgerFolder(export, "newsletter", account).is_lost()
+
+
+def test_a_ledger_that_was_written_before_capitals_were_marked_is_the_accounts(export: Store) -> None:
+    with LedgerFolder(export, "newsletter", "Autopilot_EU").writing(info_of(3, account="Autopilot_EU")):
+        pass
+    for name in (*export.sub("ledger").all_files(),):
+        export.write_bytes(f"ledger/Autopilot_EU/{name.split('/')[-1]}", export.read_bytes(f"ledger/{name}"))
+        export.remove(f"ledger/{name.split('/')[0]}")
+    for name in export.names("accounts"):
+        export.write_bytes("accounts/Autopilot_EU.has-ledger", b"")
+        export.remove(f"accounts/{name}")
+    folder = LedgerFolder(export, "newsletter", "Autopilot_EU")
+    assert folder.latest().sequence == 3
+    assert [one.sequence for one in newest_ledgers(export, "newsletter")] == [3]
+    with folder.writing(info_of(4, account="Autopilot_EU")):
+        pass
+    assert export.names("ledger") == ["Autopilot_EU"]
+    assert [one.sequence for one in newest_ledgers(export, "newsletter")] == [4]
+    export.remove("ledger")
+    assert LedgerFolder(export, "newsletter", "Autopilot_EU").is_lost()

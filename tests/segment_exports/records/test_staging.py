@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from segment_exports.errors import DamagedFileError, StagingError
-from segment_exports.records.staging import RunFiles, Store, folder_name, folder_text
+from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.storing.damage import parsed
 
 if TYPE_CHECKING:
@@ -430,19 +430,6 @@ def test_folders_on_a_disk_are_private_down_from_the_first_that_is_made(tmp_path
     made = [tmp_path / "new", *(path for path in (tmp_path / "new").rglob("*") if path.is_dir())]
     assert len(made) == 10
     assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o700}
-
-
-@given(st.lists(st.text(min_size=1), min_size=2, max_size=2, unique=True))
-def test_folder_names_are_one_to_one_and_plain(texts: list[str]) -> None:
-    try:
-        names = [folder_name(text) for text in texts]
-    except UnicodeEncodeError:  # a lone surrogate is no text
-        return
-    assert [folder_text(name) for name in names] == texts
-    for name in names:
-        assert "/" not in name
-        assert not name.startswith(".")
-        assert name.isascii()
 
 
 def test_a_run_has_a_folder_of_its_own_whatever_its_id(store: Store) -> None:

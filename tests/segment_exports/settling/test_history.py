@@ -122,7 +122,7 @@ def test_each_plan_of_a_run_has_operations_of_its_own(stage: Stage) -> None:
     run.chunks()
     run.deliver().settle()
     assert stage.export.names("history/operations") == [
-        operations_file("run_001", fence).rsplit("/", 1)[-1] for fence in (1, 2)
+        operations_file(stage.export, "run_001", fence).rsplit("/", 1)[-1] for fence in (1, 2)
     ]
     assert query(
         stage, "SELECT count(*) FROM {operations} WHERE operation = 'upsert' AND outcome = 'delivered'"

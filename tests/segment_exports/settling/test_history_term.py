@@ -98,7 +98,7 @@ def test_a_run_that_has_a_folder_still_keeps_its_operations(stage: Stage) -> Non
 
 def test_contact_ids_of_an_earlier_version_are_dropped(stage: Stage) -> None:
     stage.run(1).whole([ANN])
-    name = operations_file("run_001", 1)
+    name = operations_file(stage.export, "run_001", 1)
     rows = pq.read_table(stage.export.path(name))
     old = rows.drop_columns(["customer_hash"]).append_column(
         "contact_id", pa.array(["person_ANN"] * len(rows), pa.string())

@@ -13,6 +13,7 @@ from segment_exports.errors import LedgerError
 from segment_exports.records import lease
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.staging import RunFiles, Store
+from segment_exports.records.storing.file_names import file_name
 from segment_exports.settings import bounds
 from segment_exports.settling import settle_run as last_step
 from segment_exports.settling.retention import purge_runs
@@ -65,12 +66,28 @@ def test_runs_older_than_the_days_to_keep_go_and_ledger_and_history_stay(stage: 
     assert stage.run(33).read([ANN, BOB]).plan().contacts.due == 1
 
 
-def test_run_ids_come_back_as_airflow_knows_them(tmp_path: Path) -> None:
-    stage, run_id = Stage(tmp_path), "scheduled__2026-01-01T05:00:00+00:00"
+@pytest.mark.parametrize("run_id", ["scheduled__2026-01-01T05:00:00+00:00", "By_Ann", "a:+" * 83])
+def test_run_ids_come_back_as_airflow_knows_them(tmp_path: Path, run_id: str) -> None:
+    stage = Stage(tmp_path)
     run = stage.run(1)
     run.files = RunFiles(stage.export, run_id)
     run.whole([ANN])
     assert purged(stage, 60) == [run_id]
+
+
+def test_of_a_run_that_came_to_no_plan_its_folder_is_told_where_its_id_is_long(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    RunFiles(stage.export, "a" * 250).store.write_bytes("extract/a.json", b"1")
+    later = datetime.now(UTC) + bounds.RUN + timedelta(days=1)
+    assert purge_runs(stage.export, 1, later).gone == [file_name("a" * 250)]
+    assert runs(stage) == []
+
+
+def test_a_folder_that_a_person_made_beside_the_runs_is_left_alone(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.export.write_bytes("runs/run_1 (copy)/x", b"1")
+    later = datetime.now(UTC) + bounds.RUN + timedelta(days=1)
+    assert purge_runs(stage.export, 1, later).gone == []
 
 
 def test_an_export_that_never_ran_has_nothing_to_purge(stage: Stage) -> None:

@@ -8,11 +8,11 @@ left undone.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from segment_exports.records.outcomes import counted
-from segment_exports.records.staging import folder_name, folder_text
+from segment_exports.records.storing.file_names import file_name, file_names, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,7 @@ class Loss:
             f"the files of run {run_id} are lost and it was never settled: nobody knows what it sent, and "
             f"who withdrew or was erased since may be on a list. {_REPAIR}"
         )
-        return cls(f"{_RUNS}/{folder_name(run_id)}", told)
+        return cls(f"{_RUNS}/{file_name(run_id)}", told)
 
     @classmethod
     def of_ledger(cls, account: str) -> Loss:
@@ -52,7 +52,7 @@ class Loss:
             f"the ledger for {account} is made anew: nobody knows whom the one before put on a list, and who "
             f"left, withdrew or was erased since may be on one. {_REPAIR}"
         )
-        return cls(f"{_LEDGERS}/{folder_name(account)}", told)
+        return cls(f"{_LEDGERS}/{file_name(account)}", told)
 
     @classmethod
     def of_list(cls, title: str, members: int, holder: LedgerInfo, account: str) -> Loss:
@@ -78,12 +78,15 @@ def note(export: Store, losses: Iterable[Loss]) -> None:
 
 def open_losses(export: Store, account: str) -> tuple[Loss, ...]:
     """Return what is not made up for yet: of runs, and of the ledger for an account and its lists."""
-    folder, ledger = _lists(account), Loss.of_ledger(account)
-    lists = [f"{folder}/{name}" for name in export.names(folder)]
+    mine = file_names(account)
     return (
-        *(Loss.of_run(folder_text(name)) for name in export.names(_RUNS)),
-        *([ledger] if export.exists(ledger.name) else ()),
-        *(Loss(name, export.read_bytes(name).decode()) for name in lists),
+        *(Loss(name, _told_of_run(export, name)) for name in _noted(export, _RUNS)),
+        *(
+            replace(Loss.of_ledger(account), name=name)
+            for name in _noted(export, _LEDGERS)
+            if name.removeprefix(f"{_LEDGERS}/") in mine
+        ),
+        *(Loss(name, _told(export, name)) for one in mine for name in _noted(export, f"{_LISTS}/{one}")),
     )
 
 
@@ -94,4 +97,17 @@ def forget(export: Store, names: Iterable[str]) -> None:
 
 
 def _lists(account: str) -> str:
-    return f"{_LISTS}/{folder_name(account)}"
+    return f"{_LISTS}/{file_name(account)}"
+
+
+def _noted(export: Store, folder: str) -> list[str]:
+    return [f"{folder}/{name}" for name in export.names(folder)]
+
+
+def _told(export: Store, name: str) -> str:
+    return export.read_bytes(name).decode()
+
+
+def _told_of_run(export: Store, name: str) -> str:
+    run_id = text_of(name.removeprefix(f"{_RUNS}/"))
+    return _told(export, name) if run_id is None else Loss.of_run(run_id).told

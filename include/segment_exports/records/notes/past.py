@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from segment_exports.records.staging import folder_name
+from segment_exports.records.storing.file_names import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def note(export: Store, run_id: str, account: str, fence: int = 0) -> None:
     :param fence: of the plan that was settled; 0 where it came to send nothing.
     """
     told = json.dumps({"account": account, "run_id": run_id}, ensure_ascii=False)
-    export.create(f"{_FOLDER}/{fence:010d}-{folder_name(run_id)}", told.encode())
+    export.create(f"{_FOLDER}/{fence:010d}-{file_name(run_id)}", told.encode())
 
 
 def names(export: Store) -> set[str]:

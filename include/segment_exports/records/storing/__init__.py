@@ -1,5 +1,6 @@
 """How files get to their place whole, and what is told of those that did not, or of a place that takes none.
 
+file_names    names of files that stand for a text from outside, on every disk
 local_disk    files on this machine's disk: written aside, synced and put in place in one step
 looking       what is there, where one that can't be looked at now is no empty one
 object_store  what an object store has to be able to do

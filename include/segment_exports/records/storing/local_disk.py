@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PRIVATE_FOLDER = 0o700
+_SIBLING_NAME = 100
+"""Characters of a file's name in that of its sibling, which so is no longer than the longest of ours."""
 
 
 @contextmanager
@@ -59,7 +61,7 @@ def make_parent(target: str) -> None:
 def _sibling(target: str) -> Iterator[Path]:
     """Give a path beside the target that is gone at the end, whatever happens."""
     path = Path(target)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    temporary = path.with_name(f".{path.name[:_SIBLING_NAME]}.{uuid4().hex}")
     try:
         yield temporary
     finally:

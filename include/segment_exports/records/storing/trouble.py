@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NOT_PERMITTED = (errno.EACCES, errno.EPERM)
-_OF_A_DISK = (*_FULL, *_NOT_PERMITTED, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ESTALE)
+_OF_A_PLACE = (errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+_OF_A_DISK = (*_FULL, *_NOT_PERMITTED, *_OF_A_PLACE, errno.EIO, errno.ESTALE)
 
 
 def staging_trouble(path: str, error: OSError) -> StagingError:
@@ -91,6 +92,8 @@ def _what(error: OSError) -> str:
         return f"the user {_user()}, as whom the task runs, is not permitted to"
     if number == errno.ENOENT:
         return "there is no such folder"
+    if number == errno.ENAMETOOLONG:
+        return "this disk takes no path or name of that length"
     return error.strerror or type(error).__name__
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from segment_exports.records.staging import folder_name
 from segment_exports.settings import bounds
 from segment_exports.sources import Attribute
 from segment_exports.sources.lake.locations import SnapshotFile
@@ -163,9 +162,8 @@ class SeenSnapshots:
         kept = sorted({**known, seen.folder: seen}.items())[-bounds.SEEN_SNAPSHOTS :]
         self._store.write_json(self._name(seen.table), _compact(one for _, one in kept))
 
-    @staticmethod
-    def _name(table: str) -> str:
-        return f"snapshots/{folder_name(table)}.json"
+    def _name(self, table: str) -> str:
+        return self._store.named("snapshots", table, ending=".json")
 
 
 def _compact(snapshots: Iterable[SeenSnapshot]) -> dict[str, Any]:
