@@ -6,11 +6,12 @@ Light on purpose: most steps need no more than this, and importing the hook cost
 from __future__ import annotations
 
 import logging
-import math
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING
 
 from segment_exports.errors import ConnectionDisabledError, ConnectionFieldError, DestinationError
-from segment_exports_airflow.connections import connection_of, extra_of
+from segment_exports.settings import bounds
+from segment_exports_airflow.connections import connection_of, fields_of, url_of
 from segment_exports_airflow.staging_root import staging_root
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ log = logging.getLogger(__name__)
 AGREEMENT_FILE = "agreement.json"
 DEFAULT_TYPE = "autopilot"
 """What a definition means that names no ``destination.type``."""
-_LEAST_RATE = 0.1
-_FALSE = {"false", "0", "no", "off"}
 
 
 def account_of(connection_id: str, destination_type: str = DEFAULT_TYPE) -> AccountConnection:
@@ -54,17 +53,21 @@ def account_connection(connection: Connection, destination: Destination) -> Acco
     from segment_exports.destinations.agreement import Agreement
     from segment_exports.destinations.check_destination import AccountConnection
 
-    extra = extra_of(connection, ConnectionFieldError)
+    given = fields_of(connection, ConnectionFieldError)
     return AccountConnection(
         connection_id=connection.conn_id,
-        base_url=_base_url(connection) or destination.default_base_url,
+        base_url=url_of(connection, ConnectionFieldError) or destination.default_base_url,
         api_key=connection.password or "",
-        requests_per_second=_rate(
-            connection.conn_id, extra.get("requests_per_second"), destination.default_requests_per_second
+        requests_per_second=given.number(
+            "requests_per_second",
+            destination.default_requests_per_second,
+            least=bounds.LEAST_RATE,
+            most=bounds.MOST_RATE,
         ),
-        enabled=str(extra.get("enabled", True)).strip().lower() not in _FALSE,
-        agreement=Agreement.of(extra),
-        ca_bundle=str(extra.get("ca_bundle") or "").strip() or None,
+        enabled=given.switch("enabled", default=True),
+        agreement=Agreement.of(given.given),
+        ca_bundle=given.text("ca_bundle") or None,
+        allow_clear_text=given.switch("allow_clear_text", default=False),
     )
 
 
@@ -86,6 +89,23 @@ def reason_to_stop(connection_id: str, destination_type: str = DEFAULT_TYPE) -> 
         return None
 
 
+def told_of_account(connection_id: str, destination_type: str = DEFAULT_TYPE) -> list[str]:
+    """Return what a person should know of an account's connection before a run does; nothing is asked of it.
+
+    Nothing of a connection that isn't in the environment: one made in the UI may be another Airflow's.
+    """
+    from segment_exports.destinations.opening import open_destination
+
+    if f"AIRFLOW_CONN_{connection_id.upper()}" not in os.environ:
+        return []
+    try:
+        account = account_of(connection_id, destination_type)
+        account.require_usable()
+        return list(open_destination(destination_type).client(account).warnings)
+    except DestinationError as error:
+        return [f"a run would stop before it reads anything: {error}"]
+
+
 def recorded_agreement(run: Store) -> dict[str, str] | None:
     """Return the agreement under which a run's data were read; None where it did not get so far."""
     from segment_exports.records.storing.damage import ASIDE
@@ -93,28 +113,3 @@ def recorded_agreement(run: Store) -> dict[str, str] | None:
     if not run.exists(AGREEMENT_FILE):
         return None
     return run.read_model(AGREEMENT_FILE, dict[str, str], advice=ASIDE)
-
-
-def _base_url(connection: Connection) -> str:
-    host = (connection.host or "").strip()
-    if not host:
-        return ""
-    if "://" in host:
-        return host.rstrip("/")
-    port = f":{connection.port}" if connection.port else ""
-    path = f"/{connection.schema}" if connection.schema else ""
-    return f"https://{host.rstrip('/')}{port}{path}"
-
-
-def _rate(connection_id: str, value: Any, default: float) -> float:
-    if value in (None, ""):
-        return default
-    try:
-        rate = float(value)
-    except (TypeError, ValueError):
-        rate = math.nan
-    if not _LEAST_RATE <= rate < math.inf:
-        raise ConnectionFieldError(
-            f"requests_per_second of connection {connection_id} must be a number of at least {_LEAST_RATE}"
-        )
-    return rate

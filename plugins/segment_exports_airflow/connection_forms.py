@@ -13,6 +13,14 @@ _CA_BUNDLE: dict[str, Any] = {
         "schema": {"type": ["string", "null"]},
     },
 }
+_CLEAR_TEXT: dict[str, Any] = {
+    "allow_clear_text": {
+        "label": "Allow clear text",
+        "description": "Lets the URL begin with http:// and lead to another machine, as for an emulator in "
+        "another container: credentials and data can then be read on the way. Every run report says so.",
+        "schema": {"type": "boolean", "default": False},
+    },
+}
 _APP_REGISTRATION: dict[str, Any] = {
     "tenant": {
         "label": "Tenant",
@@ -30,6 +38,7 @@ _APP_REGISTRATION: dict[str, Any] = {
         "schema": {"type": ["string", "null"], "default": "https://login.microsoftonline.com"},
     },
     **_CA_BUNDLE,
+    **_CLEAR_TEXT,
 }
 _APP_LABELS = {"login": "Client ID", "password": "Client secret"}
 
@@ -52,9 +61,10 @@ AUTOPILOT: dict[str, Any] = {
         "enabled": {
             "label": "Enabled",
             "description": "Off stops every export to this account, a running one within seconds.",
-            "schema": {"type": ["boolean", "null"], "default": True},
+            "schema": {"type": "boolean", "default": True},
         },
         **_CA_BUNDLE,
+        **_CLEAR_TEXT,
         # Choosing it says which text was agreed to; a changed text has another version, and asks again.
         "agreed_text": {
             "label": "Data privacy and compliance",
@@ -113,3 +123,17 @@ CUSTOMER_INSIGHTS: dict[str, Any] = {
         **_APP_REGISTRATION,
     },
 }
+
+FORMS: dict[str, dict[str, Any]] = {
+    one["connection-type"]: one for one in (AUTOPILOT, DATAVERSE, CUSTOMER_INSIGHTS)
+}
+"""Each form by its connection type."""
+
+_OF_MICROSOFT = frozenset(DATAVERSE["conn-fields"]) | frozenset(CUSTOMER_INSIGHTS["conn-fields"])
+KNOWN_FIELDS: dict[str, frozenset[str]] = {
+    "autopilot": frozenset(AUTOPILOT["conn-fields"]),
+    # One app registration may serve both, and be copied from one connection to the other.
+    "dataverse": _OF_MICROSOFT,
+    "customer_insights": _OF_MICROSOFT,
+}
+"""What the extra of a connection of each type may hold; anything else may be a switch that is mistyped."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
+
+from segment_exports.settings.given_fields import GivenFields, fields_of_json
+from segment_exports_airflow.connection_forms import KNOWN_FIELDS
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -51,15 +53,34 @@ def why_not_found(connection_id: str, wanted: str) -> str:
     )
 
 
-def extra_of(connection: Connection, refusal: type[SegmentExportError]) -> dict[str, Any]:
-    """Return a connection's extra fields.
+def fields_of(connection: Connection, refusal: type[SegmentExportError]) -> GivenFields:
+    """Return a connection's extra fields; those of its type's form are all that there are.
 
-    :param refusal: error to raise where they are no JSON object.
+    :param refusal: error to raise where they are no JSON object, or one of them isn't known.
     """
+    where = f"connection {connection.conn_id}"
     try:
-        value = json.loads(connection.extra or "{}")
+        given = fields_of_json(connection.extra)
     except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise refusal(f"the extra of connection {connection.conn_id} must be a JSON object")
-    return value
+        raise refusal(f"the extra of {where} must be a JSON object, each name in it once") from None
+    return GivenFields(given, KNOWN_FIELDS[str(connection.conn_type)], where, refusal)
+
+
+def url_of(connection: Connection, refusal: type[SegmentExportError]) -> str:
+    """Return the URL that a connection leads to; empty where it names none. It isn't judged.
+
+    :param refusal: error to raise where it isn't clear, since the port stands beside a URL of its own.
+    """
+    host = (connection.host or "").strip()
+    if not host:
+        return ""
+    if "://" in host:
+        if connection.port or connection.schema:
+            raise refusal(
+                f"connection {connection.conn_id} names a port or schema beside the URL in its host; put all "
+                f"of it into the host, and leave them empty"
+            )
+        return host.rstrip("/")
+    port = f":{connection.port}" if connection.port else ""
+    path = f"/{connection.schema}" if connection.schema else ""
+    return f"https://{host.rstrip('/')}{port}{path}"

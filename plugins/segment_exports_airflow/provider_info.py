@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from segment_exports_airflow.connection_forms import AUTOPILOT, CUSTOMER_INSIGHTS, DATAVERSE
+from segment_exports_airflow.connection_forms import FORMS
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -17,5 +17,5 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "segment-exports",
         "name": "Segment exports",
         "description": "Segments of Customer Insights, delivered as contacts and list membership.",
-        "connection-types": [AUTOPILOT, DATAVERSE, CUSTOMER_INSIGHTS],
+        "connection-types": list(FORMS.values()),
     }

@@ -71,12 +71,12 @@ class ExportScene:
         text += textwrap.dedent(more)
         (self.folder / "exports" / "newsletter.yaml").write_text(text)
 
-    def connect(self, *, key: str | None = None, **extra: Any) -> None:
+    def connect(self, *, key: str | None = None, host: str | None = None, **extra: Any) -> None:
         """Make the connection to the account, signed unless ``extra`` says otherwise."""
         signed = {"requests_per_second": 2000, **signed_agreement("the tests"), **extra}
         fields = {
             "conn_type": "autopilot",
-            "host": self.emulator.base_url,
+            "host": host or self.emulator.base_url,
             "password": key or self.emulator.api_key,
             "extra": signed,
         }

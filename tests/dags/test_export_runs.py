@@ -253,7 +253,13 @@ def test_a_snapshot_that_is_no_time_stops_before_anything_is_read_and_is_reporte
     [
         ({"agreed_by": None}, "nobody has agreed"),
         ({"agreed_text": "another"}, "the text of the agreement has changed"),
+        ({"agreed_at": "never"}, "agreed_at must be the day, or the time, of the agreement"),
+        ({"agreed_at": "2999-01-01"}, "is still to come, so nobody has agreed yet"),
         ({"enabled": False}, "is disabled"),
+        ({"enabled": "disabled"}, "enabled of connection autopilot_default is text of 8 characters; it must"),
+        ({"enabled": None}, "enabled of connection autopilot_default is null; it must be true or false"),
+        ({"enabeld": False}, "enabeld isn't known. Did you mean enabled?"),
+        ({"host": "http://emulator.invalid/v1"}, "allow_clear_text"),
         ({"requests_per_second": "fast"}, "must be a number"),
     ],
 )
@@ -268,6 +274,22 @@ def test_a_connection_that_must_not_be_used_stops_before_anything_is_read(
     assert run.tasks["wait_for_refresh"] == "upstream_failed"
     assert told in run.report["red_reasons"][0]
     assert not emulator.log.entries
+
+
+def test_a_way_in_clear_text_stands_in_every_report(
+    scene: ExportScene, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The emulator stands in for another machine, as its own proxy."""
+    monkeypatch.setenv("HTTP_PROXY", emulator.base_url.removesuffix("/v1"))
+    scene.connect(host="http://emulator.invalid/v1", allow_clear_text=True)
+
+    for conf in ({}, {"dry_run": True}):
+        run = scene.run(**conf)
+
+        assert run.state == "success"
+        assert any(
+            "http://emulator.invalid:80 is asked in clear text" in one for one in run.report["warnings"]
+        )
 
 
 def test_a_list_that_somebody_else_made_stops_before_anything_is_read(

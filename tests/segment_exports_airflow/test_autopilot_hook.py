@@ -14,11 +14,13 @@ from airflow.sdk import BaseHook
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import Route
+from tests.thief import listening_thief
 
 from segment_emulators.customer_insights.serving import write_certificate
 from segment_emulators.serving import serve_in_thread
 from segment_exports.destinations.agreement import AGREEMENT_VERSION, signed_agreement
 from segment_exports.errors import AgreementMissingError, ConnectionDisabledError, DestinationError
+from segment_exports_airflow.connection_forms import KNOWN_FIELDS
 from segment_exports_airflow.hooks.autopilot import KEY_HEADER, AutopilotHook
 
 if TYPE_CHECKING:
@@ -212,12 +214,15 @@ class TestHttpHook:
         self, emulator: AutopilotEmulator, connect: Callable[..., str]
     ) -> None:
         """HttpHook would send these: the strings reach the server, and the boolean raises InvalidHeader."""
-        connection = connect(emulator.base_url, emulator.api_key, enabled=True, secret_note="x", **SIGNED)
+        connection = connect(
+            emulator.base_url, emulator.api_key, enabled=True, requests_per_second=9, **SIGNED
+        )
 
         session = AutopilotHook(connection, method="GET").get_conn()
 
         assert session.headers[KEY_HEADER] == emulator.api_key
-        assert not {"enabled", "secret_note", *SIGNED} & {name.lower() for name in session.headers}
+        known = KNOWN_FIELDS["autopilot"]
+        assert not known & {name.lower() for name in session.headers}
         assert AutopilotHook(connection, method="GET").run("/lists").ok
 
     def test_certificates_are_held_against_the_bundle_of_the_connection(
@@ -233,18 +238,87 @@ class TestHttpHook:
         assert not good
         assert "CA bundle of the connection" in message
 
-    def test_the_key_follows_no_redirect(self, connect: Callable[..., str]) -> None:
-        reached = []
-
-        def elsewhere(request: Any) -> HTMLResponse:
-            reached.append(dict(request.headers))
-            return HTMLResponse("")
-
-        with serve_in_thread(Starlette(routes=[Route("/{path:path}", elsewhere)])) as other:
-            here = Starlette(routes=[Route("/v1/lists", lambda _: RedirectResponse(f"{other}/lists"))])
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    @pytest.mark.parametrize("extra", [{}, {"enabled": True}])
+    @pytest.mark.parametrize("options", [{}, {"allow_redirects": True, "verify": False}])
+    def test_the_key_follows_no_redirect(
+        self, monkeypatch: pytest.MonkeyPatch, status: int, extra: dict[str, Any], options: dict[str, Any]
+    ) -> None:
+        """HttpHook follows them, where the connection has no extra or its caller wants it."""
+        with listening_thief() as thief:
+            away = RedirectResponse(f"http://{thief.address}/lists", status)
+            here = Starlette(routes=[Route("/v1/lists", lambda _: away)])
             with serve_in_thread(here) as url:
-                AutopilotHook(connect(f"{url}/v1", "f" * 32), method="GET").run(
-                    "/lists", extra_options={"check_response": False}
-                )
+                fields = {"conn_type": "autopilot", "host": f"{url}/v1", "password": "f" * 32, "extra": extra}
+                monkeypatch.setenv("AIRFLOW_CONN_AUTOPILOT_DEFAULT", json.dumps(fields))
+                AutopilotHook(method="GET").run("/lists", extra_options={"check_response": False, **options})
 
-        assert reached == []
+            assert not thief.was_asked
+
+    def test_the_key_goes_to_no_proxy_on_the_way_to_this_machine(
+        self, emulator: AutopilotEmulator, account: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with listening_thief() as thief:
+            monkeypatch.setenv("HTTP_PROXY", f"http://{thief.address}")
+            assert AutopilotHook(account, method="GET").run("/lists").ok
+            assert AutopilotHook(account).test_connection()[0]
+
+            assert not thief.was_asked
+
+    def test_no_netrc_of_the_worker_goes_along(
+        self, account: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        (tmp_path / "netrc").write_text("default login somebody password else\n")
+        (tmp_path / "netrc").chmod(0o600)
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+        hook = AutopilotHook(account, method="GET")
+
+        assert "Authorization" not in hook.run("/lists").request.headers
+
+    @pytest.mark.parametrize(
+        ("fields", "told"),
+        [
+            ({"extra": {"enabled": "off"}}, "is disabled"),
+            ({"extra": {"enabled": "disabled"}}, "must be true or false"),
+            ({"host": "http://api.example.com/v1"}, "allow_clear_text"),
+            ({"host": "https://api.example.com/v1", "port": 8443}, "names a port or schema beside the URL"),
+        ],
+    )
+    def test_a_connection_that_must_not_be_used_sends_no_single_call(
+        self, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], told: str
+    ) -> None:
+        connection = {"conn_type": "autopilot", "host": "https://127.0.0.1:9", "password": "f" * 32}
+        monkeypatch.setenv("AIRFLOW_CONN_AUTOPILOT_DEFAULT", json.dumps(connection | fields))
+
+        with pytest.raises(DestinationError, match=told):
+            AutopilotHook(method="GET").run("/lists")
+
+
+class TestClearText:
+    """A key that can be read on the way."""
+
+    @pytest.mark.parametrize("switch", [{}, {"allow_clear_text": False}, {"allow_clear_text": "no"}])
+    def test_it_is_refused(self, connect: Callable[..., str], switch: dict[str, Any]) -> None:
+        good, message = AutopilotHook(
+            connect("http://api.example.com/v1", "f" * 32, **switch, **SIGNED)
+        ).test_connection()
+
+        assert not good
+        assert 'put "allow_clear_text": true into the connection' in message
+
+    @pytest.mark.parametrize("on", [True, "true", 1])
+    def test_it_is_told_where_it_is_allowed(
+        self,
+        emulator: AutopilotEmulator,
+        connect: Callable[..., str],
+        monkeypatch: pytest.MonkeyPatch,
+        on: Any,
+    ) -> None:
+        """The emulator stands in for another machine, as its own proxy."""
+        monkeypatch.setenv("HTTP_PROXY", emulator.base_url.removesuffix("/v1"))
+        good, message = AutopilotHook(
+            connect("http://emulator.invalid/v1", emulator.api_key, allow_clear_text=on, **SIGNED)
+        ).test_connection()
+
+        assert good
+        assert "http://emulator.invalid:80 is asked in clear text (allow_clear_text in its connect" in message

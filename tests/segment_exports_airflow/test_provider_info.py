@@ -55,6 +55,7 @@ def test_airflow_shows_the_form_of_the_account() -> None:
         "requests_per_second",
         "enabled",
         "ca_bundle",
+        "allow_clear_text",
         "agreed_text",
         "agreed_by",
         "agreed_at",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -98,11 +99,13 @@ def check_folder(
     names: Collection[str] = (),
     *,
     opener: Callable[[ExportDefinition], Source],
+    told_of: Callable[[ExportDefinition], Sequence[str]] = lambda _: (),
     staging: Store | None = None,
 ) -> list[CheckResult]:
     """Check the definitions of a folder, or only those named.
 
     :param opener: gives the source of a definition; a ``SourceError`` of it becomes a problem.
+    :param told_of: gives notes on what the definition alone doesn't hold, such as its account's connection.
     :param staging: as in :func:`check_export`.
     :raises DefinitionError: the folder isn't there.
     """
@@ -110,7 +113,7 @@ def check_folder(
     results = [
         CheckResult(one.stem, (one.error or "",))
         if one.definition is None
-        else _opened_and_checked(one.definition, opener, staging)
+        else _with_notes(_opened_and_checked(one.definition, opener, staging), told_of(one.definition))
         for one in loaded
     ]
     unknown = sorted(set(names) - {one.stem for one in loaded})
@@ -125,6 +128,10 @@ def _opened_and_checked(
     except SourceError as error:
         return CheckResult(definition.name, (str(error),))
     return check_export(definition, source, staging=staging)
+
+
+def _with_notes(result: CheckResult, notes: Sequence[str]) -> CheckResult:
+    return replace(result, notes=(*result.notes, *notes))
 
 
 def _attribute_problems(
@@ -254,10 +261,12 @@ def main(
     arguments: Sequence[str] | None = None,
     *,
     opener: Callable[[ExportDefinition], Source] | None = None,
+    told_of: Callable[[ExportDefinition], Sequence[str]] = lambda _: (),
     staging: str | None = None,
 ) -> int:
     """Check and print; return 1 if anything would stop a run.
 
+    :param told_of: as in :func:`check_folder`.
     :param staging: the staging root where the environment names none.
     """
     parser = argparse.ArgumentParser(
@@ -270,7 +279,9 @@ def main(
     try:
         require_good_settings()
         folder = definitions_folder()
-        results = check_folder(folder, chosen.names, opener=opener, staging=_staging(staging))
+        results = check_folder(
+            folder, chosen.names, opener=opener, told_of=told_of, staging=_staging(staging)
+        )
     except SegmentExportError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -6,8 +6,9 @@ Imports nothing but the standard library: Airflow reads the text in every one of
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,11 +28,18 @@ AGREEMENT_VERSION = hashlib.sha256(AGREEMENT_TEXT.encode()).hexdigest()[:12]
 """Names the text; another text asks again."""
 
 _KEYS = ("agreed_by", "agreed_at", "agreed_text")
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?")
+_FIRST = date(2019, 1, 1)
+"""There were no Customer Insights before, out of which data could be transferred."""
+_EARLIEST_ZONE = timedelta(hours=14)
+"""So far ahead of UTC is the day of Kiribati (UTC+14): what has no zone may have been written there."""
+_CLOCKS_DIFFER = timedelta(minutes=5)
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Who agreed to the transfer, when (as written by hand or ISO 8601), and to which text (its version)."""
+    """Who agreed to the transfer, when (ISO 8601, a day or a time), and to which text (its version)."""
 
     agreed_by: str
     agreed_at: str
@@ -45,8 +53,28 @@ class Agreement:
     @classmethod
     def of(cls, extra: Mapping[str, Any]) -> Agreement | None:
         """Return the agreement that a connection's extra holds; None unless it is complete."""
-        values = [str(extra.get(key) or "").strip() for key in _KEYS]
-        return cls(*values) if all(values) else None
+        given = [extra.get(key) for key in _KEYS]
+        values = [value.strip() for value in given if isinstance(value, str)]
+        return cls(*values) if len(values) == len(_KEYS) and all(values) else None
+
+    def fault(self, now: datetime) -> str | None:
+        """Return why it is none, whatever its text; None where it may be one.
+
+        Who agreed is a name, and when is a day or time that has begun: where it tells no zone, in any zone.
+        """
+        if not any(one.isalpha() for one in self.agreed_by):
+            return "agreed_by must be the name of who agreed"
+        if len(self.agreed_by) > _LONGEST_NAME or not self.agreed_by.isprintable():
+            return f"agreed_by must be a name of at most {_LONGEST_NAME} characters on one line"
+        moment = _moment(self.agreed_at)
+        if moment is None:
+            return "agreed_at must be the day, or the time, of the agreement, such as 2026-03-02"
+        if moment.date() < _FIRST:
+            return f"agreed_at ({self.agreed_at}) is before {_FIRST}, so it can't be the day of the agreement"
+        slack = _EARLIEST_ZONE if moment.tzinfo is None else _CLOCKS_DIFFER
+        if moment.replace(tzinfo=moment.tzinfo or UTC) > now + slack:
+            return f"agreed_at ({self.agreed_at}) is still to come, so nobody has agreed yet"
+        return None
 
     def to_json(self) -> dict[str, str]:
         """Return what each run report carries."""
@@ -60,3 +88,11 @@ def signed_agreement(agreed_by: str, at: datetime | None = None) -> dict[str, st
     """
     moment = (at or datetime.now(UTC)).replace(microsecond=0)
     return Agreement(agreed_by, moment.isoformat(), AGREEMENT_VERSION).to_json()
+
+
+def _moment(text: str) -> datetime | None:
+    """Return a day's begin, or a time; None where the text is neither."""
+    try:
+        return datetime.fromisoformat(text) if _ISO.fullmatch(text) else None
+    except ValueError:
+        return None

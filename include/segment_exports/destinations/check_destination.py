@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from segment_exports.destinations.agreement import AGREEMENT_VERSION, Agreement
@@ -30,6 +30,7 @@ class AccountConnection:
     :param enabled: off stops every export that uses it.
     :param ca_bundle: file of the CAs to trust instead of the system's, on each worker.
     :param agreement: None while nobody agreed to the transfer.
+    :param allow_clear_text: whether the base URL may lead to another machine over ``http://``.
     """
 
     connection_id: str
@@ -39,23 +40,27 @@ class AccountConnection:
     enabled: bool = True
     agreement: Agreement | None = None
     ca_bundle: str | None = None
+    allow_clear_text: bool = False
 
     def fingerprint(self, hasher: KeyedHasher) -> str:
         """Name address and key without giving them away: under another key may be another account."""
         return hasher.text(f"{self.base_url}\n{self.api_key}").hex()
 
-    def require_usable(self) -> None:
+    def require_usable(self, now: datetime | None = None) -> None:
         """Refuse a connection that must not be used.
 
         :raises ConnectionDisabledError: it is disabled.
         :raises AgreementMissingError: nobody agreed to the transfer, or its text has changed since.
         """
-        reason = self.reason_to_refuse()
+        reason = self.reason_to_refuse(now)
         if reason is not None:
             raise (AgreementMissingError if self.enabled else ConnectionDisabledError)(reason)
 
-    def reason_to_refuse(self) -> str | None:
-        """Return why the connection must not be used, or None."""
+    def reason_to_refuse(self, now: datetime | None = None) -> str | None:
+        """Return why the connection must not be used, or None.
+
+        :param now: by which an agreement is still to come.
+        """
         name = f"connection {self.connection_id}"
         if not self.enabled:
             return f"{name} is disabled; nothing is sent until it is enabled again"
@@ -64,6 +69,8 @@ class AccountConnection:
                 f"nobody has agreed on {name} to the transfer of data out of Customer Insights; open the "
                 f"connection, read the text, and enter agreed_by, agreed_at and agreed_text"
             )
+        if fault := self.agreement.fault(now or datetime.now(UTC)):
+            return f"nobody has agreed on {name} to the transfer of data out of Customer Insights: {fault}"
         if not self.agreement.is_current:
             return (
                 f"the text of the agreement has changed since {self.agreement.agreed_by} agreed on {name} "
@@ -78,12 +85,14 @@ class DestinationCheck:
 
     :param destination: name of the service, for the message.
     :param clock_ahead: seconds by which this machine's clock is ahead of the service's, as far as it told.
+    :param way: what is to be told of the way to the service.
     """
 
     destination: str
     lists: int
     seconds: float
     clock_ahead: float | None = None
+    way: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
@@ -94,12 +103,13 @@ class DestinationCheck:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is doubtful: a clock that is wrong."""
+        """What is doubtful: a way that others can read, a clock that is wrong."""
         off = self.clock_ahead or 0.0
         if abs(off) < CLOCK_TOLERANCE:
-            return ()
+            return self.way
         side = "ahead of" if off > 0 else "behind"
         return (
+            *self.way,
             f"the clock of this machine is {timedelta(seconds=round(abs(off)))} {side} that of "
             f"{self.destination}; set it: by it are reckoned which snapshot is too old or still to come, how "
             f"long who was refused is held back, what is purged, and every time in reports",

@@ -33,6 +33,8 @@ EMPTY_PAGES = 200
 """In a row; a service may send some, as where it filters what it has looked at."""
 TOKEN_SECONDS = 40.0
 """Of silence while Entra is asked for a token; it answers within seconds."""
+TOKEN_BYTES = 256 * KIB
+"""Of what Entra answers; a token has some KB, the description of an authority 2 KB."""
 
 # The lake.
 MODEL_BYTES = 64 * MIB
@@ -69,6 +71,8 @@ CONNECT_SECONDS = 15.0
 """For connecting alone; it takes less than one, or a firewall swallows it."""
 IDENTIFIER_CHARACTERS = 100
 """Of an id that it gives; the longest known, of an Autopilot list, has 48."""
+LEAST_RATE, MOST_RATE = 0.1, 10_000.0
+"""Requests per second of an account; Autopilot documents 5, and no account was seen to take 100."""
 REASON_CHARACTERS = 20_000
 """Of an answer's words that are looked at for a reason; a sentence is told."""
 

@@ -4,7 +4,9 @@ transport       the course of a request; a destination's client is one
 call            a request, what is known of it while it is tried, what came back
 pacing          the account's rate
 unpacking       the body of an answer, in pieces and within its bound
-way             address, proxy, certificates, and what is wrong with them
+places          where a URL leads, for both ends; what is no URL of a service
+way             proxy, certificates, and what is wrong with them
+sessions        what carries a credential with requests
 retrying        when again, and after how long; ``Retry-After`` of either end
 json_answers    which error a status is, and members that must be there
 identifiers     what an id that a server gives looks like

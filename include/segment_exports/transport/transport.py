@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from urllib.parse import urlsplit
 
 from segment_exports.errors import (
+    ConnectionFieldError,
     CredentialsRefusedError,
     DestinationError,
     DestinationUnreachableError,
@@ -21,10 +22,10 @@ from segment_exports.errors import (
 from segment_exports.settings import bounds
 from segment_exports.transport.call import Answer, Call, RequestCounters
 from segment_exports.transport.json_answers import json_of
+from segment_exports.transport.places import UrlError, place_of_url, service_url
 from segment_exports.transport.retrying import RetrySettings, http_date, retry_after
 from segment_exports.transport.unpacking import ACCEPTED, Body, UnusableBodyError
 from segment_exports.transport.way import (
-    checked_url,
     place_of,
     proxy_answered,
     proxy_for,
@@ -53,6 +54,7 @@ class Transport(ABC):
     :param timeout_seconds: for one attempt, connecting included. Servers were seen to answer after
         30.5 s, and to complete requests that they answer with a time-out.
     :param ca_bundle: file of the CAs to trust instead of the system's.
+    :param allow_clear_text: whether the base URL may lead to another machine over ``http://``.
     :param now, clock, sleep, uniform: wall time (UTC), seconds that never go back, waiting, and
         randomness in [0, 1).
     """
@@ -71,6 +73,7 @@ class Transport(ABC):
         retry: RetrySettings | None = None,
         timeout_seconds: float = bounds.ANSWER_SECONDS,
         ca_bundle: str | None = None,
+        allow_clear_text: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -78,11 +81,18 @@ class Transport(ABC):
     ) -> None:
         """Check address and key; nothing is sent.
 
-        :raises DestinationError: the base URL is none, or what the environment names as a proxy.
-        :raises ConnectionFieldError: the file of CAs is not there, or is none.
+        :raises DestinationError: what the environment names as a proxy is none.
+        :raises ConnectionFieldError: the base URL is none, or leads through clear text; the file of CAs is
+            not there, or is none.
         :raises CredentialsRefusedError: the key is empty or can't be sent in a header.
         """
-        self.base_url = checked_url(base_url, self.example_url)
+        try:
+            self.base_url = service_url(
+                base_url, "base URL", self.example_url, allow_clear_text=allow_clear_text
+            )
+        except UrlError as error:
+            raise ConnectionFieldError(str(error)) from None
+        self.place = place_of_url(self.base_url)
         self.pacer = pacer
         self.counters = RequestCounters()
         self.deadline: float | None = None
@@ -123,6 +133,11 @@ class Transport(ABC):
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is to be told of the way to the account: that it is in clear text."""
+        return (self.place.clear_text_told,) if self.place.is_clear_text else ()
 
     def seconds(self) -> float:
         """Return the client's clock: seconds that never go back."""
@@ -220,7 +235,7 @@ class Transport(ABC):
         headers = {"Content-Type": "application/json"} if request.body is not None else None
         async with session.request(
             request.method,
-            _url(f"{self.base_url}{request.path}"),
+            self._url(request),
             data=request.body,
             headers=headers,
             allow_redirects=False,
@@ -236,6 +251,23 @@ class Transport(ABC):
                     f"{request.label} was answered {response.status} with {error}; it may have been done",
                     status=response.status,
                 ) from None
+
+    def _url(self, request: Request) -> Any:
+        """Return what is really asked.
+
+        :raises DestinationError: it would leave the API, and the key with it.
+        """
+        from yarl import URL
+
+        text = f"{self.base_url}{request.path}"
+        url = URL(text, encoded=True)
+        try:
+            is_there = place_of_url(text) == self.place == place_of_url(str(url))
+        except UrlError:
+            is_there = False
+        if not is_there:
+            raise DestinationError(f"{request.label} was not sent: its path would lead out of the API")
+        return url
 
     async def _on_sent(self, _session: object, context: Any, _params: object) -> None:
         """Take note that the headers go out: connecting may have taken long after the start was given."""
@@ -274,12 +306,6 @@ def _given_up(error: DestinationError, asked: float | None) -> DestinationError:
         return error
     text = f"{error}; it asks to wait {asked:,.0f} s, which is too long"
     return type(error)(text, status=error.status, answer=error.answer)
-
-
-def _url(text: str) -> Any:
-    from yarl import URL
-
-    return URL(text, encoded=True)
 
 
 def _checked_key(key: str) -> str:

@@ -1,4 +1,4 @@
-"""The way to a destination: its address, a proxy, certificates; and what is wrong with it, in words.
+"""The way to a destination: a proxy, certificates; and what is wrong with it, in words.
 
 An error is told of what it happened at: where a proxy failed, that one is named, not the server behind it.
 No text holds a user or a password.
@@ -7,22 +7,19 @@ No text holds a user or a password.
 from __future__ import annotations
 
 import os
-import re
 import ssl
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from segment_exports.errors import ConnectionFieldError, DestinationError
-from segment_exports.settings import bounds
+from segment_exports.transport.places import is_host, place_of_url
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-_LABEL = re.compile(r"[0-9A-Za-z_]([0-9A-Za-z_-]{0,61}[0-9A-Za-z_])?")
 _PROXY_SAYS = {
     407: "it wants a user and password, or others",
     403: "it does not let this host through",
@@ -46,62 +43,15 @@ class Proxy:
         return f"{place_of(urlsplit(self.url))} ({self.variable})"
 
 
-def checked_url(text: str, example: str) -> str:
-    """Return the base URL of a connection.
-
-    :raises ConnectionFieldError: it is none, its host can't be one, or it holds more than a place. A
-        password in it is not told.
-    """
-    try:
-        parts = urlsplit(text.strip())
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-        # https:/host, after a scheme that was put before it
-        usable = usable and not parts.netloc.endswith(":")
-    except ValueError:
-        raise ConnectionFieldError(_MUST_BE + example) from None
-    if "@" in parts.netloc:
-        raise ConnectionFieldError(
-            "the connection's base URL holds a user or a password; take them out: the key stands in a field "
-            f"of its own, and the URL looks like {example}"
-        )
-    if not usable or parts.query or parts.fragment:
-        raise ConnectionFieldError(_MUST_BE + example)
-    if not is_host(parts.hostname or ""):
-        raise ConnectionFieldError(
-            f"the connection's base URL names a host that can't be one: each part between two dots has 1 to "
-            f"63 letters, digits and hyphens, all of them {bounds.HOST_CHARACTERS} at most. It looks like "
-            f"{example}"
-        )
-    return text.strip().rstrip("/")
-
-
-_MUST_BE = (
-    "the connection's base URL must be http(s)://host[:port][/path] without user, query or fragment, such as "
-)
-
-
-def is_host(name: str) -> bool:
-    """Tell whether a name can be that of a host: an IP address, or labels as DNS takes them (RFC 1035)."""
-    try:
-        ip_address(name.partition("%")[0])
-    except ValueError:
-        pass
-    else:
-        return True
-    try:
-        labels = name.removesuffix(".").encode("idna").decode().split(".")
-    except UnicodeError:
-        return False
-    return len(name) <= bounds.HOST_CHARACTERS and all(_LABEL.fullmatch(label) for label in labels)
-
-
 def proxy_for(url: str) -> Proxy | None:
     """Return the proxy that the environment names for this address, as curl would take it.
+
+    None for this machine itself: by way of a proxy, what is in clear text would leave it.
 
     :raises DestinationError: what it names is no address of one.
     """
     parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
+    if place_of_url(url).is_this_machine or proxy_bypass(parts.hostname or ""):
         return None
     known = getproxies()
     for scheme in (parts.scheme, "all"):

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segment_exports.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from airflow.sdk import Connection
 
+    from segment_exports.settings.given_fields import GivenFields
     from segment_exports.sources.web.connections import AppRegistration
 
 
-def app_registration(connection: Connection, extra: Mapping[str, Any]) -> AppRegistration:
-    """Return the app registration of a connection: login, password and extra.
+def app_registration(connection: Connection, given: GivenFields) -> AppRegistration:
+    """Return the app registration of a connection: login, password and extra fields.
 
     :raises SourceError: a part is missing or malformed.
     """
     from segment_exports.sources.web.connections import PUBLIC_AUTHORITY, AppRegistration
 
     return AppRegistration(
-        tenant=str(extra.get("tenant") or ""),
+        tenant=given.text("tenant"),
         client_id=connection.login or "",
         client_secret=(connection.password or "").strip(),
-        authority=str(extra.get("authority") or PUBLIC_AUTHORITY),
-        ca_bundle=str(extra["ca_bundle"]) if extra.get("ca_bundle") else None,
+        authority=given.text("authority") or PUBLIC_AUTHORITY,
+        ca_bundle=given.text("ca_bundle") or None,
     )
 
 

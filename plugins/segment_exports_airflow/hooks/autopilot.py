@@ -10,10 +10,13 @@ from airflow.providers.http.hooks.http import HttpHook
 from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, KEY_HEADER
 from segment_exports.destinations.autopilot.faces import Autopilot
 from segment_exports.errors import (
+    ConnectionDisabledError,
     CredentialsRefusedError,
+    DestinationError,
     DestinationUnreachableError,
     SegmentExportError,
 )
+from segment_exports.transport.sessions import JudgedSession
 from segment_exports_airflow.accounts import account_of
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ class AutopilotHook(HttpHook):
     ``AutopilotHook(method="GET").run("/lists").json()``. They are not paced.
 
     HttpHook sends what it finds in a connection's ``extra`` as headers; this one sends the key, and nothing
-    of ``extra``.
+    of ``extra``. It asks the account alone, checks certificates whatever its caller says, and asks nothing
+    of a connection that is switched off.
 
     :param autopilot_conn_id: Airflow connection of the account.
     :param method: HTTP method of :meth:`run`.
@@ -85,27 +89,37 @@ class AutopilotHook(HttpHook):
         except SegmentExportError as error:
             return False, str(error)
 
-    def _set_base_url(self, connection: Any) -> None:  # noqa: ARG002 - HttpHook's signature
-        self.base_url = self.account.base_url
-        self._base_url_initialized = True
-
-    def _configure_session_from_auth(self, session: Session, connection: Any) -> Session:
-        session.headers[KEY_HEADER] = connection.password or ""
-        return session
-
-    def _configure_session_from_extra(
-        self,
-        session: Session,
-        connection: Any,  # noqa: ARG002 - HttpHook's signature
-        extra_options: dict[str, Any],
+    def get_conn(
+        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
     ) -> Session:
-        """Take over the caller's options, and nothing of the connection's ``extra``.
+        """Return a session with the key, which asks the account alone.
 
-        Redirects are not followed: they would carry the key to wherever they lead.
+        Redirects are not followed, whoever asks for it: they would carry the key to wherever they lead.
+
+        :raises ConnectionDisabledError: the connection is switched off.
+        :raises ConnectionFieldError: a field of it is malformed.
         """
-        self.merged_extra = {"allow_redirects": False, **extra_options}
-        session.verify = extra_options.get("verify", self.account.ca_bundle or True)
-        return session
+        options = {**(extra_options or {}), "allow_redirects": False}
+        self._set_base_url()
+        session = JudgedSession(
+            self.base_url,
+            Autopilot.name,
+            "the key",
+            "what was asked",
+            DestinationError,
+            ca_bundle=self.account.ca_bundle,
+        )
+        session.cert, session.stream = options.get("cert"), bool(options.get("stream"))
+        session.headers.update({KEY_HEADER: self.account.api_key.strip(), **(headers or {})})
+        self.merged_extra = options
+        return self._configure_session_from_mount_adapters(session)
+
+    def _set_base_url(self, _connection: object = None) -> None:
+        account = self.account
+        if not account.enabled:
+            raise ConnectionDisabledError(str(account.reason_to_refuse()))
+        self.base_url = Autopilot().client(account).base_url
+        self._base_url_initialized = True
 
 
 async def _check(client: AutopilotClient) -> DestinationCheck:

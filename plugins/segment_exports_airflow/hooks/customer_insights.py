@@ -8,7 +8,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from segment_exports.errors import SegmentExportError, SourceError
-from segment_exports_airflow.connections import connection_of, extra_of
+from segment_exports_airflow.connections import connection_of, fields_of, url_of
 from segment_exports_airflow.hooks.app_registration import app_registration, named_in_errors
 
 if TYPE_CHECKING:
@@ -50,16 +50,17 @@ class CustomerInsightsHook(BaseHook):
         connection = connection_of(
             self.connection_id, conn_type=self.conn_type, name=self.hook_name, refusal=SourceError
         )
-        extra = extra_of(connection, SourceError)
-        key = str(extra.get("subscription_api_key") or "").strip()
+        given = fields_of(connection, SourceError)
+        key = given.text("subscription_api_key")
         mask_secret(key)
         with named_in_errors(connection):
             reached = CiApiConnection(
-                app=app_registration(connection, extra),
-                instance_id=str(extra.get("instance_id") or ""),
+                app=app_registration(connection, given),
+                instance_id=given.text("instance_id"),
                 subscription_key=key,
-                base_url=connection.host or CI_API_URL,
-                scope=str(extra.get("scope") or CI_API_SCOPE),
+                base_url=url_of(connection, SourceError) or CI_API_URL,
+                scope=given.text("scope") or CI_API_SCOPE,
+                allow_clear_text=given.switch("allow_clear_text", default=False),
             )
         return CiApiSource(
             reached, CiApiSettings.of(settings) if settings else None, seen=SeenColumns(export)

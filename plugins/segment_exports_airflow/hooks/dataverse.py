@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from segment_exports.errors import SegmentExportError, SourceError
-from segment_exports_airflow.connections import connection_of, extra_of
+from segment_exports_airflow.connections import connection_of, fields_of, url_of
 from segment_exports_airflow.hooks.app_registration import app_registration, named_in_errors
 
 if TYPE_CHECKING:
@@ -49,12 +49,13 @@ class DataverseHook(BaseHook):
         connection = connection_of(
             self.connection_id, conn_type=self.conn_type, name=self.hook_name, refusal=SourceError
         )
-        extra = extra_of(connection, SourceError)
+        given = fields_of(connection, SourceError)
         with named_in_errors(connection):
             reached = DataverseConnection(
-                app=app_registration(connection, extra),
-                environment_url=connection.host or "",
-                scope=str(extra.get("scope") or ""),
+                app=app_registration(connection, given),
+                environment_url=url_of(connection, SourceError),
+                scope=given.text("scope"),
+                allow_clear_text=given.switch("allow_clear_text", default=False),
             )
         return DataverseSource(
             reached, DataverseSettings.of(settings) if settings else None, seen=SeenColumns(export)

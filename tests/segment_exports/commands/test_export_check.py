@@ -276,3 +276,12 @@ def test_it_is_told_where_falling_out_of_a_segment_ends_no_mailing(lake: LakeExp
     assert any(told in note for note in check(lake, when_member_leaves="keep", **asks).notes)
     assert not any(told in note for note in check(lake, **asks).notes)
     assert not any(told in note for note in check(lake, when_member_leaves="keep").notes)
+
+
+def test_what_is_told_of_a_definition_by_others_is_a_note(
+    lake: LakeExport, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.yaml").write_text(TEXT.format(name="a", path=path_of(lake)))
+
+    assert main(told_of=lambda export: [f"the account of {export.name} is asked in clear text"]) == 0
+    assert "the account of a is asked in clear text" in capsys.readouterr().out

@@ -61,7 +61,7 @@ async def check_account(client: AutopilotClient) -> DestinationCheck:
         raise DestinationError(
             f"what answers at the base URL is not Autopilot's API: {error}", status=error.status
         ) from error
-    return DestinationCheck(NAME, len(lists), client.seconds() - began, client.clock_ahead)
+    return DestinationCheck(NAME, len(lists), client.seconds() - began, client.clock_ahead, client.warnings)
 
 
 class AccountReader:

@@ -28,8 +28,9 @@ class Autopilot:
     def client(self, account: AccountConnection) -> AutopilotClient:
         """Return a client with the account's key, paced to its rate.
 
-        :raises DestinationError: the base URL is none, or the proxy.
-        :raises ConnectionFieldError: the CA bundle is not a file of certificates.
+        :raises DestinationError: what the environment names as a proxy is none.
+        :raises ConnectionFieldError: the base URL is none, or leads through clear text; the CA bundle is
+            not a file of certificates.
         :raises CredentialsRefusedError: the key is empty or can't be sent in a header.
         """
         from segment_exports.destinations.autopilot.client import AutopilotClient
@@ -40,6 +41,7 @@ class Autopilot:
             account.api_key,
             pacer=Pacer(account.requests_per_second),
             ca_bundle=account.ca_bundle,
+            allow_clear_text=account.allow_clear_text,
         )
 
     def delivery(self, account: AccountConnection) -> AutopilotDestination:

@@ -94,7 +94,6 @@ class CiApiSource:
         self._settings = settings or CiApiSettings()
         self._now = now
         self._seen = seen or SeenColumns()
-        self.doubts: list[str] = []
         self.unread: frozenset[str] = frozenset()
         self.reader = JsonReader(
             service=SERVICE,
@@ -106,13 +105,15 @@ class CiApiSource:
             patience=patience or Patience(),
             waits=waits or Waits(),
         )
+        self.doubts: list[str] = self.reader.warnings
 
     def check(self) -> str:
         """Say that the instance answers and how many segments it has.
 
         :raises SourceError: it doesn't; the text says what to do.
         """
-        return f"Customer Insights answers; the instance has {counted(len(self._metadata()), 'segment')}"
+        found = f"Customer Insights answers; the instance has {counted(len(self._metadata()), 'segment')}"
+        return "; ".join([found, *self.reader.warnings])
 
     def segments(self) -> list[SegmentInfo]:
         """Return all segments with state, member count and last evaluation.

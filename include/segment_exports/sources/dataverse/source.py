@@ -100,8 +100,8 @@ class DataverseSource:
             patience=patience or Patience(),
             waits=waits or Waits(),
         )
+        self.doubts: list[str] = self.reader.warnings
         self.last_join: JoinCounts | None = None
-        self.doubts: list[str] = []
         self.unsure: dict[str, str] = {}
         self.unread: frozenset[str] = frozenset()
         self.perhaps_members: list[pa.RecordBatch] = []
@@ -114,7 +114,8 @@ class DataverseSource:
         """
         for table in (PROFILES, MEMBERSHIPS):
             first_row(self.reader, table, {"$select": ID})
-        return "Dataverse answers, and both tables of Customer Insights can be read"
+        found = "Dataverse answers, and both tables of Customer Insights can be read"
+        return "; ".join([found, *self.reader.warnings])
 
     def segments(self) -> list[SegmentInfo]:
         """Return the segments that have members, with their number, by reading all memberships.

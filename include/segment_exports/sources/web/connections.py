@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from segment_exports.errors import SourceError
-from segment_exports.transport.way import is_host
+from segment_exports.transport.places import UrlError, place_of_url, service_url
 
 PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
 CI_API_URL = "https://api.ci.ai.dynamics.com/v1"
@@ -29,7 +27,8 @@ class AppRegistration:
     """An app registration in Microsoft Entra and where its tokens come from.
 
     :param tenant: directory (tenant) id or its domain.
-    :param authority: where tokens are issued; other clouds have other hosts.
+    :param authority: where tokens are issued, and the client secret is sent; other clouds have other hosts.
+        Never in clear text.
     :param ca_bundle: file of CA certificates to trust instead of the system's, for a proxy that
         breaks TLS open, or for the emulators.
     """
@@ -48,14 +47,16 @@ class AppRegistration:
                 )
         if not self.client_secret:
             raise SourceError("The connection has no client secret; put it into the password field")
-        if urlsplit(self.authority).scheme != "https":
-            raise SourceError(f"The authority is {self.authority!r}; it must start with https://")
+        authority = check_service_url("authority", self.authority)
+        if place_of_url(authority).scheme != "https":
+            raise SourceError("the connection's authority must start with https://, on this machine too")
+        object.__setattr__(self, "authority", authority)
         _check_file(self.ca_bundle)
 
     @property
     def authority_url(self) -> str:
         """The authority with the tenant, as token libraries want it."""
-        return f"{self.authority.rstrip('/')}/{self.tenant}"
+        return f"{self.authority}/{self.tenant}"
 
 
 @dataclass(frozen=True)
@@ -63,36 +64,46 @@ class DataverseConnection:
     """A Dataverse environment that Customer Insights writes to.
 
     :param environment_url: ``https://<org>.crm<n>.dynamics.com``.
+    :param allow_clear_text: whether it may lead to another machine over ``http://``.
     :param scope: of the token; by default the environment's own ``/.default``.
     """
 
     app: AppRegistration
     environment_url: str
     scope: str = ""
+    allow_clear_text: bool = False
 
     def __post_init__(self) -> None:
-        check_service_url("environment URL", self.environment_url)
+        url = check_service_url(
+            "environment URL", self.environment_url, allow_clear_text=self.allow_clear_text
+        )
+        object.__setattr__(self, "environment_url", url)
         if not self.scope:
-            object.__setattr__(self, "scope", f"{self.environment_url.rstrip('/')}/.default")
+            object.__setattr__(self, "scope", f"{url}/.default")
 
     @property
     def service_root(self) -> str:
         """Root of the Web API."""
-        return f"{self.environment_url.rstrip('/')}/api/data/v9.2"
+        return f"{self.environment_url}/api/data/v9.2"
 
 
 @dataclass(frozen=True)
 class CiApiConnection:
-    """One instance behind Customer Insights' REST API."""
+    """One instance behind Customer Insights' REST API.
+
+    :param allow_clear_text: whether the base URL may lead to another machine over ``http://``.
+    """
 
     app: AppRegistration
     instance_id: str
     subscription_key: str = field(repr=False)
     base_url: str = CI_API_URL
     scope: str = CI_API_SCOPE
+    allow_clear_text: bool = False
 
     def __post_init__(self) -> None:
-        check_service_url("base URL", self.base_url)
+        url = check_service_url("base URL", self.base_url, allow_clear_text=self.allow_clear_text)
+        object.__setattr__(self, "base_url", url)
         if not _INSTANCE.fullmatch(self.instance_id):
             raise SourceError(
                 f"The instance id of the connection is {_shape(self.instance_id)}; it must be the GUID that "
@@ -109,39 +120,19 @@ class CiApiConnection:
     @property
     def service_root(self) -> str:
         """Root of this instance's routes."""
-        return f"{self.base_url.rstrip('/')}/instances/{self.instance_id}"
+        return f"{self.base_url}/instances/{self.instance_id}"
 
 
-def check_service_url(name: str, url: str) -> None:
-    """Refuse a URL that would carry the token in clear text, or that holds more than a place.
+def check_service_url(name: str, url: str, *, allow_clear_text: bool = False) -> str:
+    """Return the URL of a service, which gets the token and nothing else of the connection.
 
-    :raises SourceError: not https (http is allowed to this machine only), no host or one that can't be one,
-        or credentials, query or fragment in it. None of these is told, nor what may hold a password.
+    :raises SourceError: readers may differ about where it leads, it holds more than a place, or the token
+        would go in clear text to another machine, unless that is allowed. Nothing of the URL is told.
     """
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        is_place = parts.scheme in ("http", "https") and is_host(host) and (parts.port or 1)
-    except ValueError:
-        raise SourceError(f"The {name} of the connection is none; it must look like https://host") from None
-    if "@" in url or parts.query or parts.fragment:
-        raise SourceError(
-            f"The {name} of the connection must not hold a user, a password, a query or a fragment"
-        )
-    if not is_place:
-        raise SourceError(f"The {name} of the connection is {url!r}; it must look like https://host")
-    if parts.scheme == "http" and not is_this_machine(host):
-        raise SourceError(f"The {name} of the connection is {url!r}; it must start with https://")
-
-
-def is_this_machine(host: str) -> bool:
-    """Tell whether a host name is the loopback one, where clear text leaves nothing."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return service_url(url, name, "https://host", allow_clear_text=allow_clear_text)
+    except UrlError as error:
+        raise SourceError(str(error)) from None
 
 
 def _check_file(path: str | None) -> None:

@@ -10,6 +10,7 @@ import random
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
@@ -20,7 +21,9 @@ from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
 from segment_exports.settings import bounds
 from segment_exports.sources.web.json_text import error_inside, no_json_told, read_json, refusal_told
+from segment_exports.transport.places import is_absolute
 from segment_exports.transport.retrying import TRANSIENT_STATUSES, retry_after
+from segment_exports.transport.sessions import JudgedSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -102,7 +105,8 @@ class JsonReader:
     """GETs below one service root, as JSON objects.
 
     :param service: name of the service for messages.
-    :param root: every URL that is asked must lie on its scheme, host and port: the token goes along.
+    :param root: every URL that is asked must lie on its scheme, host and port: the token goes along. A link
+        without a host counts from it.
     :param hint: what to look at when the service refuses the token (401, 403).
     """
 
@@ -116,8 +120,18 @@ class JsonReader:
     waits: Waits = field(default_factory=Waits)
     counts: Counts = field(default_factory=Counts)
 
-    def __post_init__(self) -> None:
-        self._session = requests.Session()
+    @cached_property
+    def _session(self) -> JudgedSession:
+        ca_bundle = None if isinstance(self.verify, bool) else self.verify
+        return JudgedSession(
+            self.root, self.service, "the token", "more rows", SourceError, ca_bundle=ca_bundle
+        )
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be told of the way to the service: that it is in clear text."""
+        place = self._session.place
+        return [place.clear_text_told] if place.is_clear_text else []
 
     def close(self) -> None:
         """Close the connections to the service."""
@@ -136,11 +150,12 @@ class JsonReader:
         :param what: the answer for messages, where the path of the URL says too little.
         :raises NoSuchRouteError: 404.
         :raises RefusedError: 400 and other 4xx but those below.
-        :raises SourceError: another host, 401 twice, 403, a redirect, an answer that isn't JSON.
+        :raises SourceError: another place (nothing is sent there), 401 twice, 403, a redirect, an answer that
+            isn't JSON.
         :raises SourceNotReadyError: throttled, unreachable or broken for longer than the patience.
         """
-        target = url if "://" in url else f"{self.root}/{url.lstrip('/')}"
-        self._check_host(target)
+        target = url if is_absolute(url) else f"{self.root}/{url.lstrip('/')}"
+        self._session.require_known(target)
         what = what or urlsplit(target).path
         pause = _Pause(self.patience, self.waits)
         signed_in_again = False
@@ -181,7 +196,6 @@ class JsonReader:
             params=params,
             headers={"Accept": "application/json", **self.headers, **(headers or {})},
             auth=_Bearer(token),
-            verify=self.verify,
             timeout=self.patience.timeout,
             allow_redirects=False,
             stream=True,
@@ -204,13 +218,6 @@ class JsonReader:
                 f"{self.service} at {urlsplit(self.root).netloc} gave no usable answer in "
                 f"{self.patience.tries} tries for {what}; the last one: {found}"
             ) from error
-
-    def _check_host(self, url: str) -> None:
-        if _origin(url) != _origin(self.root):
-            raise SourceError(
-                f"{self.service} points to {_origin_told(url)} for more rows, but the connection is to "
-                f"{_origin_told(self.root)}; the token is not sent there"
-            )
 
     def _check_status(self, status: int, body: bytes, url: str) -> None:
         if 200 <= status < 300:
@@ -286,17 +293,6 @@ class _Pause:
     def _backoff(self, count: int) -> float:
         pause = min(self._patience.longest_pause, self._patience.first_pause * 2.0 ** (count - 1))
         return pause * (0.5 + self._waits.jitter() / 2)
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-
-
-def _origin_told(url: str) -> str:
-    """Return scheme, host and port for a message, the port also where it is the scheme's own."""
-    scheme, host, port = _origin(url)
-    return f"{scheme}://{host}:{port}" if host else "no host"
 
 
 def _asks_to_wait(status: int, headers: Mapping[str, str], body: bytes) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import msal
@@ -14,6 +13,8 @@ from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.settings import bounds
+from segment_exports.transport.places import Place, place_of_url
+from segment_exports.transport.sessions import JudgedSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,14 +46,71 @@ class TokenSource(Protocol):
         """Drop the cached token, because the service refused it."""
 
 
-def _http_client(ca_bundle: str | None) -> requests.Session:
-    """Return msal's client; told per request, a CA bundle stands above REQUESTS_CA_BUNDLE of the worker."""
-    session = requests.Session()
-    session.mount("https://", requests.adapters.HTTPAdapter(max_retries=1))
-    session.request = functools.partial(  # type: ignore[method-assign]
-        session.request, verify=ca_bundle or True, timeout=bounds.TOKEN_SECONDS
-    )
-    return session
+class _Answer(NamedTuple):
+    """What came back, as msal reads it."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    text: str
+
+
+class _HttpClient:
+    """msal's client: it follows no redirect, which would carry the client secret along.
+
+    Where a token is asked for, the authority itself tells (``token_endpoint``). It has to be the authority's
+    own place; Microsoft's own hosts may name each other.
+    """
+
+    def __init__(self, app: AppRegistration) -> None:
+        is_microsoft = _is_of_microsoft(place_of_url(app.authority))
+        self._session = JudgedSession(
+            app.authority,
+            "The authority",
+            "the client secret",
+            "tokens",
+            SourceError,
+            ca_bundle=app.ca_bundle,
+            knows=lambda place: is_microsoft and _is_of_microsoft(place),
+        )
+        self._session.mount("https://", requests.adapters.HTTPAdapter(max_retries=1))
+
+    def get(self, url: str, **options: Any) -> _Answer:
+        """Return what an address answers."""
+        return self._ask("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> _Answer:
+        """Return what an address answers to a form."""
+        return self._ask("POST", url, **options)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _ask(self, method: str, url: str, **options: Any) -> _Answer:
+        self._session.require_known(url)
+        with self._session.request(
+            method, url, **options, stream=True, timeout=bounds.TOKEN_SECONDS
+        ) as response:
+            if 300 <= response.status_code < 400:
+                raise SourceError(
+                    f"The authority {self._session.place} redirects ({response.status_code}); the client "
+                    "secret is sent nowhere else. Look at the connection's authority"
+                )
+            body = bytearray()
+            for piece in response.iter_content(bounds.KIB):
+                body += piece
+                if len(body) > bounds.TOKEN_BYTES:
+                    raise SourceError(
+                        f"The authority {self._session.place} answers with more than "
+                        f"{bounds.TOKEN_BYTES >> 10} KiB; what answers there is not Entra"
+                    )
+            return _Answer(response.status_code, response.headers, body.decode(errors="replace"))
+
+
+def _is_of_microsoft(place: Place) -> bool:
+    """Tell whether a place is one that Microsoft issues tokens at, or such a one of a region."""
+    names = {place.host, place.host.partition(".")[2]}
+    return (place.scheme, place.port) == ("https", 443) and not names.isdisjoint(WELL_KNOWN_AUTHORITY_HOSTS)
 
 
 class EntraTokens:
@@ -88,14 +146,14 @@ class EntraTokens:
 
     def _msal(self) -> msal.ConfidentialClientApplication:
         if self._client is None:
-            host = urlsplit(self._app.authority).hostname
+            host = place_of_url(self._app.authority).host
             self._client = msal.ConfidentialClientApplication(
                 self._app.client_id,
                 client_credential=self._app.client_secret,
                 authority=self._app.authority_url,
                 # An authority of one's own is not on Microsoft's list, which lies on a public host.
                 instance_discovery=None if host in WELL_KNOWN_AUTHORITY_HOSTS else False,
-                http_client=_http_client(self._app.ca_bundle),
+                http_client=_HttpClient(self._app),
             )
         return self._client
 
@@ -112,7 +170,8 @@ class EntraTokens:
             raise SourceNotReadyError(
                 f"The authority {host} can't be reached: {type(error).__name__}"
             ) from error
-        except ValueError as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+            # msal takes whatever is answered for Entra's JSON.
             raise SourceError(
                 f"The authority {host} doesn't know the tenant {self._app.tenant}, or what answers there "
                 "is not Entra"

@@ -410,7 +410,7 @@ async def test_an_unknown_host_is_told(monkeypatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
-    async with AutopilotClient("http://no-such-host.invalid/v1", KEY, pacer=Pacer(None)) as client:
+    async with AutopilotClient("https://no-such-host.invalid/v1", KEY, pacer=Pacer(None)) as client:
         with pytest.raises(DestinationUnreachableError, match="can't be resolved"):
             await client.bulk_upsert([b"{}"], Call(max_attempts=1))
 

@@ -184,8 +184,6 @@ def test_a_redirect_is_not_followed(bench: Bench) -> None:
         ("http://attacker.example/x", "http://attacker.example:80"),
         ("https://127.0.0.1/x", "https://127.0.0.1:443"),
         ("http://127.0.0.1:1/x", "http://127.0.0.1:1"),
-        ("http://someone:secret@127.0.0.1:1/x", "http://127.0.0.1:1"),
-        ("file:///x", "no host"),
     ],
 )
 def test_nothing_is_asked_of_another_origin(bench: Bench, url: str, told: str) -> None:

@@ -1,0 +1,51 @@
+"""What a connection says of an account, as make check tells it: nothing is asked of the account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from segment_exports.destinations.agreement import signed_agreement
+from segment_exports_airflow.accounts import reason_to_stop, told_of_account
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIGNED = signed_agreement("the tests")
+KEY = "f" * 32
+
+
+def test_of_a_good_connection_nothing_is_told(connect: Callable[..., str]) -> None:
+    assert told_of_account(connect("https://api.example.com/v1", KEY)) == []
+
+
+def test_of_a_connection_that_is_not_in_the_environment_nothing_is_known() -> None:
+    assert told_of_account("made_in_the_ui") == []
+
+
+def test_a_way_in_clear_text_is_told(connect: Callable[..., str]) -> None:
+    (told,) = told_of_account(connect("http://api.example.com/v1", KEY, allow_clear_text=True, **SIGNED))
+    assert told.startswith("http://api.example.com:80 is asked in clear text")
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({}, "agreed_by, agreed_at and agreed_text"),
+    ({**SIGNED, "agreed_at": "2999-01-01"}, "is still to come"),
+    ({**SIGNED, "enabled": "nein"}, "must be true or false"),
+    ({**SIGNED, "enabeld": False}, "Did you mean enabled?"),
+    ({**SIGNED, "requests_per_second": float("nan")}, "must be a number of at least 0.1"),
+]
+
+
+@pytest.mark.parametrize(("extra", "why"), REFUSED)
+def test_what_would_stop_a_run_is_told(connect: Callable[..., str], extra: dict[str, Any], why: str) -> None:
+    (told,) = told_of_account(connect("https://api.example.com/v1", KEY, **(extra or {"enabled": True})))
+
+    assert told.startswith("a run would stop before it reads anything: ")
+    assert why in told
+
+
+@pytest.mark.parametrize(("extra", "why"), REFUSED[1:])
+def test_a_running_upload_stops_for_it(connect: Callable[..., str], extra: dict[str, Any], why: str) -> None:
+    assert why in str(reason_to_stop(connect("https://api.example.com/v1", KEY, **extra)))
