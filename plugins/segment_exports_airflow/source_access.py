@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
     from segment_exports.records.staging import Store
     from segment_exports.sources import Source
-    from segment_exports.sources.web.http_reading import Patience
+    from segment_exports.sources.web.patience import Patience
 
 
 def open_source(definition: ExportDefinition, patience: Patience | None = None) -> Source:

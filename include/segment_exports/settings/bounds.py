@@ -25,16 +25,34 @@ HOST_CHARACTERS = 253
 # Sources over HTTP.
 SOURCE_ANSWER_BYTES = 256 * MIB
 """Of one answer, unpacked; Dataverse's 5,000 rows of 200 attributes have 50 MB."""
+SOURCE_VALUES = 3_000_000
+"""Of the JSON of one answer; Dataverse's 5,000 rows of 200 attributes, with a label each, have 2,000,000."""
+SOURCE_ANSWER_SECONDS = 600.0
+"""For one answer from the end of the request; Dataverse ends a query after 120 s, 50 MB come in a minute."""
+SOURCE_READING_SECONDS = 6 * 3600.0
+"""For a whole reading; ten million rows of Dataverse take an hour, a million of the API three."""
+HEADER_BYTES = MIB
+"""Of an answer beside its body; a service sends some KB, the client library takes 100 headers of 64 KiB."""
 SOURCE_SILENCE_SECONDS = 120.0
 """For connecting, and for each silence while an answer is read; Dataverse ends a query after 120 s."""
 SOURCE_THROTTLED_SECONDS = 1800.0
 """Waiting for one request that is throttled; Dataverse counts in windows of 5 minutes."""
+PAGE_ROWS_BEYOND = 30_000
+"""Rows of a page beyond twice those that were asked for; the provider of a table may know no paging."""
+TABLE_PAGES = 500_000
+"""Of one table; fifty million rows, 100 a page."""
+TABLE_ROWS = 50_000_000
+"""Of one table; the largest tenants have ten million customers."""
+TABLE_BYTES = 200 * 1024 * MIB
+"""Of one table, packed or in JSON; fifty million rows of 4 KB."""
+COLUMNS = 10_000
+"""Of one table; SQL Server's have at most 1,024, and an export's some hundred."""
 EMPTY_PAGES = 200
-"""In a row; a service may send some, as where it filters what it has looked at."""
+"""In a row, of either end; a service may send some, as where it filters what it has looked at."""
 TOKEN_SECONDS = 40.0
-"""Of silence while Entra is asked for a token; it answers within seconds."""
+"""For Entra's answer, and for each silence; it answers within seconds."""
 TOKEN_BYTES = 256 * KIB
-"""Of what Entra answers; a token has some KB, the description of an authority 2 KB."""
+"""Of an answer of Entra; a token has 2 KB, what it tells of a tenant too."""
 
 # The lake.
 MODEL_BYTES = 64 * MIB

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import SourceError
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
+from segment_exports.settings import bounds
 from segment_exports.sources import Attribute
 
 if TYPE_CHECKING:
@@ -53,9 +55,16 @@ class AttributeNames:
     """Finds a service's column for a tenant's attribute name."""
 
     def __init__(self, attributes: Iterable[ServiceAttribute], *, table: str, prefix: str = "") -> None:
+        """Take in a table's columns.
+
+        :raises SourceError: there are more than any table has.
+        """
         self._table = table
         self._prefix = prefix
-        self._attributes = {one.name: one for one in attributes}
+        found = list(islice(attributes, bounds.COLUMNS + 1))
+        if len(found) > bounds.COLUMNS:
+            raise SourceError(f"{table} has more than {bounds.COLUMNS:,} attributes, which no table has")
+        self._attributes = {one.name: one for one in found}
         self._by_label: dict[str, list[str]] = defaultdict(list)
         self._by_form: dict[str, list[str]] = defaultdict(list)
         self._by_key = {one.key: one for one in self._attributes.values()}

@@ -21,6 +21,10 @@ class UnusableBodyError(Exception):
     """What was answered can't be had whole; the text says why, after "answered with"."""
 
 
+class TooMuchError(UnusableBodyError):
+    """There is more of it than its bound."""
+
+
 class Body:
     """Takes the pieces of one answer.
 
@@ -68,7 +72,7 @@ class Body:
     def _keep(self, unpacked: bytes) -> None:
         self._body += unpacked
         if len(self._body) > self._most:
-            raise UnusableBodyError(f"more than {told_bytes(self._most)}")
+            raise TooMuchError(f"more than {told_bytes(self._most)}")
 
     def _new_unpacker(self, piece: bytes) -> zlib._Decompress:
         self._parts += 1

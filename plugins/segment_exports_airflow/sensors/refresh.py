@@ -78,7 +78,7 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         raise RefreshMissedError(wait.text)
 
     def _source(self) -> Source:
-        from segment_exports.sources.web.http_reading import Patience
+        from segment_exports.sources.web.patience import Patience
         from segment_exports_airflow.source_access import open_source
 
         # A look that would wait longer ends: the next one comes later, and no worker is held till then.

@@ -12,7 +12,7 @@ from segment_exports.sources.ci_api.source import CiApiSettings, CiApiSource
 from segment_exports.sources.dataverse.settings import DataverseSettings
 from segment_exports.sources.dataverse.source import DataverseSource
 from segment_exports.sources.web.connections import AppRegistration, CiApiConnection, DataverseConnection
-from segment_exports.sources.web.http_reading import Patience, Waits
+from segment_exports.sources.web.patience import Patience, Waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from segment_exports.errors import SourceError
+from segment_exports.settings import bounds
 from segment_exports.sources.attribute_names import AttributeNames, ServiceAttribute
 
 NAMES = AttributeNames(
@@ -73,3 +74,11 @@ def test_columns_are_announced_as_the_tenant_calls_them() -> None:
     assert [one.name for one in NAMES.announced()] == [
         "CustomerId", "EMail", "EMail_Loyalty", "loyaltytier", "straße", "Modified On",
     ]  # fmt: skip
+
+
+def test_a_table_may_have_so_many_attributes_and_no_more() -> None:
+    some = (ServiceAttribute(f"a{number}", "String") for number in range(bounds.COLUMNS))
+    assert AttributeNames(some, table="t").find("a7") is not None
+    many = (ServiceAttribute("again", "String") for _ in range(bounds.COLUMNS + 1))
+    with pytest.raises(SourceError, match="t has more than 10,000 attributes, which no table has"):
+        AttributeNames(many, table="t")

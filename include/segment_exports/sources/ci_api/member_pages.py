@@ -41,7 +41,7 @@ def member_pages(
     answer = reader.get(PATH, asked)
     read = 0
     while True:
-        rows = rows_of(answer, reader.service, PATH)
+        rows = rows_of(answer, reader.service, PATH, asked=page_size)
         guard.check_rows(rows)
         if rows:
             yield rows

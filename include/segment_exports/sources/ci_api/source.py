@@ -23,11 +23,12 @@ from segment_exports.sources.ci_api.member_pages import PATH, Paging, member_pag
 from segment_exports.sources.refresh_evidence import Evidence
 from segment_exports.sources.seen_columns import ColumnUse, SeenColumns
 from segment_exports.sources.snapshot_marks import SnapshotChangedError, ensure_unchanged
-from segment_exports.sources.web.http_reading import JsonReader, NoSuchRouteError, Patience, Waits
+from segment_exports.sources.web.http_reading import JsonReader, NoSuchRouteError
 from segment_exports.sources.web.json_columns import text_column
 from segment_exports.sources.web.membership_join import id_hashes
 from segment_exports.sources.web.odata import SeenKeys, quoted, rows_of
 from segment_exports.sources.web.page_guard import RowsAgainError
+from segment_exports.sources.web.patience import Patience, Waits
 from segment_exports.sources.web.read_ahead import read_ahead
 from segment_exports.sources.web.tokens import EntraTokens
 
@@ -219,7 +220,7 @@ class CiApiSource:
         keys = self._columns(attributes)
         condition = f"IsMemberOfSegment({quoted(segment)})"
         params = {"$select": ",".join(dict.fromkeys(keys.values())), "$filter": condition, "$top": str(rows)}
-        found = rows_of(self.reader.get(PATH, params), SERVICE, PATH)
+        found = rows_of(self.reader.get(PATH, params), SERVICE, PATH, asked=rows)
         seen = SeenKeys(SERVICE, PATH, keys.values())
         seen.add(found)
         seen.require_all()

@@ -37,7 +37,7 @@ def table_columns(reader: JsonReader, logical_name: str) -> list[ServiceAttribut
     :raises SourceError: the metadata can't be read.
     """
     path = f"EntityDefinitions(LogicalName={quoted(logical_name)})/Attributes"
-    rows = rows_of(reader.get(path, {"$select": _WANTED}), reader.service, path)
+    rows = rows_of(reader.get(path, {"$select": _WANTED}), reader.service, path, asked=0)
     return [_column(row, row["LogicalName"]) for row in rows if isinstance(row.get("LogicalName"), str)]
 
 
@@ -52,7 +52,7 @@ def first_row(reader: JsonReader, table: str, params: Mapping[str, str]) -> Row 
         raise SourceError(
             f"This Dataverse environment has no table {table}; is it the one of Customer Insights - Data?"
         ) from error
-    rows = rows_of(answer, reader.service, table)
+    rows = rows_of(answer, reader.service, table, asked=1)
     return rows[0] if rows else None
 
 

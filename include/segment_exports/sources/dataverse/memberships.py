@@ -7,6 +7,7 @@ Microsoft documents the column as text with a "list of unique segments"; its own
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +20,14 @@ from segment_exports.records.profiles import CUSTOMER_ID
 from segment_exports.sources.dataverse.left_out import LeftOut
 from segment_exports.sources.web.json_columns import text_column
 from segment_exports.sources.web.membership_join import UNSURE
-from segment_exports.sources.web.odata import SeenKeys
+from segment_exports.sources.web.odata import SeenKeys, follow_next_links
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from segment_exports.sources.web.http_reading import JsonReader
     from segment_exports.sources.web.odata import Row
 
 SERVICE, MEMBERSHIPS, KEY = "Dataverse", "msdynci_segmentmemberships", "msdynci_segmentmembershipid"
@@ -63,6 +65,15 @@ def identity(row: Row, columns: Sequence[str]) -> str:
     """
     own = row.get(KEY)
     return own if isinstance(own, str) else repr([row.get(column) for column in columns])
+
+
+def member_rows(reader: JsonReader, columns: Sequence[str], page_size: int) -> Iterator[list[Row]]:
+    """Return the pages of the table, with these columns.
+
+    :raises SourceError: as :func:`follow_next_links`.
+    """
+    asked, who = {"$select": ",".join(columns)}, partial(identity, columns=columns)
+    return follow_next_links(reader, MEMBERSHIPS, asked, identity=who, page_size=page_size)
 
 
 def until_full(pages: Iterable[list[Row]], page_size: int, left_out: LeftOut) -> Iterator[list[Row]]:

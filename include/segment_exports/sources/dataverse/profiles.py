@@ -36,9 +36,9 @@ class ProfilePages:
     def __init__(self, reader: JsonReader, wanted: Mapping[str, ServiceAttribute], *, page_size: int) -> None:
         self._reader = reader
         self._wanted = wanted
-        self._prefer = f"odata.maxpagesize={page_size}"
-        if any(one.is_choice for one in wanted.values()):
-            self._prefer += f',odata.include-annotations="{FORMATTED}"'
+        self._page_size = page_size
+        has_choices = any(one.is_choice for one in wanted.values())
+        self._prefer = f'odata.include-annotations="{FORMATTED}"' if has_choices else ""
         self._labelled: set[str] = set()
         self._unlabelled: set[str] = set()
         self._without_id = 0
@@ -58,13 +58,12 @@ class ProfilePages:
         :raises SourceError: as :meth:`read`.
         """
         keys = self._keys()
-        preference = [one for one in self._prefer.split(",") if "maxpagesize" not in one]
         answer = self._reader.get(
             PROFILES,
             {"$select": ",".join(keys), "$top": str(rows)},
-            {"Prefer": preference[0]} if preference else None,
+            {"Prefer": self._prefer} if self._prefer else None,
         )
-        found = rows_of(answer, SERVICE, PROFILES)
+        found = rows_of(answer, SERVICE, PROFILES, asked=rows)
         seen = SeenKeys(SERVICE, PROFILES, keys)
         seen.add(found)
         seen.require_all()
@@ -100,9 +99,13 @@ class ProfilePages:
         keys = self._keys()
         params = {"$select": ",".join(keys)} | ({"$filter": condition} if condition else {})
         seen = SeenKeys(SERVICE, PROFILES, keys)
-        headers = {"Prefer": self._prefer}
         pages = follow_next_links(
-            self._reader, PROFILES, params, identity=lambda row: row.get(ID), headers=headers
+            self._reader,
+            PROFILES,
+            params,
+            identity=lambda row: row.get(ID),
+            page_size=self._page_size,
+            prefer=self._prefer,
         )
         for rows in pages:
             seen.add(rows)

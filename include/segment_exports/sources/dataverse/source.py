@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,8 +29,8 @@ from segment_exports.sources.dataverse.left_out import LeftOut
 from segment_exports.sources.dataverse.membership_fingerprint import UNSEEN, WatchedMemberships
 from segment_exports.sources.dataverse.memberships import (
     MEMBERSHIPS,
-    identity,
     member_batches,
+    member_rows,
     segment_list,
     until_full,
 )
@@ -41,11 +40,12 @@ from segment_exports.sources.dataverse.table_names import TableNames
 from segment_exports.sources.refresh_evidence import Evidence
 from segment_exports.sources.seen_columns import SeenColumns
 from segment_exports.sources.snapshot_marks import ensure_unchanged, parse_time
-from segment_exports.sources.web.http_reading import JsonReader, Patience, RefusedError, Waits
+from segment_exports.sources.web.http_reading import JsonReader, RefusedError
 from segment_exports.sources.web.json_columns import text_column
 from segment_exports.sources.web.membership_join import JoinCounts, MembershipJoin
-from segment_exports.sources.web.odata import follow_next_links, quoted, rows_of
+from segment_exports.sources.web.odata import quoted
 from segment_exports.sources.web.page_guard import RowsAgainError
+from segment_exports.sources.web.patience import Patience, Waits
 from segment_exports.sources.web.read_ahead import read_ahead
 from segment_exports.sources.web.tokens import EntraTokens
 
@@ -89,7 +89,6 @@ class DataverseSource:
         self._settings = settings or DataverseSettings()
         self._now = now
         self._spill_folder = spill_folder
-        self._headers = {"Prefer": f"odata.maxpagesize={self._settings.page_size}"}
         self.reader = JsonReader(
             service=SERVICE,
             root=connection.service_root,
@@ -283,12 +282,9 @@ class DataverseSource:
             )
 
     def _members(self, number_of: NumberOf, left_out: LeftOut) -> Iterator[pa.RecordBatch]:
-        only = self._row_filter()
-        columns = [ID, LISTS, *only]
-        asked, who = {"$select": ",".join(columns)}, partial(identity, columns=columns)
-        pages = follow_next_links(self.reader, MEMBERSHIPS, asked, identity=who, headers=self._headers)
+        only, size = self._row_filter(), self._settings.page_size
         return member_batches(
-            until_full(pages, self._settings.page_size, left_out),
+            until_full(member_rows(self.reader, [ID, LISTS, *only], size), size, left_out),
             id_column=ID,
             list_column=LISTS,
             only=only,
@@ -323,6 +319,6 @@ class DataverseSource:
         return max(marks, default=None)
 
     def _some_names(self) -> list[str]:
-        rows = rows_of(self.reader.get(MEMBERSHIPS, {"$select": LISTS}, self._headers), SERVICE, MEMBERSHIPS)
+        rows = next(member_rows(self.reader, [ID, LISTS], self._settings.page_size))
         texts = set(text_column(rows, LISTS).drop_null().to_pylist())
         return sorted({name for text in texts for name in segment_list(text)})

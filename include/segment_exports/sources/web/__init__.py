@@ -2,6 +2,9 @@
 
 connections      what it takes to reach them
 tokens           access tokens
+bounded_http     answers that end: in bytes, and in time
+whole_reading    what all answers of a reading may take
+patience         how long a reader tries
 http_reading     one JSON answer: retries, throttling, refusals
 json_text        what the body of an answer says
 odata            pages of rows

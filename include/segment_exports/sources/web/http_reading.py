@@ -6,10 +6,7 @@ Reading only: every request is a GET, so a request of unknown fate may be sent a
 from __future__ import annotations
 
 import logging
-import random
-import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
@@ -20,13 +17,18 @@ from requests.auth import AuthBase
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
 from segment_exports.settings import bounds
+from segment_exports.sources.web.bounded_http import AnswerLimits, within_bounds
 from segment_exports.sources.web.json_text import error_inside, no_json_told, read_json, refusal_told
+from segment_exports.sources.web.patience import Patience, Pause, Waits
+from segment_exports.sources.web.whole_reading import WholeReading
+from segment_exports.transport.json_values import has_more_values
 from segment_exports.transport.places import is_absolute
-from segment_exports.transport.retrying import TRANSIENT_STATUSES, retry_after
+from segment_exports.transport.retrying import TRANSIENT_STATUSES
 from segment_exports.transport.sessions import JudgedSession
+from segment_exports.transport.unpacking import TooMuchError, UnusableBodyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from segment_exports.sources.web.tokens import TokenSource
 
@@ -35,37 +37,6 @@ log = logging.getLogger(__name__)
 SERVICE_PROTECTION = ("0x80072322", "0x80072321", "0x80072326")
 """Dataverse's codes for too many requests, too much execution time, too many at once (PowerApps docs,
 "Service protection API limits"; the last one by the same page)."""
-
-_READ_SIZE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a reader tries. Waiting for a throttled service uses up no try.
-
-    :param tries: of one request that fails; then the error is told.
-    :param first_pause: seconds before the second try, doubled each time up to ``longest_pause``.
-    :param throttled_seconds: longest time spent waiting for one request that is throttled.
-    :param timeout: seconds for connecting, and for each silence while reading.
-    :param largest_answer: bytes; a bigger one is refused rather than held.
-    """
-
-    tries: int = 5
-    first_pause: float = 1.0
-    longest_pause: float = 60.0
-    throttled_seconds: float = bounds.SOURCE_THROTTLED_SECONDS
-    timeout: float = bounds.SOURCE_SILENCE_SECONDS
-    largest_answer: int = bounds.SOURCE_ANSWER_BYTES
-
-
-@dataclass
-class Waits:
-    """The clock of a reader; tests put in their own."""
-
-    sleep: Callable[[float], None] = time.sleep
-    monotonic: Callable[[], float] = time.monotonic
-    now: Callable[[], float] = time.time
-    jitter: Callable[[], float] = random.random
 
 
 @dataclass
@@ -120,12 +91,20 @@ class JsonReader:
     waits: Waits = field(default_factory=Waits)
     counts: Counts = field(default_factory=Counts)
 
+    def __post_init__(self) -> None:
+        self._whole = WholeReading(self.service, self.patience.longest_reading, self.waits.monotonic)
+
     @cached_property
     def _session(self) -> JudgedSession:
         ca_bundle = None if isinstance(self.verify, bool) else self.verify
-        return JudgedSession(
+        session = JudgedSession(
             self.root, self.service, "the token", "more rows", SourceError, ca_bundle=ca_bundle
         )
+        return within_bounds(session, self._limits)
+
+    def _limits(self) -> AnswerLimits:
+        patience = self.patience
+        return AnswerLimits(patience.largest_answer, patience.longest_answer, self.waits.monotonic)
 
     @property
     def warnings(self) -> list[str]:
@@ -157,11 +136,14 @@ class JsonReader:
         target = url if is_absolute(url) else f"{self.root}/{url.lstrip('/')}"
         self._session.require_known(target)
         what = what or urlsplit(target).path
-        pause = _Pause(self.patience, self.waits)
+        pause = Pause(self.patience, self.waits)
         signed_in_again = False
         while True:
             try:
-                status, answer_headers, body = self._send(target, params, headers)
+                status, answer_headers, body = self._bounded(target, params, headers, what)
+            except UnusableBodyError as error:
+                self._trouble(pause, what, str(error), error)
+                continue
             except (requests.RequestException, OSError) as error:
                 self._trouble(pause, what, f"{type(error).__name__} (no whole answer)", error)
                 continue
@@ -186,6 +168,26 @@ class JsonReader:
                 self.counts.broken += is_broken
                 return found
 
+    def _bounded(
+        self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None, what: str
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send a request. :raises SourceError: the answer is too large, or the reading takes too long."""
+        self._whole.require_time()
+        try:
+            answer = self._send(url, params, headers)
+        except TooMuchError as error:
+            raise self._too_much(str(error), what) from None
+        if has_more_values(answer[2], bounds.SOURCE_VALUES):
+            raise self._too_much(f"more than {bounds.SOURCE_VALUES:,} values", what)
+        self._whole.add(len(answer[2]))
+        return answer
+
+    def _too_much(self, found: str, what: str) -> SourceError:
+        return SourceError(
+            f"{self.service} sent an answer of {found} for {what}; ask for fewer rows at once or fewer "
+            f"attributes"
+        )
+
     def _send(
         self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None
     ) -> tuple[int, Mapping[str, str], bytes]:
@@ -198,19 +200,10 @@ class JsonReader:
             auth=_Bearer(token),
             timeout=self.patience.timeout,
             allow_redirects=False,
-            stream=True,
         ) as response:
-            body = bytearray()
-            for piece in response.iter_content(_READ_SIZE):
-                body += piece
-                if len(body) > self.patience.largest_answer:
-                    raise SourceError(
-                        f"{self.service} sent an answer of more than {self.patience.largest_answer >> 20} "
-                        "MB; ask for fewer rows at once or fewer attributes"
-                    )
-            return response.status_code, response.headers, bytes(body)
+            return response.status_code, response.headers, response.content
 
-    def _trouble(self, pause: _Pause, what: str, found: str, error: Exception | None) -> None:
+    def _trouble(self, pause: Pause, what: str, found: str, error: Exception | None) -> None:
         self.counts.retried += 1
         log.info("%s: %s: %s; trying again", self.service, what, found)
         if not pause.failed():
@@ -253,46 +246,6 @@ class _Bearer(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
-
-
-class _Pause:
-    """The waiting of one request."""
-
-    def __init__(self, patience: Patience, waits: Waits) -> None:
-        self._patience = patience
-        self._waits = waits
-        self._failures = 0
-        self._throttles = 0
-        self._started = waits.monotonic()
-
-    def failed(self) -> bool:
-        """Wait before another try; False when there is none left."""
-        self._failures += 1
-        if self._failures >= self._patience.tries:
-            return False
-        self._waits.sleep(self._backoff(self._failures))
-        return True
-
-    def throttled(self, headers: Mapping[str, str], status: int, service: str) -> None:
-        """Wait as long as the service says, and no shorter than after a failure."""
-        self._throttles += 1
-        wait = max(self._backoff(self._throttles), retry_after(headers, self._now) or 0.0)
-        waited = self._waits.monotonic() - self._started
-        if waited + wait > self._patience.throttled_seconds:
-            raise SourceNotReadyError(
-                f"{service} asks to wait for longer than {self._patience.throttled_seconds:.0f} s "
-                f"({self._throttles} answers {status}, the last one asks for {wait:.0f} s); it has trouble, "
-                f"or another program uses the same limits"
-            )
-        log.info("%s asks to wait (%d); waiting %.1f s", service, status, wait)
-        self._waits.sleep(wait)
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._waits.now(), UTC)
-
-    def _backoff(self, count: int) -> float:
-        pause = min(self._patience.longest_pause, self._patience.first_pause * 2.0 ** (count - 1))
-        return pause * (0.5 + self._waits.jitter() / 2)
 
 
 def _asks_to_wait(status: int, headers: Mapping[str, str], body: bytes) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segment_exports.sources.web.odata import Row
 
 _EXACT_BELOW = 2.0**53
+_TOO_DEEP = "A value has lists or objects that are nested too deep to be written as text"
 
 
 def text_column(rows: Sequence[Row], key: str) -> pa.StringArray:
@@ -60,7 +61,10 @@ def _without_fraction(numbers: pa.DoubleArray) -> pa.StringArray:
 def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return orjson.dumps(value).decode().removesuffix(".0")
+    try:
+        return orjson.dumps(value).decode().removesuffix(".0")
+    except orjson.JSONEncodeError:  # it writes fewer levels than it reads
+        raise SourceError(_TOO_DEEP) from None
 
 
 def _without_empty(column: pa.StringArray) -> pa.StringArray:

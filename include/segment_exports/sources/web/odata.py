@@ -6,6 +6,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.settings import bounds
 from segment_exports.sources.web.page_guard import PageGuard
 
 if TYPE_CHECKING:
@@ -16,14 +17,21 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-def rows_of(answer: Any, service: str, path: str) -> list[Row]:
+def rows_of(answer: Any, service: str, path: str, *, asked: int) -> list[Row]:
     """Return the rows of one page.
 
-    :raises SourceError: the answer is not an object with a list of objects under ``value``.
+    :param asked: for so many; a page may have more within reason.
+    :raises SourceError: the answer is not an object with a list of objects under ``value``, or with too many.
     """
     rows = answer.get("value") if isinstance(answer, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise SourceError(f"{service} answers {path} without a list of rows under 'value'")
+    most = 2 * asked + bounds.PAGE_ROWS_BEYOND
+    if len(rows) > most:
+        raise SourceError(
+            f"{service} answers {path} with {len(rows):,} rows, where {asked:,} were asked for: at most "
+            f"{most:,} are taken"
+        )
     return rows
 
 
@@ -49,18 +57,22 @@ def follow_next_links(
     params: Mapping[str, str],
     *,
     identity: Callable[[Row], str | None],
-    headers: Mapping[str, str],
+    page_size: int,
+    prefer: str = "",
 ) -> Iterator[list[Row]]:
     """Yield the pages of a table, following the next link unchanged to its end.
 
     :param identity: what tells a row from all others; None where it has nothing that does.
+    :param page_size: rows to ask for.
+    :param prefer: what else is asked for (``Prefer``).
     :raises SourceError: a link to another host, rows that come again, pages without end, rows of another
         shape.
     """
+    headers = {"Prefer": ",".join(filter(None, [f"odata.maxpagesize={page_size}", prefer]))}
     guard = PageGuard(reader.service, path, identity)
     answer = reader.get(path, params, headers, what=f"page 1 of {path}")
     for number in count(2):
-        rows = rows_of(answer, reader.service, path)
+        rows = rows_of(answer, reader.service, path, asked=page_size)
         guard.check_rows(rows)
         yield rows
         link = next_link(answer, reader.service, path)

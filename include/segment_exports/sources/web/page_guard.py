@@ -37,13 +37,23 @@ class PageGuard:
         self._rows = 0
         self._distinct_at = 0
         self._empty = 0
+        self._pages = 0
+        self._all_rows = 0
 
     def check_rows(self, rows: list[dict[str, Any]]) -> None:
         """Take in a page.
 
         :raises RowsAgainError: rows of it came before.
-        :raises SourceError: all of it did, or too many pages in a row are empty.
+        :raises SourceError: all of it did, or there are too many rows, pages, or empty pages in a row.
         """
+        self._pages += 1
+        self._all_rows += len(rows)
+        if self._pages > bounds.TABLE_PAGES or self._all_rows > bounds.TABLE_ROWS:
+            raise SourceError(
+                f"{self._service} has sent {self._pages:,} pages and {self._all_rows:,} rows of "
+                f"{self._path}, and at most {bounds.TABLE_PAGES:,} pages and {bounds.TABLE_ROWS:,} rows are "
+                f"read: the paging doesn't end, so what was read isn't whole"
+            )
         if not rows:
             self._empty += 1
             if self._empty > bounds.EMPTY_PAGES:

@@ -13,8 +13,10 @@ from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.settings import bounds
+from segment_exports.sources.web.bounded_http import AnswerLimits, within_bounds
 from segment_exports.transport.places import Place, place_of_url
 from segment_exports.transport.sessions import JudgedSession
+from segment_exports.transport.unpacking import TooMuchError, UnusableBodyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,7 +65,7 @@ class _HttpClient:
 
     def __init__(self, app: AppRegistration) -> None:
         is_microsoft = _is_of_microsoft(place_of_url(app.authority))
-        self._session = JudgedSession(
+        session = JudgedSession(
             app.authority,
             "The authority",
             "the client secret",
@@ -72,7 +74,9 @@ class _HttpClient:
             ca_bundle=app.ca_bundle,
             knows=lambda place: is_microsoft and _is_of_microsoft(place),
         )
-        self._session.mount("https://", requests.adapters.HTTPAdapter(max_retries=1))
+        self._session = within_bounds(
+            session, lambda: AnswerLimits(bounds.TOKEN_BYTES, bounds.TOKEN_SECONDS), tries=2
+        )
 
     def get(self, url: str, **options: Any) -> _Answer:
         """Return what an address answers."""
@@ -88,23 +92,13 @@ class _HttpClient:
 
     def _ask(self, method: str, url: str, **options: Any) -> _Answer:
         self._session.require_known(url)
-        with self._session.request(
-            method, url, **options, stream=True, timeout=bounds.TOKEN_SECONDS
-        ) as response:
+        with self._session.request(method, url, **options, timeout=bounds.TOKEN_SECONDS) as response:
             if 300 <= response.status_code < 400:
                 raise SourceError(
                     f"The authority {self._session.place} redirects ({response.status_code}); the client "
                     "secret is sent nowhere else. Look at the connection's authority"
                 )
-            body = bytearray()
-            for piece in response.iter_content(bounds.KIB):
-                body += piece
-                if len(body) > bounds.TOKEN_BYTES:
-                    raise SourceError(
-                        f"The authority {self._session.place} answers with more than "
-                        f"{bounds.TOKEN_BYTES >> 10} KiB; what answers there is not Entra"
-                    )
-            return _Answer(response.status_code, response.headers, body.decode(errors="replace"))
+            return _Answer(response.status_code, response.headers, response.content.decode(errors="replace"))
 
 
 def _is_of_microsoft(place: Place) -> bool:
@@ -170,6 +164,12 @@ class EntraTokens:
             raise SourceNotReadyError(
                 f"The authority {host} can't be reached: {type(error).__name__}"
             ) from error
+        except TooMuchError as error:
+            raise SourceError(
+                f"The authority {host} answered with {error}; what answers there is not Entra"
+            ) from error
+        except UnusableBodyError as error:
+            raise SourceNotReadyError(f"The authority {host} answered with {error}") from error
         except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
             # msal takes whatever is answered for Entra's JSON.
             raise SourceError(

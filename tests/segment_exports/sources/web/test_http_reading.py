@@ -1,21 +1,20 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from itertools import count, repeat
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.segment_exports.sources.web.raw_service import raw_service
 
 from segment_emulators.serving import serve_in_thread
 from segment_exports.errors import SourceError, SourceNotReadyError
-from segment_exports.sources.web.http_reading import (
-    JsonReader,
-    NoSuchRouteError,
-    Patience,
-    RefusedError,
-    Waits,
-)
+from segment_exports.settings import bounds
+from segment_exports.sources.web.http_reading import JsonReader, NoSuchRouteError, RefusedError
+from segment_exports.sources.web.patience import Patience, Waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,7 +197,86 @@ def test_an_answer_without_end_is_not_held(bench: Bench) -> None:
     bench.reader.patience = Patience(largest_answer=1 << 20)
     bench.script.answers = [(200, {}, b"[" + b"1," * (1 << 20))]
 
-    with pytest.raises(SourceError, match="an answer of more than 1 MB"):
+    with pytest.raises(SourceError, match=r"sent an answer of more than 1 MiB for /x; ask for fewer rows"):
+        bench.reader.get("x")
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 503])
+@pytest.mark.parametrize("row", [b"{},", b'{"a":0},', b"[],", b'"",'])
+def test_an_answer_of_more_values_than_the_bound_is_not_read(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, row: bytes, status: int
+) -> None:
+    monkeypatch.setattr(bounds, "SOURCE_VALUES", 20_000)
+    bench.script.answers = [(status, {}, b'{"value":[' + row * 20_000 + b"{}]}")]
+    with pytest.raises(SourceError, match=r"an answer of more than 20,000 values for /x; ask for fewer rows"):
+        bench.reader.get("x")
+
+
+def test_millions_of_empty_rows_take_no_more_than_their_bytes(bench: Bench) -> None:
+    """Twenty million have 60 MB, and took 1.8 GB."""
+    body = b'{"value":[' + b"{}," * 20_000_000 + b"{}]}"
+    bench.script.answers = [(200, {}, body)]
+    begun = time.perf_counter()
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match="an answer of more than 3,000,000 values"):
+            bench.reader.get("x")
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 5 * len(body)
+    assert time.perf_counter() - begun < 60
+
+
+def test_an_answer_that_drips_is_a_try_that_failed() -> None:
+    """It sends a byte with each look at the clock, by which 0.2 s have gone by: for ever, that is."""
+    looks = count()
+    waits = Waits(sleep=lambda _: None, monotonic=lambda: next(looks) / 5)
+    with raw_service() as service:
+        service.pieces = lambda: (b"HTTP/1.1 200 OK\r\n\r\n", *repeat(b" ", 100_000))
+        patience = Patience(tries=2, longest_answer=1)
+        reader = JsonReader("The service", service.url, OneToken(), "ask", waits=waits, patience=patience)
+        with pytest.raises(
+            SourceNotReadyError, match=r"in 2 tries for /api/x; the last one: no whole answer in 1 s"
+        ):
+            reader.get("x")
+        reader.close()
+
+
+def test_a_reading_ends_after_its_hours(bench: Bench) -> None:
+    bench.script.answers = [OK] * 3
+    bench.reader.get("x")
+    bench.slept.append(bounds.SOURCE_READING_SECONDS)
+    bench.reader.get("x")
+    bench.slept.append(1.0)
+    with pytest.raises(SourceError, match=r"has been read for 6\.0 hours and there is more"):
+        bench.reader.get("x")
+    assert len(bench.script.asked) == 2
+
+
+def test_a_reading_ends_after_its_bytes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "TABLE_BYTES", 2 * len(OK[2]))
+    bench.script.answers = [OK] * 3
+    for _ in range(2):
+        bench.reader.get("x")
+    with pytest.raises(SourceError, match="has sent more than 26 bytes and there is more"):
+        bench.reader.get("x")
+
+
+NO_PARSER_TAKES = {
+    "lists": b"[" * 100_000,
+    "objects": b'{"a":' * 100_000,
+    "lists with what JSON can't have": b"[NaN," * 100_000,
+    "a number": b"9" * 100_000,
+    "a text that doesn't end": b'"' + b"a" * 100_000,
+}
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("kind", NO_PARSER_TAKES)
+def test_json_that_no_parser_takes_is_no_usable_answer(bench: Bench, kind: str, status: int) -> None:
+    bench.script.answers = [(status, {}, NO_PARSER_TAKES[kind])] * 2
+    with pytest.raises(SourceError, match=r"that are not whole JSON|no JSON in the answer"):
         bench.reader.get("x")
 
 

@@ -57,3 +57,11 @@ def test_a_value_of_more_than_a_mebibyte_is_refused() -> None:
     assert texts("x" * 2**20) == ["x" * 2**20]
     with pytest.raises(SourceError, match="A value of x has 1,048,577 bytes"):
         texts("x" * (2**20 + 1))
+
+
+def test_a_value_that_is_nested_too_deep_is_refused() -> None:
+    value: Any = 1
+    for _ in range(300):
+        value = [value]
+    with pytest.raises(SourceError, match="nested too deep to be written as text"):
+        texts(value)

@@ -75,3 +75,15 @@ def test_rows_that_nothing_tells_apart_are_not_taken_for_one() -> None:
     found.check_rows(rows(None, None, "a"))
 
     found.require_distinct()
+
+
+@pytest.mark.parametrize(("bound", "most"), [("TABLE_PAGES", 30), ("TABLE_ROWS", 60)])
+def test_new_rows_by_new_links_for_ever_are_given_up(bound, most, monkeypatch) -> None:
+    monkeypatch.setattr(bounds, bound, most)
+    found = guard()
+    for number in range(30):
+        found.check_rows(rows(2 * number, 2 * number + 1))
+        found.check_link(f"page {number}")
+
+    with pytest.raises(SourceError, match="has sent 31 pages and 62 rows of the table, and at most"):
+        found.check_rows(rows("one", "more"))

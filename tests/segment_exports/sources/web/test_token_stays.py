@@ -112,9 +112,7 @@ def reading(root: str, **options: Any) -> JsonReader:
 
 
 def pages(reader: JsonReader) -> list[list[dict[str, Any]]]:
-    return list(
-        follow_next_links(reader, "table", {}, identity=lambda row: row["id"], headers={"Prefer": "x"})
-    )
+    return list(follow_next_links(reader, "table", {}, identity=lambda row: row["id"], page_size=100))
 
 
 # A service's links
