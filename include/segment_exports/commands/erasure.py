@@ -22,7 +22,6 @@ import argparse
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -34,7 +33,9 @@ from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.ledger import newest_ledgers
 from segment_exports.records.secret_in_use import hasher_in_use
 from segment_exports.records.staging import Store
+from segment_exports.records.storing.foreign_files import ForeignFileError, read_foreign
 from segment_exports.records.tombstones import other_tombstones, write_tombstones
+from segment_exports.settings import bounds
 from segment_exports.settings.ledger_secret import ledger_secret_without_airflow
 from segment_exports.settings.names import LEDGER_SECRET, STAGING
 
@@ -226,9 +227,11 @@ def _lines(file: str | None) -> list[str]:
     if file is None:
         return []
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StagingError(f"{file} can't be read as UTF-8 text: {type(error).__name__}") from error
+        text = sys.stdin.read() if file == "-" else read_foreign(file, bounds.ERASED_BYTES).decode()
+    except ForeignFileError as error:
+        raise StagingError(f"{file} {error}") from None
+    except UnicodeDecodeError:
+        raise StagingError(f"{file} can't be read as UTF-8 text; save it as UTF-8") from None
     return text.removeprefix("\ufeff").splitlines()  # a byte order mark, as Windows' editors write it
 
 

@@ -14,6 +14,7 @@ from segment_exports.definition.model import EXPORT_NAME, ExportDefinition
 from segment_exports.definition.problems import explained, place_in_words, shape
 from segment_exports.definition.yaml_text import YamlText, YamlTextError, read_yaml
 from segment_exports.errors import DefinitionError
+from segment_exports.records.storing.foreign_files import ForeignFileError, read_foreign
 from segment_exports.settings import bounds
 from segment_exports.settings.environment import read_settings
 from segment_exports.settings.names import DEFINITIONS
@@ -87,7 +88,11 @@ def load_definitions(folder: Path | str) -> tuple[LoadedDefinition, ...]:
     folder = Path(folder)
     if not folder.is_dir():
         raise DefinitionError(f"{folder} isn't a folder; {DEFINITIONS} must name the folder of definitions")
-    files = sorted(one for one in folder.iterdir() if one.suffix in _SUFFIXES and one.name[0] not in "._")
+    try:
+        found = sorted(folder.iterdir())
+    except OSError as error:
+        raise DefinitionError(f"{folder} can't be listed: {error.strerror}") from None
+    files = [one for one in found if one.suffix in _SUFFIXES and one.name[0] not in "._"]
     return _refuse_contradictions([_loaded(path) for path in files])
 
 
@@ -100,10 +105,9 @@ def _loaded(path: Path) -> LoadedDefinition:
 
 def _text_of(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            raw = file.read(4 * bounds.DEFINITION_CHARACTERS + 1)
-    except OSError as error:
-        raise DefinitionError(f"{path} can't be read: {error.strerror}") from None
+        raw = read_foreign(path, 4 * bounds.DEFINITION_CHARACTERS, within=path.parent)
+    except ForeignFileError as error:
+        raise DefinitionError(f"{path} {error}") from None
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -109,6 +109,12 @@ LEASE_WAIT = timedelta(hours=24)
 COUNTED_BYTES = 64 * MIB
 """Of a table that ``check`` counts whole, while a person waits; of a larger one it reads some rows."""
 
+# Files of people.
+ERASED_BYTES = 16 * MIB
+"""Of a list of people to erase; half a million addresses."""
+MESSAGE_CHARACTERS = 4_000
+"""Of a message that repeats what others wrote: the first and what follows is told, the rest is counted."""
+
 # Files between the steps.
 FILE_NAME_BYTES = 120
 """Of a name made of a text from outside. With a number before it and an ending it stays below the 143 of an

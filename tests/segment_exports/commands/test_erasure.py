@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -214,6 +215,8 @@ def test_a_folder_in_which_no_export_has_run_holds_nobody_back(
         ([".", "--emails", "-"], None, "set AUTOPILOT_LEDGER_KEY"),
         ([".", "--emails", "-"], "short", "has 5 characters"),
         ([".", "--emails", "missing.txt"], SECRET, "missing.txt can't be read"),
+        ([".", "--emails", "pipe"], SECRET, "pipe is a pipe, and no file"),
+        ([".", "--emails", "/dev/zero"], SECRET, "/dev/zero is a device, and no file"),
         ([".", "--emails", "latin.txt"], SECRET, "latin.txt can't be read as UTF-8 text"),
         ([".", "--emails", "-"], SECRET, "address 1 of 1 is none"),
     ],
@@ -228,6 +231,7 @@ def test_a_command_that_cannot_do_it_says_why_and_erases_nobody(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "newsletter" / "runs" / "a dry run").mkdir(parents=True)
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "latin.txt").write_bytes("müller@example.com".encode("latin-1"))
     monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", raising=False)
     if key is not None:

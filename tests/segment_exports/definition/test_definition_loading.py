@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -435,3 +436,30 @@ def test_fifty_definitions_load_in_the_time_that_a_dag_file_may_take(tmp_path: P
         seconds.append(time.process_time() - started)
         assert all(one.error is None for one in loaded)
     assert min(seconds) < 0.2
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_file_of_the_folder_is_told_and_leaves_the_others_alone(
+    write: Callable[..., Path], tmp_path: Path
+) -> None:
+    write()
+    elsewhere = tmp_path.with_name(f"{tmp_path.name}-elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "outside.yaml").write_text("name: outside\n")
+    (tmp_path / "outside.yaml").symlink_to(elsewhere / "outside.yaml")
+    (tmp_path / "device.yaml").symlink_to("/dev/zero")
+    (tmp_path / "circle.yaml").symlink_to("circle.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "huge.yaml").write_bytes(b"# " + b"x" * (1 << 22))
+    os.mkfifo(tmp_path / "pipe.yaml")
+    loaded = {one.stem: one for one in load_definitions(tmp_path)}
+    assert loaded["newsletter"].definition
+    told = {stem: one.error.removeprefix(f"{one.path} ") for stem, one in loaded.items() if one.error}
+    assert told == {
+        "circle": "is a link that leads round in a circle",
+        "device": f"is a link that leads out of {tmp_path}",
+        "folder": "is a folder, and no file",
+        "huge": "has more than 1,048,576 bytes",
+        "outside": f"is a link that leads out of {tmp_path}",
+        "pipe": "is a pipe, and no file",
+    }

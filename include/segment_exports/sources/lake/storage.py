@@ -16,6 +16,7 @@ import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.records.storing.foreign_files import ForeignFileError, require_regular
 from segment_exports.records.storing.looking import files_below, is_there
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
@@ -84,11 +85,16 @@ class ExportFolder:
         :raises SourceNotReadyError: it can't be reached just now.
         :raises SourceError: it may not be read.
         """
-        return self.tried(relative, lambda: FileState.of(self.fs.info(self.path(relative))))
+        return self.tried(relative, lambda: self.state_now(relative))
 
     def read(self, relative: str) -> bytes:
         """Return the bytes of a file; errors as in :meth:`state`."""
-        return self.tried(relative, lambda: bytes(self.fs.cat_file(self.path(relative))))
+
+        def content() -> bytes:
+            self.state_now(relative)
+            return bytes(self.fs.cat_file(self.path(relative)))
+
+        return self.tried(relative, content)
 
     def files(self, relative: str) -> dict[str, FileState]:
         """Return the files below a folder by their whole paths, sorted; none where it isn't there."""
@@ -137,6 +143,19 @@ class ExportFolder:
                     ) from error
             self.sleep(wait)
         raise AssertionError("the last try returns or raises")
+
+    def state_now(self, relative: str) -> FileState:
+        """Return the state of a file, tried once.
+
+        :raises SourceError: it lies on this machine's disk and is no regular file of this folder.
+        """
+        path = self.path(relative)
+        if isinstance(self.fs, LocalFileSystem):
+            try:
+                require_regular(path, within=self.root)
+            except ForeignFileError as error:
+                raise SourceError(f"{path} {error}; nothing is read from it") from None
+        return FileState.of(self.fs.info(path))
 
     def _refuse_final(self, relative: str, error: Exception, status: int | None) -> None:
         path, told = self.path(relative), _told(error, status)
@@ -201,7 +220,7 @@ class SteadyFile:
 
     def _opened(self) -> Any:
         path, fs = self._folder.path(self._relative), self._folder.fs
-        self._hold_against(FileState.of(fs.info(path)))
+        self._hold_against(self._folder.state_now(self._relative))
         file = pa.OSFile(path) if isinstance(fs, LocalFileSystem) else fs.open(path, "rb")
         if self._offset:
             file.seek(self._offset)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import io
-from typing import TYPE_CHECKING, Any
+import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 from fsspec.implementations.local import LocalFileSystem
@@ -12,9 +14,6 @@ from fsspec.implementations.local import LocalFileSystem
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.sources.lake.storage import ExportFolder, FileState
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CONTENT = b"1,a@x.example\n" * 10
 
@@ -261,3 +260,35 @@ def test_two_versions_of_a_file_are_never_read_as_one() -> None:
 )
 def test_a_file_has_the_mark_that_its_file_system_tells(info: dict[str, Any], mark: str) -> None:
     assert FileState.of(info) == FileState(3, mark)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["link out", "pipe", "device", "circle", "folder out"])
+def test_what_is_no_file_of_the_exports_folder_is_refused_and_never_waited_for(
+    tmp_path: Path, kind: str
+) -> None:
+    lake, outside = tmp_path / "lake", tmp_path / "outside"
+    for folder in (lake, outside):
+        folder.mkdir()
+    (outside / "f.csv").write_bytes(CONTENT)
+    name = "f.csv"
+    if kind == "pipe":
+        os.mkfifo(lake / name)
+    elif kind == "folder out":
+        (lake / "Gold").symlink_to(outside)
+        name = "Gold/f.csv"
+    else:
+        target = {"link out": outside / "f.csv", "device": Path("/dev/zero"), "circle": lake / name}[kind]
+        (lake / name).symlink_to(target)
+    folder = ExportFolder.local(lake)
+    for read in (folder.state, folder.read, lambda name: folder.open(name).read(10)):
+        with pytest.raises(SourceError, match=r"is a (link that leads|pipe).*; nothing is read from it"):
+            read(name)
+
+
+def test_links_inside_of_the_exports_folder_and_to_it_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "lake" / "f.csv").write_bytes(CONTENT)
+    (tmp_path / "lake" / "link.csv").symlink_to("f.csv")
+    (tmp_path / "current").symlink_to("lake")
+    assert ExportFolder.local(tmp_path / "current").read("link.csv") == CONTENT
