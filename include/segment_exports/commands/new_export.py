@@ -10,9 +10,7 @@ On a command line (``make segments``, ``make new-export``):
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import re
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -28,6 +26,7 @@ from segment_exports.definition import (
     load_definitions,
 )
 from segment_exports.definition.model import EXPORT_NAME
+from segment_exports.definition.yaml_text import written
 from segment_exports.errors import DefinitionError, SegmentExportError, SourceError
 from segment_exports.settings.environment import require_good_settings
 from segment_exports.sources.opening import open_without_airflow
@@ -40,10 +39,8 @@ if TYPE_CHECKING:
 
     Opener = Callable[[ExportDefinition], Source]
 
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
 _SCHEMA = Path(__file__).resolve().parents[3] / "docs" / "export-definition.schema.json"
 """There in a clone of the repository, and not where the package is installed alone."""
-_NOT_TEXT = {"true", "false", "null"}
 
 
 def draft(
@@ -71,13 +68,13 @@ def draft(
     fields = {field: one for field, one in found.fields().items() if one != address}
     lines = [
         *([f"# yaml-language-server: $schema={schema}"] if schema else ()),
-        f"name: {_text(name)}",
+        f"name: {written(name)}",
         "source:",
-        *(f"  {key}: {_text(value)}" for key, value in source.items()),
+        *(f"  {key}: {written(value)}" for key, value in source.items()),
         "segments: # each becomes a list of the same name; {name: A, list: B} gives it another",
         *_segment_lines(names, taken.titles_beside(name, names)),
         "mapping:",
-        f"  Email: {_text(address)}" + ("" if email else " # guessed: check that it is the address"),
+        f"  Email: {written(address)}" + ("" if email else " # guessed: check that it is the address"),
         *(_field_line(field, one, taken.fields.get(field), found) for field, one in fields.items()),
         "  # custom: {string--Loyalty--Tier: Loyalty Tier} # <type>--<Name>, made in Autopilot first",
         *_permission_lines(found),
@@ -148,7 +145,7 @@ def schema_beside(folder: Path) -> str | None:
     if not _SCHEMA.is_file():
         return None
     way = os.path.relpath(_SCHEMA, folder.resolve())
-    return None if re.search(r"\s", way) else way
+    return way if way.isprintable() and " " not in way else None
 
 
 def _renamed(path: Path) -> str:
@@ -188,32 +185,25 @@ def _segment_lines(names: Sequence[str], titles: Mapping[str, str]) -> Iterator[
         yield "  # Other exports write lists of these names already, and two exports never write one list:"
     for name in names:
         if name in titles:
-            yield f"  - {{name: {_text(name)}, list: {_text(titles[name])}}}"
+            yield f"  - {{name: {written(name)}, list: {written(titles[name])}}}"
         else:
-            yield f"  - {_text(name)}"
+            yield f"  - {written(name)}"
 
 
 def _field_line(field: str, attribute: str, elsewhere: str | None, found: Exportable) -> str:
     """Return the line of a field, filled from the attribute that another export fills it from."""
     if elsewhere is None or elsewhere == attribute:
-        return f"  {field}: {_text(attribute)}"
+        return f"  {field}: {written(attribute)}"
     if any(one.name == elsewhere for one in found.attributes):
-        return f"  {field}: {_text(elsewhere)} # as in another export: one field has one attribute"
-    return f"  # {field}: {_text(attribute)} # another export fills it from {elsewhere}; choose one for both"
+        return f"  {field}: {written(elsewhere)} # as in another export: one field has one attribute"
+    told = f"another export fills it from {written(elsewhere)}; choose one for both"
+    return f"  # {field}: {written(attribute)} # {told}"
 
 
 def _permission_lines(found: Exportable) -> list[str]:
     lines = ["# Without a permission everybody in the segments is exported:"]
     names = found.consents or ("<attribute>",)
-    return lines + [f'# permission: {{attribute: {_text(name)}, equals: "Yes"}}' for name in names]
-
-
-def _text(value: object) -> str:
-    """Return a value as YAML writes it, quoted where it would be taken for something else."""
-    if not isinstance(value, str):
-        return json.dumps(value)
-    plain = _PLAIN.fullmatch(value) and value.casefold() not in _NOT_TEXT
-    return value if plain else json.dumps(value, ensure_ascii=False)
+    return lines + [f'# permission: {{attribute: {written(name)}, equals: "Yes"}}' for name in names]
 
 
 def _source_block(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -240,7 +230,7 @@ def _probe(source: dict[str, Any]) -> ExportDefinition:
     probe = {"name": "source", "source": source, "segments": ["any"], "mapping": {"Email": "any"}}
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "source.yaml"
-        path.write_text(json.dumps(probe), encoding="utf-8")
+        path.write_text(written(probe), encoding="utf-8")
         try:
             return load_definition(path)
         except DefinitionError as error:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOLEAN = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?[0-9]{0,18}\.[0-9]{1,18}([eE][-+]?[0-9]{1,2})?")
 
@@ -70,6 +71,27 @@ def read_yaml(text: str) -> YamlText:
         line = mark.line + 1 if mark else None
         raise YamlTextError(f"can't be read as YAML: {problem}", line) from None
     return document
+
+
+def written(value: Any) -> str:
+    """Return a value as YAML writes it on one line: texts are quoted where they could be taken for else.
+
+    :func:`read_yaml` gives back the same, whatever is in it; nothing in it ends the line, or a comment.
+    """
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{written(key)}: {written(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(written, value)) + "]"
+    if not isinstance(value, str):
+        return "null" if value is None else str(value).lower()
+    plain = _PLAIN.fullmatch(value) and value not in _NULL | _BOOLEAN.keys()
+    return value if plain else '"' + "".join(map(_in_quotes, value)) + '"'
+
+
+def _in_quotes(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
 class _Reader:

@@ -6,10 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from segment_exports.commands import new_export
 from segment_exports.commands.exportable import Exportable, exportable, table
+from segment_exports.commands.taken_names import Taken
 from segment_exports.definition import load_definition, load_definitions
+from segment_exports.definition.yaml_text import read_yaml
 from segment_exports.errors import SourceError
 from segment_exports.sources import Attribute, SegmentInfo
 from segment_exports.sources.refresh_evidence import SegmentState
@@ -298,3 +302,26 @@ def test_a_source_that_can_not_be_read_is_told(folder: Path, capsys: pytest.Capt
 
     assert run("list", "--source", "lake", "--path", "x", source=Broken()) == 1
     assert capsys.readouterr().err == "no model.json there\n"
+
+
+NAMES = st.text(
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from('\u2028\u2029\x85\r\n:#"'), min_size=1
+)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=3, unique=True), NAMES, NAMES, st.dictionaries(NAMES, NAMES))
+def test_whatever_the_names_of_a_source_are_the_file_says_them_and_no_more(
+    names: list[str], address: str, consent: str, others: dict[str, str]
+) -> None:
+    attributes = (Attribute(address, "string"), Attribute(f"{consent} consent", "string"), *ATTRIBUTES)
+    infos = tuple(SegmentInfo(name, attributes) for name in names)
+    taken = Taken(frozenset(names[:1]), {"FirstName": consent, **others})
+    source = {"type": "lake", "path": consent, "checks": {"when_stale": "warn", "note": address}}
+    text = new_export.draft("x", source, Exportable(infos, attributes), email=address, taken=taken)
+    told = read_yaml(text).value
+    assert list(told) == ["name", "source", "segments", "mapping"]
+    assert told["source"] == source
+    first = {"name": names[0], "list": f"X - {names[0]}"}
+    assert told["segments"] == [first, *names[1:]]
+    assert told["mapping"]["Email"] == address
+    assert set(told["mapping"]) <= {"Email", "FirstName", "LastName", "MailingCity"}

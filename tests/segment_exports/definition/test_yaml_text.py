@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_exports.definition.yaml_text import YamlTextError, read_yaml
+from segment_exports.definition.yaml_text import YamlTextError, read_yaml, written
 from segment_exports.settings import bounds
 
 
@@ -100,3 +100,28 @@ def test_json_is_yaml_and_means_the_same(value: object) -> None:
 def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
     with suppress(YamlTextError):
         read_yaml(text)
+
+
+_ANY = st.text(
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from('\u2028\u2029\x85\r\n\v\f\ufeff\u202e"\\:#,{}')
+)
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**17), 10**17) | _ANY,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_ANY, inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=200)
+@given(_ANYTHING)
+def test_what_is_written_stands_on_one_line_and_is_read_as_the_same(value: object) -> None:
+    text = written(value)
+    assert text.isprintable()
+    assert read_yaml(f"a: {text} # {text}\nb: 1\n").value == {"a": value, "b": 1}
+    assert read_yaml(f"# {text}\nb: 1\n").value == {"b": 1}
+
+
+def test_a_plain_text_is_written_without_quotes_and_another_one_with() -> None:
+    assert written("High Value") == "High Value"
+    assert written("null") == '"null"'
+    assert written("Größe: 1\u2028evil: 2") == '"Größe: 1\\U00002028evil: 2"'
