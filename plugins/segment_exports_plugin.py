@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 
+from segment_exports.errors import UnforeseenError
 from segment_exports_airflow import pools
 
 if TYPE_CHECKING:
@@ -28,8 +29,11 @@ def on_starting(component: Any) -> None:
         return
     try:
         pools.ensure_pools_of_definitions()
-    except Exception:
-        log.exception("The pools of the accounts could not be made; they are tried again with each run")
+    except Exception as error:
+        told = UnforeseenError.of(error)
+        log.error(  # noqa: TRY400 - the words of a database may hold its password
+            "The pools of the accounts could not be made; they are tried again with each run", exc_info=told
+        )
 
 
 @hookimpl
@@ -37,9 +41,12 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001 - Air
     """Make the pools of a run that starts, for exports that were added since the scheduler started."""
     try:
         pools.ensure_pools_of_run(dag_run)
-    except Exception:
-        log.exception(
-            "The pool of run %s could not be made; its upload tasks may wait for ever", dag_run.run_id
+    except Exception as error:
+        told = UnforeseenError.of(error)
+        log.error(  # noqa: TRY400
+            "The pool of run %s could not be made; its upload tasks may wait for ever",
+            dag_run.run_id,
+            exc_info=told,
         )
 
 

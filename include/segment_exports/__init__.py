@@ -18,4 +18,5 @@ contact_fields  names and types of contact fields, and what a destination makes 
 records         what lies between the steps, and how it is kept
 settings        what is set in the environment
 errors          what can go wrong, by what can be done about it
+sieve           words of others on their way to a person
 """

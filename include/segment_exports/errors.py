@@ -1,16 +1,41 @@
 """Errors a user can act on.
 
 Every message says what was found, where, and what is allowed; none holds personal data or a key, so
-that it may be logged, shown in Airflow's UI and written to the run report.
+that it may be logged, shown in Airflow's UI and written to the run report. What others said comes into one
+through :mod:`.sieve` alone, and every text passes its last net.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from segment_exports.sieve.foreign import error_told, place_of
+from segment_exports.sieve.net import netted
+
 
 class SegmentExportError(Exception):
     """Base of every error of the core. Its text is meant for the user."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(netted(message))
+
+
+class UnforeseenError(SegmentExportError):
+    """An error that nobody foresaw, of a library or of the code itself: what it is and where, not its words.
+
+    Those may quote a server, a file or a row. The frames that led to it hold none, so they go along.
+    """
+
+    @classmethod
+    def of(cls, error: BaseException) -> UnforeseenError:
+        """Return what may be told of an error, with its frames; raise it ``from None``."""
+        place = place_of(error)
+        told = cls(
+            f"{error_told(error)}{f' at {place}' if place else ''}; its own words may quote data or a key, "
+            f"so they are not repeated. That is a fault of this program or of a library, or trouble of a "
+            f"service that takes a form of its own"
+        )
+        return told.with_traceback(error.__traceback__)
 
 
 class DefinitionError(SegmentExportError):
@@ -61,7 +86,7 @@ class GuardTrippedError(SegmentExportError):
 class ServerWords:
     """What a server said of a request about people, as it was answered.
 
-    It may quote anybody, so it is neither shown nor kept, but for what ``transport.reasons`` makes of it.
+    It may quote anybody, so it is neither shown nor kept, but for what :mod:`.sieve.sifting` makes of it.
     """
 
     text: str = field(repr=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from segment_exports.errors import ConnectionDisabledError, ConnectionFieldError, DestinationError
 from segment_exports.settings import bounds
+from segment_exports.sieve.foreign import error_told
 from segment_exports_airflow.connections import connection_of, fields_of, url_of
 from segment_exports_airflow.staging_root import staging_root
 
@@ -83,9 +84,9 @@ def reason_to_stop(connection_id: str, destination_type: str = DEFAULT_TYPE) -> 
         return account_of(connection_id, destination_type).reason_to_refuse()
     except DestinationError as error:
         return str(error)
-    except Exception:
-        # The secrets backend may be out for a moment; that is no reason to stop.
-        log.warning("Connection %s can't be looked up just now", connection_id, exc_info=True)
+    except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
+        # It may be out for a moment; that is no reason to stop.
+        log.warning("Connection %s can't be looked up just now: %s", connection_id, error_told(error))
         return None
 
 

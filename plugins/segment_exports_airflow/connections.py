@@ -9,6 +9,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from segment_exports.settings.given_fields import GivenFields, fields_of_json
+from segment_exports.sieve.secrets_in_use import keep_secret
 from segment_exports_airflow.connection_forms import KNOWN_FIELDS
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def connection_of(
             f"the connection {connection_id} is of type {connection.conn_type or 'none'}; wanted is one "
             f"{wanted}"
         )
+    keep_secret(connection.password)
     return connection
 
 

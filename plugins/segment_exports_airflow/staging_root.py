@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from segment_exports.errors import SettingsError, StagingError
 from segment_exports.settings.ledger_secret import ledger_secret
 from segment_exports.settings.names import STAGING, STAGING_CONNECTION
+from segment_exports.sieve.quiet_clients import quiet_clients
+from segment_exports.sieve.secrets_in_use import keep_secret
 
 if TYPE_CHECKING:
     from segment_exports.records.keyed_hash import KeyedHasher
@@ -48,16 +50,18 @@ def object_store(url: str, connection_id: str | None, setting: str) -> Store:
 
     if "@" in url.split("://", 1)[1].split("/", 1)[0]:
         raise StagingError(
-            f"{setting} names an account in its URL (container@account), as a connection would be; "
+            f"{setting} names an account in its URL (<container>@<account>), as a connection would be; "
             "write <protocol>://<container>/<folder> and put the account into the connection"
         )
     protocol = url.split("://", 1)[0]
     try:
         path = ObjectStoragePath(url, conn_id=connection_id)
-        return Store(path.fs, path.path)
-    except ValueError as error:
+        fs = path.fs
+        quiet_clients()
+        return Store(fs, path.path)
+    except ValueError:
         how = 'pip install ".[abfs]"' if protocol in ("abfs", "abfss") else "install the provider that has it"
-        raise StagingError(f"{setting}: Airflow has no file system for {protocol}://; {how}") from error
+        raise StagingError(f"{setting}: Airflow has no file system for {protocol}://; {how}") from None
     except AirflowNotFoundException:
         wanted = f"for {protocol}://"
         raise StagingError(f"{setting}: {why_not_found(connection_id or '', wanted)}") from None
@@ -83,6 +87,7 @@ def ledger_hasher(export: str | None = None) -> KeyedHasher:
 
     secret = ledger_secret(lambda name: Variable.get(name, default=None))
     mask_secret(secret.text)
+    keep_secret(secret.text)
     return hasher_in_use(staging_root(), secret, None if export is None else [export])
 
 

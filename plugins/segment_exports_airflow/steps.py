@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
 
 from segment_exports import errors
 from segment_exports.definition import definitions_folder, load_definitions
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+_OF_AIRFLOW = (AirflowSkipException, AirflowFailException, AirflowRescheduleException)
+"""How a step tells Airflow what is to become of it."""
 
 UPLOADS = ("upload_duties", "upload")
 """Ids of the tasks that send, one per chunk."""
@@ -113,7 +117,8 @@ class ExportStep:
 
         Before that, what the run was triggered with must be what Airflow hands on.
 
-        The error goes on without the frames of the core: its text says what to do.
+        The error goes on without the frames of the core: its text says what to do. One that nobody foresaw
+        goes on with its frames and without its words, nor those of what caused it: they may quote anything.
         """
         from segment_exports.records.problems import forget_problem
         from segment_exports.records.storing.trouble import in_words
@@ -124,12 +129,12 @@ class ExportStep:
         try:
             require_conf_in_force(context["params"], conf_of(context))
             done = work()
-        except (errors.SegmentExportError, OSError) as error:
+        except _OF_AIRFLOW:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, Airflow would print its words
             told = in_words(error, run.root)
-            if told is None:
-                raise
             self._keep_problem(run, step, told)
-            raise told.with_traceback(None) from None
+            raise told from None
         forget_problem(run, step)
         return done
 

@@ -42,7 +42,7 @@ class Cards(Transport):
     key_header = "card-key"
     example_url = "http://cards.example.com"
 
-    def error_of(self, request: Request, answer: Answer, key: str) -> DestinationError:
+    def error_of(self, request: Request, answer: Answer) -> DestinationError:
         kind = CredentialsRefusedError if answer.status == 401 else error_class(answer.status)
         return kind(f"{request.label} was answered {answer.status}", status=answer.status)
 

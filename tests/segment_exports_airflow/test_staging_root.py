@@ -103,7 +103,7 @@ def test_a_staging_root_that_can_be_none_is_refused(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_account_in_a_url_is_refused_since_airflow_takes_it_for_a_connection() -> None:
-    with pytest.raises(StagingError, match=r"container@account.*put the account into the connection"):
+    with pytest.raises(StagingError, match=r"<container>@<account>.*put the account into the connection"):
         object_store("abfss://container@account.dfs.core.windows.net/x", None, "source.path")
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import re
 import tempfile
+import traceback
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import RetryAction
+from airflow.sdk.exceptions import AirflowSkipException
 
 from segment_exports import errors
 from segment_exports.delivery.job import ChunkResult, Stop, StopKind
@@ -158,7 +160,7 @@ class TestProblems:
             assert text in problems()["extract"]
 
     def test_a_network_that_fails_is_no_disk(self) -> None:
-        with pytest.raises(ConnectionResetError):
+        with pytest.raises(errors.UnforeseenError, match="ConnectionResetError, Connection reset by peer at"):
             step(ConnectionResetError(errno.ECONNRESET, "reset")).execute(context())
 
     def test_a_problem_that_cannot_be_kept_hides_no_other(self, tmp_path: Path) -> None:
@@ -166,9 +168,24 @@ class TestProblems:
         with pytest.raises(errors.SourceError, match="no such table"):
             step(errors.SourceError("no such table")).execute(context())
 
-    def test_an_error_of_our_own_making_is_not_dressed_up(self) -> None:
-        with pytest.raises(ZeroDivisionError):
-            step(ZeroDivisionError()).execute(context())
+    def test_an_error_that_nobody_foresaw_goes_on_without_its_words(
+        self,
+    ) -> None:
+        quoting = KeyError("ann@example.com")
+        quoting.__cause__ = OSError("Ann Quandtmeier")
+        with pytest.raises(errors.UnforeseenError) as raised:
+            step(quoting).execute(context())
+
+        told = problems()["extract"]
+        assert told.startswith("KeyError at segment_exports_airflow/test_steps.py:")
+        shown = "".join(traceback.format_exception(raised.value))
+        assert "test_steps.py" in shown
+        assert "ann@example" not in shown + told
+        assert "Quandtmeier" not in shown + told
+
+    def test_what_a_step_asks_of_airflow_goes_on_as_it_is(self) -> None:
+        with pytest.raises(AirflowSkipException):
+            step(AirflowSkipException("nothing to do")).execute(context())
 
         assert problems() == {}
 

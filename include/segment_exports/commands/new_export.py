@@ -29,6 +29,7 @@ from segment_exports.definition.model import EXPORT_NAME
 from segment_exports.definition.yaml_text import written
 from segment_exports.errors import DefinitionError, SegmentExportError, SourceError
 from segment_exports.settings.environment import require_good_settings
+from segment_exports.sieve.foreign import reason_told
 from segment_exports.sources.opening import open_without_airflow
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def write_definition(folder: Path, name: str, text: str) -> Path:
     except FileExistsError:
         raise DefinitionError(f"{path} is there already; choose another name, or take it away") from None
     except OSError as error:
-        raise DefinitionError(f"{path} can't be written: {error.strerror}") from None
+        raise DefinitionError(f"{path} can't be written: {reason_told(error)}") from None
     return path
 
 

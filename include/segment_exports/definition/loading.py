@@ -18,6 +18,7 @@ from segment_exports.records.storing.foreign_files import ForeignFileError, read
 from segment_exports.settings import bounds
 from segment_exports.settings.environment import read_settings
 from segment_exports.settings.names import DEFINITIONS
+from segment_exports.sieve.foreign import reason_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +92,7 @@ def load_definitions(folder: Path | str) -> tuple[LoadedDefinition, ...]:
     try:
         found = sorted(folder.iterdir())
     except OSError as error:
-        raise DefinitionError(f"{folder} can't be listed: {error.strerror}") from None
+        raise DefinitionError(f"{folder} can't be listed: {reason_told(error)}") from None
     files = [one for one in found if one.suffix in _SUFFIXES and one.name[0] not in "._"]
     return _refuse_contradictions([_loaded(path) for path in files])
 

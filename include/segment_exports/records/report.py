@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from segment_exports.records.outcomes import Operation
 from segment_exports.records.wait_record import WaitRecord  # noqa: TC001 - pydantic needs it
+from segment_exports.sieve.net import netted
 
 
 class RunState(StrEnum):
@@ -171,6 +172,11 @@ class RunReport(_Model):
     requests: RequestCounts = RequestCounts()
     seconds: Seconds = Seconds()
     limit: LimitUse
+
+    @field_validator("red_reasons", "warnings", "membership_notes")
+    @classmethod
+    def _without_data(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(netted, texts))
 
     @model_validator(mode="after")
     def _adds_up(self) -> RunReport:

@@ -16,10 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from segment_exports.errors import StagingError
@@ -27,13 +25,15 @@ from segment_exports.records.storing import local_disk
 from segment_exports.records.storing.damage import CLEAR, ParquetReading, missing, parsed
 from segment_exports.records.storing.file_names import earlier_file_name, file_name
 from segment_exports.records.storing.looking import files_below, is_there
-from segment_exports.records.storing.object_store import require_exclusive_create
+from segment_exports.records.storing.object_store import opened, require_exclusive_create
 from segment_exports.records.storing.trouble import told_as_trouble, told_of_staging
 from segment_exports.settings import bounds
 from segment_exports.settings.names import STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from fsspec import AbstractFileSystem
 
 T = TypeVar("T")
 _TRIAL = ".tried".ljust(len("0123456789-.parquet") + bounds.FILE_NAME_BYTES, "_")
@@ -62,10 +62,7 @@ class Store:
             raise StagingError(f"{place} is no folder; name the staging root ({STAGING})")
         if "://" not in place:
             return cls.local(place)
-        try:
-            return cls(*fsspec.core.url_to_fs(place))
-        except (ImportError, ValueError) as error:
-            raise StagingError(f"{place} can't be reached: {error}") from error
+        return cls(*opened(place))
 
     @property
     def is_local(self) -> bool:
@@ -120,8 +117,8 @@ class Store:
         try:
             with told_as_trouble(path):
                 return bytes(self.fs.cat_file(path))
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise missing(path, advice) from error
+        except (FileNotFoundError, NotADirectoryError):
+            raise missing(path, advice) from None
 
     def read_model(self, relative: str, model: Callable[..., T], *, advice: str = CLEAR) -> T:
         """Return what a JSON file holds.
@@ -231,8 +228,8 @@ class Store:
         try:
             with told_as_trouble(target):
                 opened = self.fs.open(target, "rb")
-        except FileNotFoundError as error:
-            raise missing(target, advice) from error
+        except FileNotFoundError:
+            raise missing(target, advice) from None
         with opened as stream, ParquetReading(stream, target, advice, columns) as file:
             yield file
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from segment_exports.records.storing.damage import ASIDE
 from segment_exports.records.storing.file_names import file_name
+from segment_exports.sieve.net import netted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ def record_warnings(run: Store, step: str, warnings: Sequence[str]) -> None:
     """
     name = f"{_FOLDER}/{_file_of(step)}"
     if warnings:
-        run.write_json(name, list(warnings))
+        run.write_json(name, [netted(text) for text in warnings])
     else:
         run.remove(name)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from segment_exports.records.outcomes import counted
 from segment_exports.records.wait_record import RefreshState, RefreshStatus
 from segment_exports.refresh.snapshot_choice import unfinished_within
+from segment_exports.sieve.signs import id_told
 from segment_exports.sources.refresh_evidence import (
     EvaluationStatus,
     Evidence,
@@ -130,7 +131,7 @@ def _by_jobs(
     active = [job for job in jobs if job.status.is_active]
     if active:
         job = max(active, key=lambda one: one.submitted)
-        return _waiting(f"the refresh {job.id} is {job.status} since {_clock(job.submitted)}")
+        return _waiting(f"{_named(job)} is {job.status} since {_clock(job.submitted)}")
     running = [one.segment for one in evaluations if one.status is EvaluationStatus.RUNNING]
     if running:
         return _waiting(f"being evaluated: {', '.join(running)}")
@@ -148,19 +149,23 @@ def _by_jobs(
 def _by_last_job(job: Job, now: datetime, rules: RefreshRules) -> RefreshStatus:
     ended = job.ended or job.submitted
     if job.status is JobStatus.SUCCESSFUL:
-        return _ended(f"the refresh {job.id} ended at {_clock(ended)}")
+        return _ended(f"{_named(job)} ended at {_clock(ended)}")
     if job.status is JobStatus.UNKNOWN:
-        return _waiting(f"the refresh {job.id} has a status that is not known here")
+        return _waiting(f"{_named(job)} has a status that is not known here")
     if now - ended < rules.retry_grace:
         return _waiting(
-            f"the refresh {job.id} is {job.status} since {_clock(ended)}; Customer Insights may try it again"
+            f"{_named(job)} is {job.status} since {_clock(ended)}; Customer Insights may try it again"
         )
     reason = f" ({job.error})" if job.error else ""
     return RefreshStatus(
         RefreshState.FAILED,
-        f"the refresh {job.id} is {job.status} since {_clock(ended)}{reason}: look at Customer Insights, "
+        f"{_named(job)} is {job.status} since {_clock(ended)}{reason}: look at Customer Insights, "
         "Settings > System > Status; nothing was read",
     )
+
+
+def _named(job: Job) -> str:
+    return f"the refresh {id_told(job.id)}"
 
 
 def _by_evaluations(evaluations: Sequence[Evaluation], scheduled: datetime | None) -> RefreshStatus:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from segment_exports.errors import DamagedFileError, RunSupersededError, SegmentExportError, StagingError
+from segment_exports.errors import (
+    DamagedFileError,
+    RunSupersededError,
+    SegmentExportError,
+    StagingError,
+    UnforeseenError,
+)
 from segment_exports.records import lease as leasing
 from segment_exports.records.lease import Lease
 from segment_exports.records.notes import begun, losses
@@ -33,6 +39,7 @@ from segment_exports.settling.settle_plan import (
     settle_plan,
     who_is_held_back,
 )
+from segment_exports.sieve.foreign import error_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -163,14 +170,19 @@ def _written_down(
         write_run(files.export, report, now)
         and_then()
     except (SegmentExportError, OSError) as error:
-        told = in_words(error, files.store.root) or error
+        told = in_words(error, files.store.root)
         reasons = (*report.red_reasons, f"settle_run: the run could not be written down: {told}")
         return report.model_copy(update={"red": True, "red_reasons": reasons})
     return report
 
 
 def _told(error: Exception) -> str:
-    return str(error) if isinstance(error, SegmentExportError) else f"{type(error).__name__}; see its log"
+    told = _words_of(error)
+    return told if isinstance(error, SegmentExportError) else f"{told}; see its log"
+
+
+def _words_of(error: Exception) -> str:
+    return str(error) if isinstance(error, SegmentExportError) else error_told(error)
 
 
 def _problems_known(store: Store) -> dict[str, str]:
@@ -214,8 +226,7 @@ def _purge(ending: Ending) -> list[str]:
         purged = purge_runs(ending.files.export, ending.definition.retention_days, ending.now)
         ended = purge_history(ending.files.export, ending.definition.history_days, ending.now)
     except Exception as error:  # noqa: BLE001 - an object store may raise anything
-        told = str(error) if isinstance(error, SegmentExportError) else type(error).__name__
-        return [f"old runs could not be purged, the next run tries again: {told}"]
+        return [f"old runs could not be purged, the next run tries again: {_words_of(error)}"]
     log.info("Purged %s runs older than %s days", len(purged.gone), ending.definition.retention_days)
     log.info("Purged the history of %s runs older than %s days", ended, ending.definition.history_days)
     for run_id, why in purged.kept.items():
@@ -229,7 +240,8 @@ def _write_refused(ending: Ending, settlement: Settlement) -> dict[str, str]:
         rejected = {"rejected": settlement.rejected_now, "rejected before": settlement.rejected_before}
         write_refused(ending.files.store, rejected)
     except (SegmentExportError, pa.ArrowException, OSError) as error:
-        log.exception("The refused file could not be written")
+        told = UnforeseenError.of(error)
+        log.error("The refused file could not be written", exc_info=told)  # noqa: TRY400 - without its words
         return {"settle_run": f"{RunFiles.REFUSED} could not be written: {_told(error)}"}
     return {}
 

@@ -13,6 +13,8 @@ from segment_exports.definition import LakeSource, definitions_folder
 from segment_exports.errors import SourceError
 from segment_exports.settings.environment import read_settings
 from segment_exports.settings.names import LAKE
+from segment_exports.sieve.foreign import error_told
+from segment_exports.sieve.quiet_clients import quiet_clients
 from segment_exports.sources.lake.seen_snapshots import SeenSnapshots
 from segment_exports.sources.lake.source import LakeExport
 from segment_exports.sources.lake.storage import ExportFolder
@@ -84,6 +86,7 @@ def open_without_airflow(source: LakeSource | DataverseSource | ApiSource) -> So
     location = lake_location(source)
     try:
         fs, root = fsspec.url_to_fs(location)
+        quiet_clients()
     except (ImportError, ValueError) as error:
-        raise SourceError(f"source.path can't be opened here ({type(error).__name__})") from error
+        raise SourceError(f"source.path can't be opened here ({error_told(error)})") from None
     return open_lake(source, fs, root)

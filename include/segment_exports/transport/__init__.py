@@ -1,4 +1,4 @@
-"""One request to a destination: paced, timed, retried, counted, redacted. It knows none of them.
+"""One request to a destination: paced, timed, retried, counted. It knows none of them.
 
 transport       the course of a request; a destination's client is one
 call            a request, what is known of it while it is tried, what came back
@@ -12,7 +12,5 @@ json_answers    which error a status is, and members that must be there
 identifiers     what an id that a server gives looks like
 json_values     how many values a JSON text has, told before it is read
 whole_listing   whether a listing in pages comes to its end, and was whole
-redaction       no key and no address in a text
 reasons         what may be kept of a server's words about a contact
-harmless_words  the words of that list
 """

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import requests
 from requests.utils import get_environ_proxies
 
+from segment_exports.sieve.quiet_clients import quiet_clients
+from segment_exports.sieve.secrets_in_use import keep_passwords_of_proxies
 from segment_exports.transport.places import Place, UrlError, place_of_url
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ class JudgedSession(requests.Session):
         knows: Callable[[Place], bool] = lambda _: False,
     ) -> None:
         super().__init__()
+        quiet_clients()
+        keep_passwords_of_proxies()
         try:
             self.place = place_of_url(url)
         except UrlError as error:

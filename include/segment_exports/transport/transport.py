@@ -20,6 +20,9 @@ from segment_exports.errors import (
     WithdrawnError,
 )
 from segment_exports.settings import bounds
+from segment_exports.sieve.quiet_clients import quiet_clients
+from segment_exports.sieve.secrets_in_use import keep_secret
+from segment_exports.sieve.signs import wait_told
 from segment_exports.transport.call import Answer, Call, RequestCounters
 from segment_exports.transport.json_answers import json_of
 from segment_exports.transport.places import UrlError, place_of_url, service_url
@@ -98,6 +101,7 @@ class Transport(ABC):
         self.deadline: float | None = None
         self.clock_ahead: float | None = None
         self._key = _checked_key(api_key)
+        keep_secret(self._key)
         self._retry = retry or RetrySettings()
         self._timeout = timeout_seconds
         self._proxy = proxy_for(self.base_url)
@@ -111,6 +115,7 @@ class Transport(ABC):
     async def __aenter__(self) -> Self:
         import aiohttp  # half a second; who only reads a connection must not pay it
 
+        quiet_clients()
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(self._on_sent)
         self._session = aiohttp.ClientSession(
@@ -144,11 +149,8 @@ class Transport(ABC):
         return self._clock()
 
     @abstractmethod
-    def error_of(self, request: Request, answer: Answer, key: str) -> DestinationError:
-        """Return the error that an answer other than 2xx stands for.
-
-        :param key: must not stand in its text.
-        """
+    def error_of(self, request: Request, answer: Answer) -> DestinationError:
+        """Return the error that an answer other than 2xx stands for."""
 
     async def send(self, request: Request, parse: Callable[[Any], T], call: Call | None = None) -> T:
         """Send a request until it is answered for good; return what ``parse`` makes of the JSON.
@@ -196,7 +198,7 @@ class Transport(ABC):
             self.clock_ahead = (self._now() - told).total_seconds()
 
     def _refusal(self, request: Request, answer: Answer) -> DestinationError:
-        error = self.error_of(request, answer, self._key)
+        error = self.error_of(request, answer)
         if answer.status != 407:
             return error
         text = f"{error}; {proxy_answered(self._proxy, 407)}"
@@ -304,7 +306,7 @@ class Transport(ABC):
 def _given_up(error: DestinationError, asked: float | None) -> DestinationError:
     if not asked:
         return error
-    text = f"{error}; it asks to wait {asked:,.0f} s, which is too long"
+    text = f"{error}; it asks to wait {wait_told(asked)}, which is too long"
     return type(error)(text, status=error.status, answer=error.answer)
 
 

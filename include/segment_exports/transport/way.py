@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from segment_exports.errors import ConnectionFieldError, DestinationError
+from segment_exports.sieve.secrets_in_use import keep_password_of
 from segment_exports.transport.places import is_host, place_of_url
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ def _proxy(text: str, variable: str) -> Proxy:
             f"{variable} names no proxy; it must be [http://][user:password@]host[:port], or unset. In a "
             "password / ? # and @ are written %2F %3F %23 and %40"
         )
+    keep_password_of(url)
     return Proxy(url, variable)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from segment_exports.errors import DefinitionError, SegmentExportError
+from segment_exports.errors import DefinitionError, SegmentExportError, UnforeseenError
 from segment_exports_airflow.run_form import asks_for_dry_run
 from segment_exports_airflow.steps import ExportStep, conf_of
 
@@ -83,7 +83,7 @@ class SettleRunOperator(ExportStep, BaseOperator):
         from segment_exports.settling.settle_run import report_unsettled
 
         if not isinstance(error, SegmentExportError):
-            self.log.error("Settling failed", exc_info=error)
+            self.log.error("Settling failed", exc_info=UnforeseenError.of(error))
         try:
             definition = self.definition
         except DefinitionError:

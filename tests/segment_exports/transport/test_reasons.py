@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_exports.errors import RequestRefusedError, ServerWords
-from segment_exports.transport.harmless_words import JOINING, TELLING
-from segment_exports.transport.reasons import reason_of, sift
+from segment_exports.sieve.harmless_words import JOINING, TELLING
+from segment_exports.transport.reasons import reason_of, sift_about
 
 NAME = "Anna  Maria Öz-Fälligkeitsdatum"
 NOTE = "Kunde schuldet seit 2019 Geld. " * 40
@@ -44,7 +44,7 @@ def rendered(contact: dict) -> bytes:
     ],
 )
 def test_names_of_fields_and_the_words_of_an_error_are_kept(said: str, kept: str | None) -> None:
-    assert sift(said, [rendered(CONTACT)]) == (kept or said)
+    assert sift_about(said, [rendered(CONTACT)]) == (kept or said)
 
 
 FORMS = {
@@ -69,7 +69,7 @@ def test_a_value_is_kept_in_no_form(value: str, form: str, known: bool) -> None:
     quoted = FORMS[form](value)
     for around in ("'{}'", '"{}"', "{}", "({})", ": {}", "={}", "“{}”", "<{}>", "'{}"):
         said = f"FirstName {around.format(quoted)} is invalid"
-        kept = sift(said, [rendered(CONTACT)] if known else [])
+        kept = sift_about(said, [rendered(CONTACT)] if known else [])
 
         words = [word for word in re.split(r"[^\w']+", kept) if word]
         assert words in (["FirstName", "is", "invalid"], ["FirstName"]), around
@@ -79,25 +79,25 @@ def test_a_value_is_kept_in_no_form(value: str, form: str, known: bool) -> None:
 @pytest.mark.parametrize("value", [CONTACT["Company"], CONTACT["custom"]["string--Loyalty--Tier"]])
 def test_a_value_of_harmless_words_is_found_by_what_was_sent(value: str, form: str) -> None:
     said = f"Company {FORMS[form](value)} must match"
-    assert sift(said, [rendered(CONTACT)]) == "Company … must match"
+    assert sift_about(said, [rendered(CONTACT)]) == "Company … must match"
 
 
 @pytest.mark.parametrize(
     "said", ["Long is no LastName", "LastName Long is wrong", "LastName 'long' is wrong"]
 )
 def test_a_harmless_word_that_stands_as_a_name_is_not_kept(said: str) -> None:
-    assert "long" not in sift(said).lower()
-    assert "LastName" in sift(said)
+    assert "long" not in sift_about(said).lower()
+    assert "LastName" in sift_about(said)
 
 
 def test_a_stored_value_that_a_server_sets_against_the_new_one_is_not_kept() -> None:
     said = "Cannot change LastName from Meier-Long to Müller"
-    assert sift(said, [rendered({"LastName": "Müller"})]) == "Cannot change LastName from … to …"
+    assert sift_about(said, [rendered({"LastName": "Müller"})]) == "Cannot change LastName from … to …"
 
 
 @given(st.text(max_size=40), st.text(max_size=20), st.booleans())
 def test_of_any_text_only_listed_words_and_names_of_fields_are_kept(text: str, value: str, known) -> None:
-    kept = sift(f"Email {text} {value} is invalid", [rendered({"Title": value})] if known else [])
+    kept = sift_about(f"Email {text} {value} is invalid", [rendered({"Title": value})] if known else [])
 
     words = {word.strip("'") for word in re.split(r"[^\w']+|_", kept.lower())}
     assert words <= JOINING | TELLING | {"email", "title", ""}
@@ -110,7 +110,7 @@ def test_what_tells_nothing_leaves_our_words() -> None:
 
 
 def test_a_reason_is_short_and_on_one_line() -> None:
-    kept = sift("Email is\n\ninvalid, " * 100)
+    kept = sift_about("Email is\n\ninvalid, " * 100)
     assert kept.startswith("Email is invalid, Email")
     assert len(kept) == 200
 

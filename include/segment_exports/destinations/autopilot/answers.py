@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from segment_exports.contact_fields.fields import written
+from segment_exports.destinations.autopilot.api import KEY_HEADER
 from segment_exports.errors import (
     AccountRefusedError,
     CredentialsRefusedError,
@@ -23,9 +24,10 @@ from segment_exports.errors import (
     RequestRefusedError,
     ServerWords,
 )
+from segment_exports.settings import bounds
+from segment_exports.sieve.sifting import sift
 from segment_exports.transport.identifiers import is_identifier, unusable
 from segment_exports.transport.json_answers import CUT_JSON, NO_BODY, error_class, mapping, member, no_json
-from segment_exports.transport.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -46,6 +48,7 @@ _NO_CONTACT = frozenset(
 _NO_LIST = "list does not exist"
 _JUDGES_REQUEST = frozenset({400, 409, 422})
 """Statuses under which the API's own words are about what is in the request."""
+_NAMES = frozenset({KEY_HEADER.lower()})
 _OTHER_JSON = "JSON that is not in the API's form"
 
 
@@ -73,7 +76,7 @@ class _Said:
         return self.instead == NO_BODY
 
 
-def error_of(label: str, answer: Answer, key: str, *, about_people: bool = False) -> DestinationError:
+def error_of(label: str, answer: Answer, *, about_people: bool = False) -> DestinationError:
     """Return the error that an answer other than 2xx stands for.
 
     :param label: the request without any value, such as ``POST /contacts``.
@@ -85,8 +88,10 @@ def error_of(label: str, answer: Answer, key: str, *, about_people: bool = False
     text = f"{label} was answered {_named(status)}"
     if said.instead is not None:
         text += f": {said.instead}"
-    if said.message and words is None:
-        text += f": {redact(said.message, key)}"
+    if words is None and (
+        kept := sift(said.message[: bounds.REASON_CHARACTERS], names=_NAMES, of_service=True)
+    ):
+        text += f": {kept}"
     text = text.removesuffix(".")
     is_own = said.instead is None
     if status == 401 or (status == 400 and is_own and _NO_KEY in said.message):

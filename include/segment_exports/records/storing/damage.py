@@ -52,7 +52,7 @@ def parsed(data: bytes, model: Callable[..., T], path: str, advice: str) -> T:
             if first["type"] == "json_invalid"
             else f"{where or 'its content'}: {first['msg']}"
         )
-        raise damaged(path, what, advice) from error
+        raise damaged(path, what, advice) from None
     return value
 
 
@@ -113,5 +113,5 @@ def told_of_damage(path: str, advice: str) -> Iterator[None]:
         yield
     except _UNREADABLE as error:
         if isinstance(error, OSError) and error.errno:
-            raise staging_trouble(path, error) from error
-        raise damaged(path, f"it is cut off or no file of ours ({type(error).__name__})", advice) from error
+            raise staging_trouble(path, error) from None
+        raise damaged(path, f"it is cut off or no file of ours ({type(error).__name__})", advice) from None

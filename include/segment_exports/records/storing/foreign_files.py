@@ -11,6 +11,8 @@ import os
 import stat
 from pathlib import Path
 
+from segment_exports.sieve.foreign import reason_told
+
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -60,7 +62,7 @@ def read_foreign(path: Path | str, at_most: int, *, within: Path | str | None = 
                 raise ForeignFileError(f"is {_kind(mode)}, and no file")
             found = file.read(at_most + 1)
     except OSError as error:
-        raise ForeignFileError(f"can't be read: {error.strerror or type(error).__name__}") from None
+        raise ForeignFileError(f"can't be read: {reason_told(error)}") from None
     if len(found) > at_most:
         raise ForeignFileError(f"has more than {at_most:,} bytes")
     return found

@@ -9,8 +9,9 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from segment_exports.errors import SegmentExportError, StagingError
+from segment_exports.errors import SegmentExportError, StagingError, UnforeseenError
 from segment_exports.settings.names import STAGING
+from segment_exports.sieve.foreign import reason_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ def told_as_trouble(path: str) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
-        raise staging_trouble(path, error) from error
+        raise staging_trouble(path, error) from None
 
 
 @contextmanager
@@ -54,24 +55,24 @@ def told_of_staging(path: str) -> Iterator[None]:
         is_ours = named.startswith(folder) or folder.startswith(named)
         if error.errno not in _OF_A_DISK or not is_ours:
             raise
-        raise staging_trouble(path, error) from error
+        raise staging_trouble(path, error) from None
 
 
-def in_words(error: SegmentExportError | OSError, staging: str) -> SegmentExportError | None:
-    """Return an error that a step ended with in words; None where it is neither ours nor a disk's.
+def in_words(error: Exception, staging: str) -> SegmentExportError:
+    """Return what a step ended with in words: our own, without their frames, or a disk's.
 
     Where an error names no file, it is of one without a name in the folder for temporary files.
 
     :param staging: folder of the run in the staging.
     """
     if isinstance(error, SegmentExportError):
-        return error
-    if error.errno not in _OF_A_DISK:
-        return None
+        return error.with_traceback(None)
+    if not isinstance(error, OSError) or error.errno not in _OF_A_DISK:
+        return UnforeseenError.of(error)
     try:
         folder = tempfile.gettempdir()
     except FileNotFoundError:
-        return StagingError(f"no folder for temporary files can be written; let TMPDIR name one: {error}")
+        return StagingError("no folder for temporary files can be written; let TMPDIR name one")
     path = str(error.filename or folder)
     if path.startswith(staging):
         return staging_trouble(path, error)
@@ -94,7 +95,7 @@ def _what(error: OSError) -> str:
         return "there is no such folder"
     if number == errno.ENAMETOOLONG:
         return "this disk takes no path or name of that length"
-    return error.strerror or type(error).__name__
+    return reason_told(error)
 
 
 def _user() -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from segment_exports.errors import SourceError
+from segment_exports.sieve.sifting import sift
 from segment_exports.sources import SegmentInfo
 from segment_exports.sources.attribute_names import ServiceAttribute
 from segment_exports.sources.refresh_evidence import (
@@ -152,5 +153,6 @@ def _first_error(tasks: Any) -> str:
     """Return the name of the first task that failed."""
     for one in tasks if isinstance(tasks, list) else []:
         if isinstance(one, dict) and one.get("taskStatus") in ("failed", "timedOut"):
-            return f"first failed task: {one.get('friendlyName') or one.get('operationType')}"
+            named = sift(str(one.get("friendlyName") or one.get("operationType")), of_service=True)
+            return f"first failed task: {named or 'one whose name is not repeated here'}"
     return ""

@@ -53,7 +53,7 @@ def member_pages(
         if link or token:
             guard.check_link(link or token)
         if link:
-            answer = reader.get(link)
+            answer = reader.get(link, what=f"the next page of {PATH}")
         else:
             answer = reader.get(PATH, asked | ({"$skiptoken": token} if token else {"$skip": str(read)}))
     guard.require_distinct()

@@ -16,6 +16,7 @@ import pyarrow as pa
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.sieve.signs import id_told
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import AttributeNames
 from segment_exports.sources.ci_api import answers
@@ -23,7 +24,8 @@ from segment_exports.sources.ci_api.member_pages import PATH, Paging, member_pag
 from segment_exports.sources.refresh_evidence import Evidence
 from segment_exports.sources.seen_columns import ColumnUse, SeenColumns
 from segment_exports.sources.snapshot_marks import SnapshotChangedError, ensure_unchanged
-from segment_exports.sources.web.http_reading import JsonReader, NoSuchRouteError
+from segment_exports.sources.web.answer_status import NoSuchRouteError
+from segment_exports.sources.web.http_reading import JsonReader
 from segment_exports.sources.web.json_columns import text_column
 from segment_exports.sources.web.membership_join import id_hashes
 from segment_exports.sources.web.odata import SeenKeys, quoted, rows_of
@@ -152,7 +154,7 @@ class CiApiSource:
             chosen.
         """
         jobs = self._jobs()
-        if running := [job.id for job in jobs or () if job.status.is_active]:
+        if running := [id_told(job.id) for job in jobs or () if job.status.is_active]:
             raise SourceNotReadyError(f"A refresh ({', '.join(running)}) runs in Customer Insights")
         ended = None if jobs is None else [_mark(job) for job in jobs]
         units = []
@@ -271,7 +273,7 @@ class CiApiSource:
         # A job that ended before the segment was evaluated is no news: it had dropped out of the list.
         chosen = datetime.fromisoformat(unit.snapshots[segment])
         later = [job for job in self._jobs() or () if job.ended is None or job.ended >= chosen]
-        if new := [job.id for job in later if job.status.is_active or _mark(job) not in known]:
+        if new := [id_told(job.id) for job in later if job.status.is_active or _mark(job) not in known]:
             raise SnapshotChangedError(
                 f"A refresh ({', '.join(new)}) began after this run chose what to read. Nothing of it is "
                 "delivered, since it may be half of each; start the run again when it has ended"

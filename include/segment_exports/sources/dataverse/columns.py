@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_exports.errors import SourceError
 from segment_exports.sources.attribute_names import ServiceAttribute
-from segment_exports.sources.web.http_reading import NoSuchRouteError
+from segment_exports.sources.web.answer_status import NoSuchRouteError
 from segment_exports.sources.web.odata import quoted, rows_of
 
 if TYPE_CHECKING:

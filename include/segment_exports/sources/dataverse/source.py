@@ -40,7 +40,8 @@ from segment_exports.sources.dataverse.table_names import TableNames
 from segment_exports.sources.refresh_evidence import Evidence
 from segment_exports.sources.seen_columns import SeenColumns
 from segment_exports.sources.snapshot_marks import ensure_unchanged, parse_time
-from segment_exports.sources.web.http_reading import JsonReader, RefusedError
+from segment_exports.sources.web.answer_status import RefusedError
+from segment_exports.sources.web.http_reading import JsonReader
 from segment_exports.sources.web.json_columns import text_column
 from segment_exports.sources.web.membership_join import JoinCounts, MembershipJoin
 from segment_exports.sources.web.odata import quoted

@@ -223,7 +223,7 @@ class LakeExport:
         try:
             states = [self._folder.state(snapshot.file(one).path) for one in snapshot.files]
         except FileNotFoundError as error:
-            raise SourceNotReadyError(f"{error} isn't there any more") from None
+            raise SourceNotReadyError(f"{error.filename} isn't there any more") from None
         files = zip(snapshot.files, states, strict=True)
         return replace(snapshot, files=tuple(replace(one, state=state) for one, state in files))
 

@@ -7,6 +7,7 @@ out (:class:`.errors.SourceNotReadyError`).
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from dataclasses import dataclass, field
@@ -18,10 +19,11 @@ from fsspec.implementations.local import LocalFileSystem
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.storing.foreign_files import ForeignFileError, require_regular
 from segment_exports.records.storing.looking import files_below, is_there
+from segment_exports.sieve.foreign import error_told, status_of
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from fsspec import AbstractFileSystem
 
@@ -131,16 +133,16 @@ class ExportFolder:
                 return work()
             except SourceError:
                 raise
-            except Exception as error:  # every file system has errors of its own
-                status = _status(error)
+            except Exception as error:  # noqa: BLE001 - every file system has errors of its own
+                status = status_of(error)
                 if isinstance(error, FileNotFoundError) or status in _MISSING:
-                    raise FileNotFoundError(self.path(relative)) from error
+                    raise _not_there(self.path(relative)) from None
                 self._refuse_final(relative, error, status)
                 if wait is None:
                     raise SourceNotReadyError(
                         f"{self.path(relative)} can't be read just now, after {len(self.waits) + 1} tries "
-                        f"({_told(error, status)})"
-                    ) from error
+                        f"({error_told(error)})"
+                    ) from None
             self.sleep(wait)
         raise AssertionError("the last try returns or raises")
 
@@ -158,7 +160,7 @@ class ExportFolder:
         return FileState.of(self.fs.info(path))
 
     def _refuse_final(self, relative: str, error: Exception, status: int | None) -> None:
-        path, told = self.path(relative), _told(error, status)
+        path, told = self.path(relative), error_told(error)
         if (
             isinstance(error, PermissionError)
             or status in _REFUSED
@@ -170,9 +172,9 @@ class ExportFolder:
                 else "the app of the connection needs the role Storage Blob Data Reader on the container, "
                 "and its secret must be right"
             )
-            raise SourceError(f"{path} may not be read ({told}): {role}") from error
+            raise SourceError(f"{path} may not be read ({told}): {role}") from None
         if isinstance(error, _OURS):
-            raise SourceError(f"{path} can't be read ({told})") from error
+            raise SourceError(f"{path} can't be read ({told})") from None
 
 
 class SteadyFile:
@@ -240,24 +242,5 @@ class SteadyFile:
             file.close()
 
 
-def _told(error: Exception, status: int | None) -> str:
-    """Return what an error is, without its own words: they may hold a signature or a token."""
-    number = getattr(error, "errno", None)
-    reason = os.strerror(number) if isinstance(number, int) else ""
-    return ", ".join(filter(None, [type(error).__name__, reason, f"HTTP {status}" if status else ""]))
-
-
-def _status(error: BaseException) -> int | None:
-    """Return the HTTP status of an error or of what caused it; every client library has a name of its own."""
-    for one in _causes(error):
-        for name in ("status_code", "status", "code"):
-            value = getattr(one, name, None)
-            if isinstance(value, int) and 400 <= value < 600:
-                return value
-    return None
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+def _not_there(path: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segment_exports.errors import SourceError
+from segment_exports.sieve.secrets_in_use import keep_secret
 from segment_exports.transport.places import UrlError, place_of_url, service_url
 
 PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
@@ -47,6 +48,7 @@ class AppRegistration:
                 )
         if not self.client_secret:
             raise SourceError("The connection has no client secret; put it into the password field")
+        keep_secret(self.client_secret)
         authority = check_service_url("authority", self.authority)
         if place_of_url(authority).scheme != "https":
             raise SourceError("the connection's authority must start with https://, on this machine too")
@@ -114,6 +116,7 @@ class CiApiConnection:
                 "The connection has no subscription key; take it from Customer Insights, "
                 "Settings > Permissions > APIs"
             )
+        keep_secret(self.subscription_key)
         if not self.scope:
             object.__setattr__(self, "scope", CI_API_SCOPE)
 

@@ -17,8 +17,11 @@ from requests.auth import AuthBase
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
 from segment_exports.settings import bounds
+from segment_exports.sieve.foreign import error_told
+from segment_exports.sieve.secrets_in_use import keep_secret
+from segment_exports.sources.web.answer_status import check_status
 from segment_exports.sources.web.bounded_http import AnswerLimits, within_bounds
-from segment_exports.sources.web.json_text import error_inside, no_json_told, read_json, refusal_told
+from segment_exports.sources.web.json_text import error_inside, no_json_told, read_json
 from segment_exports.sources.web.patience import Patience, Pause, Waits
 from segment_exports.sources.web.whole_reading import WholeReading
 from segment_exports.transport.json_values import has_more_values
@@ -59,18 +62,6 @@ class Counts:
         ]
 
 
-class NoSuchRouteError(SourceError):
-    """404: the route, table or segment is not there."""
-
-
-class RefusedError(SourceError):
-    """400: the service doesn't take the query as it is; ``reason`` is its own code or first words."""
-
-    def __init__(self, message: str, *, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
 @dataclass
 class JsonReader:
     """GETs below one service root, as JSON objects.
@@ -92,6 +83,7 @@ class JsonReader:
     counts: Counts = field(default_factory=Counts)
 
     def __post_init__(self) -> None:
+        keep_secret(*(value for name, value in self.headers.items() if "key" in name.lower()))
         self._whole = WholeReading(self.service, self.patience.longest_reading, self.waits.monotonic)
 
     @cached_property
@@ -135,17 +127,17 @@ class JsonReader:
         """
         target = url if is_absolute(url) else f"{self.root}/{url.lstrip('/')}"
         self._session.require_known(target)
-        what = what or urlsplit(target).path
+        what = what or ("a page that it named" if is_absolute(url) else urlsplit(target).path)
         pause = Pause(self.patience, self.waits)
         signed_in_again = False
         while True:
             try:
                 status, answer_headers, body = self._bounded(target, params, headers, what)
             except UnusableBodyError as error:
-                self._trouble(pause, what, str(error), error)
+                self._trouble(pause, what, str(error))
                 continue
             except (requests.RequestException, OSError) as error:
-                self._trouble(pause, what, f"{type(error).__name__} (no whole answer)", error)
+                self._trouble(pause, what, f"{error_told(error)} (no whole answer)")
                 continue
             if _asks_to_wait(status, answer_headers, body):
                 self.counts.throttled += 1
@@ -154,16 +146,16 @@ class JsonReader:
                 signed_in_again = True
                 self.tokens.forget()
             elif status in TRANSIENT_STATUSES:
-                self._trouble(pause, what, f"status {status}", None)
+                self._trouble(pause, what, f"status {status}")
             else:
-                self._check_status(status, body, target)
+                check_status(self, status, answer_headers, body, what, params)
                 try:
                     found, is_broken = read_json(body)
-                except ValueError as error:
-                    self._trouble(pause, what, no_json_told(answer_headers, body), error)
+                except ValueError:
+                    self._trouble(pause, what, no_json_told(answer_headers, body))
                     continue
                 if failed := error_inside(found):
-                    self._trouble(pause, what, failed, None)
+                    self._trouble(pause, what, failed)
                     continue
                 self.counts.broken += is_broken
                 return found
@@ -192,6 +184,7 @@ class JsonReader:
         self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None
     ) -> tuple[int, Mapping[str, str], bytes]:
         token = self.tokens.token()
+        keep_secret(token)
         self.counts.requests += 1
         with self._session.get(
             url,
@@ -203,31 +196,14 @@ class JsonReader:
         ) as response:
             return response.status_code, response.headers, response.content
 
-    def _trouble(self, pause: Pause, what: str, found: str, error: Exception | None) -> None:
+    def _trouble(self, pause: Pause, what: str, found: str) -> None:
         self.counts.retried += 1
         log.info("%s: %s: %s; trying again", self.service, what, found)
         if not pause.failed():
             raise SourceNotReadyError(
                 f"{self.service} at {urlsplit(self.root).netloc} gave no usable answer in "
                 f"{self.patience.tries} tries for {what}; the last one: {found}"
-            ) from error
-
-    def _check_status(self, status: int, body: bytes, url: str) -> None:
-        if 200 <= status < 300:
-            return
-        path = urlsplit(url).path
-        if status in (401, 403):
-            raise SourceError(
-                f"{self.service} refuses the app registration ({status}) at {path}: {self.hint}"
-            )
-        if 300 <= status < 400:
-            raise SourceError(
-                f"{self.service} redirects ({status}) at {path}; look at the URL of the connection"
-            )
-        reason = refusal_told(body)
-        if status == 404:
-            raise NoSuchRouteError(f"{self.service} knows no {path} (404): {reason}")
-        raise RefusedError(f"{self.service} refuses the query at {path} ({status}): {reason}", reason=reason)
+            ) from None
 
 
 @runtime_checkable

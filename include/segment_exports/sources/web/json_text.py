@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from segment_exports.transport.redaction import redact
+from segment_exports.settings import bounds
+from segment_exports.sieve.sifting import sift
+from segment_exports.sieve.signs import code_told, kind_told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+
+_UNTOLD = "a message that is not repeated here: it may quote data"
 
 
 def read_json(body: bytes) -> tuple[Any, bool]:
@@ -47,7 +52,7 @@ def _mended(value: Any) -> Any:
 
 def no_json_told(headers: Mapping[str, str], body: bytes) -> str:
     """Say what came where JSON was expected."""
-    kind = headers.get("Content-Type", "no content type").split(";")[0]
+    kind = kind_told(headers.get("Content-Type"))
     if body.lstrip()[:1] == b"<":
         return f"a page ({kind}) where JSON was expected: a proxy or a sign-in page stands in between"
     return f"{len(body)} bytes of {kind} that are not whole JSON"
@@ -62,14 +67,16 @@ def error_inside(answer: Any) -> str:
     if not error:
         return ""
     code = error.get("code") if isinstance(error, dict) else None
-    return f"an error inside an answer 200 ({code or 'no code'})"
+    return f"an error inside an answer 200 ({code_told(code)})"
 
 
-def refusal_told(body: bytes) -> str:
-    """Return the error code of a refusal and the first words of its message, both without values.
+def refusal_told(body: bytes, names: Collection[str] = ()) -> str:
+    """Return the error code of a refusal and what may be told of its message.
 
     OData wraps them as ``{"error": {"code", "message"}}``; Customer Insights' ``ApiErrorResult`` has
     ``errorCode`` and ``message`` at the top.
+
+    :param names: names that were asked for, which the message may repeat.
     """
     try:
         answer = orjson.loads(body)
@@ -79,6 +86,10 @@ def refusal_told(body: bytes) -> str:
         return "an answer of another shape"
     wrapped = answer.get("error")
     inner = wrapped if isinstance(wrapped, dict) else answer
-    code = inner.get("code") or inner.get("errorCode") or "no code"
-    message = str(inner.get("message") or "").splitlines()
-    return f"{code}: {redact(message[0]) if message else 'no message'}"
+    code = code_told(inner.get("code") or inner.get("errorCode"))
+    message = inner.get("message")
+    if not isinstance(message, str) or not message.strip():
+        return f"{code}: no message"
+    known = frozenset(name.lower() for name in names)
+    said = sift(message[: bounds.REASON_CHARACTERS], names=known, of_service=True)
+    return f"{code}: {said or _UNTOLD}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from segment_exports.errors import SourceNotReadyError
 from segment_exports.settings import bounds
+from segment_exports.sieve.signs import wait_told
 from segment_exports.transport.retrying import retry_after
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ class Pause:
         if waited + wait > self._patience.throttled_seconds:
             raise SourceNotReadyError(
                 f"{service} asks to wait for longer than {self._patience.throttled_seconds:.0f} s "
-                f"({self._throttles} answers {status}, the last one asks for {wait:.0f} s); it has trouble, "
-                f"or another program uses the same limits"
+                f"({self._throttles} answers {status}, the last one asks for {wait_told(wait)}); it has "
+                f"trouble, or another program uses the same limits"
             )
         log.info("%s asks to wait (%d); waiting %.1f s", service, status, wait)
         self._waits.sleep(wait)

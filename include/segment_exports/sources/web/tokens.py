@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import re
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -13,6 +13,9 @@ from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
 
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.settings import bounds
+from segment_exports.sieve.foreign import error_told
+from segment_exports.sieve.secrets_in_use import keep_secret
+from segment_exports.sieve.signs import code_told, request_id_told
 from segment_exports.sources.web.bounded_http import AnswerLimits, within_bounds
 from segment_exports.transport.places import Place, place_of_url
 from segment_exports.transport.sessions import JudgedSession
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
     from segment_exports.sources.web.connections import AppRegistration
 
-log = logging.getLogger(__name__)
+_AADSTS = re.compile(r"AADSTS[0-9]{4,8}")
 
 _MEANING = {
     "invalid_client": "the client secret is wrong or has ended; make a new one in Entra and put it into the "
@@ -131,6 +134,7 @@ class EntraTokens:
         token = answer.get("access_token")
         if not isinstance(token, str):
             raise SourceError(self._refusal(answer))
+        keep_secret(token)
         return token
 
     def forget(self) -> None:
@@ -155,36 +159,35 @@ class EntraTokens:
         host = urlsplit(self._app.authority).netloc
         try:
             return call()
-        except requests.exceptions.SSLError as error:
+        except requests.exceptions.SSLError:
             raise SourceError(
                 f"The certificate of the authority {host} is not trusted here; "
                 "name the right CA file in the connection's CA bundle field"
-            ) from error
+            ) from None
         except (requests.RequestException, OSError) as error:
-            raise SourceNotReadyError(
-                f"The authority {host} can't be reached: {type(error).__name__}"
-            ) from error
+            raise SourceNotReadyError(f"The authority {host} can't be reached: {error_told(error)}") from None
         except TooMuchError as error:
             raise SourceError(
                 f"The authority {host} answered with {error}; what answers there is not Entra"
-            ) from error
+            ) from None
         except UnusableBodyError as error:
-            raise SourceNotReadyError(f"The authority {host} answered with {error}") from error
-        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+            raise SourceNotReadyError(f"The authority {host} answered with {error}") from None
+        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError):
             # msal takes whatever is answered for Entra's JSON.
             raise SourceError(
                 f"The authority {host} doesn't know the tenant {self._app.tenant}, or what answers there "
                 "is not Entra"
-            ) from error
-        except msal.exceptions.MsalServiceError as error:
-            raise SourceNotReadyError(f"The authority {host} has trouble at the moment") from error
+            ) from None
+        except msal.exceptions.MsalServiceError:
+            raise SourceNotReadyError(f"The authority {host} has trouble at the moment") from None
 
     def _refusal(self, answer: Mapping[str, Any]) -> str:
-        code = str(answer.get("error", "no error code"))
-        # Entra's description starts with AADSTS and a number; the rest repeats ids and times.
-        detail = str(answer.get("error_description", "")).split(":", 1)[0][:20]
+        code = code_told(answer.get("error"))
+        # Entra's description starts with AADSTS and a number; the rest may quote what was sent.
+        number = _AADSTS.match(str(answer.get("error_description", "")))
+        told = f"{code} {number[0]}" if number else code
         meaning = _MEANING.get(code, "look it up under this code in Microsoft's list of AADSTS errors")
         return (
             f"Entra gives no token to client {self._app.client_id} of tenant {self._app.tenant} "
-            f"for the scope {self._scope}: {code} {detail}: {meaning}"
+            f"for the scope {self._scope}: {told}{request_id_told(answer.get('trace_id'))}: {meaning}"
         )

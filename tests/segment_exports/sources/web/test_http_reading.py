@@ -13,7 +13,8 @@ from tests.segment_exports.sources.web.raw_service import raw_service
 from segment_emulators.serving import serve_in_thread
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.settings import bounds
-from segment_exports.sources.web.http_reading import JsonReader, NoSuchRouteError, RefusedError
+from segment_exports.sources.web.answer_status import NoSuchRouteError, RefusedError
+from segment_exports.sources.web.http_reading import JsonReader
 from segment_exports.sources.web.patience import Patience, Waits
 
 if TYPE_CHECKING:
@@ -283,14 +284,19 @@ def test_json_that_no_parser_takes_is_no_usable_answer(bench: Bench, kind: str, 
 @pytest.mark.parametrize(
     ("status", "body", "error", "told"),
     [
-        (404, b'{"error":{"code":"0x1","message":"no"}}', NoSuchRouteError, r"knows no /x \(404\): 0x1: no"),
+        (
+            404,
+            b'{"error":{"code":"0x1","message":"not found"}}',
+            NoSuchRouteError,
+            r"no /x \(404\): 0x1: not found",
+        ),
         (
             400,
             b'{"error":{"code":"c","message":"m\\nn"}}',
             RefusedError,
-            r"refuses the query at /x \(400\): c: m$",
+            r"refuses the query at /x \(400\): a code that is not repeated here: a message that is not",
         ),
-        (406, b'{"errorCode":"E","message":"m"}', RefusedError, r"\(406\): E: m"),
+        (406, b'{"errorCode":"InvalidQuery"}', RefusedError, r"\(406\): InvalidQuery: no message"),
         (400, b"<html>", RefusedError, "no JSON in the answer"),
         (400, b"[]", RefusedError, "an answer of another shape"),
         (403, b"", SourceError, r"refuses the app registration \(403\) at /x: ask the admin"),
@@ -312,7 +318,7 @@ def test_a_refusal_is_told_once_with_its_reason(
 def test_no_address_stands_in_a_refusal(bench: Bench) -> None:
     bench.script.answers = [(400, {}, b'{"error":{"code":"c","message":"no ann@example.com here"}}')]
 
-    with pytest.raises(RefusedError, match="c: no <address> here"):
+    with pytest.raises(RefusedError, match="not repeated here: it may quote data"):
         bench.reader.get("x")
 
 
