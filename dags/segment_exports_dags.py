@@ -14,7 +14,7 @@ definition that is broken becomes a DAG that says so, and leaves the others alon
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule
@@ -38,6 +38,7 @@ from segment_exports_airflow.run_form import form_fields
 from segment_exports_airflow.sensors.plan import PlanChangesSensor
 from segment_exports_airflow.sensors.refresh import RefreshSensor
 from segment_exports_airflow.steps import RETRY_POLICY, UPLOADS
+from segment_exports_airflow.time_limits import time_limit
 
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition, LoadedDefinition
@@ -51,6 +52,10 @@ BEFORE_ALL_SNAPSHOTS = datetime(2020, 1, 1, tzinfo=UTC)
 def export_dag(definition: ExportDefinition) -> DAG:
     """Return the DAG of one export."""
     export = definition.name
+
+    def step(task_id: str) -> dict[str, Any]:
+        return {"task_id": task_id, "export": export, "execution_timeout": time_limit(task_id)}
+
     with DAG(
         dag_id=dag_id_of(export),
         dag_display_name=definition.title,
@@ -67,21 +72,18 @@ def export_dag(definition: ExportDefinition) -> DAG:
             "retry_policy": RETRY_POLICY,
         },
     ) as dag:
-        check = CheckDestinationOperator(task_id="check_destination", export=export)
-        wait = RefreshSensor(task_id="wait_for_refresh", export=export, wait=definition.wait_for_refresh)
+        check = CheckDestinationOperator(**step("check_destination"))
+        wait = RefreshSensor(**step("wait_for_refresh"), wait=definition.wait_for_refresh)
         extract = ExtractOperator.partial(
-            task_id="extract", export=export, map_index_template="{{ task.unit['name'] }}"
+            **step("extract"), map_index_template="{{ task.unit['name'] }}"
         ).expand(unit=wait.output)
-        map_profiles = MapProfilesOperator(task_id="map_profiles", export=export)
-        plan = PlanChangesSensor(task_id="plan_changes", export=export)
+        map_profiles = MapProfilesOperator(**step("map_profiles"))
+        plan = PlanChangesSensor(**step("plan_changes"))
         asks = definition.guards.when_tripped is WhenTripped.ASK
-        chunk = ChunkChangesOperator(
-            task_id="chunk_changes", export=export, approval_task=ASK if asks else None
-        )
+        chunk = ChunkChangesOperator(**step("chunk_changes"), approval_task=ASK if asks else None)
         upload_duties, upload = (
             AutopilotUploadOperator.partial(
-                task_id=task_id,
-                export=export,
+                **step(task_id),
                 pool=pool_of(definition.destination.connection),
                 retries=4,
                 retry_exponential_backoff=True,
@@ -92,14 +94,16 @@ def export_dag(definition: ExportDefinition) -> DAG:
             for task_id, cut in zip(UPLOADS, (plan, chunk), strict=True)
         )
         # Takes no worker: the scheduler itself ends it.
-        after_duties = EmptyOperator(task_id="after_duties", trigger_rule=TriggerRule.ALL_DONE)
-        settle = SettleRunOperator(
-            task_id="settle_run", export=export, retries=0, trigger_rule=TriggerRule.ALL_DONE
+        after_duties = EmptyOperator(
+            task_id="after_duties",
+            trigger_rule=TriggerRule.ALL_DONE,
+            execution_timeout=time_limit("after_duties"),
         )
+        settle = SettleRunOperator(**step("settle_run"), retries=0, trigger_rule=TriggerRule.ALL_DONE)
 
         check >> wait >> extract >> map_profiles >> plan >> upload_duties >> after_duties
         if asks:
-            [plan, after_duties] >> GuardApprovalOperator(task_id=ASK, export=export) >> chunk
+            [plan, after_duties] >> GuardApprovalOperator(**step(ASK)) >> chunk
         else:
             [plan, after_duties] >> chunk
         chunk >> upload >> settle
@@ -119,7 +123,8 @@ def broken_dag(loaded: LoadedDefinition, dag_id: str) -> DAG:
         schedule=None,
         catchup=False,
     ) as dag:
-        BrokenDefinitionOperator(task_id="definition_is_broken", message=message)
+        name = "definition_is_broken"
+        BrokenDefinitionOperator(task_id=name, message=message, execution_timeout=time_limit(name))
     return dag
 
 

@@ -3,6 +3,7 @@
 operators         the steps of an export
 sensors           the steps that may have to wait
 hooks             from a connection to what the core takes
+time_limits       how long each task may take
 steps             what every step shares; when a task is repeated
 run_form          the trigger form, and what a run was asked for
 accounts          the account behind a connection

@@ -8,12 +8,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
-from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
 
 from segment_exports import errors
 from segment_exports.definition import definitions_folder, load_definitions
 from segment_exports_airflow.run_form import read_form, require_conf_in_force
 from segment_exports_airflow.staging_root import run_files
+from segment_exports_airflow.time_limits import is_timeout, told_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,16 +139,22 @@ class ExportStep:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, Airflow would print its words
             told = in_words(error, run.root)
-            self._keep_problem(run, step, told)
+            self._keep_problem(run, step, str(told))
             raise told from None
+        except BaseException as error:
+            if not is_timeout(error):
+                raise
+            told_time = told_timeout(getattr(self, "execution_timeout", None))
+            self._keep_problem(run, step, told_time)
+            raise AirflowTaskTimeout(f"{step} {told_time}") from None
         forget_problem(run, step)
         return done
 
-    def _keep_problem(self, run: Store, step: str, told: errors.SegmentExportError) -> None:
+    def _keep_problem(self, run: Store, step: str, told: str) -> None:
         from segment_exports.records.problems import record_problem
 
         try:
-            record_problem(run, step, str(told))
+            record_problem(run, step, told)
         except errors.StagingError as error:  # the log of this task has to do
             log.warning("The run report will not tell what stopped this step: %s", error)
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import TriggerRule
 from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
+
+from segment_exports.settings import bounds
+from segment_exports_airflow.operators.approval import WAITS_WITHOUT_SCHEDULE
+from segment_exports_airflow.time_limits import STOPS_WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +68,31 @@ def test_the_last_step_judges_every_run(dag: DAG) -> None:
     settle = dag.get_task("settle_run")
     assert settle.trigger_rule == TriggerRule.ALL_DONE
     assert settle.retries == 0
+
+
+def test_every_task_ends(dag: DAG) -> None:
+    """None earlier than what bounds the work that it does."""
+    limits = {task.task_id: task.execution_timeout for task in dag.tasks}
+    largest_listing = timedelta(seconds=bounds.LISTING_PAGES / 5)
+
+    assert all(limits.values())
+    assert limits["extract"] > timedelta(seconds=bounds.SOURCE_READING_SECONDS)
+    assert limits["plan_changes"] > largest_listing
+    assert limits["upload"] == limits["upload_duties"] > bounds.UPLOAD + STOPS_WITHIN
+    assert max(limits.values()) < bounds.RUN
+    assert dag.get_task("wait_for_refresh").timeout > 0 < dag.get_task("plan_changes").timeout
+
+
+def test_so_do_those_that_ask_a_person_and_that_tell_of_a_broken_definition(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    definitions(newsletter=newsletter + "    guards: {when_tripped: ask}\n", broken="name: other\n")
+    dags = load_dags().dags
+    asking = dags["export_newsletter"].get_task("ask_a_person")
+
+    assert asking.execution_timeout == bounds.LOOK
+    assert asking.response_timeout == WAITS_WITHOUT_SCHEDULE
+    assert all(task.execution_timeout for task in dags["export_broken"].tasks)
 
 
 def test_uploads_share_the_pool_of_their_account(dag: DAG) -> None:

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 FOLDERS = ("include/segment_exports", "plugins", "dags")
 SHAPE_ALONE = {"errno", "filename", "start", "exceptions", "errors"}
 """Attributes of a foreign error that are no words. (Of pydantic's ``errors`` our own words are made.)"""
-READS_NO_WORDS = {"error_told", "reason_told", "status_of", "place_of", "of", "in_words", "staging_trouble"}
+READS_NO_WORDS = {
+    "error_told",
+    "reason_told",
+    "status_of",
+    "place_of",
+    "of",
+    "in_words",
+    "staging_trouble",
+    "is_timeout",
+}
 """Functions that tell an error's kind, number or place; those with ``_`` are judged by themselves."""
 WORDS_OF_OUR_OWN = {
     "field_mapping.py",  # a ValueError of a check of ours

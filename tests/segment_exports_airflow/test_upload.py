@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowTaskTimeout
+from airflow.sdk.execution_time.timeout import TimeoutPosix
 from tests.segment_exports_airflow.planned_run import NAMED, RUN_ID, PlannedRuns, context_of
 
 from segment_exports.commands.erasure import erase
 from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.errors import ConnectionDisabledError, LedgerError, RunSupersededError, StagingError
 from segment_exports.records import lease
+from segment_exports.records.problems import recorded_problems
 from segment_exports_airflow.accounts import account_folder, reason_to_stop
 from segment_exports_airflow.operators.export import ChunkChangesOperator
 from segment_exports_airflow.operators.upload import AutopilotUploadOperator
@@ -97,6 +102,54 @@ def test_a_task_that_airflow_ends_writes_down_what_was_in_flight(
     assert 0 < done < 2 * chunk["contacts"]
     assert answer["delivered_before"] == done
     assert len(emulator.account.members("NewsletterReaders")) == chunk["contacts"]
+
+
+def test_an_upload_whose_time_is_over_stops_in_good_order_and_the_next_attempt_goes_on(
+    chunk: dict[str, Any], emulator: AutopilotEmulator
+) -> None:
+    """As Airflow's task runner does it: the signal's handler raises, wherever the task is just then."""
+    emulator.switch(latency=0.08)
+    with pytest.raises(AirflowTaskTimeout, match=r"\(execution_timeout\) and was ended\. What it had"):
+        end_midway(upload(chunk), emulator)
+    emulator.switch(latency=0)
+    done = len(emulator.account.contacts) + len(emulator.account.members("NewsletterReaders"))
+    (told,) = recorded_problems(run_files("newsletter", RUN_ID).store).values()
+    answer = upload(chunk).execute(context_of())
+
+    assert 0 < done < 2 * chunk["contacts"]
+    assert answer["delivered_before"] == done
+    assert "(execution_timeout)" in told
+    assert len(emulator.account.members("NewsletterReaders")) == chunk["contacts"]
+
+
+def test_one_that_does_not_stop_is_broken_off_and_the_next_attempt_goes_on(
+    chunk: dict[str, Any], emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow's own timeout comes after a time of grace, as a kill would."""
+    monkeypatch.setattr("segment_exports_airflow.time_limits.STOPS_WITHIN", timedelta(seconds=0.5))
+    operator = upload(chunk)
+    monkeypatch.setattr(operator, "_reason_to_stop", lambda *_: None)
+    emulator.switch(latency=0.08)
+    with pytest.raises(AirflowTaskTimeout, match="and was ended"):
+        end_midway(operator, emulator)
+    emulator.switch(latency=0)
+    upload(chunk).execute(context_of())
+
+    assert len(emulator.account.contacts) == chunk["contacts"]
+    assert len(emulator.account.members("NewsletterReaders")) == chunk["contacts"]
+
+
+def end_midway(operator: AutopilotUploadOperator, emulator: AutopilotEmulator) -> None:
+    """Run a task with Airflow's own timeout around it, and let that be over after some requests."""
+
+    def be_over() -> None:
+        while len(emulator.log) < 25:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    Thread(target=be_over, daemon=True).start()
+    with TimeoutPosix(250):
+        operator.execute(context_of())
 
 
 def test_an_upload_that_is_overtaken_midway_stops(chunk: dict[str, Any], emulator: AutopilotEmulator) -> None:

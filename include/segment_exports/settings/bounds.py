@@ -94,7 +94,13 @@ LEAST_RATE, MOST_RATE = 0.1, 10_000.0
 REASON_CHARACTERS = 20_000
 """Of an answer's words that are looked at for a reason; a sentence is told."""
 
-# Work.
+# Work: what Airflow's execution_timeout of each task is made of (time_limits.py).
+LOOK = timedelta(hours=1)
+"""Of a task that looks at something, or waits for little; minutes, where a server asks to wait."""
+WORK = timedelta(hours=4)
+"""Of a task that goes through all contacts of a run; a million take some minutes."""
+LISTING = timedelta(hours=6)
+"""Of reading back what an account holds: LISTING_PAGES at 5 requests a second."""
 UPLOAD = timedelta(minutes=60)
 """Of one chunk, which is ten minutes of the account's rate; a LocalExecutor's token ends after 100."""
 RUN = timedelta(days=9)

@@ -28,6 +28,8 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
 
     def __init__(self, *, export: str, **kwargs: Any) -> None:
         kwargs.setdefault("subject", f"Guards of the export {export} tripped")
+        # Told when it asks; without any, an execution_timeout would be taken for it.
+        kwargs.setdefault("response_timeout", WAITS_WITHOUT_SCHEDULE)
         super().__init__(defaults=self.REJECT, **kwargs)
         self.export = export
 

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from segment_exports.errors import DefinitionError, SegmentExportError, UnforeseenError
 from segment_exports_airflow.run_form import asks_for_dry_run
 from segment_exports_airflow.steps import ExportStep, conf_of
+from segment_exports_airflow.time_limits import told_timeout
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -43,6 +44,9 @@ class SettleRunOperator(ExportStep, BaseOperator):
         files, failed_steps = self.files(context), _failed_steps(context)
         try:
             report = self._settle(context, files, failed_steps)
+        except AirflowTaskTimeout:
+            late = SegmentExportError(f"settle_run {told_timeout(self.execution_timeout)}")
+            report = self._report_unsettled(files, failed_steps, late)
         except Exception as error:  # noqa: BLE001 - whatever it is, the run has to leave a report
             report = self._report_unsettled(files, failed_steps, error)
         self.log.info("Report: %s", files.store.path(files.REPORT))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
 from segment_exports import errors
 from segment_exports.definition import Membership
 from segment_exports.settings import bounds
 from segment_exports.settings.names import LEDGER_SECRET
 from segment_exports_airflow.operators.export import ExportOperator
 from segment_exports_airflow.staging_root import ledger_hasher, staging_root
+from segment_exports_airflow.time_limits import stopped_at_timeout
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -38,11 +41,14 @@ class AutopilotUploadOperator(ExportOperator):
     def __init__(self, *, chunk: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.chunk = chunk
-        self.ended_by_airflow = False
+        self.ended_by_airflow = self.is_over = False
 
     def on_kill(self) -> None:
         """Let the delivery end cleanly: what is in flight is awaited and written down."""
         self.ended_by_airflow = True
+
+    def _end(self) -> None:
+        self.ended_by_airflow = self.is_over = True
 
     def perform(self, context: Context) -> dict[str, Any]:
         """Deliver what is due in the chunk and was not acknowledged yet; answer the counts.
@@ -64,14 +70,16 @@ class AutopilotUploadOperator(ExportOperator):
         account.require_usable()
         hasher = ledger_hasher()
         self._require_same_account(files, plan, account, hasher)
-        result = deliver_chunk_blocking(self._job(files, plan, hasher), self.destination.delivery(account))
+        job, way = self._job(files, plan, hasher), self.destination.delivery(account)
+        with stopped_at_timeout(self._end):
+            result = deliver_chunk_blocking(job, way)
         self.log.info("Chunk %s: %s; requests %s", result.chunk, result.counts, result.requests)
         if result.membership_note:
             self.log.info("Membership: %s", result.membership_note)
         if result.held_back:
             self.log.warning("%s operations were left undone: their people were erased", result.held_back)
         if not result.complete:
-            raise _error_of(result)
+            raise AirflowTaskTimeout if self.is_over else _error_of(result)
         return result.to_json()
 
     def _require_same_account(

@@ -9,6 +9,7 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 
 from segment_exports.errors import RefreshMissedError, SourceNotReadyError
+from segment_exports.settings import bounds
 from segment_exports_airflow.refresh_schedule import next_refresh
 from segment_exports_airflow.steps import ExportStep, scheduled_time
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from segment_exports.sources import Source
 
 _MARGIN = timedelta(minutes=30)
+_LOOKS_FOR = bounds.LOOK.total_seconds() / 2
 
 
 def utc_now() -> datetime:
@@ -82,7 +84,10 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         from segment_exports_airflow.source_access import open_source
 
         # A look that would wait longer ends: the next one comes later, and no worker is held till then.
-        return open_source(self.definition, Patience(tries=2, throttled_seconds=10.0, timeout=30.0))
+        return open_source(
+            self.definition,
+            Patience(tries=2, throttled_seconds=10.0, timeout=30.0, longest_reading=_LOOKS_FOR),
+        )
 
     def _window(self, context: Context) -> _Window:
         scheduled, refresh = scheduled_time(context), self.definition.refresh
@@ -126,9 +131,9 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         scheduled, before = window
         warnings = history_warnings(source, scheduled=scheduled, before=before, now=now)
         warnings += check_segments(source, request.segments, checks, scheduled=scheduled, now=now)
-        bounds = {"not_before": scheduled, "before": before, "as_of": request.as_of}
-        snapshots = choose_snapshots(source, request.segments, **bounds, now=now)
-        warnings += snapshot_warnings(source, snapshots, **bounds)
+        within = {"not_before": scheduled, "before": before, "as_of": request.as_of}
+        snapshots = choose_snapshots(source, request.segments, **within, now=now)
+        warnings += snapshot_warnings(source, snapshots, **within)
         units = [unit.to_json() for unit in source.read_units(snapshots)]
         self._warn(context, warnings + doubts_of(source))
         return units
