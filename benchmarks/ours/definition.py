@@ -24,7 +24,7 @@ TENANT_FIELDS = {
     "MailingCountry": "Country",
     "Title": "Occupation",
 }
-LEDGER_SECRET = "benchmark-ledger-secret"
+LEDGER_SECRET = "benchmark-ledger-secret-of-no-use-to-anybody"
 
 
 def write_definition(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import SettingsError, StagingError
-from segment_exports.settings.ledger_secret import ledger_secret
+from segment_exports.settings.ledger_secret import ledger_secret, told_of_ledger_secret
 from segment_exports.settings.names import STAGING, STAGING_CONNECTION
 from segment_exports.sieve.quiet_clients import quiet_clients
 from segment_exports.sieve.secrets_in_use import keep_secret
@@ -80,15 +80,33 @@ def ledger_hasher(export: str | None = None) -> KeyedHasher:
     :param export: whose ledgers are looked at for that; those of all exports by default.
     :raises LedgerError: the Variable is missing or too short.
     """
+    from segment_exports.records.secret_in_use import hasher_in_use
+
+    return hasher_in_use(staging_root(), ledger_secret(_looked_up), None if export is None else [export])
+
+
+def require_good_ledger_secret() -> list[str]:
+    """Judge the secret of the ledgers, and return what a person should do about it.
+
+    :raises LedgerError: it is missing, a new one that is short, or set under two names that differ.
+    """
+    from segment_exports.records.secret_in_use import require_long_if_new
+
+    told = told_of_ledger_secret(_looked_up)
+    require_long_if_new(staging_root(), ledger_secret(_looked_up))
+    return told
+
+
+def _looked_up(name: str) -> str | None:
+    """Return a Variable of Airflow, masked in logs wherever it comes from and whatever it is called."""
     from airflow.sdk import Variable
     from airflow.sdk.log import mask_secret
 
-    from segment_exports.records.secret_in_use import hasher_in_use
-
-    secret = ledger_secret(lambda name: Variable.get(name, default=None))
-    mask_secret(secret.text)
-    keep_secret(secret.text)
-    return hasher_in_use(staging_root(), secret, None if export is None else [export])
+    value: str | None = Variable.get(name, default=None)
+    if value and value.strip():
+        mask_secret(value.strip())
+        keep_secret(value.strip())
+    return value
 
 
 def _airflow_home() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 from datetime import UTC, datetime
 from threading import Event, Thread
@@ -306,12 +307,48 @@ def test_a_list_that_somebody_else_made_stops_before_anything_is_read(
 def test_a_missing_ledger_secret_stops_before_anything_is_read(
     scene: ExportScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY")
+    monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET")
 
     run = scene.run()
 
     assert run.tasks["check_destination"] == "failed"
-    assert "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY" in run.report["red_reasons"][0]
+    assert "AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET" in run.report["red_reasons"][0]
+
+
+def test_the_former_name_of_the_ledger_secret_stands_in_every_report(
+    scene: ExportScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
+    monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET")
+
+    run = scene.run()
+
+    assert run.state == "success"
+    assert any("is set as AUTOPILOT_LEDGER_KEY, its former name" in one for one in run.report["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("secrets", "told"),
+    [
+        ({"AUTOPILOT_LEDGER_SECRET": "s" * 31}, "a new one must have at least 32"),
+        ({"AUTOPILOT_LEDGER_KEY": "another secret than the one that is set"}, "are both set and differ"),
+    ],
+)
+def test_a_ledger_secret_that_must_not_be_used_stops_before_anything_is_read(
+    scene: ExportScene,
+    emulator: AutopilotEmulator,
+    monkeypatch: pytest.MonkeyPatch,
+    secrets: dict[str, str],
+    told: str,
+) -> None:
+    for name, value in secrets.items():
+        monkeypatch.setenv(f"AIRFLOW_VAR_{name}", value)
+
+    run = scene.run()
+
+    assert run.tasks["check_destination"] == "failed"
+    assert told in run.report["red_reasons"][0]
+    assert not emulator.log.entries
 
 
 def test_an_unknown_attribute_is_told_with_those_that_exist(scene: ExportScene) -> None:

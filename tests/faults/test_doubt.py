@@ -108,7 +108,7 @@ def test_joins_that_an_upload_could_not_check_any_more_are_made_good_by_the_next
 ) -> None:
     """Only new contacts are put on the list; the sample misses one that is not, and the total isn't told."""
     monkeypatch.setitem(engine.deliver_chunk.__kwdefaults__, "uniform", lambda: 0.0)
-    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     people = [Profile(f"n{number}", f"n{number}@example.com") for number in range(20)]
     people.sort(key=lambda one: hasher.text(one.EMail))
     last = people[-1].EMail

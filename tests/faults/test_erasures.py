@@ -46,7 +46,7 @@ def export(
 
 
 def erase_one(export: RunningExport, *, by: str = "address") -> None:
-    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     known = {"address": {"emails": [ERASED.EMail]}, "customer": {"customer_ids": [ERASED.CustomerId]}}[by]
     erase(Store.local(export.staging), hasher, **known, now=datetime.now(UTC))
 

@@ -120,7 +120,7 @@ def held(tmp_path_factory: pytest.TempPathFactory, served: AutopilotEmulator) ->
     with pytest.MonkeyPatch.context() as patch:
         served.reset()
         export = RunningExport(folder, served, patch, SETTINGS)
-        hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+        hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
         emails = [f"p{number}@example.com" for number in range(CONTACTS_HELD)]
         made = Held(export, hasher, emails, set(emails[-2000:]))
         _fill(made, served)

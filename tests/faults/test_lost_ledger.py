@@ -64,7 +64,7 @@ def repaired(
     else:
         shutil.rmtree(export.staging)
         export.staging.mkdir()
-    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     erase(Store.local(export.staging), hasher, emails=[ERASED], now=datetime.now(UTC))
     present = people(0, *range(4, PEOPLE))
     withdrawn = people(1, Subscriber="No")

@@ -46,7 +46,7 @@ def test_poison_in_a_batch_of_100(
     places: tuple[int, ...],
 ) -> None:
     """Batches follow the keyed hash of the address, so that is what first and last refer to."""
-    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     emails = sorted((f"p{number}@example.com" for number in range(100)), key=hasher.text)
     poison = {emails[place] for place in places}
     emulator.switch(bad_contact=BadContact.REFUSES_BATCH, bad_emails=frozenset(poison))

@@ -66,7 +66,7 @@ def test_a_few_are_unsubscribed(delivered: Scenario) -> None:
 def test_of_many_those_are_unsubscribed_who_said_no_or_were_erased(delivered: Scenario) -> None:
     no = [replace(one, Subscriber="No") for one in (SAYS_NO, replace(SAYS_NO_ELSEWHERE, EMail="new@x.com"))]
     write(delivered, 2, no[0], *silent(ERASED, SAYS_NO_ELSEWHERE, *SILENT), readers=(no[1],))
-    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     staging = Store.local(delivered.export.staging)
     erase(staging, hasher, emails=[ERASED.EMail], customer_ids=[], now=datetime.now(UTC))
 

@@ -43,7 +43,7 @@ def on_gold(scenario: Scenario) -> set[str]:
 
 
 def erase_one(scenario: Scenario, person: Profile, *, by: str = "address") -> None:
-    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     staging = Store.local(scenario.export.staging)
     emails, ids = ([person.EMail], []) if by == "address" else ([], [person.CustomerId])
     erase(staging, hasher, emails=emails, customer_ids=ids, now=datetime.now(UTC))

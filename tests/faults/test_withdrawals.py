@@ -156,7 +156,7 @@ def test_a_list_that_was_dropped_and_deleted_is_in_nobodys_way(
 
 def test_contacts_that_left_and_were_deleted_are_no_sign_of_another_account(scenario: Scenario) -> None:
     """A handful of contacts is looked for before every run: not those whom staff may well have deleted."""
-    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     people = [Profile(f"c{one}", f"p{one}@example.com") for one in range(40)]
     people.sort(key=lambda one: hasher.text(one.EMail))
     first = [one for one in people if hasher.text(one.EMail) < hasher.text(ANCHOR.EMail)][:2]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FOLDERS = ("include", "plugins", "dags", "tools")
 WING = "include/segment_exports/settings"
 CONSTANTS = {name: value for name, value in vars(names).items() if name.isupper() and name != "PREFIX"}
-A_NAME = re.compile(rf"{names.PREFIX}[A-Z]|{names.LEDGER_SECRET}")
+A_NAME = re.compile(rf"{names.PREFIX}[A-Z]|{names.LEDGER_SECRET}|{names.FORMER_LEDGER_SECRET}")
 
 
 def readings(code: str) -> list[str]:
@@ -90,7 +90,7 @@ def test_nobody_else_writes_the_name_of_a_setting_out(elsewhere: dict[str, str])
         "os.environ['SEGMENT_EXPORTS_LAKE']",
         "os.environ.get(LAKE)",
         "environment.get(names.STAGING, 'staging')",
-        "os.getenv('AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY')",
+        "os.getenv('AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET')",
         "getenv(f'AIRFLOW_VAR_{LEDGER_SECRET}')",
         "STAGING_CONNECTION in os.environ",
     ],

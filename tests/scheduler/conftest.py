@@ -92,7 +92,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         settings = {
             **accounts,
             "AIRFLOW_CONN_CUSTOMER_INSIGHTS_DEFAULT": json.dumps(api_connection(insights, addresses)),
-            "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY": LEDGER_SECRET,
+            "AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET": LEDGER_SECRET,
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
             "SEGMENT_EXPORTS_DEFINITIONS": str(folder / "exports"),
             "SEGMENT_EXPORTS_LAKE": str(folder / "lake"),

@@ -73,7 +73,7 @@ IN_SAO_PAULO = '{timezone: America/Sao_Paulo, times: ["05:00", "17:00"], days: [
 IN_BERLIN = '{timezone: Europe/Berlin, times: ["02:30"]}'
 TIMED_ONLY = ("in_sao_paulo", "in_berlin")
 """Airflow would start their last missed time, were they unpaused."""
-LEDGER_SECRET = "a secret of the scheduler tests"
+LEDGER_SECRET = "a ledger secret of the scheduler tests"
 PAUSED = (*TIMED_ONLY, "unmeant")
 
 

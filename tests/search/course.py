@@ -117,7 +117,7 @@ class Course:
         self.export = AskingExport(folder, watched.emulator, monkeypatch, _definition(rules))
         self.export.asks = rules.guards == "ask"
         self.lake = LakeFolder(self.export.lake)
-        self.hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+        self.hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
         self.last: tuple[Run, Reading, str] | None = None
 
     def take(self, steps: Iterable[Step]) -> Course:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ACCOUNT = "autopilot_default"
 START = datetime(2026, 11, 1, 5, tzinfo=UTC)
-HASHER = KeyedHasher("a secret of the tests alone")
+HASHER = KeyedHasher("a secret of the tests that is long enough")
 
 
 def definition_of(**changes: Any) -> ExportDefinition:

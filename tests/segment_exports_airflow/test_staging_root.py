@@ -1,16 +1,28 @@
 from __future__ import annotations
 
 import stat
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow._shared.secrets_masker import should_hide_value_for_key
 from airflow.sdk import BaseHook
 from airflow.sdk.io import attach
+from airflow.sdk.log import redact
 from fsspec.implementations.memory import MemoryFileSystem
 
 from segment_exports.errors import LedgerError, SettingsError, StagingError
 from segment_exports.records.keyed_hash import KeyedHasher
-from segment_exports_airflow.staging_root import ledger_hasher, object_store, run_files, staging_root
+from segment_exports.records.staging import Store
+from segment_exports.records.tombstones import write_tombstones
+from segment_exports_airflow.connection_forms import FORMS
+from segment_exports_airflow.staging_root import (
+    ledger_hasher,
+    object_store,
+    require_good_ledger_secret,
+    run_files,
+    staging_root,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,15 +154,54 @@ def test_run_folders_are_named_by_run_id_and_private(tmp_path: Path, monkeypatch
 
 
 def test_the_ledgers_secret_comes_from_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", "another secret of the ledger")
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", "another secret of the ledger")
 
     assert ledger_hasher().fingerprint == KeyedHasher("another secret of the ledger").fingerprint
+
+
+@pytest.mark.parametrize("name", ["AUTOPILOT_LEDGER_SECRET", "AUTOPILOT_LEDGER_KEY"])
+def test_the_ledgers_secret_is_masked_in_logs_whatever_it_comes_from(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    secret = f"{name.lower()} of this test alone"
+    monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET")
+    monkeypatch.setenv(f"AIRFLOW_VAR_{name}", f"{secret}\n")
+
+    ledger_hasher()
+
+    assert redact(f"it is {secret}!") == "it is ***!"
+
+
+def test_airflow_hides_the_ledgers_secret_and_every_secret_of_a_form_by_its_name() -> None:
+    assert should_hide_value_for_key("AUTOPILOT_LEDGER_SECRET")
+    assert not should_hide_value_for_key("AUTOPILOT_LEDGER_KEY"), "why it was renamed"
+    secrets = {
+        name
+        for form in FORMS.values()
+        for name, one in form["conn-fields"].items()
+        if one["schema"].get("format") == "password"
+    }
+    assert secrets == {"subscription_api_key"}
+    assert all(should_hide_value_for_key(name) for name in secrets)
+
+
+def test_a_new_secret_that_is_short_is_refused_and_one_in_use_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, airflow_database: Path
+) -> None:
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", "s" * 31)
+    with pytest.raises(LedgerError, match="a new one must have at least 32"):
+        require_good_ledger_secret()
+
+    write_tombstones(Store.local(tmp_path), KeyedHasher("s" * 31), [bytes(16)], datetime.now(UTC))
+    (told,) = require_good_ledger_secret()
+    assert "AUTOPILOT_LEDGER_SECRET is short (31 characters)" in told
 
 
 def test_a_missing_ledger_secret_says_how_to_make_one(
     monkeypatch: pytest.MonkeyPatch, airflow_database: Path
 ) -> None:
-    monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY")
+    monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET")
 
-    with pytest.raises(LedgerError, match=r"AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"):
+    with pytest.raises(LedgerError, match=r"AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"):
         ledger_hasher()

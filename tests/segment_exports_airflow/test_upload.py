@@ -187,9 +187,9 @@ def test_under_another_secret_nobody_could_tell_who_was_erased_so_nothing_is_sen
     chunk: dict[str, Any], emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = len(emulator.log)
-    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", "another secret of the tests")
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", "another secret of the tests")
 
-    with pytest.raises(LedgerError, match="planned under another AUTOPILOT_LEDGER_KEY"):
+    with pytest.raises(LedgerError, match="planned under another AUTOPILOT_LEDGER_SECRET"):
         upload(chunk).execute(context_of())
 
     assert len(emulator.log) == before

@@ -144,19 +144,19 @@ def test_settings_that_are_wrong_are_told_before_anything_is_opened(
 def test_what_is_set_of_state_and_secret_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_exports, "OWN_FOLDER", tmp_path / ".airflow")
     monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", "s3://bucket/staging")
-    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", "a secret that is set")
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", "a secret that is set")
 
     settings = own_exports.own_settings()
 
     assert settings["SEGMENT_EXPORTS_STAGING"] == "s3://bucket/staging"
-    assert settings["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"] == "a secret that is set"
+    assert settings["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"] == "a secret that is set"
     assert not (tmp_path / ".airflow" / "ledger.key").exists()
 
 
 def test_state_and_the_secret_of_the_ledger_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_exports, "OWN_FOLDER", tmp_path / ".airflow")
     monkeypatch.setattr(own_exports, "ROOT", tmp_path)
-    for name in ("SEGMENT_EXPORTS_STAGING", "AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"):
+    for name in ("SEGMENT_EXPORTS_STAGING", "AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"):
         monkeypatch.delenv(name)
 
     first, second = own_exports.own_settings(), own_exports.own_settings()

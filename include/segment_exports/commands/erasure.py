@@ -3,8 +3,8 @@
     python -m segment_exports.commands.erasure STAGING --emails FILE --customer-ids FILE
 
 STAGING is the folder or URL of the staging root, a FILE has one address or CustomerId a line (``-`` is
-standard input: nothing personal stands in the shell's history). The key is read from the environment,
-AUTOPILOT_LEDGER_KEY or AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY.
+standard input: nothing personal stands in the shell's history). The secret of the ledgers is read from the
+environment, under the name that it has in Airflow, with or without AIRFLOW_VAR_ before it.
 
 A tombstone is the keyed hash of an address or CustomerId, the name of a file in
 ``_erased/<fingerprint of the key>/``; it can't be turned back into the address. Mapping withholds who
@@ -31,12 +31,16 @@ from segment_exports.errors import LedgerError, SegmentExportError, StagingError
 from segment_exports.mapping.email_address import EmailRefusal, judge_email
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.ledger import newest_ledgers
-from segment_exports.records.secret_in_use import hasher_in_use
+from segment_exports.records.secret_in_use import hasher_in_use, require_long_if_new
 from segment_exports.records.staging import Store
 from segment_exports.records.storing.foreign_files import ForeignFileError, read_foreign
 from segment_exports.records.tombstones import other_tombstones, write_tombstones
 from segment_exports.settings import bounds
-from segment_exports.settings.ledger_secret import ledger_secret_without_airflow
+from segment_exports.settings.ledger_secret import (
+    ledger_secret_without_airflow,
+    look_up_without_airflow,
+    told_of_ledger_secret,
+)
 from segment_exports.settings.names import LEDGER_SECRET, STAGING
 
 if TYPE_CHECKING:
@@ -112,13 +116,17 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("name a file of --emails, of --customer-ids, or of both")
     try:
         staging = Store.at(chosen.staging)
-        hasher = hasher_in_use(staging, ledger_secret_without_airflow())
+        secret = ledger_secret_without_airflow()
+        told = told_of_ledger_secret(look_up_without_airflow())
+        hasher = hasher_in_use(staging, secret)
         emails, customer_ids = _lines(chosen.emails), _lines(chosen.customer_ids)
         _require_staging_root(staging)
+        require_long_if_new(staging, secret)
         erasure = erase(staging, hasher, emails=emails, customer_ids=customer_ids, now=datetime.now(UTC))
     except SegmentExportError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    sys.stderr.write("".join(f"{text}\n" for text in told))
     sys.stdout.write(_told(erasure))
     return 0
 

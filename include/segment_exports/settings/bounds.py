@@ -94,6 +94,10 @@ LEAST_RATE, MOST_RATE = 0.1, 10_000.0
 REASON_CHARACTERS = 20_000
 """Of an answer's words that are looked at for a reason; a sentence is told."""
 
+# The secret of the ledgers.
+SECRET_CHARACTERS = 32
+"""At least, of a new one: 128 bits in hexadecimal digits; `openssl rand -hex 32` gives 64."""
+
 # Work: what Airflow's execution_timeout of each task is made of (time_limits.py).
 LOOK = timedelta(hours=1)
 """Of a task that looks at something, or waits for little; minutes, where a server asks to wait."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import LedgerError
-from segment_exports.settings.names import LEDGER_SECRET, LEDGER_SECRET_VARIABLE
+from segment_exports.settings import bounds
+from segment_exports.settings.names import FORMER_LEDGER_SECRET, LEDGER_SECRET, LEDGER_SECRET_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +41,11 @@ class LedgerSecret:
         return tuple(dict.fromkeys((self.text, self.given, self.given.strip(), *ended, *marked)))
 
     @property
+    def is_short(self) -> bool:
+        """Whether it has fewer characters than a new one must have."""
+        return len(self.text) < bounds.SECRET_CHARACTERS
+
+    @property
     def in_words(self) -> str:
         """How it looks, without giving it away."""
         space = ", and white space around it, which is none of it" if self.given != self.text else ""
@@ -47,12 +53,12 @@ class LedgerSecret:
 
 
 def ledger_secret(look_up: Callable[[str], str | None]) -> LedgerSecret:
-    """Return the secret that Airflow has.
+    """Return the secret that Airflow has, under its name or, where there is none, its former one.
 
     :param look_up: gives the value of one of Airflow's Variables, None where there is none.
     :raises LedgerError: it is missing or empty.
     """
-    if secret := _secret(look_up(LEDGER_SECRET)):
+    if secret := _found(look_up):
         return secret
     raise LedgerError(
         f"the Airflow Variable {LEDGER_SECRET} is missing: the ledger holds no address, only hashes under "
@@ -61,20 +67,64 @@ def ledger_secret(look_up: Callable[[str], str | None]) -> LedgerSecret:
     )
 
 
-def ledger_secret_without_airflow(environ: Mapping[str, str] = os.environ) -> LedgerSecret:
-    """Return the secret for a command line, which can't ask Airflow for its Variable.
+def told_of_ledger_secret(look_up: Callable[[str], str | None]) -> list[str]:
+    """Return what a person should do about the secret: it has its former name, or is short.
 
-    :raises LedgerError: neither variable of the environment holds it.
+    :param look_up: as for :func:`ledger_secret`.
+    :raises LedgerError: it is set under both names, and they differ.
     """
-    if secret := _secret(environ.get(LEDGER_SECRET)) or _secret(environ.get(LEDGER_SECRET_VARIABLE)):
+    secret, former = _secret(look_up(LEDGER_SECRET)), _secret(look_up(FORMER_LEDGER_SECRET))
+    if secret and former and secret.text != former.text:
+        raise LedgerError(
+            f"{LEDGER_SECRET} ({secret.in_words}) and {FORMER_LEDGER_SECRET}, its former name "
+            f"({former.in_words}), are both set and differ. Give {LEDGER_SECRET} the one that the ledgers "
+            f"were written with, and remove {FORMER_LEDGER_SECRET}"
+        )
+    told = []
+    if former:
+        first = "remove it" if secret else f"give its value to Airflow as {LEDGER_SECRET}, and remove it"
+        told.append(
+            f"the secret of the ledgers is set as {FORMER_LEDGER_SECRET}, its former name, which Airflow "
+            f"does not mask: whoever may see its Variables sees it. {first[0].upper()}{first[1:]}"
+        )
+    present = secret or former
+    if present and present.is_short:
+        told.append(
+            f"{LEDGER_SECRET} is short ({present.in_words}), so it may be guessed by whoever has a ledger; a "
+            f"new one has {bounds.SECRET_CHARACTERS} at least. What was written with it goes on being read; "
+            f"with another one everything has to be sent again"
+        )
+    return told
+
+
+def look_up_without_airflow(environ: Mapping[str, str] = os.environ) -> Callable[[str], str | None]:
+    """Return who looks up the secret for a command line, which can't ask Airflow for its Variables."""
+    return lambda name: environ.get(name) or environ.get(f"AIRFLOW_VAR_{name}")
+
+
+def ledger_secret_without_airflow(environ: Mapping[str, str] = os.environ) -> LedgerSecret:
+    """Return the secret for a command line.
+
+    :raises LedgerError: no variable of the environment holds it.
+    """
+    if secret := _found(look_up_without_airflow(environ)):
         return secret
     raise LedgerError(f"set {LEDGER_SECRET} to the secret that the ledgers are hashed with")
 
 
+def look_up_given_to_airflow(environ: Mapping[str, str] = os.environ) -> Callable[[str], str | None]:
+    """Return who looks up what an Airflow that is started here takes from the environment."""
+    return lambda name: environ.get(f"AIRFLOW_VAR_{name}")
+
+
 def ledger_secret_given_to_airflow(environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the secret that an Airflow started here takes from the environment; None if there is none."""
-    secret = _secret(environ.get(LEDGER_SECRET_VARIABLE))
+    secret = _found(look_up_given_to_airflow(environ))
     return secret.given if secret else None
+
+
+def _found(look_up: Callable[[str], str | None]) -> LedgerSecret | None:
+    return _secret(look_up(LEDGER_SECRET)) or _secret(look_up(FORMER_LEDGER_SECRET))
 
 
 def _secret(given: str | None) -> LedgerSecret | None:

@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from segment_exports.errors import ListProblemError
-from segment_exports_airflow.staging_root import ledger_hasher, staging_root
+from segment_exports_airflow.staging_root import ledger_hasher, require_good_ledger_secret, staging_root
 from segment_exports_airflow.steps import ExportStep, runs_that_sent
 
 if TYPE_CHECKING:
@@ -69,8 +69,9 @@ class CheckDestinationOperator(ExportOperator):
         :raises AgreementMissingError: nobody agreed to the transfer, or its text has changed since.
         :raises ConnectionDisabledError: the connection is switched off.
         :raises CredentialsRefusedError: the key is wrong.
-        :raises LedgerError: lists have vanished because it is another account, or one that was emptied; or
-            the staging knows nothing of runs that sent.
+        :raises LedgerError: the secret of the ledgers is missing, a new one that is short, or two that
+            differ; lists have vanished because it is another account, or one that was emptied; or the staging
+            knows nothing of runs that sent.
         :raises StagingError: no files can be written in the staging.
         :raises ListProblemError: a list has vanished, stands twice, is not ours, or has two titles here.
         """
@@ -83,6 +84,7 @@ class CheckDestinationOperator(ExportOperator):
         require_known_runs(self.files(context).export, self.export, runs_that_sent(context), options)
         account = account_of(wanted.connection, wanted.type)
         account.require_usable()
+        told_of_secret = require_good_ledger_secret()
         ledger_hasher(self.export)
         if account.agreement is not None:
             self.files(context).store.write_json(AGREEMENT_FILE, account.agreement.to_json())
@@ -95,7 +97,8 @@ class CheckDestinationOperator(ExportOperator):
                 self._require_own_account(context, account)
             raise
         self.log.info("%s", found.message)
-        record_warnings(self.files(context).store, "check_destination", found.warnings)
+        warnings = [*found.warnings, *told_of_secret]
+        record_warnings(self.files(context).store, "check_destination", warnings)
         return {"lists": found.lists, "seconds": round(found.seconds, 3)}
 
     def _require_writable(self, context: Context, connection: str) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SECRET = "a secret of the tests alone"
+SECRET = "a secret of the tests that is long enough"
 ANN, BOB = "ann@example.com", "bob@example.com"
 
 
@@ -140,7 +140,7 @@ def test_nobody_is_erased_under_another_key_than_that_of_the_ledgers(
 ) -> None:
     for name in ("first", "second"):
         Stage(tmp_path, definition_of(name=name)).run(1).whole([Person(ANN, "1")])
-    monkeypatch.setenv("AUTOPILOT_LEDGER_KEY", "another secret of the tests")
+    monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", "another secret of the tests of erasure")
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{ANN}\n"))
 
     assert main([str(tmp_path), "--emails", "-"]) == 1
@@ -150,7 +150,7 @@ def test_nobody_is_erased_under_another_key_than_that_of_the_ledgers(
     for name in ("first", "second"):
         ledger = next((tmp_path / name / "ledger").rglob("*.parquet"))
         assert f"the ledger {ledger} of export {name}" in told.err
-    assert "Set AUTOPILOT_LEDGER_KEY to the key that Airflow has" in told.err
+    assert "Set AUTOPILOT_LEDGER_SECRET to the key that Airflow has" in told.err
     assert not (tmp_path / "_erased").exists()
 
 
@@ -177,7 +177,7 @@ def test_the_command_reads_people_from_files_and_tells_what_is_left_to_do(
 ) -> None:
     Stage(tmp_path / "staging").run(1).whole([Person(ANN, "1")])
     (tmp_path / "people.txt").write_text(f"\ufeff{ANN}\n\n{BOB}\n", encoding="utf-8")
-    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", SECRET)
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", SECRET)
     monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeff1\n77-31\n"))
     arguments = [str(tmp_path / "staging"), "--emails", str(tmp_path / "people.txt"), "--customer-ids", "-"]
     assert main(arguments) == 0
@@ -198,7 +198,7 @@ def test_a_folder_in_which_no_export_has_run_holds_nobody_back(
 ) -> None:
     Stage(tmp_path / "staging").run(1).whole([Person(ANN, "1")])
     (tmp_path / "mistyped").mkdir()
-    monkeypatch.setenv("AUTOPILOT_LEDGER_KEY", SECRET)
+    monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", SECRET)
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{ANN}\n"))
     assert main([str(tmp_path / folder), "--emails", "-"]) == 1
     told = capsys.readouterr()
@@ -212,8 +212,9 @@ def test_a_folder_in_which_no_export_has_run_holds_nobody_back(
     [
         (["nowhere", "--emails", "-"], SECRET, "nowhere is no folder"),
         (["nosuchprotocol://bucket", "--emails", "-"], SECRET, "nosuchprotocol://bucket can't be reached"),
-        ([".", "--emails", "-"], None, "set AUTOPILOT_LEDGER_KEY"),
+        ([".", "--emails", "-"], None, "set AUTOPILOT_LEDGER_SECRET"),
         ([".", "--emails", "-"], "short", "has 5 characters"),
+        ([".", "--emails", "-"], "s" * 31, "a new one must have at least 32"),
         ([".", "--emails", "missing.txt"], SECRET, "missing.txt can't be read"),
         ([".", "--emails", "pipe"], SECRET, "pipe is a pipe, and no file"),
         ([".", "--emails", "/dev/zero"], SECRET, "/dev/zero is a device, and no file"),
@@ -233,9 +234,9 @@ def test_a_command_that_cannot_do_it_says_why_and_erases_nobody(
     (tmp_path / "newsletter" / "runs" / "a dry run").mkdir(parents=True)
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "latin.txt").write_bytes("müller@example.com".encode("latin-1"))
-    monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY", raising=False)
+    monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", raising=False)
     if key is not None:
-        monkeypatch.setenv("AUTOPILOT_LEDGER_KEY", key)
+        monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", key)
     monkeypatch.setattr(sys, "stdin", io.StringIO("no address\n"))
     assert main(arguments) == 1
     told = capsys.readouterr()

@@ -460,7 +460,7 @@ def test_of_people_who_were_erased_after_the_mapping_nothing_is_sent_but_their_l
 def test_tombstones_under_another_key_stop_every_run(stage: Stage) -> None:
     erased(stage, emails=(ANN.email,))
     stage.staging.write_bytes("_erased/another key/00", b"")
-    with pytest.raises(LedgerError, match="erased under another AUTOPILOT_LEDGER_KEY"):
+    with pytest.raises(LedgerError, match="erased under another AUTOPILOT_LEDGER_SECRET"):
         stage.run(1).read([CAT]).plan()
 
 

@@ -16,7 +16,7 @@ from segment_exports.records.tables.sorted_tables import prefixes
 if TYPE_CHECKING:
     from pathlib import Path
 
-HASHER = KeyedHasher("a secret of the tests alone")
+HASHER = KeyedHasher("a secret of the tests that is long enough")
 
 
 class Comparison:

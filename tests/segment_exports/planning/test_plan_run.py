@@ -397,11 +397,11 @@ def test_contacts_hashed_with_another_key_than_the_ledger_are_refused(stage: Sta
     stage.run(1).whole([ANN])
     run = stage.run(2).read([ANN])
     stage.hasher = KeyedHasher("another secret, set since")
-    with pytest.raises(LedgerError, match="another AUTOPILOT_LEDGER_KEY"):
+    with pytest.raises(LedgerError, match="another AUTOPILOT_LEDGER_SECRET"):
         run.plan()
     # Restoring the key alone is not enough where the contacts were mapped in between.
     with pytest.raises(
-        StagingError, match="another AUTOPILOT_LEDGER_KEY than is set now; clear the task map"
+        StagingError, match="another AUTOPILOT_LEDGER_SECRET than is set now; clear the task map"
     ):
         run.plan(full_resync=True)
 

@@ -13,7 +13,7 @@ from segment_exports.records.tables.schemas import CHUNK, LEDGER
 if TYPE_CHECKING:
     from pathlib import Path
 
-HASHER = KeyedHasher("a secret of the tests alone")
+HASHER = KeyedHasher("a secret of the tests that is long enough")
 
 
 @pytest.fixture

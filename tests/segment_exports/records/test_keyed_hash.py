@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from segment_exports.errors import LedgerError
 from segment_exports.records.keyed_hash import HASH_BYTES, HASH_TYPE, KeyedHasher
 
-SECRET = "a secret of the tests alone"
+SECRET = "a secret of the tests that is long enough"
 
 
 def test_a_hash_is_the_first_half_of_an_hmac_with_sha_256() -> None:

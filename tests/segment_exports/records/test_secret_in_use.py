@@ -11,7 +11,7 @@ from tests.segment_exports.staged_run import Person, Stage
 from segment_exports.errors import LedgerError
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.ledger import LedgerFolder, LedgerInfo
-from segment_exports.records.secret_in_use import hasher_in_use
+from segment_exports.records.secret_in_use import hasher_in_use, require_long_if_new
 from segment_exports.records.staging import Store
 from segment_exports.records.tombstones import erased_hashes, write_tombstones
 from segment_exports.settings.ledger_secret import LedgerSecret
@@ -95,3 +95,35 @@ def test_another_secret_is_told_by_its_length_and_what_was_around_it(tmp_path: P
 def test_white_space_makes_no_secret_longer(staging: Store) -> None:
     with pytest.raises(LedgerError, match="has 9 characters; it must have at least 16"):
         hasher_in_use(staging, LedgerSecret("too short" + " " * 20))
+
+
+# A new one is long
+
+
+SHORT, LONG = "s" * 31, "s" * 32
+
+
+def test_a_new_secret_has_to_be_long(staging: Store) -> None:
+    require_long_if_new(staging, LedgerSecret(LONG))
+    with pytest.raises(LedgerError, match=r"short \(31 characters.*a new one must have at least 32"):
+        require_long_if_new(staging, LedgerSecret(f"{SHORT}   \n"))
+
+
+def test_a_short_one_that_a_ledger_of_any_export_was_written_with_is_not_new(staging: Store) -> None:
+    deliver(staging, SHORT)
+    for given in (SHORT, f"{SHORT}\n"):
+        require_long_if_new(staging, LedgerSecret(given))
+    assert hasher_in_use(staging, LedgerSecret(SHORT), ["elsewhere"]).text("x") == KeyedHasher(SHORT).text(
+        "x"
+    )
+
+
+def test_a_short_one_that_people_were_erased_under_is_not_new(staging: Store) -> None:
+    write_tombstones(staging, KeyedHasher(SHORT), [bytes(16)], NOW)
+    require_long_if_new(staging, LedgerSecret(SHORT))
+
+
+def test_a_short_one_beside_the_ledgers_of_another_is_new(staging: Store) -> None:
+    deliver(staging, LONG)
+    with pytest.raises(LedgerError, match="restore the one that the ledgers were written with"):
+        require_long_if_new(staging, LedgerSecret(SHORT))

@@ -17,7 +17,7 @@ from segment_exports.settling.refused_file import write_refused
 if TYPE_CHECKING:
     from pathlib import Path
 
-HASHER = KeyedHasher("a secret of the tests alone")
+HASHER = KeyedHasher("a secret of the tests that is long enough")
 HEADER = ["CustomerId", "Segment", "Field", "Reason", "MaskedAddress", "Kind"]
 
 
