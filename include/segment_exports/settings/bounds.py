@@ -89,8 +89,8 @@ CONNECT_SECONDS = 15.0
 """For connecting alone; it takes less than one, or a firewall swallows it."""
 IDENTIFIER_CHARACTERS = 100
 """Of an id that it gives; the longest known, of an Autopilot list, has 48."""
-LEAST_RATE, MOST_RATE = 0.1, 10_000.0
-"""Requests per second of an account; Autopilot documents 5, and no account was seen to take 100."""
+LEAST_RATE, MOST_RATE = 0.1, 1_000_000.0
+"""Requests per second of an account; Autopilot documents 5, and an emulator takes as many as come."""
 REASON_CHARACTERS = 20_000
 """Of an answer's words that are looked at for a reason; a sentence is told."""
 

@@ -82,7 +82,7 @@ class GivenFields:
             number = float(value) if abs(value) <= most else math.inf
         if not least <= number <= most:
             raise self._refusal(
-                f"{name} of {self._where} must be a number of at least {least:g} and at most {most:,g}"
+                f"{name} of {self._where} must be a number of at least {least:g} and at most {most:,.0f}"
             )
         return number
 
