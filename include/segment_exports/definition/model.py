@@ -17,7 +17,7 @@ from segment_exports.definition.destination_settings import Destination, Members
 from segment_exports.definition.field_mapping import FieldMapping  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh
 from segment_exports.definition.source_settings import SourceSettings  # noqa: TC001 - pydantic needs it
-from segment_exports.definition.strict import Days, Name, Number, Share, StrictModel, Text, Whole
+from segment_exports.definition.strict import Days, Name, Number, People, Share, StrictModel, Text
 from segment_exports.records.outcomes import UNSUBSCRIBE
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.settings import bounds
@@ -102,7 +102,7 @@ class WhenOver(StrEnum):
 class Limit(StrictModel):
     """The most profiles that may be exported."""
 
-    profiles: Whole = Field(default=100_000, ge=1, description="The most distinct addresses.")
+    profiles: People = Field(default=100_000, ge=1, description="The most distinct addresses.")
     scope: LimitScope = Field(
         default=LimitScope.DESTINATION, description="In all exports of the account, or here."
     )
@@ -139,8 +139,8 @@ class Guards(StrictModel):
     stop_above_removed: Share = Field(
         default=0.2, description="Removals from a list; above it nothing is sent."
     )
-    min_count: Whole = Field(default=50, ge=0, description="Additions and removals up to this count pass.")
-    unsubscribe_empty_up_to: Whole = Field(
+    min_count: People = Field(default=50, ge=0, description="Additions and removals up to this count pass.")
+    unsubscribe_empty_up_to: People = Field(
         default=10,
         ge=0,
         description="With when_permission_withdrawn: unsubscribe, how many people at once are unsubscribed "
@@ -168,7 +168,7 @@ class ExportDefinition(StrictModel):
     )
     refresh: Refresh | None = Field(default=None, description="Left out, the export runs on demand only.")
     wait_for_refresh: WaitForRefresh = WaitForRefresh()
-    max_age_hours: Annotated[Number, Field(gt=0)] | None = Field(
+    max_age_hours: Annotated[Number, Field(gt=0, le=24 * bounds.KEPT_DAYS)] | None = Field(
         default=None, description="A snapshot older than this turns the run red."
     )
     limit: Limit = Limit()

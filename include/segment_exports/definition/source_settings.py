@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from segment_exports.definition.strict import Name, Number, Share, StrictModel, Whole
+from segment_exports.settings import bounds
 from segment_exports.settings.names import LAKE
 
 URL_FORM = "abfss://<container>/<folders>"
@@ -31,7 +32,7 @@ TimeZone = Annotated[Name, AfterValidator(_iana_zone)]
 class SegmentChecks(StrictModel):
     """What is held against a segment before it is delivered."""
 
-    stale_after_days: Annotated[Number, Field(gt=0)] = Field(
+    stale_after_days: Annotated[Number, Field(gt=0, le=bounds.KEPT_DAYS)] = Field(
         default=30,
         description="A segment that wasn't evaluated for longer may hold people who were erased since.",
     )

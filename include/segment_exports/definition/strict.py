@@ -30,6 +30,7 @@ Name = Annotated[
 """Name of a segment, list, attribute or connection: one line, no blanks around it, 1 to 200 characters."""
 
 Whole = Annotated[int, Strict()]
+People = Annotated[Whole, Field(le=bounds.PEOPLE)]
 Days = Annotated[Whole, Field(ge=1, le=bounds.KEPT_DAYS)]
 Number = Annotated[float, Strict()]
 Share = Annotated[Number, Field(ge=0, le=1)]

@@ -110,6 +110,8 @@ UPLOAD = timedelta(minutes=60)
 RUN = timedelta(days=9)
 """Of a run that gave no sign since: it waits up to 7 days for a refresh and 24 hours for the lease. (For a
 person it waits with the lease in hand.)"""
+PEOPLE = 1_000_000_000
+"""That a definition's limits and guards may count to; a hundred times the largest account."""
 KEPT_DAYS = 3650
 """That anybody may ask for runs and history to stay: ten years."""
 HISTORY_DAYS = 400

@@ -200,5 +200,5 @@ class ChunkChangesOperator(ExportOperator):
         from segment_exports.planning.chunk_changes import chunk_changes
 
         answer = context["ti"].xcom_pull(task_ids=self.approval_task) if self.approval_task else None
-        approved = bool(answer and answer.get("approved"))
+        approved = answer is not None and answer.get("approved") is True
         return [one.to_json() for one in chunk_changes(self.files(context), approved=approved)]

@@ -119,4 +119,4 @@ def _approval(store: Store) -> bool | None:
     if not store.exists("approval.json"):
         return None
     answer = store.read_model("approval.json", dict[str, Any], advice=ASIDE)
-    return bool(answer.get("approved"))
+    return answer.get("approved") is True

@@ -260,3 +260,27 @@ def test_the_destination_is_autopilot_unless_it_says_otherwise() -> None:
     assert definition().destination.type == "autopilot"
     with pytest.raises(ValidationError, match=r"destination\.type"):
         definition(destination={"type": "elsewhere"})
+
+
+def checked(**checks: Any) -> dict[str, Any]:
+    return {"type": "lake", "path": "lake", "checks": checks}
+
+
+@pytest.mark.parametrize(
+    ("changes", "largest"),
+    [
+        (lambda number: {"max_age_hours": number}, 87_600),
+        (
+            lambda number: {"source": {"type": "lake", "path": "x", "checks": {"stale_after_days": number}}},
+            3_650,
+        ),
+        (lambda number: {"limit": {"profiles": number}}, 1_000_000_000),
+        (lambda number: {"guards": {"min_count": number}}, 1_000_000_000),
+        (lambda number: {"guards": {"unsubscribe_empty_up_to": number}}, 1_000_000_000),
+    ],
+)
+def test_no_number_is_beyond_what_can_be_reckoned_with(changes: Any, largest: int) -> None:
+    assert definition(**changes(largest))
+    for number in (largest + 1, 10**30, -1, float("inf"), float("nan"), 1e300):
+        with pytest.raises(ValidationError):
+            definition(**changes(number))
