@@ -9,4 +9,5 @@ tenant_history     what happens to them from snapshot to snapshot
 tenant_names       the names they are made of
 counter_random     random numbers that are a pure function
 serving            an application on a socket
+quoting            one that quotes back what it was sent in every refusal
 """

@@ -58,7 +58,7 @@ OF_A_SETTLED_RUN = (
     "newsletter/runs/*/receipts/*/*.arrow",
     "newsletter/runs/*/report.json",
 )
-UNTOLD = re.compile(r"see its log|without a word|Traceback|: [A-Z][A-Za-z]+Error\b")
+UNTOLD = re.compile(r"see its log|left no reason|Traceback|: [A-Z][A-Za-z]+Error\b")
 
 
 def another(file: Path) -> bytes:

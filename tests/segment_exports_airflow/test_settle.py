@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -100,6 +102,25 @@ def test_a_definition_that_broke_meanwhile_is_told_once(definition: Path) -> Non
     assert reason.startswith("check_destination: newsletter.yaml has 3 errors")
 
 
+def test_a_staging_that_cannot_be_used_is_told_and_no_report_that_was_not_written(
+    tmp_path: Path, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = PlannedRuns(tmp_path, monkeypatch).plan()
+    shutil.rmtree(tmp_path / "staging")
+    (tmp_path / "staging").write_text("a file where the folder should be")
+
+    with pytest.raises(AirflowFailException) as red:
+        SettleRunOperator(task_id="settle_run", export="newsletter").execute(
+            ended(context, upload_0="failed")
+        )
+
+    told = str(red.value)
+    assert "SEGMENT_EXPORTS_STAGING names the staging" in told
+    assert "failed and left no reason in the staging: upload_0; see the log of that task" in told
+    assert re.search(r"Report: could not be written to .*report\.json$", told)
+    assert "without a word" not in told
+
+
 def test_a_definition_that_was_deleted_after_all_was_planned(
     tmp_path: Path, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +131,7 @@ def test_a_definition_that_was_deleted_after_all_was_planned(
 
     assert report["red_reasons"] == [
         f"settle_run: there is no export newsletter any more in {tmp_path / 'exports'}",
-        "failed without a word to the report: upload_0; see the log of that task",
+        "failed and left no reason in the staging: upload_0; see the log of that task",
     ]
 
 

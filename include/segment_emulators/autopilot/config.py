@@ -112,6 +112,8 @@ class Switches(BaseModel):
     """Whether arrivals that were answered 429 count as arrivals."""
     retry_after: int | None = None
     """Seconds in a Retry-After header of a 429; nothing known says that Autopilot sends one."""
+    quotes: tuple[str, ...] | None = None
+    """Quotes back what it was sent in every refusal, and these texts; None doesn't."""
     latency: float = Field(default=0.0, ge=0.0)
     """Seconds that every call takes at least."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from segment_emulators.autopilot.control_plane import control_plane
 from segment_emulators.autopilot.emulator import PREFIX, AutopilotEmulator
 from segment_emulators.autopilot.gate import Gate
+from segment_emulators.quoting import Quoting
 from segment_emulators.serving import serve_in_thread
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def application_of(emulator: AutopilotEmulator) -> FastAPI:
     """Return the application that serves an emulator."""
     application = control_plane(emulator)
-    application.mount(PREFIX, Gate(emulator))
+    application.mount(PREFIX, Quoting(Gate(emulator), lambda: emulator.switches.quotes))
     return application
 
 

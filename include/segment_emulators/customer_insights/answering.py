@@ -97,6 +97,9 @@ def _spoil(state: CustomerInsights, answer: Response) -> Response:
             return Response(
                 whole[: found.end()] + rb" \ud83d" + whole[found.end() :], 200, media_type="application/json"
             )
+        if faults.refused:
+            faults.refused -= 1
+            return odata_error(faults.refused_with, "0x80040216", "The request is not valid.").answer
         if faults.errors:
             faults.errors -= 1
             return Response(b'{"error":{"code":"0x80040216","message":"An unexpected error."}}', 500)

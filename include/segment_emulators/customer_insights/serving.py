@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from cryptography import x509
@@ -23,12 +23,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from segment_emulators.customer_insights import ci_api, dataverse, token_endpoint
+from segment_emulators.quoting import Quoting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from starlette.applications import Starlette
 
     from segment_emulators.customer_insights.state import CustomerInsights
 
@@ -61,11 +60,12 @@ def serve(
     authority, environment_url, api = (f"{ADDRESS}:{one.getsockname()[1]}" for one in sockets)
     environment_url = f"http://{environment_url}"
     dataverse_scope = f"{environment_url}/.default"
-    applications = [
+    services: list[Any] = [
         token_endpoint.application(state, {dataverse_scope, CI_API_SCOPE}),
         dataverse.application(state, lambda: dataverse_scope),
         ci_api.application(state, lambda: CI_API_SCOPE),
     ]
+    applications = [Quoting(one, lambda: state.faults.quotes) for one in services]
     servers = [
         _Server(applications[0], sockets[0], certificate, key),
         *(_Server(app, sock) for app, sock in zip(applications[1:], sockets[1:], strict=True)),
@@ -82,7 +82,7 @@ def serve(
 class _Server:
     def __init__(
         self,
-        application: Starlette,
+        application: Quoting,
         sock: socket.socket,
         certificate: Path | None = None,
         key: Path | None = None,

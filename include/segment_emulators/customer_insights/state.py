@@ -77,6 +77,9 @@ class Faults:
     :param html, errors, cut: so many next answers are a page of HTML, status 500, JSON cut off.
     :param busy: so many next answers are 503 with ``retry_after``.
     :param half_emoji: so many next answers have one half of an emoji behind the first name that they hold.
+    :param refused: so many next answers are ``refused_with`` (400) in place of rows.
+    :param quotes: all three services quote back what they were sent in every refusal, and these texts; None
+        doesn't.
     :param profiles_missing: so many customers have no profile yet (Dataverse).
     :param secured, unsent: columns of profiles that the app may not read, and that don't come (Dataverse).
     """
@@ -93,6 +96,9 @@ class Faults:
     cut: int = 0
     busy: int = 0
     half_emoji: int = 0
+    refused: int = 0
+    refused_with: int = 400
+    quotes: tuple[str, ...] | None = None
     profiles_missing: int = 0
     secured: frozenset[str] = frozenset()
     unsent: frozenset[str] = frozenset()

@@ -13,6 +13,8 @@ from segment_exports.records.storing.file_names import file_name
 from segment_exports.sieve.net import netted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     from segment_exports.records.staging import Store
 
 _FOLDER = "problems"
@@ -43,3 +45,11 @@ def recorded_problems(run: Store) -> dict[str, str]:
     """Return the problems of a run by step."""
     told = [run.read_model(f"{_FOLDER}/{name}", _Problem, advice=ASIDE) for name in run.names(_FOLDER)]
     return {one.step: one.message for one in told}
+
+
+def what_stopped(problems: Mapping[str, str], failed_steps: Iterable[str]) -> Iterator[str]:
+    """Return the reason of each step that was stopped, and the names of those that could leave none here."""
+    yield from (f"{step}: {message}" for step, message in problems.items())
+    untold = [step for step in failed_steps if step not in problems]
+    if untold:
+        yield f"failed and left no reason in the staging: {', '.join(untold)}; see the log of that task"

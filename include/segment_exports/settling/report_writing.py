@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from segment_exports.records.outcomes import Operation, Outcome, counted, percent
 from segment_exports.records.plan import RETRY_REJECTED_AFTER, PlanState
+from segment_exports.records.problems import what_stopped
 from segment_exports.records.report import (
     ContactCounts,
     LimitUse,
@@ -26,7 +27,7 @@ from segment_exports.records.report import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from segment_exports.definition import ExportDefinition
     from segment_exports.records.plan import Plan
@@ -250,14 +251,6 @@ def _what_was_sent(facts: RunFacts) -> str:
     left = facts.settlement.operations[Operation.LEAVE][Outcome.DELIVERED]
     but = f" but {counted(left, 'leave')} of people who withdrew or were erased" if left else ""
     return f"Nothing was sent{but}"
-
-
-def what_stopped(problems: Mapping[str, str], failed_steps: Iterable[str]) -> Iterator[str]:
-    """Return the reason of each step that was stopped, and the names of those that gave none."""
-    yield from (f"{step}: {message}" for step, message in problems.items())
-    untold = [step for step in failed_steps if step not in problems]
-    if untold:
-        yield f"failed without a word to the report: {', '.join(untold)}; see the log of that task"
 
 
 def _too_many_rejected(facts: RunFacts, contacts: ContactCounts, rejected: RejectedCounts) -> Iterator[str]:

@@ -19,7 +19,7 @@ from segment_exports.records import lease as leasing
 from segment_exports.records.lease import Lease
 from segment_exports.records.notes import begun, losses
 from segment_exports.records.plan import Plan, planned
-from segment_exports.records.problems import recorded_problems
+from segment_exports.records.problems import recorded_problems, what_stopped
 from segment_exports.records.report import LimitUse, RunReport, RunState
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.step_counts import RunCounts
@@ -30,7 +30,7 @@ from segment_exports.settling.counting import Settlement
 from segment_exports.settling.history import write_run
 from segment_exports.settling.history_term import purge_history
 from segment_exports.settling.refused_file import write_refused
-from segment_exports.settling.report_writing import RunFacts, make_report, what_stopped
+from segment_exports.settling.report_writing import RunFacts, make_report
 from segment_exports.settling.retention import purge_runs
 from segment_exports.settling.settle_plan import (
     count_plan,
@@ -141,7 +141,7 @@ def report_unsettled(
     if (told := _told(error)) not in problems.values():
         problems["settle_run"] = told
     reasons = [*what_stopped(problems, failed_steps)]
-    has_sent = bool(files.store.names("receipts"))
+    has_sent = _has_sent(files.store)
     if has_sent:
         reasons.append(
             "what was sent is not counted here; the next run counts it, and so does settle_run when it is "
@@ -159,6 +159,17 @@ def report_unsettled(
         limit=LimitUse(allowed=definition.limit.profiles if definition else 0, used=0),
     )
     return _written_down(files, report, now)
+
+
+def where_written(files: RunFiles, report: RunReport) -> str:
+    """Return where a report lies, or that it does not: one of an earlier settling may lie there."""
+    path = files.store.path(RunFiles.REPORT)
+    try:
+        found = files.store.read_model(RunFiles.REPORT, RunReport)
+    except (SegmentExportError, OSError):
+        found = None
+    is_this = found is not None and found.settled_at == report.settled_at
+    return path if is_this else f"could not be written to {path}"
 
 
 def _written_down(
@@ -185,10 +196,21 @@ def _words_of(error: Exception) -> str:
     return str(error) if isinstance(error, SegmentExportError) else error_told(error)
 
 
+def _has_sent(store: Store) -> bool:
+    try:
+        return bool(store.names("receipts"))
+    except (StagingError, OSError):  # it can't be told, as the reasons say
+        return False
+
+
 def _problems_known(store: Store) -> dict[str, str]:
     try:
         return recorded_problems(store)
-    except (StagingError, ValueError):  # they can't be read: then they may be what stopped the settling
+    except (
+        StagingError,
+        ValueError,
+        OSError,
+    ):  # then they may be what stopped the settling
         return {}
 
 

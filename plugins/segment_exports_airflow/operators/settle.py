@@ -41,6 +41,8 @@ class SettleRunOperator(ExportStep, BaseOperator):
 
         :raises AirflowFailException: the run is red; the text gives the reasons and where its report lies.
         """
+        from segment_exports.settling.settle_run import where_written
+
         files, failed_steps = self.files(context), _failed_steps(context)
         try:
             report = self._settle(context, files, failed_steps)
@@ -49,15 +51,14 @@ class SettleRunOperator(ExportStep, BaseOperator):
             report = self._report_unsettled(files, failed_steps, late)
         except Exception as error:  # noqa: BLE001 - whatever it is, the run has to leave a report
             report = self._report_unsettled(files, failed_steps, error)
-        self.log.info("Report: %s", files.store.path(files.REPORT))
+        place = where_written(files, report)
+        self.log.info("Report: %s", place)
         self.log.info("%s: %s, %s", report.state, report.profiles, report.contacts)
         for text in report.warnings:
             self.log.warning("%s", text)
         if report.red:
             reasons = "\n".join(f"- {text}" for text in report.red_reasons)
-            raise AirflowFailException(
-                f"The run is red:\n{reasons}\nReport: {files.store.path(files.REPORT)}"
-            )
+            raise AirflowFailException(f"The run is red:\n{reasons}\nReport: {place}") from None
         counts = {"state", "profiles", "contacts", "operations", "requests"}
         return report.model_dump(mode="json", include=counts)
 

@@ -38,7 +38,7 @@ def test_a_run_that_was_mapped_and_not_planned_tells_all_as_not_sent(stage: Stag
     report = run.settle(failed_steps=("plan_changes",))
     assert (report.profiles.read, report.contacts.not_sent) == (4, 2)
     assert report.red_reasons == (
-        "failed without a word to the report: plan_changes; see the log of that task",
+        "failed and left no reason in the staging: plan_changes; see the log of that task",
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import io
 import os
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.errors import SourceError, SourceNotReadyError, StagingError
+from segment_exports.records import staging
+from segment_exports.records.storing.trouble import in_words
 from segment_exports.sources.lake.storage import ExportFolder, FileState
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
@@ -292,3 +295,32 @@ def test_links_inside_of_the_exports_folder_and_to_it_are_followed(tmp_path: Pat
     (tmp_path / "lake" / "link.csv").symlink_to("f.csv")
     (tmp_path / "current").symlink_to("lake")
     assert ExportFolder.local(tmp_path / "current").read("link.csv") == CONTENT
+
+
+QUOTING = [
+    HttpError(403),
+    HttpError(500),
+    PermissionError("https://account.example/?sig=secret"),
+    OSError(errno.EIO, "https://account.example/?sig=secret"),
+    ValueError("https://account.example/?sig=secret"),
+    KeyError("https://account.example/?sig=secret"),
+]
+
+
+@pytest.mark.parametrize("error", QUOTING, ids=lambda error: type(error).__name__)
+def test_what_a_storage_says_stands_neither_in_the_message_nor_in_the_chain_that_airflow_prints(
+    root: Path, error: Exception
+) -> None:
+    for name in ("read", "state"):
+        with pytest.raises((SourceError, FileNotFoundError)) as raised:
+            getattr(Folder(root, *[error] * 3).folder, name)("T/T_1.csv")
+        assert "account.example" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize("error", QUOTING[:4], ids=lambda error: type(error).__name__)
+def test_nor_where_it_is_the_staging_that_lies_there(root: Path, error: Exception) -> None:
+    for look in (staging.Store.exists, staging.Store.names, staging.Store.read_bytes):
+        with pytest.raises(type(error) if isinstance(error, HttpError) else StagingError) as raised:
+            look(staging.Store(Failing(error), str(root)), "T")
+        told = in_words(raised.value, str(root))
+        assert "account.example" not in "".join(traceback.format_exception(told))
