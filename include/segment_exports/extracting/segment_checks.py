@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from segment_exports.errors import SourceError
+from segment_exports.sieve.net import names_told
 from segment_exports.sources.refresh_evidence import EvaluationStatus, SegmentState
 
 if TYPE_CHECKING:
@@ -49,9 +50,7 @@ def check_segments(
     infos = {info.name: info for info in described}
     missing = [name for name in segments if name not in infos]
     if missing:
-        raise SourceError(
-            f"The source has no segment {', '.join(missing)}; it has: {', '.join(sorted(infos)) or 'none'}"
-        )
+        raise SourceError(f"The source has no segment {', '.join(missing)}; it has: {names_told(infos)}")
     return judge_segments([infos[name] for name in segments], checks, scheduled=scheduled, now=now)
 
 

@@ -7,12 +7,17 @@ the words of a server are sifted (:mod:`.sifting`).
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from segment_exports.sieve.secrets_in_use import MASK, without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LONGEST = 200
 """Characters of another's text that are told."""
 
+_NAMES = 40
 _APART = r"\s\"'<>(){}\[\],;:=/"
 _AT = r"(?:@|%(?:25)*40|&\#0*64;|&\#x0*40;|&commat;|\\u0040|\\x40|\uff20|\ufe6b)"
 # Tried only where a word begins, so that long texts without an address cost no more than their length.
@@ -42,6 +47,13 @@ def netted(text: str) -> str:
 def name_told(name: object) -> str:
     """Return a name that others gave (of a segment, a column, a file, a list) on one line, and cut."""
     return cut(" ".join(netted(str(name)[: 10 * LONGEST]).split()))
+
+
+def names_told(names: Iterable[object]) -> str:
+    """Return names of others for a message, sorted, the first 40."""
+    known = sorted(map(name_told, names))
+    more = f" and {len(known) - _NAMES} more" if len(known) > _NAMES else ""
+    return (", ".join(known[:_NAMES]) or "none") + more
 
 
 def cut(text: str) -> str:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from segment_exports.errors import SourceError
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.settings import bounds
+from segment_exports.sieve.net import names_told
 from segment_exports.sources import Attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_MOST_NAMES = 60
 _ESCAPED_CHARACTER = re.compile(r"_x[0-9a-fA-F]{4}_")
 _NOT_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
 
@@ -84,7 +84,7 @@ class AttributeNames:
         for candidates in (self._by_label.get(wanted, []), self._by_form.get(self._form(wanted), [])):
             if len(candidates) > 1:
                 raise SourceError(
-                    f"The attribute {wanted!r} may be any of {', '.join(sorted(candidates))} of "
+                    f"The attribute {wanted!r} may be any of {names_told(candidates)} of "
                     f"{self._table}; write one of these names"
                 )
             if candidates:
@@ -114,9 +114,7 @@ class AttributeNames:
 
     def known(self) -> str:
         """Return the names that exist, for a message."""
-        names = sorted(one.name for one in self.announced())
-        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        return ", ".join(names[:_MOST_NAMES]) + more
+        return names_told(one.name for one in self.announced())
 
     def announced(self) -> tuple[Attribute, ...]:
         """Return what can be read, under the tenant's names as far as the service tells them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import blake2b
 
 from segment_exports.errors import SourceError
 
@@ -12,15 +13,22 @@ class SnapshotChangedError(SourceError):
 
 
 def ensure_unchanged(what: str, chosen: str | None, found: str | None) -> None:
-    """Compare the mark that a run chose with the one that is found now (ISO 8601, or None for no mark).
+    """Compare the mark that a run chose with the one that is found now.
+
+    Marks are in ISO 8601, or as :func:`sign_of`; None is no mark.
 
     :raises SnapshotChangedError: they differ.
     """
     if chosen != found:
         raise SnapshotChangedError(
-            f"{what} was refreshed again while this run was reading: its time mark was {chosen} and is "
-            f"{found}. Nothing of it is delivered, since it may be half of each; start the run again"
+            f"{what} was refreshed again while this run was reading: its mark was {chosen} and is {found}. "
+            f"Nothing of it is delivered, since it may be half of each; start the run again"
         )
+
+
+def sign_of(*told: object) -> str:
+    """Return a mark of what a service tells, which changes when that does; it travels through XCom."""
+    return blake2b(" ".join(map(str, told)).encode(), digest_size=8).hexdigest()
 
 
 def parse_time(text: object, what: str) -> datetime:

@@ -17,7 +17,7 @@ from segment_exports.sources.refresh_evidence import (
     JobStatus,
     SegmentState,
 )
-from segment_exports.sources.snapshot_marks import parse_time
+from segment_exports.sources.snapshot_marks import parse_time, sign_of
 from segment_exports.transport.identifiers import harmless_identifier
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def segment(answer: Mapping[str, Any]) -> SegmentMetadata:
         evaluation=_EVALUATIONS.get(str(status.get("jobStatus")), EvaluationStatus.UNKNOWN),
         evaluated_at=evaluated_at,
         members=members if isinstance(members, int) and not isinstance(members, bool) else None,
-        mark=" ".join(map(str, marks)) if any(marks) else None,
+        mark=sign_of(*marks) if any(marks) else None,
         fault=fault,
     )
 

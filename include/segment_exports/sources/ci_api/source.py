@@ -16,6 +16,7 @@ import pyarrow as pa
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.sieve.net import names_told
 from segment_exports.sieve.signs import id_told
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import AttributeNames
@@ -23,7 +24,7 @@ from segment_exports.sources.ci_api import answers
 from segment_exports.sources.ci_api.member_pages import PATH, Paging, member_pages
 from segment_exports.sources.refresh_evidence import Evidence
 from segment_exports.sources.seen_columns import ColumnUse, SeenColumns
-from segment_exports.sources.snapshot_marks import SnapshotChangedError, ensure_unchanged
+from segment_exports.sources.snapshot_marks import SnapshotChangedError, ensure_unchanged, sign_of
 from segment_exports.sources.web.answer_status import NoSuchRouteError
 from segment_exports.sources.web.http_reading import JsonReader
 from segment_exports.sources.web.json_columns import text_column
@@ -292,9 +293,7 @@ class CiApiSource:
     def _segment(self, name: str) -> SegmentMetadata:
         metadata = self._metadata()
         if name not in metadata:
-            raise SourceError(
-                f"Customer Insights has no segment {name!r}; it has: {', '.join(sorted(metadata)) or 'none'}"
-            )
+            raise SourceError(f"Customer Insights has no segment {name!r}; it has: {names_told(metadata)}")
         if fault := metadata[name].fault:
             raise SourceError(fault)
         return metadata[name]
@@ -325,4 +324,4 @@ def _sum_of_hashes(ids: pa.StringArray) -> int:
 
 def _mark(job: Job) -> str:
     """Return what changes when a job is tried again."""
-    return f"{job.id} {job.ended.isoformat() if job.ended else ''}"
+    return sign_of(job.id, job.ended)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from segment_exports.errors import SourceError
 from segment_exports.records.outcomes import counted
+from segment_exports.sieve.net import cut
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -54,7 +55,7 @@ class LeftOut:
             if name in self._wanted:
                 self._taken[name] += rows
             elif meant is not None and meant not in names:
-                self._others[meant][f"the segment is written {name!r}"] += rows
+                self._others[meant][f"the segment is written {cut(name)!r}"] += rows
                 self._unread.add(meant)
 
     def add_unreadable(self, why: str, rows: int) -> None:
@@ -88,7 +89,7 @@ class LeftOut:
         """Take in rows with a list of names that are left out for their values in a column."""
         for meant in self._wanted.intersection(names):
             for found in values.value_counts().to_pylist():
-                self._others[meant][f"{column} is {found['values']!r}"] += found["counts"]
+                self._others[meant][f"{column} is {cut(str(found['values']))!r}"] += found["counts"]
 
     @property
     def unread(self) -> frozenset[str]:

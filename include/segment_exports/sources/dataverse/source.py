@@ -22,6 +22,7 @@ import numpy as np
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID, WITHOUT_PROFILE
+from segment_exports.sieve.net import names_told
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import ServiceAttribute
 from segment_exports.sources.dataverse.columns import first_row
@@ -165,7 +166,7 @@ class DataverseSource:
         raise SourceError(
             f"{found}: it is empty, or that is not its output table name. Among the first "
             f"{self._settings.page_size} customers are the segments: "
-            f"{', '.join(self._some_names()) or 'none'}. If it may be empty, set source.checks.when_absent "
+            f"{names_told(self._some_names())}. If it may be empty, set source.checks.when_absent "
             "to empty: no members are read then, and the guards judge the removals"
         )
 

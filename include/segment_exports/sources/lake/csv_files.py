@@ -15,11 +15,11 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
 from segment_exports.settings import bounds
+from segment_exports.sieve.net import names_told
 from segment_exports.sources.lake.encodings import ColumnTexts, OtherEncodingError
 from segment_exports.sources.lake.headers.first_row import judge_first_row
 from segment_exports.sources.lake.headers.header import Header, looks_like_header, matched_header, own_header
 from segment_exports.sources.lake.headers.mixed_rows import MixedRows
-from segment_exports.sources.lake.model_json import names_told
 from segment_exports.sources.lake.quoting import MalformedQuotingError, QuotingRules
 from segment_exports.sources.lake.text_blocks import (
     CheckedStream,

@@ -18,16 +18,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from segment_exports.definition.problems import explained, near, place_in_words
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.sieve.net import names_told
 from segment_exports.sources import Attribute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 PartOfModel = TypeVar("PartOfModel", bound=BaseModel)
 
 MODEL_FILE = "model.json"
 _PROBLEMS_TOLD = 5
-_NAMES_TOLD = 40
 _NO_DELIMITER = '"\r\n\0'
 _AFTER_DELIMITER = "CsvStyle.QuoteAfterDelimiter"
 _STYLES = ("CsvStyle.QuoteAlways", _AFTER_DELIMITER)
@@ -195,13 +195,6 @@ def _validated(part: type[PartOfModel], content: Any, place: str, whole: str = "
             for where, text in problems[:_PROBLEMS_TOLD]
         ]
         raise SourceError(f"{place} can't be used: {'; '.join(told)}") from None
-
-
-def names_told(names: Iterable[str]) -> str:
-    """Return names for a message, sorted, the first 40."""
-    known = sorted(names)
-    more = f" and {len(known) - _NAMES_TOLD} more" if len(known) > _NAMES_TOLD else ""
-    return (", ".join(known[:_NAMES_TOLD]) or "nothing") + more
 
 
 def _entity(entity: _Entity, path: str) -> LakeEntity:

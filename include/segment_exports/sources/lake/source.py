@@ -18,6 +18,7 @@ from segment_exports.definition.problems import near
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
 from segment_exports.settings import bounds
+from segment_exports.sieve.net import names_told
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.lake.csv_files import CsvFile, OneOrder
 from segment_exports.sources.lake.cultures import culture_of
@@ -28,7 +29,6 @@ from segment_exports.sources.lake.model_json import (
     CsvFormat,
     LakeEntity,
     LakeModel,
-    names_told,
     parse_model,
 )
 from segment_exports.sources.lake.seen_snapshots import SeenFile, SeenSnapshot

@@ -12,8 +12,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from segment_exports.records.outcomes import counted
+from segment_exports.sieve.net import names_told
 from segment_exports.sources.lake.locations import SnapshotFile, data_file
-from segment_exports.sources.lake.model_json import CsvFormat, names_told
+from segment_exports.sources.lake.model_json import CsvFormat
 from segment_exports.sources.lake.parts import left_out_numbers, left_out_of_spark, number_of, parts_beside
 from segment_exports.sources.lake.seen_snapshots import SeenFile, SeenSnapshot
 

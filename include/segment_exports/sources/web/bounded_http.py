@@ -83,7 +83,7 @@ class _BoundedAdapter(HTTPAdapter):
             response._content = body.whole()
             response._content_consumed = True  # type: ignore[attr-defined]
         except HTTPError as error:
-            raise requests.exceptions.ConnectionError(type(error).__name__) from None
+            raise requests.exceptions.ConnectionError(error) from None
         finally:
             response.close()
         return response

@@ -98,7 +98,7 @@ def test_a_header_in_other_letter_case_is_matched_by_name_and_doubted() -> None:
     assert next(file.read(COLUMNS)).to_pylist() == rows(("1", "a", "b"))
     (doubt,) = file.doubts
     assert "names its columns in other letter case than model.json, or with blanks around" in doubt
-    assert doubt.endswith("( note, EMAIL , customerid): they were matched by name")
+    assert doubt.endswith("(EMAIL, customerid, note): they were matched by name")
 
 
 @pytest.mark.parametrize("declared", [None, False, True])

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import SourceError
+from segment_exports.sieve.net import names_told
 from segment_exports.sources.lake.headers.column_names import ColumnNames, plain_texts, text_array
-from segment_exports.sources.lake.model_json import names_told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from segment_exports.errors import SourceError
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
+from segment_exports.sieve.net import names_told
 from segment_exports.sources.lake.headers.column_names import ColumnNames, text_array
-from segment_exports.sources.lake.model_json import names_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
