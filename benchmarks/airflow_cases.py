@@ -23,7 +23,8 @@ from benchmarks.processes import API_KEY, ROOT, bulk_server
 from benchmarks.schedule import LIMIT
 from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.records.staging import RunFiles, Store
-from segment_exports.settings.names import DEFINITIONS, LEDGER_SECRET_VARIABLE, STAGING
+from segment_exports.settings.ledger_secret import ledger_secret_alone
+from segment_exports.settings.names import DEFINITIONS, STAGING
 
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -140,7 +141,7 @@ def _our_airflow(server: BulkServer, size: int, *, rate: float) -> Iterator[Loca
     }
     settings = {
         "AIRFLOW_CONN_AUTOPILOT_DEFAULT": json.dumps(connection),
-        LEDGER_SECRET_VARIABLE: LEDGER_SECRET,
+        **ledger_secret_alone(LEDGER_SECRET),
         DEFINITIONS: str(exports),
         STAGING: str(_FOLDER / "staging"),
     }

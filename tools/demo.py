@@ -36,7 +36,8 @@ from segment_emulators.autopilot.control_client import EmulatorControl
 from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.errors import DefinitionError, SettingsError
 from segment_exports.settings.environment import require_good_settings
-from segment_exports.settings.names import DEFINITIONS, LAKE, LEDGER_SECRET_VARIABLE, STAGING
+from segment_exports.settings.ledger_secret import ledger_secret_alone
+from segment_exports.settings.names import DEFINITIONS, LAKE, STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -158,7 +159,7 @@ def demo_settings(folder: Path, url: str, key: str, rate: float = RATE) -> dict[
     }
     return {
         CONNECTION: json.dumps(connection),
-        LEDGER_SECRET_VARIABLE: secrets.token_hex(32),
+        **ledger_secret_alone(secrets.token_hex(32)),
         DEFINITIONS: str(exports),
         LAKE: str(folder / "lake"),
         STAGING: str(folder / "staging"),

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from segment_exports.errors import LedgerError
 from segment_exports.settings import bounds
-from segment_exports.settings.names import FORMER_LEDGER_SECRET, LEDGER_SECRET, LEDGER_SECRET_VARIABLE
+from segment_exports.settings.names import (
+    FORMER_LEDGER_SECRET,
+    FORMER_LEDGER_SECRET_VARIABLE,
+    LEDGER_SECRET,
+    LEDGER_SECRET_VARIABLE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,6 +120,11 @@ def ledger_secret_without_airflow(environ: Mapping[str, str] = os.environ) -> Le
 def look_up_given_to_airflow(environ: Mapping[str, str] = os.environ) -> Callable[[str], str | None]:
     """Return who looks up what an Airflow that is started here takes from the environment."""
     return lambda name: environ.get(f"AIRFLOW_VAR_{name}")
+
+
+def ledger_secret_alone(secret: str) -> dict[str, str]:
+    """Return the variables of an Airflow that has this secret, whatever the environment around it has."""
+    return {LEDGER_SECRET_VARIABLE: secret, FORMER_LEDGER_SECRET_VARIABLE: ""}
 
 
 def ledger_secret_given_to_airflow(environ: Mapping[str, str] = os.environ) -> str | None:

@@ -8,8 +8,10 @@ from segment_exports.errors import LedgerError
 from segment_exports.settings.ledger_secret import (
     LedgerSecret,
     ledger_secret,
+    ledger_secret_alone,
     ledger_secret_given_to_airflow,
     ledger_secret_without_airflow,
+    look_up_given_to_airflow,
     told_of_ledger_secret,
 )
 
@@ -139,3 +141,11 @@ def test_a_short_one_is_told_by_its_length(length: int, is_short: bool) -> None:
 
     assert LedgerSecret("s" * length).is_short is is_short
     assert [f"is short ({length} characters" in one for one in told] == [True] * is_short
+
+
+def test_an_airflow_of_a_demo_has_its_own_secret_whatever_stands_around_it() -> None:
+    around = {f"AIRFLOW_VAR_{FORMER}": SECRET, VARIABLE: SECRET}
+    environ = {**around, **ledger_secret_alone(LONG)}
+
+    assert ledger_secret_given_to_airflow(environ) == LONG
+    assert told_of_ledger_secret(look_up_given_to_airflow(environ)) == []

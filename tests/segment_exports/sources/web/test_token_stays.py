@@ -16,7 +16,10 @@ from tests.thief import Thief, listening_thief
 from segment_emulators.customer_insights.serving import write_certificate
 from segment_exports.errors import SourceError
 from segment_exports.settings import bounds
-from segment_exports.sources.web.connections import AppRegistration, DataverseConnection
+from segment_exports.sources import doubts_of
+from segment_exports.sources.ci_api.source import CiApiSource
+from segment_exports.sources.dataverse.source import DataverseSource
+from segment_exports.sources.web.connections import AppRegistration, CiApiConnection, DataverseConnection
 from segment_exports.sources.web.http_reading import JsonReader, Patience
 from segment_exports.sources.web.odata import follow_next_links
 from segment_exports.sources.web.tokens import EntraTokens
@@ -378,8 +381,18 @@ def test_a_service_in_clear_text_on_another_machine_has_to_be_allowed() -> None:
     with pytest.raises(SourceError, match=r'put "allow_clear_text": true into the connection'):
         DataverseConnection(app, "http://dataverse.example")
 
-    allowed = DataverseConnection(app, "http://dataverse.example", allow_clear_text=True)
-    told = reading(allowed.service_root).warnings
-    assert "http://dataverse.example:80 is asked in clear text" in told[0]
-    assert reading("http://127.0.0.1:1/api").warnings == []
-    assert reading("https://dataverse.example/api").warnings == []
+    assert DataverseConnection(app, "http://dataverse.example", allow_clear_text=True).service_root
+    with pytest.raises(SourceError, match="allow_clear_text"):
+        CiApiConnection(app, "instance", "a-key-of-the-tests", "http://api.example")
+
+
+def test_a_service_in_clear_text_is_a_doubt_of_every_run() -> None:
+    app, url = AppRegistration(TENANT, "client", SECRET), "http://other.example"
+    for source in (
+        DataverseSource(DataverseConnection(app, url, allow_clear_text=True)),
+        CiApiSource(CiApiConnection(app, "instance", "a-key-of-the-tests", url, allow_clear_text=True)),
+    ):
+        (told,) = doubts_of(source)
+        assert "http://other.example:80 is asked in clear text" in told
+    for near in ("http://127.0.0.1:1", "https://other.example"):
+        assert doubts_of(DataverseSource(DataverseConnection(app, near, allow_clear_text=True))) == []
