@@ -235,12 +235,22 @@ def _lines(file: str | None) -> list[str]:
     if file is None:
         return []
     try:
-        text = sys.stdin.read() if file == "-" else read_foreign(file, bounds.ERASED_BYTES).decode()
+        text = _typed() if file == "-" else read_foreign(file, bounds.ERASED_BYTES).decode()
     except ForeignFileError as error:
         raise StagingError(f"{file} {error}") from None
     except UnicodeDecodeError:
         raise StagingError(f"{file} can't be read as UTF-8 text; save it as UTF-8") from None
     return text.removeprefix("\ufeff").splitlines()  # a byte order mark, as Windows' editors write it
+
+
+def _typed() -> str:
+    """Return standard input."""
+    text = sys.stdin.read(bounds.ERASED_BYTES + 1)
+    if len(text) > bounds.ERASED_BYTES:
+        raise StagingError(
+            f"standard input has more than {bounds.ERASED_BYTES:,} characters; give it in parts"
+        )
+    return text
 
 
 if __name__ == "__main__":

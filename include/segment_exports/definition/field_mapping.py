@@ -17,6 +17,7 @@ from segment_exports.contact_fields.fields import (
 )
 from segment_exports.contact_fields.opening import refused_fields
 from segment_exports.contact_fields.text_forms import DateForm, NumberForm
+from segment_exports.definition.problems import more_than_once
 from segment_exports.definition.strict import Name, StrictModel, Text
 from segment_exports.settings import bounds
 
@@ -82,6 +83,7 @@ class FieldMapping(StrictModel):
     Twitter: Name | None = None
     custom: dict[CustomFieldName, FieldSource] = Field(
         default_factory=dict,
+        max_length=bounds.DEFINITION_ITEMS,
         description="Custom fields as <type>--<Name>, blanks in the name written as --. "
         f"Types: {TYPES}. Create them in Autopilot first.",
     )
@@ -89,9 +91,7 @@ class FieldMapping(StrictModel):
     @field_validator("custom")
     @classmethod
     def _one_type_for_a_name(cls, custom: dict[str, FieldSource]) -> dict[str, FieldSource]:
-        names = [name_of(target) for target in custom]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
+        if twice := more_than_once(map(name_of, custom)):
             raise ValueError(f"gives {', '.join(twice)} more than one type; a custom field has one")
         return custom
 

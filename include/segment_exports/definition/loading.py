@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ def load_definition(path: Path | str) -> ExportDefinition:
     try:
         definition = ExportDefinition.model_validate(_mapping_of(document, path))
     except ValidationError as error:
-        problems += explained(error.errors(), ExportDefinition)
+        problems += explained(islice(error.errors(), bounds.PROBLEMS_TOLD), ExportDefinition)
     if problems:
         raise DefinitionError(_told(path, document, problems))
     return definition
@@ -84,7 +85,7 @@ def load_definitions(folder: Path | str) -> tuple[LoadedDefinition, ...]:
     Files that contradict each other are both broken: one name twice, one list of an account written
     by two exports, one contact field of an account filled from different attributes or by list and mapping.
 
-    :raises DefinitionError: the folder isn't there.
+    :raises DefinitionError: the folder isn't there, or holds too many.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -94,6 +95,10 @@ def load_definitions(folder: Path | str) -> tuple[LoadedDefinition, ...]:
     except OSError as error:
         raise DefinitionError(f"{folder} can't be listed: {reason_told(error)}") from None
     files = [one for one in found if one.suffix in _SUFFIXES and one.name[0] not in "._"]
+    if len(files) > bounds.DEFINITIONS:
+        raise DefinitionError(
+            f"{folder} holds {len(files):,} definitions; at most {bounds.DEFINITIONS:,} are read"
+        )
     return _refuse_contradictions([_loaded(path) for path in files])
 
 
@@ -140,7 +145,8 @@ def _told(path: Path, document: YamlText, problems: Sequence[tuple[KeyPath, str]
     lines = [f"{_place(place, document)} {text}" for place, text in ordered]
     if len(lines) == 1:
         return f"{path.name}, {lines[0]}"
-    return f"{path.name} has {len(lines)} errors:\n" + "\n".join(f"- {line}" for line in lines)
+    more = " or more" if len(lines) >= bounds.PROBLEMS_TOLD else ""
+    return f"{path.name} has {len(lines)}{more} errors:\n" + "\n".join(f"- {line}" for line in lines)
 
 
 def _place(place: KeyPath, document: YamlText) -> str:

@@ -15,6 +15,7 @@ from segment_exports.contact_fields.fields import field_of, name_of
 from segment_exports.contact_fields.text_forms import DateForm
 from segment_exports.definition.destination_settings import Destination, Membership
 from segment_exports.definition.field_mapping import FieldMapping  # noqa: TC001 - pydantic needs it
+from segment_exports.definition.problems import more_than_once
 from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh
 from segment_exports.definition.source_settings import SourceSettings  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.strict import Days, Name, Number, People, Share, StrictModel, Text
@@ -157,7 +158,9 @@ class ExportDefinition(StrictModel):
     description: Text | None = Field(default=None, description="What the export is for.")
     source: SourceSettings
     destination: Destination = Destination()
-    segments: tuple[SegmentTarget, ...] = Field(min_length=1, description="In order of precedence.")
+    segments: tuple[SegmentTarget, ...] = Field(
+        min_length=1, max_length=bounds.DEFINITION_ITEMS, description="In order of precedence."
+    )
     mapping: FieldMapping
     permission: Permission | None = None
     recency: Name | None = Field(
@@ -208,13 +211,11 @@ class ExportDefinition(StrictModel):
     @field_validator("segments")
     @classmethod
     def _no_contradiction(cls, segments: tuple[SegmentTarget, ...]) -> tuple[SegmentTarget, ...]:
-        names = [segment.name for segment in segments]
-        for name in sorted({name for name in names if names.count(name) > 1}):
+        for name in more_than_once(segment.name for segment in segments):
             raise ValueError(f"names {name} more than once")
         if any(segment.list == UNSUBSCRIBE for segment in segments):
             raise ValueError(f"titles a list {UNSUBSCRIBE}, which means unsubscribing; give it another")
-        ids: dict[str, str | None] = {}
-        titles: dict[str, str] = {}
+        ids, titles = dict[str, str | None](), dict[str, str]()
         for segment in segments:
             if ids.setdefault(segment.list, segment.list_id) != segment.list_id:
                 raise ValueError(f"gives the list {segment.list} different values of list_id")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import types
+from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
@@ -45,6 +46,11 @@ def near(name: str, known: Iterable[str]) -> str:
     by_lower = {one.lower(): one for one in known}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
     return f" Did you mean {by_lower[found[0]]}?" if found else ""
+
+
+def more_than_once(names: Iterable[str]) -> list[str]:
+    """Return the names that stand more than once, sorted."""
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 def shape(value: Any) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from segment_exports.settings import bounds
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -34,7 +36,6 @@ _FIRST = date(2019, 1, 1)
 _EARLIEST_ZONE = timedelta(hours=14)
 """So far ahead of UTC is the day of Kiribati (UTC+14): what has no zone may have been written there."""
 _CLOCKS_DIFFER = timedelta(minutes=5)
-_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Agreement:
         """
         if not any(one.isalpha() for one in self.agreed_by):
             return "agreed_by must be the name of who agreed"
-        if len(self.agreed_by) > _LONGEST_NAME or not self.agreed_by.isprintable():
-            return f"agreed_by must be a name of at most {_LONGEST_NAME} characters on one line"
+        if len(self.agreed_by) > bounds.NAME_CHARACTERS or not self.agreed_by.isprintable():
+            return f"agreed_by must be a name of at most {bounds.NAME_CHARACTERS} characters on one line"
         moment = _moment(self.agreed_at)
         if moment is None:
             return "agreed_at must be the day, or the time, of the agreement, such as 2026-03-02"

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from segment_exports.errors import SourceError
 from segment_exports.extracting.segment_checks import check_rows
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID, WITHOUT_PROFILE
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.warnings import record_warnings
+from segment_exports.settings import bounds
 from segment_exports.sources import doubts_of, perhaps_members_of, require_sure, unread_of
 
 if TYPE_CHECKING:
@@ -129,6 +131,8 @@ class _ProfileWriter:
         if self._most_rows is not None:
             batch = batch.slice(0, self._most_rows - self.rows)
         self.rows += batch.num_rows
+        if self.rows > bounds.TABLE_ROWS:
+            raise SourceError(f"A segment has more than {bounds.TABLE_ROWS:,} rows, and is not read")
         self.add_beside(batch)
 
     def add_beside(self, batch: pa.RecordBatch) -> None:

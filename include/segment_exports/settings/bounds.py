@@ -13,10 +13,16 @@ KIB, MIB = 1 << 10, 1 << 20
 # Definitions: files that people write.
 DEFINITION_CHARACTERS = 256 * KIB
 """Of one YAML file; the example has 4,000."""
+DEFINITIONS = 500
+"""Of a folder; each is a DAG, and fifty make a large installation."""
+DEFINITION_ITEMS = 1_000
+"""Segments of one export, or custom fields of its mapping; an account has some hundred of either."""
+PROBLEMS_TOLD = 50
+"""Of one broken definition; nobody mends more at once."""
 DEFINITION_NESTING = 20
 """Levels of lists and mappings; a definition has 4."""
 NAME_CHARACTERS = 200
-"""Of a segment, attribute, list, field or connection; Dataverse's display names end at 128."""
+"""Of a segment, attribute, list, field, connection or person; Dataverse's display names end at 128."""
 EXPORT_NAME_CHARACTERS = 243
 """Airflow's 250 of a DAG id, without ``export_``."""
 HOST_CHARACTERS = 253
@@ -57,6 +63,14 @@ TOKEN_BYTES = 256 * KIB
 # The lake.
 MODEL_BYTES = 64 * MIB
 """Of ``model.json``; 50 tables of 300 attributes and 300 partitions have 6 MB."""
+MODEL_VALUES = 1_000_000
+"""Of the JSON of ``model.json``; 50 tables of 300 attributes and 300 partitions have 200,000."""
+TABLES = 10_000
+"""Of an export; Customer Insights offers some hundred."""
+PARTITIONS = 100_000
+"""Of one table in one snapshot; a part has 100,000 rows or more."""
+LISTED_FILES = 2_000_000
+"""Below the folder of one table; four refreshes a day for three years, 300 parts each, have 1,300,000."""
 ROW_BYTES = 2 * MIB
 """Of one row of CSV, and what is held of a file at once; 200 attributes have some KB."""
 VALUE_BYTES = MIB

@@ -15,6 +15,7 @@ from segment_exports.errors import LedgerError, StagingError
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import Store
 from segment_exports.records.tombstones import erased_hashes
+from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,3 +250,13 @@ def test_the_command_needs_somebody_to_erase(tmp_path: Path, capsys: pytest.Capt
     with pytest.raises(SystemExit):
         main([str(tmp_path)])
     assert "--emails, of --customer-ids" in capsys.readouterr().err
+
+
+def test_a_list_without_end_on_standard_input_erases_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AUTOPILOT_LEDGER_KEY", "k" * 32)
+    monkeypatch.setattr(bounds, "ERASED_BYTES", 100)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a@example.com\n" * 10))
+    assert main([str(tmp_path), "--emails", "-"]) == 1
+    assert "standard input has more than 100 characters" in capsys.readouterr().err

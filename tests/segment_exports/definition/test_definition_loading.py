@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from segment_exports.definition import definitions_folder, load_definition, load_definitions
 from segment_exports.errors import DefinitionError
+from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -463,3 +464,55 @@ def test_what_is_no_file_of_the_folder_is_told_and_leaves_the_others_alone(
         "outside": f"is a link that leads out of {tmp_path}",
         "pipe": "is a pipe, and no file",
     }
+
+
+def refusal_soon(path: Path) -> str:
+    begun = time.perf_counter()
+    told = refusal(path)
+    assert time.perf_counter() - begun < 20
+    return told
+
+
+def test_an_export_has_so_many_segments_and_not_one_more(write: Callable[..., Path]) -> None:
+    begin = "name: newsletter\nsource: {type: lake, path: lake}\nmapping: {Email: EMail}\nsegments:\n"
+    most = [f"- S{number}\n" for number in range(bounds.DEFINITION_ITEMS)]
+    assert len(load_definition(write(begin + "".join(most))).segments) == bounds.DEFINITION_ITEMS
+    told = refusal_soon(write(begin + "".join([*most, "- More\n"])))
+    assert told == "newsletter.yaml, line 4, segments: is a list of 1001 items; it may have at most 1000"
+
+
+def test_a_mapping_has_so_many_custom_fields_and_not_one_more(write: Callable[..., Path]) -> None:
+    begin = (
+        "name: newsletter\nsource: {type: lake, path: lake}\nsegments: [A]\nmapping:\n  Email: E\n  custom:\n"
+    )
+    most = [f"    string--F{number}: A\n" for number in range(bounds.DEFINITION_ITEMS)]
+    load_definition(write(begin + "".join(most)))
+    told = refusal_soon(write(begin + "".join([*most, "    string--More: A\n"])))
+    assert (
+        told == "newsletter.yaml, line 6, mapping.custom: is a mapping of 1001 keys; it may have at most 1000"
+    )
+
+
+@pytest.mark.parametrize("line", ["  - {name: 1}\n", "  - ''\n", "  - twice\n"])
+def test_whatever_is_wrong_many_times_is_told_soon_and_briefly(write: Callable[..., Path], line: str) -> None:
+    begin = "name: newsletter\nsource: {type: lake, path: lake}\nmapping: {Email: EMail}\nsegments:\n"
+    told = refusal_soon(write(begin + line * (200_000 // len(line))))
+    assert len(told) < 20_000
+
+
+def test_unknown_keys_without_number_are_told_soon_and_briefly(write: Callable[..., Path]) -> None:
+    told = refusal_soon(write(more="".join(f"retention{number}: 1\n" for number in range(12_000))))
+    assert told.startswith("newsletter.yaml has 50 or more errors:\n")
+    assert told.count("\n") == bounds.PROBLEMS_TOLD
+
+
+def test_a_folder_has_so_many_definitions_and_not_one_more(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "DEFINITIONS", 3)
+    for number in range(3):
+        folder = write(file=f"e{number}.yaml").parent
+    assert len(load_definitions(folder)) == 3
+    write(file="more.yaml")
+    with pytest.raises(DefinitionError, match="holds 4 definitions; at most 3 are read"):
+        load_definitions(folder)

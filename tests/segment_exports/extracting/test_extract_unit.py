@@ -15,6 +15,7 @@ from segment_exports.extracting.extract_unit import extract_unit
 from segment_exports.records.profiles import WITHOUT_PROFILE
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.warnings import recorded_warnings
+from segment_exports.settings import bounds
 from segment_exports.sources import ReadUnit
 
 if TYPE_CHECKING:
@@ -244,3 +245,12 @@ def test_what_the_source_doubts_is_kept_for_the_report(files: RunFiles) -> None:
     source.doubts = ["3 of 10 members have no profile"] * 2  # type: ignore[attr-defined]
     extract(source, files)
     assert recorded_warnings(files.store) == ["3 of 10 members have no profile"]
+
+
+def test_a_segment_has_so_many_rows_and_not_one_more(
+    files: RunFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "TABLE_ROWS", 2_000)
+    extract(Rows({"A": 2_000}), files)
+    with pytest.raises(SourceError, match="A segment has more than 2,000 rows, and is not read"):
+        extract(Rows({"A": 2_001}), files)

@@ -12,14 +12,17 @@ import codecs
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from segment_exports.definition.problems import explained, near, place_in_words
+from segment_exports.definition.problems import explained, more_than_once, near, place_in_words
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.settings import bounds
 from segment_exports.sieve.net import names_told
 from segment_exports.sources import Attribute
+from segment_exports.transport.json_values import has_more_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -139,10 +142,11 @@ class LakeModel:
     @property
     def without_columns(self) -> list[str]:
         """Names of the tables that have files and describe no columns, sorted: a fault where one is read."""
+        described = frozenset(self.names)
         return sorted(
             name
             for name, found in self._tables.items()
-            if name not in self.names and any(one.get("partitions") for one in found)
+            if name not in described and any(one.get("partitions") for one in found)
         )
 
     def table(self, name: str) -> LakeEntity:
@@ -158,6 +162,8 @@ class LakeModel:
         found = self._tables[name]
         if len(found) > 1:
             raise SourceError(f"{self._path} describes {name} more than once")
+        for part, most in (("attributes", bounds.COLUMNS), ("partitions", bounds.PARTITIONS)):
+            _require_few(f"{self._path}: {name} has", part, found[0].get(part), most)
         table = _entity(_validated(_Entity, found[0], f"{self._path}: table {name}", "it"), self._path)
         files = ((location, replace(layout, culture=self._culture)) for location, layout in table.files)
         return replace(table, files=tuple(files))
@@ -169,27 +175,38 @@ def parse_model(raw: bytes, path: str) -> LakeModel:
     :raises SourceNotReadyError: it isn't JSON, as a file is that is being written.
     :raises SourceError: it isn't of the specification's shape.
     """
+    if has_more_values(raw, bounds.MODEL_VALUES):
+        raise SourceError(f"{path} has more than {bounds.MODEL_VALUES:,} values, and is not read")
     try:
         content = json.loads(raw.removeprefix(b"\xef\xbb\xbf"), object_pairs_hook=_Mapping)
     except RecursionError:
         raise SourceError(f"{path} can't be used: lists or mappings are nested too deep in it") from None
-    except ValueError:
+    except (json.JSONDecodeError, UnicodeDecodeError):
         raise SourceNotReadyError(
             f"{path} isn't whole: it can't be read as JSON. Customer Insights may be writing it"
         ) from None
+    except ValueError:
+        raise SourceError(f"{path} can't be used: a number in it has too many digits") from None
     tables: dict[str, list[Any]] = defaultdict(list)
     model = _validated(_Model, content, path)
+    _require_few(f"{path} describes", "tables", model.entities, bounds.TABLES)
     for entity in model.entities:
         if isinstance(entity, dict) and isinstance(name := entity.get("name"), str):
             tables[name].append(entity)
     return LakeModel(path, tables, (model.culture or "").strip())
 
 
+def _require_few(where: str, what: str, found: Any, most: int) -> None:
+    if isinstance(found, list | tuple) and len(found) > most:
+        raise SourceError(f"{where} {len(found):,} {what}; at most {most:,} are read")
+
+
 def _validated(part: type[PartOfModel], content: Any, place: str, whole: str = "the file") -> PartOfModel:
     try:
         return part.model_validate(content)
     except ValidationError as error:
-        problems = explained(error.errors(include_url=False, include_input=True), part)
+        found = islice(error.errors(include_url=False, include_input=True), bounds.PROBLEMS_TOLD)
+        problems = explained(found, part)
         told = [
             f"{place_in_words(where) if where else whole}: {text}"
             for where, text in problems[:_PROBLEMS_TOLD]
@@ -200,10 +217,8 @@ def _validated(part: type[PartOfModel], content: Any, place: str, whole: str = "
 def _entity(entity: _Entity, path: str) -> LakeEntity:
     if not entity.attributes:
         raise SourceError(f"{path} describes no attributes of {entity.name}")
-    names = [attribute.name for attribute in entity.attributes]
-    if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise SourceError(f"{path}: {entity.name} has more than one attribute {', '.join(twice)}")
+    if twice := more_than_once(attribute.name for attribute in entity.attributes):
+        raise SourceError(f"{path}: {entity.name} has more than one attribute {names_told(twice)}")
     return LakeEntity(
         entity.name,
         tuple(Attribute(one.name, one.dataType) for one in entity.attributes),

@@ -221,7 +221,7 @@ class LakeExport:
     def _as_it_is(self, snapshot: SeenSnapshot) -> SeenSnapshot:
         """Return a snapshot with the states of its files, asked for one by one: a listing may tell less."""
         try:
-            states = [self._folder.state(snapshot.file(one).path) for one in snapshot.files]
+            states = self._folder.states(snapshot.file(one).path for one in snapshot.files)
         except FileNotFoundError as error:
             raise SourceNotReadyError(f"{error.filename} isn't there any more") from None
         files = zip(snapshot.files, states, strict=True)
@@ -299,12 +299,11 @@ class LakeExport:
     def _model(self) -> LakeModel:
         path = self._folder.path(MODEL_FILE)
         try:
-            size = self._folder.state(MODEL_FILE).size
-            if size > bounds.MODEL_BYTES:
-                raise SourceError(f"{path} has {size:,} bytes; at most {bounds.MODEL_BYTES:,} are read")
-            raw = self._folder.read(MODEL_FILE)
+            raw = self._folder.read(MODEL_FILE, bounds.MODEL_BYTES + 1)
         except FileNotFoundError:
             raise self._without_model(path) from None
+        if len(raw) > bounds.MODEL_BYTES:
+            raise SourceError(f"{path} has more than {bounds.MODEL_BYTES:,} bytes, and is not read")
         if not raw:
             raise SourceNotReadyError(f"{path} is empty; Customer Insights may be writing it")
         return parse_model(raw, path)

@@ -19,11 +19,12 @@ from fsspec.implementations.local import LocalFileSystem
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.storing.foreign_files import ForeignFileError, require_regular
 from segment_exports.records.storing.looking import files_below, is_there
+from segment_exports.settings import bounds
 from segment_exports.sieve.foreign import error_told, status_of
 from segment_exports.sources.snapshot_marks import SnapshotChangedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from fsspec import AbstractFileSystem
 
@@ -89,12 +90,22 @@ class ExportFolder:
         """
         return self.tried(relative, lambda: self.state_now(relative))
 
-    def read(self, relative: str) -> bytes:
-        """Return the bytes of a file; errors as in :meth:`state`."""
+    def states(self, files: Iterable[str]) -> list[FileState]:
+        """Return the states of a table's files; errors as in :meth:`state`, and where they are too large."""
+        states = [self.state(one) for one in files]
+        if (size := sum(state.size for state in states)) > bounds.TABLE_BYTES:
+            raise SourceError(
+                f"The files of a table below {self.root} have {size:,} bytes together; at most "
+                f"{bounds.TABLE_BYTES:,} are read"
+            )
+        return states
+
+    def read(self, relative: str, most: int) -> bytes:
+        """Return the bytes of a file, up to so many; errors as in :meth:`state`."""
 
         def content() -> bytes:
             self.state_now(relative)
-            return bytes(self.fs.cat_file(self.path(relative)))
+            return bytes(self.fs.cat_file(self.path(relative), start=0, end=most))
 
         return self.tried(relative, content)
 
@@ -103,6 +114,11 @@ class ExportFolder:
 
         def listed() -> dict[str, FileState]:
             found = files_below(self.fs, self.path(relative))
+            if len(found) > bounds.LISTED_FILES:
+                raise SourceError(
+                    f"{self.path(relative)} holds {len(found):,} files; at most {bounds.LISTED_FILES:,} are "
+                    f"looked at. Take snapshots away that nobody reads"
+                )
             return {path: FileState.of(found[path]) for path in sorted(found)}
 
         return self.tried(relative, listed)
@@ -205,7 +221,7 @@ class SteadyFile:
         """
         data = self._folder.tried(self._relative, lambda: self._read(size))
         self._offset += len(data)
-        if not data:
+        if not data or (self._state is not None and self._offset > self._state.size):
             self._hold_against(self._folder.state(self._relative))
         return data
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from typing import TYPE_CHECKING
+import time
+import tracemalloc
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 import pyarrow as pa
@@ -20,7 +24,7 @@ from segment_exports.sources.lake.model_json import CsvFormat
 from segment_exports.sources.lake.storage import ExportFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 COLUMNS = ("CustomerId", "EMail", "Note")
@@ -430,3 +434,57 @@ def test_another_delimiter_is_named_as_the_likely_cause(raw: bytes, header: bool
     told = refusal(raw, layout=CsvFormat(header=header))
     assert "; by the delimiter ';' row 1 has 3, and model.json says ','" in told
     assert "by the delimiter" not in refusal(b"1,a,b\n2,c\n")
+
+
+class Endless:
+    """A file that never ends; ``taken`` are the bytes that were read of it."""
+
+    def __init__(self, piece: bytes) -> None:
+        self.taken = 0
+        self._piece = piece
+
+    def read(self, size: int) -> bytes:
+        self.taken += size
+        return (self._piece * (size // len(self._piece) + 1))[:size]
+
+
+@pytest.mark.parametrize("piece", [b"x", b'"', b'""', b",", b'"a,', b"\\", b"\0", "ü".encode()])
+@pytest.mark.parametrize("begin", [b"", b"1,a@mail.example,b\n", b"CustomerId,EMail,Note\n", b'"'])
+def test_a_row_or_header_without_end_is_refused_in_little_memory(begin: bytes, piece: bytes) -> None:
+    """Whatever it is made of, no more than a few blocks of it are looked at."""
+    file = Endless(piece)
+
+    class Folder(ExportFolder):
+        def open(self, *_: object) -> Any:
+            return nullcontext(SimpleNamespace(read=iter_of(begin, file)))
+
+    csv = CsvFile(Folder(fsspec.filesystem("memory"), "/lake_csv"), "f.csv", COLUMNS, DEFAULTS)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match=r"f\.csv"):
+            list(csv.read(COLUMNS))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert file.taken < 8 * bounds.ROW_BYTES
+    assert most < 32 * bounds.ROW_BYTES
+
+
+def iter_of(begin: bytes, file: Endless) -> Callable[[int], bytes]:
+    held = [begin]
+
+    def read(size: int) -> bytes:
+        first, held[0] = held[0][:size], held[0][size:]
+        return first or file.read(size)
+
+    return read
+
+
+@pytest.mark.parametrize("columns", [3, 5_000])
+def test_a_header_of_many_cells_is_judged_soon(columns: int) -> None:
+    names = ["CustomerId", "EMail", *(f"a{number}" for number in range(columns - 2))]
+    begun = time.perf_counter()
+    told = refusal(b"CustomerId,EMail" + b",a" * 100_000 + b"\n1,2\n", columns=names, wanted=names[:2])
+    assert time.perf_counter() - begun < 20
+    assert "file.csv" in told
+    assert len(told) < 5_000

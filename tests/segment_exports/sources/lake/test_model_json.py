@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from segment_exports.errors import SourceError, SourceNotReadyError
+from segment_exports.settings import bounds
 from segment_exports.sources import Attribute
 from segment_exports.sources.lake.model_json import CsvFormat, parse_model
 
@@ -209,3 +211,61 @@ def test_one_that_is_nested_without_end_is_told_not_a_traceback(raw: bytes) -> N
         SourceError, match=r"lake/model\.json can't be used: lists or mappings are nested too"
     ):
         parse_model(raw, "lake/model.json")
+
+
+def soon(raw: bytes, table: str = "HighValueSegment") -> str:
+    """Return what a model is refused with; it must come soon."""
+    begun = time.perf_counter()
+    with pytest.raises(SourceError) as refused:
+        parse_model(raw, "model.json").table(table)
+    assert time.perf_counter() - begun < 20
+    return str(refused.value)
+
+
+def columns(number: int) -> list[dict[str, str]]:
+    return [{"name": f"a{one}"} for one in range(number)]
+
+
+def test_columns_of_one_name_are_told_soon_however_many_there_are() -> None:
+    """Each name was counted anew: 16,000 took half a minute, ten times as many an hour."""
+    twice = [*columns(bounds.COLUMNS - 2), {"name": "a1"}, {"name": "a2"}]
+    assert soon(model(attributes=twice)) == "model.json: HighValueSegment has more than one attribute a1, a2"
+    many = columns(bounds.COLUMNS // 2) * 2
+    assert soon(model(attributes=many)).endswith(" and 4960 more")
+
+
+@pytest.mark.parametrize(
+    ("part", "most", "one"),
+    [("attributes", bounds.COLUMNS, 1), ("partitions", bounds.PARTITIONS, {"location": "x.csv"})],
+)
+def test_a_table_has_so_many_columns_and_files_and_not_one_more(part: str, most: int, one: Any) -> None:
+    told = f"model.json: HighValueSegment has {most + 1:,} {part}; at most {most:,} are read"
+    assert soon(model(**{part: [one] * (most + 1)})) == told
+    assert told not in soon(model(**{part: [1] * most}))
+
+
+def test_as_many_columns_as_may_be_are_read() -> None:
+    entity = parse_model(model(attributes=columns(bounds.COLUMNS)), "model.json").table("HighValueSegment")
+    assert len(entity.columns) == bounds.COLUMNS
+
+
+def test_an_export_has_so_many_tables_and_not_one_more() -> None:
+    tables = [{"name": f"t{number}", "partitions": [1]} for number in range(bounds.TABLES)]
+    begun = time.perf_counter()
+    found = parse_model(json.dumps({"entities": tables}).encode(), "model.json")
+    assert len(found.without_columns) == bounds.TABLES
+    assert time.perf_counter() - begun < 20
+    told = "model.json describes 10,001 tables; at most 10,000 are read"
+    assert soon(json.dumps({"entities": [*tables, tables[0]]}).encode()) == told
+
+
+@pytest.mark.parametrize("one", [b"{},", b'{"name":"a"},', b"[],", b'"",', b"0,"])
+def test_a_model_of_millions_of_values_is_not_read(one: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MODEL_VALUES", 20_000)
+    told = "model.json has more than 20,000 values, and is not read"
+    assert soon(b'{"entities":[' + one * 20_000 + b"{}]}") == told
+
+
+def test_a_number_of_more_digits_than_python_takes_is_told_as_such() -> None:
+    told = "model.json can't be used: a number in it has too many digits"
+    assert soon(b'{"entities":[],"version":' + b"9" * 100_000 + b"}") == told

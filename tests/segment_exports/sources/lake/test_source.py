@@ -17,6 +17,7 @@ from segment_emulators.lake_writer import LakeExport as WrittenExport
 from segment_emulators.tenant import ATTRIBUTE_NAMES, Tenant
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.staging import Store
+from segment_exports.settings import bounds
 from segment_exports.sources import Attribute, ReadUnit, doubts_of
 from segment_exports.sources.lake.seen_snapshots import SeenSnapshots
 from segment_exports.sources.lake.source import LakeExport
@@ -782,3 +783,32 @@ def test_a_generated_export_is_read_value_by_value(tmp_path: Path, layout: CsvFo
 def _whole(source: LakeExport, unit: ReadUnit) -> Iterator[tuple[str, pa.Table]]:
     batches = [batch for _, batch in source.read(unit, ATTRIBUTE_NAMES)]
     yield unit.name, pa.Table.from_batches(batches).combine_chunks()
+
+
+def test_model_json_has_so_many_bytes_and_not_one_more(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = (lake.root / "model.json").stat().st_size
+    monkeypatch.setattr(bounds, "MODEL_BYTES", size)
+    lake.look()
+    monkeypatch.setattr(bounds, "MODEL_BYTES", size - 1)
+    with pytest.raises(SourceError, match=rf"model\.json has more than {size - 1:,} bytes, and is not read"):
+        lake.look()
+
+
+def test_a_table_has_so_many_bytes_in_a_snapshot_and_not_one_more(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = {"T": lake.source.snapshots("T")[-1]}
+    size = sum(file.stat().st_size for file in (lake.root / "T" / SECOND).iterdir())
+    monkeypatch.setattr(bounds, "TABLE_BYTES", size)
+    lake.source.read_units(newest)
+    monkeypatch.setattr(bounds, "TABLE_BYTES", size - 1)
+    with pytest.raises(SourceError, match=f"have {size} bytes together; at most {size - 1} are read"):
+        lake.source.read_units(newest)
+
+
+def test_a_table_has_so_many_files_and_not_one_more(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "LISTED_FILES", 4)
+    lake.look()
+    monkeypatch.setattr(bounds, "LISTED_FILES", 3)
+    with pytest.raises(SourceError, match="holds 4 files; at most 3 are looked at"):
+        lake.look()

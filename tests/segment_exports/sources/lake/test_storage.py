@@ -94,7 +94,7 @@ PASSING = [
 @pytest.mark.parametrize("times", [1, 2])
 def test_what_fails_for_a_moment_is_tried_again(root: Path, error: Exception, times: int) -> None:
     made = Folder(root, *[error] * times)
-    assert made.folder.read("T/T_1.csv") == CONTENT
+    assert made.folder.read("T/T_1.csv", len(CONTENT)) == CONTENT
     assert made.slept == [1.0, 4.0][:times]
 
 
@@ -128,7 +128,7 @@ def test_what_may_not_be_read_is_final_and_names_what_is_lacking(root: Path, err
     with pytest.raises(
         SourceError, match=r"may not be read .*: the user of the worker must be allowed"
     ) as told:
-        made.folder.read("T/T_1.csv")
+        made.folder.read("T/T_1.csv", len(CONTENT))
     assert not isinstance(told.value, SourceNotReadyError)
     assert made.slept == []
 
@@ -150,7 +150,7 @@ def test_on_an_object_store_the_role_is_named(root: Path) -> None:
 def test_what_is_not_there_is_not_tried_again(root: Path, error: Exception) -> None:
     made = Folder(root, error)
     with pytest.raises(FileNotFoundError):
-        made.folder.read("T/T_1.csv")
+        made.folder.read("T/T_1.csv", len(CONTENT))
     assert made.slept == []
     assert Folder(root).folder.files("U") == {}
 
@@ -196,7 +196,7 @@ def test_a_link_has_the_state_of_what_it_leads_to(root: Path) -> None:
 def test_an_error_of_ours_is_not_waited_out(root: Path) -> None:
     made = Folder(root, TypeError("x"))
     with pytest.raises(SourceError, match=r"can't be read \(TypeError\)") as told:
-        made.folder.read("T/T_1.csv")
+        made.folder.read("T/T_1.csv", len(CONTENT))
     assert not isinstance(told.value, SourceNotReadyError)
 
 
@@ -284,7 +284,7 @@ def test_what_is_no_file_of_the_exports_folder_is_refused_and_never_waited_for(
         target = {"link out": outside / "f.csv", "device": Path("/dev/zero"), "circle": lake / name}[kind]
         (lake / name).symlink_to(target)
     folder = ExportFolder.local(lake)
-    for read in (folder.state, folder.read, lambda name: folder.open(name).read(10)):
+    for read in (folder.state, lambda name: folder.read(name, 100), lambda name: folder.open(name).read(10)):
         with pytest.raises(SourceError, match=r"is a (link that leads|pipe).*; nothing is read from it"):
             read(name)
 
@@ -294,7 +294,7 @@ def test_links_inside_of_the_exports_folder_and_to_it_are_followed(tmp_path: Pat
     (tmp_path / "lake" / "f.csv").write_bytes(CONTENT)
     (tmp_path / "lake" / "link.csv").symlink_to("f.csv")
     (tmp_path / "current").symlink_to("lake")
-    assert ExportFolder.local(tmp_path / "current").read("link.csv") == CONTENT
+    assert ExportFolder.local(tmp_path / "current").read("link.csv", len(CONTENT)) == CONTENT
 
 
 QUOTING = [
@@ -311,9 +311,9 @@ QUOTING = [
 def test_what_a_storage_says_stands_neither_in_the_message_nor_in_the_chain_that_airflow_prints(
     root: Path, error: Exception
 ) -> None:
-    for name in ("read", "state"):
+    for asked in (("read", "T/T_1.csv", 100), ("state", "T/T_1.csv")):
         with pytest.raises((SourceError, FileNotFoundError)) as raised:
-            getattr(Folder(root, *[error] * 3).folder, name)("T/T_1.csv")
+            getattr(Folder(root, *[error] * 3).folder, asked[0])(*asked[1:])
         assert "account.example" not in "".join(traceback.format_exception(raised.value))
 
 

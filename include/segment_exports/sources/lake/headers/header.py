@@ -55,10 +55,12 @@ def matched_header(cells: Sequence[str], columns: Sequence[str], place: str) -> 
     by_form: dict[str, list[str]] = {}
     for name in columns:
         by_form.setdefault(_folded(name), []).append(name)
-    found = [cell if cell in columns else _only(by_form.get(_folded(cell), [])) for cell in cells]
+    known = frozenset(columns)
+    found = [cell if cell in known else _only(by_form.get(_folded(cell), [])) for cell in cells]
     strangers = [cell for cell, name in zip(cells, found, strict=True) if name is None]
     twice = [name for name, count in Counter(filter(None, found)).items() if count > 1]
-    lacking = [name for name in columns if name not in found]
+    named = frozenset(found)
+    lacking = [name for name in columns if name not in named]
     if strangers or twice or lacking:
         told = [
             _unless_none("cells that are no attribute of model.json", map(_short, strangers)),
@@ -88,7 +90,8 @@ def own_header(cells: Sequence[str], wanted: Sequence[str], place: str) -> Heade
         )
     by_form = {_folded(name): name for name in wanted}
     names = tuple(by_form.get(_folded(cell), cell.strip()) for cell in cells)
-    lacking = [name for name in wanted if name not in names and name != PREVIOUS_CUSTOMER_ID]
+    named = {*names, PREVIOUS_CUSTOMER_ID}
+    lacking = [name for name in wanted if name not in named]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if lacking or twice:
         told = [
