@@ -20,7 +20,8 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule
 
 from segment_exports.definition import WhenTripped, definitions_folder, load_definitions
-from segment_exports_airflow.dag_docs import broken_doc, doc_of, printable, tags_of
+from segment_exports.sieve.visible import visible
+from segment_exports_airflow.dag_docs import broken_doc, doc_of, tags_of
 from segment_exports_airflow.dag_ids import dag_id_of, dag_ids
 from segment_exports_airflow.operators.approval import GuardApprovalOperator
 from segment_exports_airflow.operators.export import (
@@ -59,7 +60,7 @@ def export_dag(definition: ExportDefinition) -> DAG:
     with DAG(
         dag_id=dag_id_of(export),
         dag_display_name=definition.title,
-        description=definition.description,
+        description=visible(definition.description or "") or None,
         doc_md=doc_of(definition),
         tags=tags_of(definition),
         schedule=schedule_of(definition),
@@ -115,7 +116,7 @@ def export_dag(definition: ExportDefinition) -> DAG:
 
 def broken_dag(loaded: LoadedDefinition, dag_id: str) -> DAG:
     """Return the DAG that tells what is wrong with a definition."""
-    message = printable(loaded.error or "The definition is broken")
+    message = loaded.error or "The definition is broken"
     with DAG(
         dag_id=dag_id,
         doc_md=broken_doc(loaded.path.name, message),

@@ -33,6 +33,7 @@ from own_exports import CONNECTION, OWN_FOLDER, own_definitions, own_settings, w
 from plain_reading import differences, read_plainly
 from run_progress import watch
 from segment_emulators.autopilot.control_client import EmulatorControl
+from segment_exports.commands.terminal import complain, say
 from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.errors import DefinitionError, SettingsError
 from segment_exports.settings.environment import require_good_settings
@@ -80,7 +81,7 @@ def main() -> int:
         print("\nEnded.")
         return 130
     except (LocalAirflowError, FolderInUseError, DefinitionError, SettingsError) as error:
-        print(f"\n{error}", file=sys.stderr)
+        complain(f"\n{error}")
         return 1
 
 
@@ -133,7 +134,7 @@ def run_demo(*, keep_open: bool) -> int:
 
 def run_own_exports(definitions: Iterable[LoadedDefinition]) -> int:
     """Open Airflow with the caller's own account, definitions and lake; answer the exit code."""
-    print(what_is_opened(os.environ, definitions))
+    say(f"{what_is_opened(os.environ, definitions)}\n")
     with only_one_in(OWN_FOLDER):
         settings = own_settings()
         _say("Starting Airflow")
@@ -150,7 +151,7 @@ def demo_settings(folder: Path, url: str, key: str, rate: float = RATE) -> dict[
     """
     exports = folder / "exports"
     exports.mkdir(exist_ok=True)
-    (exports / DEFINITION.name).symlink_to(DEFINITION)
+    shutil.copyfile(DEFINITION, exports / DEFINITION.name)
     connection = {
         "conn_type": "autopilot",
         "host": f"{url}/v1",

@@ -2,7 +2,8 @@
 
 Every message says what was found, where, and what is allowed; none holds personal data or a key, so
 that it may be logged, shown in Airflow's UI and written to the run report. What others said comes into one
-through :mod:`.sieve` alone, and every text passes its last net.
+through :mod:`.sieve` alone, and every text passes its last net; nothing is hidden in it, and it isn't longer
+than is read.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from dataclasses import dataclass, field
 
 from segment_exports.sieve.foreign import error_told, place_of
 from segment_exports.sieve.net import netted
+from segment_exports.sieve.visible import shortened, visible
+
+LONGEST_MESSAGE = 8_000
 
 
 class SegmentExportError(Exception):
     """Base of every error of the core. Its text is meant for the user."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(netted(message))
+        super().__init__(shortened(visible(netted(message)), LONGEST_MESSAGE))
 
 
 class UnforeseenError(SegmentExportError):

@@ -16,4 +16,5 @@ pools             one pool per account
 refresh_schedule  the timetable
 dag_ids           the ids of DAGs
 dag_docs          the page of a DAG
+markdown          text from outside in Markdown, where it makes no link, picture or table
 """

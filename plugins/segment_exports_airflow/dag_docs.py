@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_exports_airflow.markdown import as_code, as_text, preformatted, table
 from segment_exports_airflow.refresh_schedule import refreshed
 
 if TYPE_CHECKING:
@@ -25,21 +26,19 @@ _STEPS = """\
 
 def doc_of(definition: ExportDefinition) -> str:
     """Return the Markdown page of an export."""
-    segments = "\n".join(
-        f"| {one.name} | {one.list}{f' (`{one.list_id}`)' if one.list_id else ''} |"
-        for one in definition.segments
-    )
-    fields = "\n".join(
-        f"| {field.attribute} | {field.target} | {field.type.value} |" for field in definition.mapping.fields
-    )
-    about = f"{definition.description}\n\n" if definition.description else ""
+    segments = [
+        (one.name, f"{one.list} ({one.list_id})" if one.list_id else one.list) for one in definition.segments
+    ]
+    fields = [(one.attribute, one.target, one.type.value) for one in definition.mapping.fields]
+    lines = (definition.description or "").splitlines()
+    about = "".join(f"{as_text(line)}\n\n" for line in lines if line.strip())
     return (
-        f"# {definition.title}\n\n{about}"
+        f"# {as_text(definition.title)}\n\n{about}"
         f"Segments of Customer Insights ({definition.source.type}) → the account behind the connection "
-        f"`{definition.destination.connection}`.\n\n"
+        f"{as_code(definition.destination.connection)}.\n\n"
         f"{_schedule(definition)}\n\n"
-        f"| segment | list |\n|---|---|\n{segments}\n\n"
-        f"| profile attribute | contact field | type |\n|---|---|---|\n{fields}\n\n"
+        f"{table(('segment', 'list'), segments)}\n\n"
+        f"{table(('profile attribute', 'contact field', 'type'), fields)}\n\n"
         f"{_permission(definition)}Limit: {definition.limit.profiles:,} profiles per "
         f"{definition.limit.scope.value}.\n\n{_STEPS}"
     )
@@ -53,14 +52,9 @@ def tags_of(definition: ExportDefinition) -> list[str]:
 def broken_doc(file: str, message: str) -> str:
     """Return the Markdown page of a definition that can't be used."""
     return (
-        f"# {printable(file)} is broken\n\nThis export does nothing until the file is corrected:\n\n"
-        f"```text\n{message}\n```\n"
+        f"# {as_text(file)} is broken\n\nThis export does nothing until the file is corrected:\n\n"
+        f"{preformatted(message)}"
     )
-
-
-def printable(text: str) -> str:
-    """Return a text without the halves of characters that a file's name may bring: no database takes them."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _schedule(definition: ExportDefinition) -> str:
@@ -69,12 +63,13 @@ def _schedule(definition: ExportDefinition) -> str:
     if refresh is None:
         return f"Runs by hand and {told}; at no set times, since the definition has no `refresh`."
     days = ", ".join(day.value for day in refresh.days)
-    return f"Runs with the refresh at {', '.join(refresh.times)} ({refresh.timezone}) on {days}, and {told}."
+    times = f"{', '.join(refresh.times)} ({as_text(refresh.timezone)})"
+    return f"Runs with the refresh at {times} on {days}, and {told}."
 
 
 def _permission(definition: ExportDefinition) -> str:
     permission = definition.permission
     if permission is None:
         return ""
-    values = " or ".join(f"`{value}`" for value in permission.equals)
-    return f"Only addresses all of whose profiles have {permission.attribute} = {values}.\n\n"
+    values = " or ".join(map(as_code, permission.equals))
+    return f"Only addresses all of whose profiles have {as_text(permission.attribute)} = {values}.\n\n"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Param
 
 from segment_exports.errors import DefinitionError, SettingsError
+from segment_exports.settings import bounds
+from segment_exports.sieve.visible import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,8 @@ _SWITCHES = ("dry_run", "full_resync", "retry_rejected", "force", "reconcile")
 _KEYS = ("segments", "sample", "snapshot", *_SWITCHES)
 _OF_AIRFLOW = "airflow/"
 """Airflow's own keys of a run's configuration begin so (``airflow/task_span_detail_level``)."""
+_TOLD, _LONGEST = 10, 100
+"""How many wrong names a message tells, and how many characters of each."""
 _OVERRIDES_PARAMS = "AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS"
 
 
@@ -66,6 +70,7 @@ def form_fields(definition: ExportDefinition) -> dict[str, Param]:
             None,
             type=["integer", "null"],
             minimum=1,
+            maximum=bounds.SAMPLE_ROWS,
             title="Sample",
             description="Only the first so many profiles of each segment. A sample removes nobody.",
             section=_WHAT,
@@ -134,11 +139,14 @@ def read_form(definition: ExportDefinition, params: Mapping[str, Any]) -> RunReq
     chosen = params.get("segments") or []
     if unknown := sorted(set(chosen) - set(definition.segment_names)):
         raise DefinitionError(
-            f"segments: {', '.join(unknown)} not in this export; it has {', '.join(definition.segment_names)}"
+            f"segments: {', '.join(shortened(one, _LONGEST) for one in unknown[:_TOLD])} not in this export; "
+            f"it has {', '.join(definition.segment_names)}"
         )
     sample = params.get("sample")
-    if sample is not None and sample < 1:
-        raise DefinitionError(f"sample: is {sample}; it must be 1 or more, or empty for all profiles")
+    if sample is not None and not 1 <= sample <= bounds.SAMPLE_ROWS:
+        raise DefinitionError(
+            f"sample: it must be from 1 to {bounds.SAMPLE_ROWS:,}, or empty for all profiles"
+        )
     return RunRequest(
         segments=tuple(name for name in definition.segment_names if not chosen or name in chosen),
         sample=sample,
@@ -179,7 +187,9 @@ def _refuse_unknown_keys(params: Mapping[str, Any]) -> None:
     # Where a run has a configuration of its own, Airflow gives its keys beside those of the form.
     unknown = sorted(key for key in params if key not in _KEYS and not key.startswith(_OF_AIRFLOW))
     if unknown:
-        told = " ".join(f"{key} isn't known.{near(key, _KEYS)}" for key in unknown)
+        told = " ".join(
+            f"{shortened(key, _LONGEST)} isn't known.{near(key, _KEYS)}" for key in unknown[:_TOLD]
+        )
         raise DefinitionError(f"the run's configuration: {told} Allowed: {', '.join(_KEYS)}")
 
 

@@ -12,13 +12,14 @@ import pytest
 from airflow.sdk import TriggerRule
 from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
+from markdown_it import MarkdownIt
 
 from segment_exports.settings import bounds
 from segment_exports_airflow.operators.approval import WAITS_WITHOUT_SCHEDULE
 from segment_exports_airflow.time_limits import STOPS_WITHIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from airflow.dag_processing.dagbag import DagBag
@@ -298,3 +299,31 @@ def test_fifty_exports_are_parsed_in_half_a_second(
         seconds.append(time.process_time() - started)
 
     assert min(seconds) < 0.5
+
+
+def test_what_a_definition_says_shows_as_text_and_is_rendered_nowhere(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str
+) -> None:
+    """Neither as Markdown nor as a template of Airflow's."""
+    hostile = "{{ 1/0 }} ![x](https://evil.com/x.png) <img src=y> a|b `c` www.evil.com"
+    written = newsletter.replace("Gold", json.dumps(hostile))
+    written = written.replace("name: Newsletter", f"name: {json.dumps(hostile)}")
+    written += f"    description: {json.dumps(hostile + chr(0x202E))}\n"
+    definitions(newsletter=written + "    guards: {when_tripped: ask}\n")
+
+    dag = load_dags().dags["export_newsletter"]
+
+    for task in dag.tasks:
+        fields = [getattr(task, name, None) for name in task.template_fields]
+        assert "1/0" not in repr([*fields, task.map_index_template, task.doc_md])
+    assert "evil" in str(dag.doc_md)
+    markdown = MarkdownIt("gfm-like")
+    markdown.linkify.set({"fuzzy_link": False})  # type: ignore[union-attr]
+    found = _kinds(markdown.parse(str(dag.doc_md)))
+    assert "table_open" in found
+    assert not found & {"image", "link_open", "html_inline", "html_block"}
+    assert dag.description == hostile + r"\u202e"
+
+
+def _kinds(tokens: Sequence[Any]) -> set[str]:
+    return {one.type for one in tokens}.union(*(_kinds(one.children or []) for one in tokens))

@@ -138,3 +138,25 @@ def test_a_value_of_another_type_is_refused_where_airflow_does_not_look(
         read_form(definition, filled_in(definition) | answers)
 
     assert str(refused.value) == words
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"segments": ["x" * 1_000_000]}, "segments: xxx"),
+        ({"segments": [f"s{number}" for number in range(100_000)]}, "segments: s0, "),
+        ({"y" * 1_000_000: True}, "the run's configuration: yyy"),
+        ({f"k{number}": 1 for number in range(10_000)}, "the run's configuration: k0 isn't known"),
+        ({"snapshot": "../" * 100_000}, "snapshot: can't be read as a time"),
+        ({"sample": 10**30}, "sample: it must be from 1 to 1,000,000,000"),
+        ({"segments": ["\x1b[2J\u202e"]}, "segments: [2J not in this export"),
+    ],
+)
+@pytest.mark.timeout(10)
+def test_whatever_a_run_was_asked_for_is_refused_in_a_message_that_can_be_read(
+    definition: ExportDefinition, params: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(DefinitionError) as refused:
+        read_form(definition, params)
+    assert str(refused.value).startswith(told)
+    assert len(str(refused.value)) < 3_000

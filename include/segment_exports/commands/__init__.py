@@ -9,4 +9,5 @@ exportable          what a source has, and guesses at its meaning
 taken_names         what other exports write already
 erasure             hold erased people back
 purge               purge the runs of all exports
+terminal            what a command says
 """

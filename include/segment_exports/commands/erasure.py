@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_exports.commands.terminal import complain, say
 from segment_exports.errors import LedgerError, SegmentExportError, StagingError
 from segment_exports.mapping.email_address import EmailRefusal, judge_email
 from segment_exports.records.keyed_hash import HASH_TYPE
@@ -124,10 +125,11 @@ def main(arguments: list[str] | None = None) -> int:
         require_long_if_new(staging, secret)
         erasure = erase(staging, hasher, emails=emails, customer_ids=customer_ids, now=datetime.now(UTC))
     except SegmentExportError as error:
-        sys.stderr.write(f"{error}\n")
+        complain(str(error))
         return 1
-    sys.stderr.write("".join(f"{text}\n" for text in told))
-    sys.stdout.write(_told(erasure))
+    for text in told:
+        complain(text)
+    say(_told(erasure))
     return 0
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from segment_exports.commands.check_result import CheckResult, SegmentCheck
 from segment_exports.commands.export_check_table import written
+from segment_exports.commands.terminal import complain, say
 from segment_exports.commands.values_check import ValuesCheck
 from segment_exports.definition import definitions_folder, load_definitions
 from segment_exports.definition.problems import near
@@ -283,9 +284,9 @@ def main(
             folder, chosen.names, opener=opener, told_of=told_of, staging=_staging(staging)
         )
     except SegmentExportError as error:
-        sys.stderr.write(f"{error}\n")
+        complain(str(error))
         return 1
-    sys.stdout.write(written(results, folder))
+    say(written(results, folder))
     return 0 if results and all(result.is_good for result in results) else 1
 
 

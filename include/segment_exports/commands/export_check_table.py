@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_exports.sieve.visible import in_one_line
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -33,7 +35,7 @@ def _one(result: CheckResult) -> str:
 def _table(segments: Sequence[SegmentCheck]) -> list[str]:
     if not segments:
         return []
-    rows = [_HEADINGS, *(_cells(one) for one in segments)]
+    rows = [_HEADINGS, *(tuple(map(in_one_line, _cells(one))) for one in segments)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     return ["  " + "  ".join(map(_aligned, row, widths, _RIGHT)).rstrip() for row in rows]
 

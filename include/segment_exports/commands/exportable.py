@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.sieve.visible import in_one_line
 from segment_exports.sources.refresh_evidence import SegmentState
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ def _segment_cells(info: SegmentInfo, now: datetime) -> tuple[str, ...]:
 
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    rows = [tuple(map(in_one_line, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_exports.commands.exportable import exportable, table
 from segment_exports.commands.taken_names import Taken, taken_by
+from segment_exports.commands.terminal import complain, say
 from segment_exports.definition import (
     ExportDefinition,
     definitions_folder,
@@ -30,6 +31,7 @@ from segment_exports.definition.yaml_text import written
 from segment_exports.errors import DefinitionError, SegmentExportError, SourceError
 from segment_exports.settings.environment import require_good_settings
 from segment_exports.sieve.foreign import reason_told
+from segment_exports.sieve.visible import in_one_line
 from segment_exports.sources.opening import open_without_airflow
 
 if TYPE_CHECKING:
@@ -122,7 +124,7 @@ def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None
         source = _source_block(chosen)
         found = exportable(opener(_probe(source)))
         if chosen.command == "list":
-            sys.stdout.write(table(found, datetime.now(UTC)))
+            say(table(found, datetime.now(UTC)))
             return 0
         text = draft(
             chosen.name,
@@ -135,9 +137,9 @@ def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None
         )
         path = write_definition(folder, chosen.name, text)
     except SegmentExportError as error:
-        sys.stderr.write(f"{error}\n")
+        complain(str(error))
         return 1
-    sys.stdout.write(f"{path} written.\n{_renamed(path)}Read it, complete the mapping, then: make check\n")
+    say(f"{path} written.\n{_renamed(path)}Read it, complete the mapping, then: make check\n")
     return 0
 
 
@@ -151,7 +153,11 @@ def schema_beside(folder: Path) -> str | None:
 
 def _renamed(path: Path) -> str:
     """Tell which lists have titles of their own."""
-    renamed = [f"{one.name} → {one.list}" for one in load_definition(path).segments if one.list != one.name]
+    renamed = [
+        f"{in_one_line(one.name)} → {in_one_line(one.list)}"
+        for one in load_definition(path).segments
+        if one.list != one.name
+    ]
     if not renamed:
         return ""
     return (

@@ -15,6 +15,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from segment_exports.commands.terminal import complain, say
 from segment_exports.errors import SegmentExportError
 from segment_exports.records.outcomes import counted
 from segment_exports.records.staging import Store
@@ -63,9 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
                 export = staging.sub(name)
                 purged = purge_runs(export, chosen.keep_days, now, unfinished)
                 ended = purge_history(export, chosen.history_days, now)
-                sys.stdout.write(_told(name, purged, ended))
+                say(_told(name, purged, ended))
     except SegmentExportError as error:
-        sys.stderr.write(f"{error}\n")
+        complain(str(error))
         return 1
     return 0
 

@@ -168,7 +168,8 @@ def _with_problems(one: LoadedDefinition, problems: list[str]) -> LoadedDefiniti
     if not problems:
         return one
     told = [f"{one.path.name}: {text}" for text in problems]
-    return replace(one, definition=None, error="\n".join([*filter(None, [one.error]), *told]))
+    error = DefinitionError("\n".join([*filter(None, [one.error]), *told]))
+    return replace(one, definition=None, error=str(error))
 
 
 def _contradictions(one: LoadedDefinition, other: LoadedDefinition) -> Iterator[str]:

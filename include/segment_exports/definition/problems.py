@@ -6,12 +6,15 @@ Values are not repeated, only their shape, since they may be personal or secret.
 from __future__ import annotations
 
 import difflib
+import itertools
 import types
 from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
+
+from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sized
@@ -43,7 +46,10 @@ _BOUNDS = {
 
 def near(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean X?" if a known name is close, else nothing."""
-    by_lower = {one.lower(): one for one in known}
+    if len(name) > bounds.NAME_CHARACTERS:
+        return ""
+    some = itertools.islice((one for one in known if len(one) <= bounds.NAME_CHARACTERS), bounds.NEAR_NAMES)
+    by_lower = {one.lower(): one for one in some}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
     return f" Did you mean {by_lower[found[0]]}?" if found else ""
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from segment_exports.records.outcomes import Operation
 from segment_exports.records.wait_record import WaitRecord  # noqa: TC001 - pydantic needs it
-from segment_exports.sieve.net import netted
+from segment_exports.records.warnings import bounded
 
 
 class RunState(StrEnum):
@@ -176,7 +176,7 @@ class RunReport(_Model):
     @field_validator("red_reasons", "warnings", "membership_notes")
     @classmethod
     def _without_data(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(netted, texts))
+        return bounded(texts)
 
     @model_validator(mode="after")
     def _adds_up(self) -> RunReport:

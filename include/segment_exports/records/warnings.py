@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from segment_exports.records.storing.damage import ASIDE
 from segment_exports.records.storing.file_names import file_name
+from segment_exports.settings import bounds
 from segment_exports.sieve.net import netted
+from segment_exports.sieve.visible import shortened, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from segment_exports.records.staging import Store
 
@@ -23,9 +25,22 @@ def record_warnings(run: Store, step: str, warnings: Sequence[str]) -> None:
     """
     name = f"{_FOLDER}/{_file_of(step)}"
     if warnings:
-        run.write_json(name, [netted(text) for text in warnings])
+        run.write_json(name, list(bounded(warnings)))
     else:
         run.remove(name)
+
+
+def bounded(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return sentences as they are kept: no more and none longer than is read, and nothing hidden in them."""
+    told = tuple(dict.fromkeys(map(_kept, texts)))
+    if len(told) <= bounds.WARNINGS:
+        return told
+    kept = told[: bounds.WARNINGS - 1]
+    return (*kept, f"{len(told) - len(kept):,} more like these are left out")
+
+
+def _kept(text: str) -> str:
+    return shortened(visible(netted(text)), bounds.MESSAGE_CHARACTERS)
 
 
 def forget_warnings(run: Store, *, but_for: str) -> None:

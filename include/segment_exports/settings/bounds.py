@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from segment_exports.errors import LONGEST_MESSAGE
+
 KIB, MIB = 1 << 10, 1 << 20
 
 # Definitions: files that people write.
@@ -138,8 +140,16 @@ COUNTED_BYTES = 64 * MIB
 # Files of people.
 ERASED_BYTES = 16 * MIB
 """Of a list of people to erase; half a million addresses."""
-MESSAGE_CHARACTERS = 4_000
-"""Of a message that repeats what others wrote: the first and what follows is told, the rest is counted."""
+NEAR_NAMES = 2_000
+"""Of those that a wrong one may have been meant for; each is compared."""
+SAMPLE_ROWS = 1_000_000_000
+"""That a run may be asked to read of each segment; ten thousand times what is exported."""
+WARNINGS = 200
+"""Of a step, and of a run's report."""
+SHOWN_ROWS = 200
+"""Of a table that people see, such as the segments on the page of a DAG."""
+MESSAGE_CHARACTERS = LONGEST_MESSAGE
+"""Of a message, whatever it repeats: more than a person reads, far less than a log or a page suffers."""
 
 # Files between the steps.
 FILE_NAME_BYTES = 120

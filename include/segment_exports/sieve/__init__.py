@@ -8,6 +8,7 @@ harmless_words  the words of that list
 signs           codes, ids, kinds of content and waits of a server, where they have the shape of one
 foreign         errors that are not ours: what they are, without their words
 net             any text of ours, names of others in it: one more look for addresses and secrets
+visible         what a terminal or a reader would not see, and what is longer than is read
 secrets_in_use  the secrets that this process holds, in every form in which one is quoted
 quiet_clients   the logs of the libraries that talk to servers for us
 """

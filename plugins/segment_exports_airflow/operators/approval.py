@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
+from segment_exports_airflow.markdown import as_code, as_text, table
 from segment_exports_airflow.refresh_schedule import next_refresh
 from segment_exports_airflow.steps import ExportStep
 
@@ -74,17 +75,15 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
 def _question(plan: Plan, refused: str) -> str:
     from segment_exports.records.outcomes import counted
 
-    reasons = "\n".join(f"- {text}" for text in plan.tripped_guards)
-    lists = "\n".join(
-        f"| {one.title} | {one.held} | {one.joins} | {one.leaves - one.duties} |" for one in plan.lists
-    )
+    reasons = "\n".join(f"- {as_text(text)}" for text in plan.tripped_guards)
+    lists = [(one.title, str(one.held), str(one.joins), str(one.leaves - one.duties)) for one in plan.lists]
     duties = sum(one.contacts for one in plan.duty_chunks)
     return (
         f"The plan of this run trips a guard:\n\n{reasons}\n\n"
         f"It would send {counted(plan.operations.upsert, 'contact')}, with these joins and leaves:\n\n"
-        f"| list | members now | join | leave |\n|---|---|---|---|\n{lists}\n\n"
+        f"{table(('list', 'members now', 'join', 'leave'), lists)}\n\n"
         f"{_of_duties(duties)}"
-        f"Profiles that are invalid, each with its reason: `{refused}`\n\n"
+        f"Profiles that are invalid, each with its reason: {as_code(refused)}\n\n"
         "**Approve** sends it. **Reject**, or no answer before the next refresh, sends nothing."
     )
 
