@@ -22,6 +22,9 @@ DATA_FILES = re.compile(
 """Files of the staging that hold addresses and fields in the clear (docs/privacy.md)."""
 
 
+_ADDRESS = re.compile(rb"[a-z0-9._+'-]+(?:@|%40)[a-z0-9.-]+")
+
+
 def forms(text: str) -> Iterator[str]:
     """Yield a text as it may stand somewhere."""
     yield text
@@ -37,15 +40,17 @@ def forms(text: str) -> Iterator[str]:
 class Planted:
     """Texts that must not be found.
 
-    :param texts: what they are for messages → the texts.
+    :param texts: what they are for messages → the texts, looked for in all their forms.
+    :param addresses: many addresses, looked for as they are and for URLs.
     """
 
-    def __init__(self, texts: dict[str, Iterable[str]]) -> None:
+    def __init__(self, texts: dict[str, Iterable[str]], addresses: Iterable[str] = ()) -> None:
         self._named = {
             form.lower().encode(): name for name, some in texts.items() for one in some for form in forms(one)
         }
         longest_first = sorted(self._named, key=len, reverse=True)
         self._pattern = re.compile(b"|".join(map(re.escape, longest_first)))
+        self._addresses = {one.lower().encode() for one in addresses}
 
     def in_text(self, text: str) -> set[str]:
         """Return which of them stand in a text."""
@@ -53,7 +58,10 @@ class Planted:
 
     def in_bytes(self, data: bytes) -> set[str]:
         """Return which of them stand in the bytes of a file."""
-        return {self._named[found] for found in self._pattern.findall(data.lower())}
+        data = data.lower()
+        found = {self._named[one] for one in self._pattern.findall(data)}
+        seen = {one.replace(b"%40", b"@") for one in _ADDRESS.findall(data)}
+        return found | ({"an address"} if seen & self._addresses else set())
 
     def in_folder(self, folder: Path, *, but_for: re.Pattern[str] | None = None) -> dict[str, set[str]]:
         """Return which of them stand in which file below a folder; Parquet and Arrow are decoded too."""

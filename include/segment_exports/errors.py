@@ -42,6 +42,11 @@ class UnforeseenError(SegmentExportError):
         return told.with_traceback(error.__traceback__)
 
 
+def own_words(error: Exception) -> SegmentExportError:
+    """Return an error as it may be told: ours without its frames, another's as :class:`UnforeseenError`."""
+    return error.with_traceback(None) if isinstance(error, SegmentExportError) else UnforeseenError.of(error)
+
+
 class DefinitionError(SegmentExportError):
     """An export definition is broken: the text names the file, the key and what is allowed."""
 

@@ -130,8 +130,8 @@ class ExportStep:
         from segment_exports.records.storing.trouble import in_words
 
         ti = context["ti"]
+        run = in_own_words(lambda: self.files(context).store)
         step = ti.task_id if ti.map_index is None or ti.map_index < 0 else f"{ti.task_id} {ti.map_index + 1}"
-        run = self.files(context).store
         try:
             require_conf_in_force(context["params"], conf_of(context))
             done = work()
@@ -157,6 +157,16 @@ class ExportStep:
             record_problem(run, step, told)
         except errors.StagingError as error:  # the log of this task has to do
             log.warning("The run report will not tell what stopped this step: %s", error)
+
+
+def in_own_words(work: Callable[[], T]) -> T:
+    """Do the work; what stops it goes on in words of ours, and without what caused it."""
+    try:
+        return work()
+    except _OF_AIRFLOW:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, Airflow would print its words
+        raise errors.own_words(error) from None
 
 
 def conf_of(context: Context) -> dict[str, Any]:

@@ -24,6 +24,7 @@ READS_NO_WORDS = {
     "status_of",
     "place_of",
     "of",
+    "own_words",
     "in_words",
     "staging_trouble",
     "is_timeout",

@@ -120,14 +120,14 @@ def planted(quoted: Quoted, tokens: set[str]) -> Planted:
         {
             "the planted address": [ADDRESS],
             "the planted name": [NAME],
-            "an address": {one for one in people if "@" in one and len(one) > 10},
             "the API key": [KEY],
             "the ledger's secret": [LEDGER_SECRET],
             "the client secret": [CLIENT_SECRET],
             "the subscription key": [SUBSCRIPTION_KEY],
             "the proxy's password": [PROXY_PASSWORD],
             "a bearer token": tokens,
-        }
+        },
+        addresses=people,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import Route
@@ -57,6 +58,38 @@ class TestConnectionTest:
         AutopilotHook(account).test_connection()
 
         assert [(one.method, one.path) for one in emulator.log.entries] == [("GET", "/lists")]
+
+    def test_neither_what_a_server_quotes_nor_the_words_of_a_library_are_shown(
+        self, emulator: AutopilotEmulator, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        emulator.switch(quotes=("ann@planted.example",))
+        key = "f0e1d2c3" * 4
+        hook = AutopilotHook(connect(emulator.base_url, key))
+        refused = hook.test_connection()[1]
+
+        def fail(_: object) -> None:
+            raise ValueError(f"{key} of ann@planted.example")
+
+        monkeypatch.setattr(AutopilotHook, "check", fail)
+        good, broken = hook.test_connection()
+
+        assert refused.startswith("Wrong key: GET /lists was answered 401")
+        assert not good
+        assert broken.startswith("ValueError at ")
+        assert key not in refused + broken
+        assert "planted" not in refused + broken
+
+    def test_a_call_of_ones_own_logs_nothing_of_a_refusal(
+        self, emulator: AutopilotEmulator, account: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("DEBUG")
+        emulator.switch(quotes=("ann@planted.example",))
+        hook = AutopilotHook(account, method="GET")
+        with pytest.raises(AirflowException, match=f"{account} answered 404; its words may quote") as refused:
+            hook.run("/nothing")
+
+        assert "planted" not in str(refused.value) + caplog.text
+        assert emulator.api_key not in caplog.text
 
     def test_a_wrong_key(self, emulator: AutopilotEmulator, connect: Callable[..., str]) -> None:
         assert (

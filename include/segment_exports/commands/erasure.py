@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.commands.terminal import complain, say
-from segment_exports.errors import LedgerError, SegmentExportError, StagingError
+from segment_exports.errors import LedgerError, StagingError, own_words
 from segment_exports.mapping.email_address import EmailRefusal, judge_email
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.ledger import newest_ledgers
@@ -124,8 +124,8 @@ def main(arguments: list[str] | None = None) -> int:
         _require_staging_root(staging)
         require_long_if_new(staging, secret)
         erasure = erase(staging, hasher, emails=emails, customer_ids=customer_ids, now=datetime.now(UTC))
-    except SegmentExportError as error:
-        complain(str(error))
+    except Exception as error:  # noqa: BLE001 - nobody is shown a traceback, nor another's words
+        complain(str(own_words(error)))
         return 1
     for text in told:
         complain(text)

@@ -19,7 +19,7 @@ from segment_exports.commands.terminal import complain, say
 from segment_exports.commands.values_check import ValuesCheck
 from segment_exports.definition import definitions_folder, load_definitions
 from segment_exports.definition.problems import near
-from segment_exports.errors import SegmentExportError, SourceError, StagingError
+from segment_exports.errors import SegmentExportError, SourceError, StagingError, own_words
 from segment_exports.extracting.segment_checks import refuse_unusable
 from segment_exports.records.ledger import LedgerFolder
 from segment_exports.records.outcomes import counted
@@ -60,8 +60,8 @@ def check_export(
         unknown = (
             source.unknown_attributes(definition.attributes) if isinstance(source, FindsAttributes) else None
         )
-    except SegmentExportError as error:
-        return CheckResult(definition.name, (str(error),))
+    except Exception as error:  # noqa: BLE001 - the other exports are checked all the same
+        return CheckResult(definition.name, (str(own_words(error)),))
     problems: list[str] = []
     notes: list[str] = []
     segments: list[SegmentCheck] = []
@@ -81,8 +81,8 @@ def check_export(
             segments.append(_would_read(definition, source, info, None if missing else values, now))
             if not missing and values.rows(info.name) == 0:
                 is_whole &= _take_sample(definition, source, info, sampled)
-        except SegmentExportError as error:
-            problems.append(str(error))
+        except Exception as error:  # noqa: BLE001
+            problems.append(str(own_words(error)))
     problems += values.problems() + (sampled.column_problems() if is_whole else [])
     notes += (
         values.notes()
@@ -283,8 +283,8 @@ def main(
         results = check_folder(
             folder, chosen.names, opener=opener, told_of=told_of, staging=_staging(staging)
         )
-    except SegmentExportError as error:
-        complain(str(error))
+    except Exception as error:  # noqa: BLE001 - nobody is shown a traceback, nor another's words
+        complain(str(own_words(error)))
         return 1
     say(written(results, folder))
     return 0 if results and all(result.is_good for result in results) else 1

@@ -28,7 +28,7 @@ from segment_exports.definition import (
 )
 from segment_exports.definition.model import EXPORT_NAME
 from segment_exports.definition.yaml_text import written
-from segment_exports.errors import DefinitionError, SegmentExportError, SourceError
+from segment_exports.errors import DefinitionError, SourceError, own_words
 from segment_exports.settings.environment import require_good_settings
 from segment_exports.sieve.foreign import reason_told
 from segment_exports.sieve.visible import in_one_line
@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None
         require_good_settings()
         folder = definitions_folder()
         if chosen.command == "write" and not chosen.name:
-            raise DefinitionError("Name the export (with make: NAME=…)")
+            raise DefinitionError("Name the export (with make: NAME=…)")  # noqa: TRY301
         source = _source_block(chosen)
         found = exportable(opener(_probe(source)))
         if chosen.command == "list":
@@ -136,8 +136,8 @@ def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None
             schema=schema_beside(folder),
         )
         path = write_definition(folder, chosen.name, text)
-    except SegmentExportError as error:
-        complain(str(error))
+    except Exception as error:  # noqa: BLE001 - nobody is shown a traceback, nor another's words
+        complain(str(own_words(error)))
         return 1
     say(f"{path} written.\n{_renamed(path)}Read it, complete the mapping, then: make check\n")
     return 0

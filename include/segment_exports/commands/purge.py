@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from segment_exports.commands.terminal import complain, say
-from segment_exports.errors import SegmentExportError
+from segment_exports.errors import own_words
 from segment_exports.records.outcomes import counted
 from segment_exports.records.staging import Store
 from segment_exports.settings import bounds
@@ -65,8 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
                 purged = purge_runs(export, chosen.keep_days, now, unfinished)
                 ended = purge_history(export, chosen.history_days, now)
                 say(_told(name, purged, ended))
-    except SegmentExportError as error:
-        complain(str(error))
+    except Exception as error:  # noqa: BLE001 - nobody is shown a traceback, nor another's words
+        complain(str(own_words(error)))
         return 1
     return 0
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.http.hooks.http import HttpHook
+from airflow.sdk.exceptions import AirflowException
 
 from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, KEY_HEADER
 from segment_exports.destinations.autopilot.faces import Autopilot
@@ -14,13 +15,13 @@ from segment_exports.errors import (
     CredentialsRefusedError,
     DestinationError,
     DestinationUnreachableError,
-    SegmentExportError,
+    own_words,
 )
 from segment_exports.transport.sessions import JudgedSession
 from segment_exports_airflow.accounts import account_of
 
 if TYPE_CHECKING:
-    from requests import Session
+    from requests import Response, Session
 
     from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.destinations.check_destination import AccountConnection, DestinationCheck
@@ -86,8 +87,8 @@ class AutopilotHook(HttpHook):
             return False, f"Wrong key: {error}"
         except DestinationUnreachableError as error:
             return False, f"Unreachable: {error}"
-        except SegmentExportError as error:
-            return False, str(error)
+        except Exception as error:  # noqa: BLE001 - Airflow would show its words
+            return False, str(own_words(error))
 
     def get_conn(
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
@@ -113,6 +114,17 @@ class AutopilotHook(HttpHook):
         session.headers.update({KEY_HEADER: self.account.api_key.strip(), **(headers or {})})
         self.merged_extra = options
         return self._configure_session_from_mount_adapters(session)
+
+    def check_response(self, response: Response) -> None:
+        """Refuse an answer other than 2xx and 3xx. HttpHook would log its text and its reason phrase.
+
+        :raises AirflowException: with the status alone: the answer may quote people, or the key.
+        """
+        if response.status_code >= 400:
+            raise AirflowException(
+                f"{self.autopilot_conn_id} answered {response.status_code}; its words may quote data or the "
+                "key, so they are not repeated"
+            )
 
     def _set_base_url(self, _connection: object = None) -> None:
         account = self.account

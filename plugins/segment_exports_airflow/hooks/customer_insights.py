@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
-from segment_exports.errors import SegmentExportError, SourceError
+from segment_exports.errors import SourceError, own_words
 from segment_exports_airflow.connections import connection_of, fields_of, url_of
 from segment_exports_airflow.hooks.app_registration import app_registration, named_in_errors
 
@@ -70,5 +70,5 @@ class CustomerInsightsHook(BaseHook):
         """Tell whether the instance answers, and if not what to do."""
         try:
             return True, self.source().check()
-        except SegmentExportError as error:
-            return False, str(error)
+        except Exception as error:  # noqa: BLE001 - Airflow would show its words
+            return False, str(own_words(error))

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from segment_exports.errors import DefinitionError, SegmentExportError, UnforeseenError
 from segment_exports_airflow.run_form import asks_for_dry_run
-from segment_exports_airflow.steps import ExportStep, conf_of
+from segment_exports_airflow.steps import ExportStep, conf_of, in_own_words
 from segment_exports_airflow.time_limits import told_timeout
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class SettleRunOperator(ExportStep, BaseOperator):
         """
         from segment_exports.settling.settle_run import where_written
 
-        files, failed_steps = self.files(context), _failed_steps(context)
+        files, failed_steps = in_own_words(lambda: self.files(context)), _failed_steps(context)
         try:
             report = self._settle(context, files, failed_steps)
         except AirflowTaskTimeout:
@@ -93,8 +93,11 @@ class SettleRunOperator(ExportStep, BaseOperator):
             definition = self.definition
         except DefinitionError:
             definition = None
-        return report_unsettled(
-            files, self.export, definition, error, failed_steps=failed_steps, now=datetime.now(UTC)
+        now = datetime.now(UTC)
+        return in_own_words(
+            lambda: report_unsettled(
+                files, self.export, definition, error, failed_steps=failed_steps, now=now
+            )
         )
 
 

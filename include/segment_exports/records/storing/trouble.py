@@ -9,7 +9,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from segment_exports.errors import SegmentExportError, StagingError, UnforeseenError
+from segment_exports.errors import SegmentExportError, StagingError, own_words
 from segment_exports.settings.names import STAGING
 from segment_exports.sieve.foreign import reason_told
 
@@ -65,10 +65,8 @@ def in_words(error: Exception, staging: str) -> SegmentExportError:
 
     :param staging: folder of the run in the staging.
     """
-    if isinstance(error, SegmentExportError):
-        return error.with_traceback(None)
     if not isinstance(error, OSError) or error.errno not in _OF_A_DISK:
-        return UnforeseenError.of(error)
+        return own_words(error)
     try:
         folder = tempfile.gettempdir()
     except FileNotFoundError:
