@@ -228,10 +228,10 @@ class _Unread:
     def of(cls, seen: SeenSnapshot, files: Folder) -> _Unread:
         """Hold what lies in a snapshot's folder against what ``model.json`` names."""
         named = [seen.file(one) for one in seen.files]
-        unnamed = [
-            file for name in files if (file := SnapshotFile(seen.table, seen.folder, name)) not in named
-        ]
-        parts = parts_beside(named, unnamed)
+        there = (SnapshotFile(seen.table, seen.folder, name) for name in files)
+        known = frozenset(named)
+        unnamed = [file for file in there if file not in known]
+        parts = dict.fromkeys(parts_beside(named, unnamed))
         return cls(
             tuple(file.path for file in parts),
             tuple(left_out_numbers(named)),
