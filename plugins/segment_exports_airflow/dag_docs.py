@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_exports.sieve.visible import shortened
 from segment_exports_airflow.markdown import as_code, as_text, preformatted, table
 from segment_exports_airflow.refresh_schedule import refreshed
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
 
 TAG = "segment-export"
+_LONGEST_TAG = 100
+"""Airflow refuses a longer one, and with it every DAG of the file that makes it."""
 _STEPS = """\
 | step | what it does |
 |---|---|
@@ -46,7 +49,7 @@ def doc_of(definition: ExportDefinition) -> str:
 
 def tags_of(definition: ExportDefinition) -> list[str]:
     """Return the tags of an export's DAG, to filter by."""
-    return [TAG, definition.source.type, definition.destination.connection]
+    return [TAG, definition.source.type, shortened(definition.destination.connection, _LONGEST_TAG)]
 
 
 def broken_doc(file: str, message: str) -> str:

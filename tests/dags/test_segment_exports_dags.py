@@ -327,3 +327,22 @@ def test_what_a_definition_says_shows_as_text_and_is_rendered_nowhere(
 
 def _kinds(tokens: Sequence[Any]) -> set[str]:
     return {one.type for one in tokens}.union(*(_kinds(one.children or []) for one in tokens))
+
+
+@pytest.mark.parametrize("letter", ["a", "長", "😀", "\\"])
+def test_names_as_long_as_a_definition_may_have_them_make_a_dag(
+    definitions: Callable[..., Path], load_dags: Callable[[], DagBag], newsletter: str, letter: str
+) -> None:
+    longest = json.dumps(letter * bounds.NAME_CHARACTERS, ensure_ascii=False)
+    written = newsletter.replace("Gold", longest).replace("name: Newsletter", f"name: {longest}")
+    written += f"    destination: {{connection: {longest}}}\n"
+    written += f"    description: {json.dumps(letter * 50_000, ensure_ascii=False)}\n"
+    definitions(newsletter=written, weekly=newsletter.replace("newsletter", "weekly", 1).replace("Gold", "A"))
+
+    bag = load_dags()
+
+    assert bag.import_errors == {}
+    assert "broken" not in bag.dags["export_newsletter"].tags
+    assert len(bag.dags) == 2
+    assert all(len(tag) <= 100 for tag in bag.dags["export_newsletter"].tags)
+    assert len(str(bag.dags["export_newsletter"].doc_md)) < 4 * bounds.MESSAGE_CHARACTERS
