@@ -14,7 +14,7 @@ from segment_exports.sieve.foreign import error_told, place_of
 from segment_exports.sieve.net import netted
 from segment_exports.sieve.visible import shortened, visible
 
-LONGEST_MESSAGE = 8_000
+LONGEST_MESSAGE = 20_000
 
 
 class SegmentExportError(Exception):

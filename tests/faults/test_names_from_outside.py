@@ -11,7 +11,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, people
 
+from segment_exports.errors import StagingError
 from segment_exports.records.storing.file_names import earlier_file_name, file_name
+from segment_exports_airflow.operators.export import CheckDestinationOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +30,8 @@ SETTINGS: dict[str, Any] = {
 }
 LONGEST_RUN_ID = 250
 """Of Airflow, which takes A-Za-z0-9_.~:+-."""
-PLAIN_RUNS = ["manual__1", "scheduled__2026-11-27T05:00:00+00:00"]
+LONGEST_PATH = 4095
+"""Of Linux."""
 RUNS = [
     "a" * LONGEST_RUN_ID,
     ":+" * (LONGEST_RUN_ID // 2),
@@ -169,3 +172,21 @@ def give_its_earlier_name(staging: Path, text: str) -> int:
     for path in sorted(found, reverse=True):
         path.rename(path.with_name(path.name.replace(name, earlier)))
     return len(found)
+
+
+def test_a_disk_that_takes_no_such_path_is_told_by_the_first_step(
+    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+) -> None:
+    """A run's own folder still fits there, and what lies in it doesn't."""
+    deep = tmp_path / "staging"
+    while len(str(deep)) < LONGEST_PATH - 300:
+        deep /= "d" * 100
+    deep /= "d" * (LONGEST_PATH - 130 - len(str(deep)))
+    export = Named(tmp_path, emulator, monkeypatch, SETTINGS)
+    LakeFolder(export.lake).write(1, {"Gold": people(1)})
+    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", str(deep))
+    export.run_id = "manual__1"
+    context = export.context(export.run_id, {}, "check_destination")
+    with pytest.raises(StagingError, match=r"takes no path or name of that length.*names the staging"):
+        CheckDestinationOperator(task_id="t", export=export.name).execute(context)
+    assert not emulator.log.writes()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from segment_exports.settings import bounds
+from segment_exports.sieve.net import name_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sized
@@ -80,7 +81,7 @@ def place_in_words(place: KeyPath) -> str:
     """Write a place as the messages do: ``segments (item 2).name``."""
     text = ""
     for step in place:
-        text += f" (item {step + 1})" if isinstance(step, int) else f".{step}" if text else step
+        text += f" (item {step + 1})" if isinstance(step, int) else f"{'.' * bool(text)}{name_told(step)}"
     return text or "the file"
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from segment_exports.settings import bounds
+from segment_exports.sieve.net import name_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +132,7 @@ class _Reader:
                 raise YamlTextError("has a key that isn't text", _line(event))
             key = str(event.value)
             if key in values:
-                raise YamlTextError(f"has the key {key} twice", _line(event))
+                raise YamlTextError(f"has the key {name_told(key)} twice", _line(event))
             self._document.lines[*path, key] = _line(event)
             values[key] = self._value(next(self._events), (*path, key))
         return values

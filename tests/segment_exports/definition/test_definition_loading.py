@@ -516,3 +516,23 @@ def test_a_folder_has_so_many_definitions_and_not_one_more(
     write(file="more.yaml")
     with pytest.raises(DefinitionError, match="holds 4 definitions; at most 3 are read"):
         load_definitions(folder)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        f"{'k' * 200_000}: 1\n",
+        "".join(f"k{number}: 1\n" for number in range(20_000)),
+        f"permission: {{attribute: {'a' * 100_000}, equals: x}}\n",
+        'recency: "\\x1b]0;owned\\a\\u202e"\n',
+        '"k\\x1b[2J\\u2028": 1\n',
+        "display_name: [" * 1000 + "\n",
+    ],
+    ids=["long key", "many keys", "long value", "hidden value", "hidden key", "nested"],
+)
+@pytest.mark.timeout(30)
+def test_whatever_is_wrong_the_message_can_be_read(write: Callable[..., Path], more: str) -> None:
+    told = refusal(write(more=more))
+    assert len(told) <= bounds.MESSAGE_CHARACTERS
+    assert all(line.isprintable() for line in told.split("\n"))
+    assert max(map(len, told.split("\n"))) < 1_500
