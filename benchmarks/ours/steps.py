@@ -146,6 +146,7 @@ class OurRun:
         now = datetime.now(UTC)
         report = settle_run(
             Ending(
+                staging=self.staging,
                 files=self.files,
                 definition=self.definition,
                 account=CONNECTION,

@@ -14,7 +14,7 @@ from segment_exports.errors import LedgerError
 from segment_exports.records.ledger import Ledger, LedgerFolder
 from segment_exports.records.outcomes import UNSUBSCRIBE, Outcome
 from segment_exports.records.plan import Plan
-from segment_exports.records.receipts import read_receipts
+from segment_exports.records.receipts import read_receipts, settle
 from segment_exports.records.report import RunReport
 from segment_exports.records.staging import RunFiles
 from segment_exports.settling.history import operations_file
@@ -128,7 +128,8 @@ def _require_ledger(files: RunFiles, report: RunReport, plan: Plan, history: Row
     before_it = _rows(base.store, base.name or "") if base.info is not None else []
     taken = _taken(history, before_it, changes)
     robbed = {row["email_hash"] for row in before_it if row["contact_id"] in taken}
-    for person in told_of.keys() - robbed:
+    forgotten = {one["email_hash"] for one in history if one.get("is_erased")} - rows.keys()
+    for person in told_of.keys() - robbed - forgotten:
         _require_row(changes[person], told_of[person], rows.get(person), contacts, taken)
     if base.info is not None and base.info.membership == ledger.info.membership:
         moved = {row["moved_contact_id"] for row in changes.values()} - {None}
@@ -234,19 +235,32 @@ def _history(files: RunFiles, plan: Plan) -> Rows | None:
     name = operations_file(files.export, plan.run_id, plan.fence or 0)
     if plan.fence is None or not files.export.exists(name):
         return None
-    ids = _answered_ids(files.store)
-    rows = [row for row in _rows(files.export, name) if row["email_hash"] is not None]
-    return [row | {"contact_id": ids.get((row["email_hash"], row["operation"], row["list"]))} for row in rows]
+    rows = _rows(files.export, name)
+    people = _people_of_operations(files.store)
+    if len(people) != len(rows):
+        return rows
+    for row, (email_hash, _) in zip(rows, people, strict=True):
+        assert row["email_hash"] in (None, email_hash), "the history and the chunks name the same people"
+    return [
+        row | {"email_hash": email_hash, "contact_id": contact_id, "is_erased": row["email_hash"] is None}
+        for row, (email_hash, contact_id) in zip(rows, people, strict=True)
+    ]
 
 
-def _answered_ids(run: Store) -> dict[tuple[bytes, str, str | None], str | None]:
-    """Return the contact that was answered for each operation: the history doesn't keep it, receipts do."""
-    ids: dict[tuple[bytes, str, str | None], str | None] = {}
+def _people_of_operations(run: Store) -> list[tuple[bytes, str | None]]:
+    """Return who each operation of the history is of, and the contact that was answered.
+
+    The history keeps no contact's id and names nobody who was erased; chunks and receipts do.
+    """
+    people: list[tuple[bytes, str | None]] = []
     for name in run.names("chunks"):
-        hashes = [row["email_hash"] for row in _rows(run, f"chunks/{name}")]
-        for one in read_receipts(run, int(name.removesuffix(".parquet"))).table.to_pylist():
-            ids[hashes[one["row"]], one["operation"], one["list"]] = one["contact_id"]
-    return ids
+        with run.parquet_file(f"chunks/{name}") as file:
+            chunk = file.read()
+        settled = settle(chunk, read_receipts(run, int(name.removesuffix(".parquet"))))
+        hashes = chunk["email_hash"].to_pylist()
+        told = [*settled.planned.to_pylist(), *settled.extra.to_pylist()]
+        people += [(hashes[one["row"]], one["contact_id"]) for one in told]
+    return people
 
 
 def _ledger(files: RunFiles, plan: Plan) -> Ledger | None:

@@ -325,6 +325,7 @@ class Run:
         plan = self.files.store.read_json(RunFiles.PLAN) if self.files.store.exists(RunFiles.PLAN) else {}
         report = settle_run(
             Ending(
+                staging=self.stage.staging,
                 files=self.files,
                 definition=self.stage.definition,
                 account=self.stage.account,

@@ -7,7 +7,8 @@ export_check_table  that as text
 new_export          ``make segments`` and ``make new-export``
 exportable          what a source has, and guesses at its meaning
 taken_names         what other exports write already
-erasure             hold erased people back
+erasure             hold erased people back, and take them out
+erased_files        take them out of the files of runs
 purge               purge the runs of all exports
 terminal            what a command says
 """

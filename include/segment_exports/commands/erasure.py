@@ -10,7 +10,9 @@ A tombstone is the keyed hash of an address or CustomerId, the name of a file in
 ``_erased/<fingerprint of the key>/``; it can't be turned back into the address. Mapping withholds who
 has one, planning takes off our lists whom a ledger knows, also where the source has them no more, and an
 upload of what was planned before leaves them out.
-Ledger rows stay, since they say of which lists a person is to be taken off, and hold hashes only. An
+Then it takes them out of what is kept of them (:mod:`segment_exports.settling.forgetting`, and
+:mod:`segment_exports.commands.erased_files`), and names what it could not reach. A ledger's row stays while
+it says of which lists a person is to be taken off: the run that takes them off ends it. An
 address stands for all customers behind it; give the CustomerIds too, so that a person is known under
 another address. An id is erased in its capitals and small letters too, and without quotes or braces
 around it, for other systems print a GUID so. Contacts at the destination are deleted there, by hand.
@@ -20,18 +22,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_exports.commands.erased_files import TakenOut, take_out_of_runs
 from segment_exports.commands.terminal import complain, say
 from segment_exports.errors import LedgerError, StagingError, own_words
 from segment_exports.mapping.email_address import EmailRefusal, judge_email
 from segment_exports.records.keyed_hash import HASH_TYPE
+from segment_exports.records.lease import holder
 from segment_exports.records.ledger import newest_ledgers
+from segment_exports.records.outcomes import counted
+from segment_exports.records.plan import files_of_runs
 from segment_exports.records.secret_in_use import hasher_in_use, require_long_if_new
 from segment_exports.records.staging import Store
 from segment_exports.records.storing.foreign_files import ForeignFileError, read_foreign
@@ -43,6 +49,7 @@ from segment_exports.settings.ledger_secret import (
     told_of_ledger_secret,
 )
 from segment_exports.settings.names import LEDGER_SECRET, STAGING
+from segment_exports.settling.forgetting import Forgotten, erased_people, forget_erased
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,6 +70,7 @@ class Erasure:
 
     ``known_to`` counts by export the rows of its ledgers that are these people's. ``unknown_emails`` and
     ``unknown_ids`` are the places, from 1, of what no ledger knows: nobody was ever delivered under it.
+    ``taken_out`` tells by export what was taken out of its files, and what is left there.
     """
 
     new: int
@@ -70,6 +78,24 @@ class Erasure:
     known_to: dict[str, int]
     unknown_emails: tuple[int, ...] = ()
     unknown_ids: tuple[int, ...] = ()
+    taken_out: dict[str, ExportErasure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExportErasure:
+    """What was taken out of an export's files, of all who were ever erased.
+
+    :param problem: why not all of them could be looked into.
+    """
+
+    books: Forgotten = field(default_factory=Forgotten)
+    files: TakenOut = field(default_factory=TakenOut)
+    problem: str | None = None
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anybody was found, or may not have been."""
+        return self != ExportErasure()
 
 
 def erase(
@@ -96,11 +122,26 @@ def erase(
     each = sorted({*addresses.values(), *ids.values()})
     new = sum(write_tombstones(staging, hasher, hashes, now) > 0 for hashes in each)
     known_to, known = _known_to(ledgers, sorted({one for hashes in each for one in hashes}))
-    unknown = [
+    unknown_emails, unknown_ids = (
         tuple(place for place, hashes in named.items() if known.isdisjoint(hashes))
         for named in (addresses, ids)
-    ]
-    return Erasure(new, len(each) - new, known_to, *unknown)
+    )
+    taken_out = {name: one for name in ledgers if (one := _take_out(staging, name, hasher, now)).is_any}
+    return Erasure(new, len(each) - new, known_to, unknown_emails, unknown_ids, taken_out)
+
+
+def _take_out(staging: Store, name: str, hasher: KeyedHasher, now: datetime) -> ExportErasure:
+    """Take all who were ever erased out of one export; what is wrong with it is told, and stops no other."""
+    export = staging.sub(name)
+    try:
+        people = erased_people(staging, export, name, files_of_runs(export))
+        books = forget_erased(export, name, people, with_ledgers=holder(export) is None)
+        if not (books.waiting or books.ledger_rows):
+            books = replace(books, ledgers_left=False)
+        return ExportErasure(books, take_out_of_runs(export, people, hasher, now))
+    except (SegmentExportError, pa.ArrowException, OSError) as error:
+        told = str(error) if isinstance(error, SegmentExportError) else type(error).__name__
+        return ExportErasure(problem=told)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -216,9 +257,35 @@ def _told(erasure: Erasure) -> str:
         f"{_unknown('addresses', erasure.unknown_emails)}{_unknown('ids', erasure.unknown_ids)}"
         f"Exports that delivered to these people: {exports}. They leave the lists of each at its next run.\n"
         f"An upload under way leaves them out within seconds.\n"
-        f"Left to do: delete their contacts at the destination. Files of runs that hold their profiles are "
-        f"purged retention_days after the run.\n"
+        f"{''.join(_left(name, one) for name, one in erasure.taken_out.items())}"
+        f"Left to do: delete their contacts at the destination, which keeps a record of its own, and their "
+        f"profiles in the source. This command doesn't reach backups of the staging, other staging roots and "
+        f"Airflow's logs.\n"
     )
+
+
+def _left(name: str, one: ExportErasure) -> str:
+    """Tell what was taken out of an export, and what it still holds."""
+    lines = []
+    if one.problem is not None:
+        lines.append(f"not all could be looked into: {one.problem}. Mend it, and erase the same people again")
+    books, files = one.books, one.files
+    if taken := books.ledger_rows + books.operations + books.refusals + files.rows:
+        lines.append(
+            f"taken out of {counted(taken, 'row')}: {books.ledger_rows} of ledgers, {books.operations} of "
+            f"the history, {books.refusals} of refusals, {files.rows} of files of runs"
+        )
+    if books.waiting:
+        lines.append(
+            f"{counted(books.waiting, 'contact is', 'contacts are')} on a list or may be: the run that takes "
+            f"them off takes them out of the ledgers too"
+        )
+    elif books.ledgers_left:
+        lines.append("a run holds the lease: its end takes them out of the ledgers")
+    lines += [f"run {run} holds them still: {why}" for run, why in files.left.items()]
+    if files.left:
+        lines.append("erase them again when that is over, or purge the runs (docs/privacy.md)")
+    return "".join(f"{name}: {line}.\n" for line in lines)
 
 
 def _unknown(kind: str, places: Sequence[int]) -> str:

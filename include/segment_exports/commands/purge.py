@@ -4,7 +4,8 @@
 
 It names every run that is old enough and was kept all the same, with the reason
 (:mod:`segment_exports.settling.retention`). ``--even-unfinished`` takes those too, but for one that may be
-sending: that it has ended, the person says who knows it from Airflow (``--ended RUN``).
+sending: that it has ended, the person says who knows it from Airflow (``--ended RUN``). It takes erased
+people out of ledgers and history too, where nothing is left that they have to be taken off.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from typing import TYPE_CHECKING
 
 from segment_exports.commands.terminal import complain, say
 from segment_exports.errors import own_words
+from segment_exports.records.lease import holder
 from segment_exports.records.outcomes import counted
+from segment_exports.records.plan import files_of_runs
 from segment_exports.records.staging import Store
 from segment_exports.settings import bounds
 from segment_exports.settings.names import STAGING
+from segment_exports.settling.forgetting import erased_people, forget_erased
 from segment_exports.settling.history_term import purge_history
 from segment_exports.settling.retention import HOLDS_LEASE, Unfinished, purge_runs
 
@@ -64,6 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
                 export = staging.sub(name)
                 purged = purge_runs(export, chosen.keep_days, now, unfinished)
                 ended = purge_history(export, chosen.history_days, now)
+                people = erased_people(staging, export, name, files_of_runs(export))
+                forget_erased(export, name, people, with_ledgers=holder(export) is None)
                 say(_told(name, purged, ended))
     except Exception as error:  # noqa: BLE001 - nobody is shown a traceback, nor another's words
         complain(str(own_words(error)))

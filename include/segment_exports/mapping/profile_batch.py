@@ -28,7 +28,7 @@ from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID, 
 from segment_exports.records.tables.schemas import INVALID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -128,9 +128,11 @@ class ProfileMapper:
         )
         matters = pc.and_(emails.is_valid(), pc.or_(pc.invert(is_refused), pa.array(verdicts > 0)))
         texts = columns[self._fields[0].attribute]
+        is_erased = pa.array(held_back == Withholding.ERASED.verdict)
+        named = [pc.if_else(is_erased, None, one) for one in (customers.values, previous.values, texts)]
         return MappedBatch(
             rows=self._with_meant(rows, matters, texts),
-            invalid=_invalid(refused, customers.values, previous.values, texts, verdicts, segment, first_row),
+            invalid=_invalid(refused, named, verdicts, segment, first_row),
             empty_values=Counter({target: one.empty for target, one in values.items()}),
             columns=self._counted(columns, values | {CUSTOMER_ID: customers}, consents, recency, known),
         )
@@ -285,13 +287,16 @@ def _people(columns: Mapping[str, pa.StringArray], length: int) -> tuple[Convert
 
 def _invalid(
     refused: _Refused,
-    customers: pa.StringArray,
-    previous: pa.StringArray,
-    emails: pa.StringArray,
+    named: Sequence[pa.StringArray],
     verdicts: npt.NDArray[np.int8],
     segment: str,
     first_row: int,
 ) -> pa.Table:
+    """Return the refused profiles (schema INVALID).
+
+    :param named: CustomerIds, previous ids and addresses as they are told; erased people are not named.
+    """
+    customers, previous, emails = named
     rows = np.flatnonzero(np.asarray(refused.reasons.is_valid()))
     return pa.table(
         [

@@ -17,13 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from segment_exports.errors import DamagedFileError, LedgerError
+from segment_exports.errors import DamagedFileError, LedgerError, StagingError
 from segment_exports.records.storing.damage import parsed
 from segment_exports.records.storing.file_names import file_name, text_of
 from segment_exports.records.tables.schemas import LEDGER, MEMBERSHIPS
+from segment_exports.records.tables.sorted_tables import read_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     import pyarrow.parquet as pq
 
@@ -153,6 +154,35 @@ class LedgerFolder:
         names = self._names()
         return self._open(names[-1]) if names else Ledger(self._store, None, None)
 
+    def all(self) -> list[Ledger]:
+        """Return all ledgers that are kept, oldest first.
+
+        :raises LedgerError: one can't be believed.
+        """
+        return [self._open(name) for name in self._names()]
+
+    def write_without(self, ledger: Ledger, are_dropped: Callable[[pa.Table], pa.Array]) -> int:
+        """Write a ledger anew without some of its rows, and return without how many; else nothing happens.
+
+        Who reads it meanwhile has the old one or the new one. It tells how many members there were still.
+
+        :raises StagingError: another has written it meanwhile, and it is left so.
+        """
+        name, info = ledger.name, ledger.info
+        if name is None or info is None:
+            return 0
+        written = self._store.modified(name)
+        with ledger.opened() as file:
+            pieces = read_columns(file, LEDGER) if file else iter(())
+            if not (dropped := sum(int(pc.sum(are_dropped(rows)).as_py() or 0) for rows in pieces)):
+                return 0
+        with ledger.opened() as file, self._writing(name, info, anew=True) as writer:
+            for rows in read_columns(file, LEDGER) if file else ():
+                writer.write(rows.filter(pc.invert(are_dropped(rows))))
+            if self._store.modified(name) != written:
+                raise StagingError(f"{self._store.path(name)} was written meanwhile and is left as it is")
+        return dropped
+
     def with_sequence(self, sequence: int) -> Ledger:
         """Return the ledger of one sequence; 0 is the empty ledger.
 
@@ -178,17 +208,21 @@ class LedgerFolder:
 
         ``members`` and ``addresses`` of ``info`` are counted from what is written.
         """
-        name = f"{info.sequence:010d}-{file_name(info.run_id)}.parquet"
-        with self._store.parquet_writer(name, LEDGER, repeating=_REPEATING) as file:
-            writer = LedgerWriter(file, info)
+        with self._writing(f"{info.sequence:010d}-{file_name(info.run_id)}.parquet", info) as writer:
             yield writer
-            counts = {"members": dict(writer.members), "addresses": writer.addresses}
-            told = writer.info.model_copy(update=counts)
-            file.add_key_value_metadata({_METADATA_KEY: told.model_dump_json().encode()})
         # After the ledger: a crash in between must not look like a loss.
         self._export.create(self._marker, b"")
         for old in self._names()[:-_KEPT]:
             self._store.remove(old)
+
+    @contextmanager
+    def _writing(self, name: str, info: LedgerInfo, *, anew: bool = False) -> Iterator[LedgerWriter]:
+        with self._store.parquet_writer(name, LEDGER, repeating=_REPEATING) as file:
+            writer = LedgerWriter(file, info)
+            yield writer
+            members = info.members if anew else dict(writer.members)
+            told = writer.info.model_copy(update={"members": members, "addresses": writer.addresses})
+            file.add_key_value_metadata({_METADATA_KEY: told.model_dump_json().encode()})
 
     @property
     def _marker(self) -> str:
@@ -245,11 +279,16 @@ def counts_as_address(ledger: pa.Table) -> pa.ChunkedArray:
     )
 
 
-def newest_ledgers(export: Store, export_name: str) -> list[Ledger]:
-    """Return the ledger that counts for each account that an export was ever delivered to."""
+def ledger_folders(export: Store, export_name: str) -> list[LedgerFolder]:
+    """Return the ledgers of an export, for each account that it was ever delivered to."""
     accounts = (_account_of(export.sub(f"ledger/{name}"), name) for name in export.names("ledger"))
     found = dict.fromkeys(one for one in accounts if one is not None)
-    ledgers = (LedgerFolder(export, export_name, one).latest() for one in found)
+    return [LedgerFolder(export, export_name, one) for one in found]
+
+
+def newest_ledgers(export: Store, export_name: str) -> list[Ledger]:
+    """Return the ledger that counts for each account that an export was ever delivered to."""
+    ledgers = (folder.latest() for folder in ledger_folders(export, export_name))
     return [ledger for ledger in ledgers if ledger.info is not None]
 
 

@@ -193,5 +193,22 @@ class RefusalFolder:
         for old in self._names()[:-_KEPT]:
             self._store.remove(old)
 
+    def forget(self, people: Prefixes) -> int:
+        """Write all anew without the refusals of some people, and return how many there were.
+
+        :param people: prefixes of keyed hashes of addresses or customers whom nothing would be sent anyway.
+        """
+        count = 0
+        for name in self._names():
+            with self._store.parquet_file(name, REFUSALS.names, advice=_READ_ALL) as file:
+                told, rows = file.metadata.metadata or {}, file.read(use_threads=False).select(REFUSALS.names)
+            is_theirs = np.isin(rows["key"].to_numpy(), people)
+            if is_theirs.any():
+                with self._store.parquet_writer(name, REFUSALS) as writer:
+                    writer.write_table(rows.cast(REFUSALS).filter(pa.array(~is_theirs)))
+                    writer.add_key_value_metadata({_METADATA_KEY: told.get(_METADATA_KEY, b"")})
+                count += int(is_theirs.sum())
+        return count
+
     def _names(self) -> Sequence[str]:
         return [name for name in self._store.names() if _NAME.fullmatch(name)]

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.errors import LedgerError
+from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.storing.damage import damaged
 from segment_exports.settings.names import LEDGER_SECRET
 
@@ -53,6 +54,16 @@ def erased_hashes(staging: Store, hasher: KeyedHasher) -> frozenset[bytes]:
         )
     folder = f"{TOMBSTONES}/{hasher.fingerprint}"
     return frozenset(_hash_of(name, staging.path(folder)) for name in staging.names(folder))
+
+
+def all_tombstones(staging: Store) -> pa.FixedSizeBinaryArray:
+    """Return the sorted hashes of all who were ever erased, under whatever secret: it takes none to ask.
+
+    :raises StagingError: a name among them is none of theirs.
+    """
+    folders = [f"{TOMBSTONES}/{name}" for name in secrets_of_tombstones(staging)]
+    found = {_hash_of(name, staging.path(one)) for one in folders for name in staging.names(one)}
+    return pa.array(sorted(found), HASH_TYPE)
 
 
 def _hash_of(name: str, folder: str) -> bytes:

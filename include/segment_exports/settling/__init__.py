@@ -12,5 +12,6 @@ history           datasets of all runs and operations, and their columns
 history_term      how long they stay
 usable_ledger     which ledger counts, and whether one is lost or an older one
 unknown_runs      runs that sent and of which the staging holds nothing
+forgetting        erased people go from ledgers, history and refusals
 retention         what is purged, and what never
 """

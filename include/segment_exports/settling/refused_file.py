@@ -14,10 +14,11 @@ import pyarrow.csv as pa_csv
 
 from segment_exports.mapping.email_address import mask_email
 from segment_exports.records.staging import RunFiles
+from segment_exports.records.storing.damage import ASIDE, told_of_damage
 from segment_exports.records.tables.schemas import CONTACTS, INVALID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from segment_exports.records.staging import Store
 
@@ -40,6 +41,28 @@ def write_refused(store: Store, rejected: Mapping[str, pa.Table] | None = None) 
             writer.write_table(_safe(table))
             rows += len(table)
     return rows
+
+
+def take_out(store: Store, are_theirs: Callable[[pa.ChunkedArray], pa.Array]) -> int:
+    """Write ``refused.csv`` anew without some customers, and return without how many rows.
+
+    :param are_theirs: tells of CustomerIds whose they are.
+    :raises StagingError: it can't be read.
+    """
+    if not store.exists(RunFiles.REFUSED):
+        return 0
+    path = store.path(RunFiles.REFUSED)
+    with told_of_damage(path, ASIDE):
+        options = pa_csv.ConvertOptions(column_types=COLUMNS, strings_can_be_null=False)
+        parsing = pa_csv.ParseOptions(newlines_in_values=True)
+        content = pa.BufferReader(store.read_bytes(RunFiles.REFUSED))
+        rows = pa_csv.read_csv(content, parse_options=parsing, convert_options=options).select(COLUMNS.names)
+    ids = pc.replace_substring_regex(rows["CustomerId"], "\\A'", "")  # before what looks like a formula
+    found = pc.or_(are_theirs(rows["CustomerId"]), are_theirs(ids))
+    if count := int(pc.sum(found).as_py() or 0):
+        with store.writing(RunFiles.REFUSED) as path, pa_csv.CSVWriter(path, COLUMNS) as writer:
+            writer.write_table(rows.filter(pc.invert(found)))
+    return count
 
 
 def _invalid(store: Store) -> Iterator[pa.Table]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from segment_exports.errors import StagingError
-from segment_exports.records.lease import Lease, holder, is_released
+from segment_exports.records.lease import Lease, current_lease, holder, is_released
 from segment_exports.records.ledger import LedgerFolder, newest_ledgers
 from segment_exports.records.notes import losses
 from segment_exports.records.plan import files_of_runs, planned
@@ -35,6 +35,7 @@ _FOR_ADDRESSES = frozenset({RunFiles.CHANGES, RunFiles.DUTIES, RunFiles.PLAN, Ru
 HOLDS_LEASE = "it holds the lease of its export, so it may be sending"
 _NO_REPORT = f"it has no report and gave a sign of life within {bounds.RUN.days} days, so it may be under way"
 _UNSETTLED = "no ledger has its receipts yet, so nothing else tells whom it put on a list"
+_NEWEST = "it is the newest, and its tasks may be cleared"
 _NEEDED = "only its changes tell the address of somebody who may be on a list after a request of unknown fate"
 
 
@@ -104,6 +105,33 @@ def purge_runs(
         elif _delete(files, keep=frozenset()):
             purged.gone.append(files.run)
     return purged
+
+
+class OpenRuns:
+    """Tells of the runs of an export which are over: nothing goes on from their files any more."""
+
+    def __init__(self, export: Store, now: datetime) -> None:
+        """Look at the export as it is now.
+
+        :raises LedgerError: a ledger can't be read.
+        """
+        self._needed = {RunFiles(export, one).folder for one in _runs_with_needed_addresses(export)}
+        found = [
+            one and RunFiles(export, one.run_id).folder for one in (holder(export), current_lease(export))
+        ]
+        self._held, self._newest, self._now = *found, now
+
+    def why(self, files: RunFiles) -> str | None:
+        """Return why a run is not over, or None."""
+        if files.folder == self._held:
+            return HOLDS_LEASE
+        if _age(files, timedelta(days=-1), self._now) is not _Age.OLD:
+            return _NO_REPORT
+        if not _is_settled(files):
+            return _UNSETTLED
+        if files.folder in self._needed:
+            return _NEEDED
+        return _NEWEST if files.folder == self._newest else None
 
 
 def _purge_unfinished(

@@ -27,6 +27,7 @@ from segment_exports.records.storing.trouble import in_words
 from segment_exports.records.wait_record import kept_wait
 from segment_exports.records.warnings import recorded_warnings
 from segment_exports.settling.counting import Settlement
+from segment_exports.settling.forgetting import erased_people, forget_erased
 from segment_exports.settling.history import write_run
 from segment_exports.settling.history_term import purge_history
 from segment_exports.settling.refused_file import write_refused
@@ -61,6 +62,7 @@ class Ending:
     :param agreement: who agreed to the transfer, when, and to which text.
     """
 
+    staging: Store
     files: RunFiles
     definition: ExportDefinition
     account: str
@@ -83,7 +85,7 @@ def settle_run(ending: Ending) -> RunReport:
         settlement, problem, warning = _settle(ending, plan)
         problems |= {"settle_run": problem} if problem else {}
         warnings += [warning] if warning else []
-    warnings += _purge(ending)
+    warnings += _forget_erased(ending, plan) + _purge(ending)
     if plan is not None and counts is not None and plan.contacts.total + plan.over_limit != counts.contacts:
         # Mapped again after that plan, and not planned since: its figures are of other contacts.
         problems.setdefault(
@@ -238,6 +240,23 @@ def _counted(files: RunFiles, plan: Plan) -> Settlement:
         return count_plan(files, plan)
     except SegmentExportError:  # a receipt that can't be read, which the problem tells already
         return Settlement(held_back=who_is_held_back(files))
+
+
+def _forget_erased(ending: Ending, plan: Plan | None) -> list[str]:
+    """Take erased people out of what stays, and return warnings; no trouble with it makes this run red."""
+    if ending.dry_run:
+        return []
+    export, has_lease = ending.files.export, False
+    try:
+        if plan is not None and plan.fence is not None:
+            has_lease = leasing.reason_to_stop(export, Lease(plan.fence, plan.run_id)) is None
+        people = erased_people(ending.staging, export, ending.definition.name, [ending.files])
+        forgotten = forget_erased(export, ending.definition.name, people, with_ledgers=has_lease)
+    except Exception as error:  # noqa: BLE001 - an object store may raise anything
+        told = str(error) if isinstance(error, SegmentExportError) else type(error).__name__
+        return [f"erased people could not be taken out of the books, the next run tries again: {told}"]
+    log.info("Of erased people: %s", forgotten)
+    return []
 
 
 def _purge(ending: Ending) -> list[str]:

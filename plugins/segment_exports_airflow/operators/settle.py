@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from segment_exports.errors import DefinitionError, SegmentExportError, UnforeseenError
 from segment_exports_airflow.run_form import asks_for_dry_run
+from segment_exports_airflow.staging_root import staging_root
 from segment_exports_airflow.steps import ExportStep, conf_of, in_own_words
 from segment_exports_airflow.time_limits import told_timeout
 
@@ -69,6 +70,7 @@ class SettleRunOperator(ExportStep, BaseOperator):
         connection = self.definition.destination.connection
         return settle_run(
             Ending(
+                staging=staging_root(),
                 files=files,
                 definition=self.definition,
                 account=connection,

@@ -218,7 +218,9 @@ def map_plainly(
             if not is_own:
                 continue
             if bad:
-                expected.invalid.append((segment, number, customer, bad[0], bad[1].reason))
+                is_erased = erased & {email, customer, *previous}
+                told = None if is_erased else customer
+                expected.invalid.append((segment, number, told, bad[0], bad[1].reason))
                 continue
             recency = RECENCIES[row["Updated"]]
             rank = (

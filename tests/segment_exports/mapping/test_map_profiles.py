@@ -227,7 +227,7 @@ def test_a_segment_whose_permission_is_empty_speaks_only_for_those_who_are_held_
         assert all(HASHER.text(row["email"]) == row["email_hash"] for row in read(files, files.WITHHELD))
         assert people(files, files.UNJUDGED) == {(HASHER.text("cem@x.de"), HASHER.text("p3"))}
         withdrawn = {row["customer_id"]: row["withdrawn"] for row in read(files, files.INVALID)}
-        assert withdrawn == {"c6": False, "c1": True}
+        assert withdrawn == {"c6": False, None: True}, "who was erased is not named"
     assert str(summary.unjudged_permission).startswith("Consent (permission.attribute) has no value")
 
 
