@@ -45,7 +45,7 @@ def export(
         "guards": {"min_count": 1000, "stop_above_invalid": 1.0},
         "destination": {"membership": request.param},
     }
-    monkeypatch.setenv("AUTOPILOT_LEDGER_KEY", os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     return RunningExport(tmp_path, emulator, monkeypatch, settings)
 
 
@@ -72,7 +72,7 @@ def kept(
     export: RunningExport, contact_id: str, *, of: tuple[str, ...] = (ANN.EMail, ANN.CustomerId)
 ) -> set[str]:
     """Folders of the export that hold Ann: address, id, contact, or hashes of them."""
-    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     return {one.split("/")[1] for one in traces(export.staging, (*of, contact_id), hasher)}
 
 
@@ -169,7 +169,7 @@ def test_who_has_the_address_now_is_not_forgotten_with_who_had_it(
         write(export, number, [*READERS, heir])
         assert not export.run().red
 
-    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_KEY"])
+    hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     ledger = pq.read_table(max(export.staging.rglob("ledger/*/*.parquet"))).to_pylist()
     assert hasher.text("customer-heir") in [row["customer_hash"] for row in ledger]
     assert hasher.text(ANN.CustomerId) not in [row["customer_hash"] for row in ledger]

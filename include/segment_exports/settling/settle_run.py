@@ -253,7 +253,7 @@ def _forget_erased(ending: Ending, plan: Plan | None) -> list[str]:
         people = erased_people(ending.staging, export, ending.definition.name, [ending.files])
         forgotten = forget_erased(export, ending.definition.name, people, with_ledgers=has_lease)
     except Exception as error:  # noqa: BLE001 - an object store may raise anything
-        told = str(error) if isinstance(error, SegmentExportError) else type(error).__name__
+        told = _words_of(error)
         return [f"erased people could not be taken out of the books, the next run tries again: {told}"]
     log.info("Of erased people: %s", forgotten)
     return []

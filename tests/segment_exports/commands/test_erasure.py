@@ -255,7 +255,7 @@ def test_the_command_needs_somebody_to_erase(tmp_path: Path, capsys: pytest.Capt
 def test_a_list_without_end_on_standard_input_erases_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("AUTOPILOT_LEDGER_KEY", "k" * 32)
+    monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", "k" * 32)
     monkeypatch.setattr(bounds, "ERASED_BYTES", 100)
     monkeypatch.setattr(sys, "stdin", io.StringIO("a@example.com\n" * 10))
     assert main([str(tmp_path), "--emails", "-"]) == 1
