@@ -50,7 +50,6 @@ from segment_exports.settings.ledger_secret import (
 )
 from segment_exports.settings.names import LEDGER_SECRET, STAGING
 from segment_exports.settling.forgetting import Forgotten, erased_people, forget_erased
-from segment_exports.sieve.foreign import error_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -140,10 +139,8 @@ def _take_out(staging: Store, name: str, hasher: KeyedHasher, now: datetime) -> 
         if not (books.waiting or books.ledger_rows):
             books = replace(books, ledgers_left=False)
         return ExportErasure(books, take_out_of_runs(export, people, hasher, now))
-    except SegmentExportError as error:
-        return ExportErasure(problem=str(error))
-    except (pa.ArrowException, OSError) as error:
-        return ExportErasure(problem=error_told(error))
+    except Exception as error:  # noqa: BLE001 - it is told, and the other exports are seen to
+        return ExportErasure(problem=str(own_words(error)))
 
 
 def main(arguments: list[str] | None = None) -> int:
