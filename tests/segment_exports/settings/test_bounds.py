@@ -16,8 +16,8 @@ from segment_exports.settings import bounds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-UNITS = {"KIB", "MIB"}
-BOUNDS = [name for name in vars(bounds) if name.isupper() and name not in UNITS and name != "TYPE_CHECKING"]
+OF_OTHERS = {"KIB", "MIB", "TYPE_CHECKING", "LONGEST_MESSAGE"}
+BOUNDS = [name for name in vars(bounds) if name.isupper() and name not in OF_OTHERS]
 NO_BOUNDS = {
     ("chunk_changes.py", "MOST_SECONDS"),  # how what is sent is cut
     ("chunk_changes.py", "MOST_BYTES"),
@@ -46,6 +46,12 @@ def test_each_says_why_it_is_so() -> None:
 def test_each_leaves_room_for_something(name: str) -> None:
     value = getattr(bounds, name)
     assert value > (timedelta(0) if isinstance(value, timedelta) else 0)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_each_is_asked_for(name: str, repository: Path) -> None:
+    code = (file for part in ("include", "plugins") for file in (repository / part).rglob("*.py"))
+    assert any(f"bounds.{name}" in file.read_text(encoding="utf-8") for file in code)
 
 
 def test_no_other_module_has_one(repository: Path) -> None:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from segment_exports.errors import SourceError
 from segment_exports.records.profiles import CUSTOMER_ID
+from segment_exports.settings import bounds
 from segment_exports.sources.dataverse.left_out import LeftOut
 from segment_exports.sources.web.json_columns import text_column
 from segment_exports.sources.web.membership_join import UNSURE
@@ -110,6 +111,7 @@ def member_batches(
         seen.add(rows)
         ids, lists = text_column(rows, id_column), text_column(rows, list_column)
         encoded = lists.dictionary_encode()
+        _require_few(encoded.dictionary)
         names, unreadable = _lists(encoded.dictionary.to_pylist())
         of_list = np.asarray(encoded.indices.fill_null(len(names)))
         chosen = np.ones(len(rows), np.bool_)
@@ -154,6 +156,15 @@ def _lists(texts: Sequence[str]) -> tuple[list[dict[str, None]], dict[int, str]]
             lists.append({})
             unreadable[place] = str(error)
     return lists, unreadable
+
+
+def _require_few(lists: pa.StringArray) -> None:
+    """Refuse lists of more names than a page may have values: each takes many times its own bytes."""
+    if (pc.sum(pc.count_substring(lists, ",")).as_py() or 0) > bounds.SOURCE_VALUES:
+        raise SourceError(
+            f"{SERVICE} answers a page of {MEMBERSHIPS} with more than {bounds.SOURCE_VALUES:,} segments in "
+            f"its lists; ask for fewer rows at once (source.page_size)"
+        )
 
 
 def _exploded(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_exports.errors import SourceError
+from segment_exports.settings import bounds
 from segment_exports.sources.dataverse.memberships import member_batches, segment_list
 
 NAMES = st.lists(st.sampled_from(["A", "B", "C", "Other"]), max_size=4)
@@ -83,3 +84,13 @@ def test_a_list_that_is_json_already_is_read_too() -> None:
 
 def test_a_membership_without_customer_is_nobodys() -> None:
     assert batches([{"id": None, "list": '["A"]'}, {"id": "1", "list": '["A"]'}]) == [("1", 0)]
+
+
+def test_the_lists_of_a_page_have_so_many_names_and_not_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each name takes many times its own bytes, and none of them counts among the values of the answer."""
+    monkeypatch.setattr(bounds, "SOURCE_VALUES", 1_000)
+    rows = [{"id": str(place), "list": json.dumps(["A", *[f"n{place}"] * 250])} for place in range(4)]
+    assert len(batches(rows)) == 4
+    rows.append({"id": "more", "list": '["A","B"]'})
+    with pytest.raises(SourceError, match="with more than 1,000 segments in its lists; ask for fewer rows"):
+        batches(rows)
