@@ -32,14 +32,15 @@ def record_warnings(run: Store, step: str, warnings: Sequence[str]) -> None:
 
 def bounded(texts: Iterable[str]) -> tuple[str, ...]:
     """Return sentences as they are kept: no more and none longer than is read, and nothing hidden in them."""
-    told = tuple(dict.fromkeys(map(_kept, texts)))
+    told = tuple(dict.fromkeys(map(as_kept, texts)))
     if len(told) <= bounds.WARNINGS:
         return told
     kept = told[: bounds.WARNINGS - 1]
     return (*kept, f"{len(told) - len(kept):,} more like these are left out")
 
 
-def _kept(text: str) -> str:
+def as_kept(text: str) -> str:
+    """Return one sentence so."""
     return shortened(visible(netted(text)), bounds.MESSAGE_CHARACTERS)
 
 

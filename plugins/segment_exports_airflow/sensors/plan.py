@@ -41,10 +41,12 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
 
         :raises LedgerError: the ledger can't be trusted, or none of its contacts exists any more.
         """
+        from segment_exports.records.warnings import bounded
+
         plan = self.told_in_report(context, lambda: self._plan_unless_held(context))
         if plan is None:
             return PokeReturnValue(is_done=False)
-        for text in (*plan.stopped_by, *plan.warnings):
+        for text in bounded([*plan.stopped_by, *plan.warnings]):
             self.log.warning("%s", text)
         self.log.info("Plan is %s: %s, %s", plan.state, plan.contacts, plan.operations)
         return PokeReturnValue(is_done=True, xcom_value=[one.to_json() for one in plan.duty_chunks])

@@ -139,9 +139,9 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         return units
 
     def _warn(self, context: Context, warnings: list[str]) -> None:
-        from segment_exports.records.warnings import forget_warnings, record_warnings
+        from segment_exports.records.warnings import bounded, forget_warnings, record_warnings
 
-        for text in warnings:
+        for text in bounded(warnings):
             self.log.warning("%s", text)
         run = self.files(context).store
         forget_warnings(run, but_for="check_destination")

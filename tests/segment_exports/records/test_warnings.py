@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from segment_exports.records.staging import Store
-from segment_exports.records.warnings import forget_warnings, record_warnings, recorded_warnings
+from segment_exports.records.warnings import bounded, forget_warnings, record_warnings, recorded_warnings
+from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,3 +44,15 @@ def test_a_run_that_reads_anew_forgets_all_but_what_was_found_before(run: Store)
     for _ in range(2):
         forget_warnings(run, but_for="check_destination")
     assert recorded_warnings(run) == ["the clock is wrong"]
+
+
+def test_warnings_are_kept_visible_and_bounded(tmp_path: Path) -> None:
+    run = Store.local(tmp_path)
+    record_warnings(run, "a", [f"file {number}" for number in range(10_000)])
+    (first, *_, last) = recorded_warnings(run)
+    assert (first, last) == ("file 0", "9,801 more like these are left out")
+    record_warnings(run, "a", ["x" * 1_000_000, "Gold\x1b[2J\U000e0041.csv"])
+    long, hidden = recorded_warnings(run)
+    assert 10_000 < len(long) <= bounds.MESSAGE_CHARACTERS
+    assert hidden == r"Gold[2J\U000e0041.csv"
+    assert bounded(bounded(f"{number}" for number in range(500))) == bounded(map(str, range(500)))

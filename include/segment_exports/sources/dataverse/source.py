@@ -22,6 +22,7 @@ import numpy as np
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID, WITHOUT_PROFILE
+from segment_exports.records.warnings import as_kept
 from segment_exports.sieve.net import names_told
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import ServiceAttribute
@@ -251,7 +252,8 @@ class DataverseSource:
         wanted = {**columns, CUSTOMER_ID: ServiceAttribute(ID, "String")}
         return ProfilePages(self.reader, wanted, page_size=self._settings.page_size), wanted
 
-    def _doubt(self, text: str) -> None:
+    def _doubt(self, told: str) -> None:
+        text = as_kept(told)
         if text not in self.doubts:
             log.warning("%s", text)
             self.doubts.append(text)
