@@ -60,7 +60,7 @@ class Planted:
         """Return which of them stand in the bytes of a file."""
         data = data.lower()
         found = {self._named[one] for one in self._pattern.findall(data)}
-        seen = {one.replace(b"%40", b"@") for one in _ADDRESS.findall(data)}
+        seen = {one.strip(b"'").replace(b"%40", b"@") for one in _ADDRESS.findall(data)}
         return found | ({"an address"} if seen & self._addresses else set())
 
     def in_folder(self, folder: Path, *, but_for: re.Pattern[str] | None = None) -> dict[str, set[str]]:
