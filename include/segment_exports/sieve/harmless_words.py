@@ -16,19 +16,19 @@ JOINING = frozenset(_JOINING.split())
 """Words that say nothing alone."""
 
 _TELLING = """
-    accept accepted account address addresses allowed already array attribute authorized bad batch blank
-    blocked body boolean bounced bulk change changed character characters code conflict contact contacts
-    correct create created custom data database date deleted delivered denied domain duplicate duplicated
-    duplicates email emails empty encoding error errors exceed exceeded exceeds exist existing exists
-    expected fail failed failure field fields float forbidden format found header id identifier ids
-    incorrect integer internal invalid json key large length limit list lists long mail mailbox malformed
-    match matches maximum member members message method minimum missing name null number numeric object
-    occurred parse parsed payload permitted phone possible process processed property provided quota range
-    rate received record refused reject rejected request requests required resource save saved schema
-    segment send sent server service short size small something store stored string subscribed supported
-    suppressed syntax taken temporarily text throttled timeout type unable unavailable unexpected unique
-    unknown unprocessable unrecognized unsubscribed unsupported update updated uri url use used utf valid
-    validate validation value values wrong
+    accept accepted account address addresses allow allowed allows already array attribute authorized
+    available bad batch blank blocked body boolean bounced bulk change changed character characters code
+    conflict contact contacts correct create created custom data database date deleted delivered denied
+    domain duplicate duplicated duplicates email emails empty encoding error errors exceed exceeded exceeds
+    exhausted exist existing exists expected expired fail failed failure field fields float forbidden format
+    found full header id identifier ids incorrect integer internal invalid json key large length limit list
+    lists long mail mailbox malformed match matches maximum member members message method minimum missing
+    name null number numeric object occurred over parse parsed payload permitted phone plan possible process
+    processed property provided quota range rate reached received record refused reject rejected request
+    requests required resource save saved schema segment send sent server service short size small something
+    store stored string subscribed supported suppressed syntax taken temporarily text throttled timeout type
+    unable unavailable unexpected unique unknown unprocessable unrecognized unsubscribed unsupported update
+    updated upgrade uri url use used utf valid validate validation value values wrong
 """
 TELLING = frozenset(_TELLING.split())
 """Words that say what is wrong."""

@@ -40,6 +40,8 @@ def rendered(contact: dict) -> bytes:
         ("string--Loyalty--Tier must not be empty", None),
         ("'Loyalty Tier' must not be empty", None),
         ("ERROR_EMAIL_INVALID", None),
+        ("Contact limit of your plan is reached.", None),
+        ("Your plan allows no more.", None),
         ("{'Phone': ['E.164 format expected']}", "'Phone': …"),
     ],
 )
