@@ -14,6 +14,7 @@ from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
 from markdown_it import MarkdownIt
 
+from segment_exports.planning.chunk_changes import MOST_CHUNKS, MOST_SECONDS
 from segment_exports.settings import bounds
 from segment_exports_airflow.operators.approval import WAITS_WITHOUT_SCHEDULE
 from segment_exports_airflow.time_limits import STOPS_WITHIN
@@ -82,6 +83,14 @@ def test_every_task_ends(dag: DAG) -> None:
     assert limits["upload"] == limits["upload_duties"] > bounds.UPLOAD + STOPS_WITHIN
     assert max(limits.values()) < bounds.RUN
     assert dag.get_task("wait_for_refresh").timeout > 0 < dag.get_task("plan_changes").timeout
+
+
+def test_no_chunk_of_a_million_contacts_needs_half_of_an_uploads_time() -> None:
+    """Each upserted, and put on a list by a call of its own, at the documented five requests a second."""
+    requests = 1_000_000 / 100 + 1_000_000
+    of_a_chunk = max(MOST_SECONDS * 5, 4 * requests / MOST_CHUNKS)
+
+    assert timedelta(seconds=of_a_chunk / 5) < bounds.UPLOAD / 2
 
 
 def test_so_do_those_that_ask_a_person_and_that_tell_of_a_broken_definition(
