@@ -28,7 +28,7 @@ class FailingLook:
     def __init__(self, call: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.failed = 0
         self._place = place
-        self._looks = self._at = -1
+        self._looks, self._at = 0, -1
         self._call = getattr(os, call)
         monkeypatch.setattr(os, call, self._look)
 
@@ -38,8 +38,8 @@ class FailingLook:
 
     def _look(self, path: Any = ".", *args: Any, **kwargs: Any) -> Any:
         if isinstance(path, str) and path.startswith(self._place):
-            self._looks += 1
-            if self._looks == self._at + 1:
+            number, self._looks = self._looks, self._looks + 1
+            if number == self._at:
                 self.failed += 1
                 raise OSError(errno.EIO, os.strerror(errno.EIO), path)
         return self._call(path, *args, **kwargs)

@@ -93,10 +93,13 @@ class Refusals:
             self._stop(reason, len(course.row))
 
     async def took(self, operation: Operation, contacts: int = 1) -> None:
-        """Note that the destination has taken this of some: once many were, what waits is written down."""
+        """Note that the destination has taken this of some: once many were, what waits is written down.
+
+        An answer that comes after the delivery has stopped books nothing: the next attempt sends what waits.
+        """
         course = self._courses[operation]
         course.add_taken(contacts)
-        if course.taken >= MOST_ALIKE:
+        if course.taken >= MOST_ALIKE and self._stopping.stop is None:
             await course.book()
 
     async def conclude(self) -> bool:

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 ROWS_PER_FILE = 2000
 _NAME_DIGITS = 16
 _SEND_AGAIN = (
-    "It is a receipt: the outcome of a part of the chunk is lost. Move the file away and clear the upload "
-    "task: its operations are sent again"
+    "It is a receipt: the outcome of a part of the chunk is lost. Where its own run tells this, move the "
+    "file away and clear the upload task: its operations are sent again. Where a later run does, move the "
+    "folder of its run away and trigger a run with reconcile, which reads back what it sent"
 )
 _TALLY = b"segment_exports.tally"
 _OPERATIONS = tuple(Operation)

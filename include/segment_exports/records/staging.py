@@ -58,11 +58,11 @@ class Store:
 
         :raises StagingError: there is no such folder, or no file system for the URL.
         """
-        if "://" not in place and not Path(place).is_dir():
+        if "://" in place:
+            return cls(*opened(place))
+        if not Path(place).is_dir():
             raise StagingError(f"{place} is no folder; name the staging root ({STAGING})")
-        if "://" not in place:
-            return cls.local(place)
-        return cls(*opened(place))
+        return cls.local(place)
 
     @property
     def is_local(self) -> bool:

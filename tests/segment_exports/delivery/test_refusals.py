@@ -77,6 +77,17 @@ async def test_where_nobody_is_taken_other_reasons_show_whether_contacts_are_jud
     assert (book.stopping.stop is None) is (blamed is None)
 
 
+async def test_an_answer_that_was_on_its_way_when_the_delivery_stopped_rejects_nobody() -> None:
+    book = Book()
+    for row in range(MOST_ALIKE):
+        await book.refuse(row)
+    assert book.stopping.stop.kind is StopKind.REFUSED_ALIKE
+
+    await book.refusals.took(Operation.UPSERT, 100)
+
+    assert book.rows == []
+
+
 async def test_one_that_is_refused_for_another_reason_later_is_written_down_once() -> None:
     book = Book(Operation.UPSERT)
     await book.refuse(1, "this")

@@ -64,6 +64,6 @@ def _of_its_target(fs: AbstractFileSystem, info: dict[str, Any]) -> dict[str, An
     if not info.get("islink"):
         return info
     try:
-        return {**fs.info(info["name"]), "type": info["type"]}
+        return dict(fs.info(info["name"]))
     except _NOT_THERE:
         return None
