@@ -122,7 +122,7 @@ def _sentence(error: ErrorDetails, parent: type[BaseModel] | None) -> str:
         return _wrong_kind(_KINDS[kind], value)
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"is {shape(value)}; it must be {words} {context[name]:g}"
+        return f"is {shape(value)}; it must be {words} {context[name]:.15g}"
     return _size_or_rule(kind, context, value, error["msg"])
 
 

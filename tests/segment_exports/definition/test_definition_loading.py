@@ -66,7 +66,13 @@ def test_yes_without_quotes_means_yes(write: Callable[..., Path]) -> None:
         ("refresh: {timezone: UTC, times: [5:00]}\n", 'refresh.times (item 1): must be a time from "00:00"'),
         ("refresh: {timezone: UTC}\n", "refresh.times: is missing; it is required"),
         ("description: [a, b]\n", "description: is a list of 2 items; it must be text"),
-        ("retention_days: 99999\n", "retention_days: is 99999; it must be at most 3650"),
+        ("retention_days: 3651\n", "retention_days: is 3651; it must be at most 3650"),
+        ("history_days: 3651\n", "history_days: is 3651; it must be at most 3650"),
+        ("limit: {profiles: 1000000001}\n", "limit.profiles: is 1000000001; it must be at most 1000000000"),
+        (
+            "guards: {min_count: 1000000001}\n",
+            "guards.min_count: is 1000000001; it must be at most 1000000000",
+        ),
     ],
 )
 def test_a_wrong_value_is_told_with_line_key_shape_and_what_is_allowed(
@@ -491,6 +497,22 @@ def test_a_mapping_has_so_many_custom_fields_and_not_one_more(write: Callable[..
     assert (
         told == "newsletter.yaml, line 6, mapping.custom: is a mapping of 1001 keys; it may have at most 1000"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ("permission: {{attribute: {name}, equals: x}}\n", "permission.attribute"),
+        ("destination: {{connection: {name}}}\n", "destination.connection"),
+        ("display_name: {name}\n", "display_name"),
+    ],
+)
+def test_a_name_has_so_many_characters_and_not_one_more(
+    write: Callable[..., Path], written: str, key: str
+) -> None:
+    load_definition(write(more=written.format(name="n" * bounds.NAME_CHARACTERS)))
+    told = refusal(write(more=written.format(name="n" * (bounds.NAME_CHARACTERS + 1))))
+    assert told == f"newsletter.yaml, line 5, {key}: is text of 201 characters; it may have at most 200"
 
 
 @pytest.mark.parametrize("line", ["  - {name: 1}\n", "  - ''\n", "  - twice\n"])
