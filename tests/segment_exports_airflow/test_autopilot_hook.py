@@ -21,6 +21,7 @@ from segment_emulators.customer_insights.serving import write_certificate
 from segment_emulators.serving import serve_in_thread
 from segment_exports.destinations.agreement import AGREEMENT_VERSION, signed_agreement
 from segment_exports.errors import AgreementMissingError, ConnectionDisabledError, DestinationError
+from segment_exports.settings import bounds
 from segment_exports_airflow.connection_forms import KNOWN_FIELDS
 from segment_exports_airflow.hooks.autopilot import KEY_HEADER, AutopilotHook
 
@@ -181,6 +182,18 @@ class TestAccount:
         hook = AutopilotHook(connect(None, "f" * 32, requests_per_second=rate, **SIGNED))
 
         with pytest.raises(DestinationError, match=r"requests_per_second of connection autopilot_default"):
+            _ = hook.account
+
+    @pytest.mark.parametrize(
+        ("rate", "beyond"), [(bounds.LEAST_RATE, 0.0999), (bounds.MOST_RATE, bounds.MOST_RATE + 1)]
+    )
+    def test_a_rate_may_be_as_low_and_as_high_as_its_bounds_and_no_lower_or_higher(
+        self, connect: Callable[..., str], rate: float, beyond: float
+    ) -> None:
+        hook = AutopilotHook(connect(None, "f" * 32, requests_per_second=rate, **SIGNED))
+        assert hook.account.requests_per_second == rate
+        hook = AutopilotHook(connect(None, "f" * 32, requests_per_second=beyond, **SIGNED))
+        with pytest.raises(DestinationError, match=r"a number of at least 0\.1 and at most 1,000,000"):
             _ = hook.account
 
     def test_a_missing_connection_says_how_to_make_one(self, airflow_database: object) -> None:

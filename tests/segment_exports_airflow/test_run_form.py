@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import ParamValidationError
 
 from segment_exports.definition import ExportDefinition
 from segment_exports.errors import DefinitionError
+from segment_exports.settings import bounds
 from segment_exports_airflow.run_form import form_fields, read_form
 
 
@@ -59,6 +60,16 @@ def test_the_form_refuses_what_it_does_not_offer(
 ) -> None:
     with pytest.raises(ParamValidationError):
         filled_in(definition, **answers)
+
+
+def test_a_sample_has_so_many_profiles_and_not_one_more(definition: ExportDefinition) -> None:
+    most = bounds.SAMPLE_ROWS
+    assert read_form(definition, filled_in(definition, sample=most)).sample == most
+    with pytest.raises(ParamValidationError):
+        filled_in(definition, sample=most + 1)
+    with pytest.raises(DefinitionError) as refused:
+        read_form(definition, filled_in(definition) | {"sample": most + 1})
+    assert str(refused.value) == "sample: it must be from 1 to 1,000,000,000, or empty for all profiles"
 
 
 @pytest.mark.parametrize(

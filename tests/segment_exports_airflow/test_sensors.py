@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSensorTimeout
 
 from segment_emulators.lake_writer import LakeExport
 from segment_emulators.tenant import Tenant
@@ -18,6 +19,7 @@ from segment_exports.records import lease
 from segment_exports.records.problems import recorded_problems
 from segment_exports.records.wait_record import RefreshState, kept_wait
 from segment_exports.records.warnings import record_warnings, recorded_warnings
+from segment_exports.settings import bounds
 from segment_exports_airflow.operators.export import (
     CheckDestinationOperator,
     ExtractOperator,
@@ -294,6 +296,17 @@ class TestPlan:
 
         second["ti"].running = ()
         assert self.sensor().poke(second).is_done
+
+    @pytest.mark.parametrize(
+        ("waited", "ends"), [(bounds.LEASE_WAIT - timedelta(minutes=1), False), (bounds.LEASE_WAIT, True)]
+    )
+    def test_it_waits_for_a_day_and_not_longer(self, mapped: Any, waited: timedelta, ends: bool) -> None:
+        """As Airflow counts it, from its first look on."""
+        self.sensor().poke(mapped("first"))
+        second = mapped("second")
+        second["ti"].running, second["ti"].waiting_for = ("first",), waited
+        with pytest.raises(AirflowSensorTimeout if ends else AirflowRescheduleException):
+            self.sensor().execute(second)
 
     def test_waiting_holds_no_worker_slot(self) -> None:
         assert self.sensor().reschedule

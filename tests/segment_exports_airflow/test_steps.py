@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import signal
 import tempfile
 import traceback
 from datetime import timedelta
@@ -12,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import RetryAction
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
+from airflow.sdk.execution_time.timeout import TimeoutPosix
 
 from segment_exports import errors
 from segment_exports.delivery.job import ChunkResult, Stop, StopKind
 from segment_exports.errors import ListProblemError
 from segment_exports.records.problems import recorded_problems
+from segment_exports.settings import bounds
 from segment_exports_airflow.operators.export import ExportOperator
 from segment_exports_airflow.operators.upload import _error_of
 from segment_exports_airflow.staging_root import run_files
 from segment_exports_airflow.steps import RETRY_POLICY, began_by_itself, definition_of, scheduled_time
+from segment_exports_airflow.time_limits import time_limit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +62,11 @@ class Step(ExportOperator):
         if self.error:
             raise self.error
         return "done"
+
+
+class TakesLonger(ExportOperator):
+    def perform(self, context: Any) -> None:
+        signal.raise_signal(signal.SIGALRM)
 
 
 def step(error: Exception | None = None) -> Step:
@@ -105,6 +114,29 @@ class TestProblems:
 
         assert step().execute(context()) == "done"
         assert problems() == {}
+
+    @pytest.mark.parametrize(
+        ("task_id", "limit"),
+        [
+            ("check_destination", bounds.LOOK),
+            ("map_profiles", bounds.WORK),
+            ("plan_changes", bounds.LISTING + bounds.WORK),
+            ("extract", timedelta(seconds=bounds.SOURCE_READING_SECONDS) + bounds.WORK),
+        ],
+    )
+    def test_that_it_took_longer_than_it_may_is_told_with_its_limit(
+        self, task_id: str, limit: timedelta
+    ) -> None:
+        """The signal by which Airflow ends it comes while it works."""
+        late = TakesLonger(task_id=task_id, export="newsletter", execution_timeout=time_limit(task_id))
+
+        with (
+            TimeoutPosix(time_limit(task_id).total_seconds()),
+            pytest.raises(AirflowTaskTimeout, match=rf"took longer than {limit} \(execution_timeout\)"),
+        ):
+            late.execute(context())
+
+        assert problems()["extract"].startswith(f"took longer than {limit} (execution_timeout) and was ended")
 
     def test_the_error_comes_without_the_frames_of_the_core(self) -> None:
         with pytest.raises(errors.SourceError) as caught:

@@ -16,9 +16,16 @@ from tests.segment_exports_airflow.planned_run import NAMED, RUN_ID, PlannedRuns
 
 from segment_exports.commands.erasure import erase
 from segment_exports.destinations.agreement import signed_agreement
-from segment_exports.errors import ConnectionDisabledError, LedgerError, RunSupersededError, StagingError
+from segment_exports.errors import (
+    ConnectionDisabledError,
+    LedgerError,
+    RunSupersededError,
+    SegmentExportError,
+    StagingError,
+)
 from segment_exports.records import lease
 from segment_exports.records.problems import recorded_problems
+from segment_exports.settings import bounds
 from segment_exports_airflow.accounts import account_folder, reason_to_stop
 from segment_exports_airflow.operators.export import ChunkChangesOperator
 from segment_exports_airflow.operators.upload import AutopilotUploadOperator
@@ -120,6 +127,15 @@ def test_an_upload_whose_time_is_over_stops_in_good_order_and_the_next_attempt_g
     assert answer["delivered_before"] == done
     assert "(execution_timeout)" in told
     assert len(emulator.account.members("NewsletterReaders")) == chunk["contacts"]
+
+
+def test_an_upload_sends_nothing_more_once_its_hour_is_over(
+    chunk: dict[str, Any], emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "UPLOAD", timedelta(0))
+    with pytest.raises(SegmentExportError, match=r"the deadline \(.*\) has passed"):
+        upload(chunk).execute(context_of())
+    assert not emulator.account.contacts
 
 
 def test_one_that_does_not_stop_is_broken_off_and_the_next_attempt_goes_on(

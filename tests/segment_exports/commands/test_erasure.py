@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
 
 SECRET = "a secret of the tests that is long enough"
 ANN, BOB = "ann@example.com", "bob@example.com"
@@ -252,11 +253,18 @@ def test_the_command_needs_somebody_to_erase(tmp_path: Path, capsys: pytest.Capt
     assert "--emails, of --customer-ids" in capsys.readouterr().err
 
 
-def test_a_list_without_end_on_standard_input_erases_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("file", ["-", "people.txt"])
+def test_a_list_has_so_many_bytes_and_with_one_more_nobody_is_erased(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], file: str
 ) -> None:
     monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", "k" * 32)
-    monkeypatch.setattr(bounds, "ERASED_BYTES", 100)
-    monkeypatch.setattr(sys, "stdin", io.StringIO("a@example.com\n" * 10))
-    assert main([str(tmp_path), "--emails", "-"]) == 1
-    assert "standard input has more than 100 characters" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    people = "a@example.com\n" * 10
+    Path("people.txt").write_text(people)
+    for most in (len(people), len(people) - 1):
+        monkeypatch.setattr(bounds, "ERASED_BYTES", most)
+        monkeypatch.setattr(sys, "stdin", io.StringIO(people))
+        assert main([str(tmp_path), "--emails", file]) == 1
+        told = capsys.readouterr().err
+        assert ("has more than 139" in told) is (most < len(people))
+        assert ("no export has run in it" in told) is (most == len(people))

@@ -138,6 +138,17 @@ def test_an_empty_file_beside_others_is_noted_also_where_nothing_is_counted(
     assert empty.relative_to(cut_off.folder).as_posix() in note
 
 
+def test_a_segment_of_so_many_bytes_is_counted_and_one_of_a_byte_more_is_not(
+    lake: LakeExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = check(lake).segments[0].size_bytes
+    assert size is not None
+    monkeypatch.setattr("segment_exports.settings.bounds.COUNTED_BYTES", size)
+    assert check(lake).segments[0].rows
+    monkeypatch.setattr("segment_exports.settings.bounds.COUNTED_BYTES", size - 1)
+    assert check(lake).segments[0].rows is None
+
+
 def test_of_a_segment_that_is_too_large_to_count_a_sample_is_converted(
     lake: LakeExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,7 +134,7 @@ def test_the_one_address_that_is_still_needed_is_named(
     assert stage.run(2).whole([BOB]).red
 
 
-@pytest.mark.parametrize("days", ["-1", "nan", "1.5", "1e3", "99999", "9" * 5000, "", "٣"])
+@pytest.mark.parametrize("days", ["-1", "nan", "1.5", "1e3", "3651", "99999", "9" * 5000, "", "٣"])
 @pytest.mark.parametrize("option", ["--keep-days", "--history-days"])
 def test_days_that_nobody_means_are_refused_in_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, days: str

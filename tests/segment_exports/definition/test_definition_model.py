@@ -17,6 +17,7 @@ from segment_exports.definition import (
     Membership,
     Weekday,
 )
+from segment_exports.settings import bounds
 
 
 def definition(**changes: Any) -> ExportDefinition:
@@ -39,6 +40,7 @@ def test_the_smallest_definition_gets_the_documented_defaults() -> None:
     assert small.guards.stop_above_invalid == 0.05
     assert small.guards.min_count == 50
     assert small.retention_days == 30
+    assert small.history_days == bounds.HISTORY_DAYS
     assert small.refresh is None
     assert small.max_age_hours is None
     assert small.title == "newsletter"

@@ -68,9 +68,21 @@ def test_a_bomb_of_aliases_is_refused_at_the_first_anchor() -> None:
         read_yaml(bomb)
 
 
-def test_a_file_larger_than_any_definition_is_refused() -> None:
-    with pytest.raises(YamlTextError, match="at most"):
-        read_yaml("#" * (bounds.DEFINITION_CHARACTERS + 1))
+def test_a_file_has_so_many_characters_and_not_one_more() -> None:
+    text = "a: 1\n"
+    most = text + "#" * (bounds.DEFINITION_CHARACTERS - len(text))
+    assert read_yaml(most).value == {"a": 1}
+    with pytest.raises(YamlTextError, match="the file has 262,145 characters; at most 262,144 are allowed"):
+        read_yaml(f"{most}#")
+
+
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ("{a: ", "}"), ("[{a: ", "}]")])
+def test_lists_and_mappings_are_so_deep_and_not_one_deeper(opened: str, closed: str) -> None:
+    levels = bounds.DEFINITION_NESTING // (2 if opened.startswith("[{") else 1)
+    most = opened * levels + "1" + closed * levels
+    assert read_yaml(f"{most}\n").value
+    with pytest.raises(YamlTextError, match="is nested deeper than 20 levels"):
+        read_yaml(f"[{most}]\n")
 
 
 def test_every_key_and_item_knows_its_line() -> None:

@@ -80,7 +80,7 @@ def test_a_name_is_short_and_on_one_line(agreed_by: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "agreed_by", ["Maria Silva", "X", "\u5f20\u4f1f", "\u05d3\u05e0\u05d4", "D'Arcy O\u2019Neil"]
+    "agreed_by", ["Maria Silva", "X", "M" * 200, "\u5f20\u4f1f", "\u05d3\u05e0\u05d4", "D'Arcy O\u2019Neil"]
 )
 def test_a_name_may_be_of_any_language(agreed_by: str) -> None:
     assert fault(agreed_by=agreed_by) is None

@@ -187,3 +187,16 @@ def test_whatever_stands_there_it_means_so_many_at_most_and_each_is_an_address(t
 )
 def test_a_text_without_end_is_read_no_further_than_a_long_one(piece):
     assert len(meant(piece * 500_000)) <= bounds.MEANT_ADDRESSES
+
+
+def test_an_address_is_found_as_far_as_a_text_is_read_and_no_character_further():
+    before = "." * (bounds.MEANT_CHARACTERS - len(WHO) - 1) + " "
+    assert WHO in meant(before + WHO)
+    assert WHO not in meant(f".{before}{WHO}")
+
+
+def test_a_text_means_so_many_addresses_and_not_one_more():
+    many = [f"p{number}@x.io" for number in range(bounds.MEANT_ADDRESSES + 1)]
+    assert len(" ".join(many)) <= bounds.MEANT_CHARACTERS
+    assert meant_texts(" ".join(many[:-1])) == set(many[:-1])
+    assert meant_texts(" ".join(many)) == set(many[:-1])

@@ -55,4 +55,7 @@ def test_warnings_are_kept_visible_and_bounded(tmp_path: Path) -> None:
     long, hidden = recorded_warnings(run)
     assert 10_000 < len(long) <= bounds.MESSAGE_CHARACTERS
     assert hidden == r"Gold[2J\U000e0041.csv"
+    most = tuple(f"{number}" for number in range(bounds.WARNINGS))
+    assert bounded(most) == most
+    assert bounded((*most, "one more")) == (*most[:-1], "2 more like these are left out")
     assert bounded(bounded(f"{number}" for number in range(500))) == bounded(map(str, range(500)))

@@ -55,6 +55,14 @@ def test_a_long_text_is_cut_and_tells_how_much_is_left_out(text: str, longest: i
         assert int(told.split(" ")[0].replace(",", "")) + len(kept) == len(text)
 
 
+def test_a_message_has_so_many_characters_and_not_one_more() -> None:
+    longest = "x " * (LONGEST_MESSAGE // 2)
+    assert str(SourceError(longest)) == longest
+    told = str(SourceError(f"{longest}x"))
+    assert len(told) <= LONGEST_MESSAGE
+    assert told.endswith(" more characters)")
+
+
 def test_no_message_is_longer_than_is_read() -> None:
     names = ", ".join(f"attribute_{number}" for number in range(10_000))
     told = str(SourceError(f"there is no attribute X; there are: {names}"))

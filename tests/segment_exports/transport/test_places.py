@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from urllib3.util import parse_url
 from yarl import URL
 
+from segment_exports.settings import bounds
 from segment_exports.transport.places import Place, UrlError, is_host, place_of_url, service_url
 
 EXAMPLE = "https://api.example.com/v1"
@@ -215,3 +216,11 @@ def test_a_host_that_can_be_one_is_taken(host: str) -> None:
 def test_an_address_is_taken_or_refused(rest: str) -> None:
     with suppress(UrlError):
         assert service_url(f"https://{rest}", "base URL", EXAMPLE)
+
+
+def test_a_host_has_so_many_characters_and_not_one_more() -> None:
+    longest = ".".join(["a" * 63] * 3 + ["a" * 61])
+    assert len(longest) == bounds.HOST_CHARACTERS
+    assert service_url(f"https://{longest}/v1", "base URL", EXAMPLE) == f"https://{longest}/v1"
+    with pytest.raises(UrlError, match=r"names a host that can't be one: .* all of them 253 at most"):
+        service_url(f"https://{longest}a/v1", "base URL", EXAMPLE)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_exports.errors import RequestRefusedError, ServerWords
+from segment_exports.settings import bounds
 from segment_exports.sieve.harmless_words import JOINING, TELLING
 from segment_exports.transport.reasons import reason_of, sift_about
 
@@ -121,3 +122,10 @@ def test_no_word_of_the_list_tells_a_number_or_what_somebody_answered() -> None:
     listed = JOINING | TELLING
     assert [word for word in listed if not word.replace("'", "").isalpha() or word != word.lower()] == []
     assert listed.isdisjoint({"yes", "male", "female", "married", "single", "true", "false", "young", "king"})
+
+
+def test_words_are_looked_at_up_to_a_length_and_not_one_character_more():
+    said = "Email is invalid"
+    long = said + "." * (bounds.REASON_CHARACTERS - len(said))
+    assert sift_about(long).startswith(said)
+    assert sift_about(f"{long}.") == ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
+import socket
 import time
 import tracemalloc
 import zlib
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from segment_exports.errors import DestinationError, OutcomeUnknownError
+from segment_exports.errors import DestinationError, DestinationUnreachableError, OutcomeUnknownError
 from segment_exports.settings import bounds
 from segment_exports.transport.call import Answer, Call, Request
 from segment_exports.transport.json_answers import error_class
@@ -191,3 +193,21 @@ async def test_json_of_as_many_values_as_the_bound_is_read(server) -> None:
 async def test_json_that_no_parser_takes_is_told_as_such(server, body) -> None:
     server.answer([body])
     assert "was answered 200 with" in str(await refusal(server))
+
+
+async def test_a_server_that_takes_no_connection_is_given_up_after_the_time_for_connecting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing was sent, so it is no answer that is missing. Its queue of connections is full."""
+    monkeypatch.setattr(bounds, "CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
+        for _ in range(3):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
+        async with Client(url, "k" * 32, pacer=Pacer(None)) as client:
+            request = Request("POST", "/contacts", "POST /contacts", b"{}")
+            with pytest.raises(DestinationUnreachableError) as refused:
+                await client.send(request, lambda value: value, Call(**ONCE))
+    assert "POST /contacts" in str(refused.value)

@@ -116,6 +116,15 @@ def test_plain_texts_have_the_name_that_they_always_had(text: str) -> None:
     assert earlier_file_name(text) is None
 
 
+def test_a_text_as_long_as_a_name_may_be_is_its_name_and_one_byte_more_is_cut() -> None:
+    longest = "x" * bounds.FILE_NAME_BYTES
+    assert file_name(longest) == longest
+    cut = file_name(f"{longest}x")
+    assert len(cut) <= bounds.FILE_NAME_BYTES
+    assert is_cut(cut)
+    assert cut != file_name(f"{longest}y")
+
+
 def test_a_long_text_begins_its_name() -> None:
     assert file_name("Ä" * 300).startswith("%C3%84%C3%84")
     assert file_name("x" * 300).startswith("x" * 80)

@@ -102,6 +102,19 @@ def test_an_answer_may_have_as_many_bytes_as_the_bound_and_not_one_more(service,
     assert refusal(service, TooMuchError, AnswerLimits(MIB, WITHIN)) == "more than 1 MiB"
 
 
+def test_headers_may_have_as_many_bytes_as_their_bound_and_not_one_more(service: RawService) -> None:
+    """All that comes counts: what the body leaves of its own bound, headers may have too."""
+    for more in (0, 1):
+        begun = BEGUN + b"".join(b"X-%02d: %s\r\n" % (number, b"x" * 65_000) for number in range(16))
+        last = bounds.HEADER_BYTES + more - len(begun) - len(b"X-Last: \r\n\r\n")
+        head = begun + b"X-Last: " + b"x" * last + b"\r\n\r\n"
+        assert len(head) == bounds.HEADER_BYTES + more
+        service.pieces = lambda head=head: (head, b"b" * 1000)
+        if not more:
+            assert ask(service, AnswerLimits(1000, WITHIN)) == b"b" * 1000
+    assert refusal(service, TooMuchError, AnswerLimits(1000, WITHIN)) == "more than 1,000 bytes"
+
+
 @pytest.mark.parametrize("status", [200, 400, 404, 500])
 def test_an_answer_that_unpacks_without_end_is_unpacked_to_the_bound_alone(service, status) -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)

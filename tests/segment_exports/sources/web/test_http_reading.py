@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 import tracemalloc
 from dataclasses import dataclass, field
@@ -230,18 +231,55 @@ def test_millions_of_empty_rows_take_no_more_than_their_bytes(bench: Bench) -> N
 
 
 def test_an_answer_that_drips_is_a_try_that_failed() -> None:
-    """It sends a byte with each look at the clock, by which 0.2 s have gone by: for ever, that is."""
+    """It sends a byte with each look at the clock, by which a minute has gone by: for ever, that is."""
     looks = count()
-    waits = Waits(sleep=lambda _: None, monotonic=lambda: next(looks) / 5)
+    waits = Waits(sleep=lambda _: None, monotonic=lambda: next(looks) * 60.0)
     with raw_service() as service:
         service.pieces = lambda: (b"HTTP/1.1 200 OK\r\n\r\n", *repeat(b" ", 100_000))
-        patience = Patience(tries=2, longest_answer=1)
+        patience = Patience(tries=2)
         reader = JsonReader("The service", service.url, OneToken(), "ask", waits=waits, patience=patience)
         with pytest.raises(
-            SourceNotReadyError, match=r"in 2 tries for /api/x; the last one: no whole answer in 1 s"
+            SourceNotReadyError, match=r"in 2 tries for /api/x; the last one: no whole answer in 600 s"
         ):
             reader.get("x")
         reader.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [(b"", r"Read timed out|ReadTimeout"), (b"HTTP/1.1 200 OK\r\n\r\n{", "ConnectionError")],
+    ids=["at once", "amid the answer"],
+)
+def test_a_service_that_falls_silent_is_a_try_that_failed(said: bytes, told: str) -> None:
+    assert Patience().timeout == bounds.SOURCE_SILENCE_SECONDS
+    heard_enough = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield said
+        heard_enough.wait(60)
+
+    with raw_service() as service:
+        service.pieces = pieces
+        patience = Patience(tries=1, timeout=0.2)
+        reader = JsonReader("The service", service.url, OneToken(), "ask", patience=patience)
+        try:
+            with pytest.raises(SourceNotReadyError, match=rf"the last one: ({told}) \(no whole"):
+                reader.get("x")
+        finally:
+            heard_enough.set()
+            reader.close()
+
+
+def test_a_request_waits_as_long_as_a_service_asks_up_to_half_an_hour_and_no_second_more(
+    bench: Bench,
+) -> None:
+    busy = [(429, {"Retry-After": "900"}, b"")] * 2
+    bench.script.answers = [*busy, OK]
+    assert bench.reader.get("x") == {"fine": True}
+    assert sum(bench.slept) == bounds.SOURCE_THROTTLED_SECONDS
+    bench.script.answers = [*busy, (429, {"Retry-After": "1"}, b"")]
+    with pytest.raises(SourceNotReadyError, match=r"asks to wait for longer than 1800 s \(3 answers 429"):
+        bench.reader.get("x")
 
 
 def test_a_reading_ends_after_its_hours(bench: Bench) -> None:
