@@ -200,6 +200,7 @@ async def test_a_server_that_takes_no_connection_is_given_up_after_the_time_for_
 ) -> None:
     """Nothing was sent, so it is no answer that is missing. Its queue of connections is full."""
     monkeypatch.setattr(bounds, "CONNECT_SECONDS", 0.2)
+    begun = time.perf_counter()
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
         for _ in range(3):
             one = waiting.enter_context(socket.socket())
@@ -210,4 +211,5 @@ async def test_a_server_that_takes_no_connection_is_given_up_after_the_time_for_
             request = Request("POST", "/contacts", "POST /contacts", b"{}")
             with pytest.raises(DestinationUnreachableError) as refused:
                 await client.send(request, lambda value: value, Call(**ONCE))
+    assert time.perf_counter() - begun < 30, "it waited as long as for an answer"
     assert "POST /contacts" in str(refused.value)

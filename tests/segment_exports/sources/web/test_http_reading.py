@@ -262,9 +262,11 @@ def test_a_service_that_falls_silent_is_a_try_that_failed(said: bytes, told: str
         service.pieces = pieces
         patience = Patience(tries=1, timeout=0.2)
         reader = JsonReader("The service", service.url, OneToken(), "ask", patience=patience)
+        begun = time.perf_counter()
         try:
             with pytest.raises(SourceNotReadyError, match=rf"the last one: ({told}) \(no whole"):
                 reader.get("x")
+            assert time.perf_counter() - begun < 30, "it waited for the service"
         finally:
             heard_enough.set()
             reader.close()
