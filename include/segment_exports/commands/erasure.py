@@ -109,7 +109,7 @@ def erase(
     """Write the tombstones of people; doing it again changes nothing.
 
     :raises LedgerError: ledgers or tombstones were written under another key; nothing was written.
-    :raises StagingError: an address can't be one; the text names its place, and nothing was written.
+    :raises StagingError: an address can't be one, or nobody is named; nothing was written.
     """
     ledgers = dict(_ledgers(staging))
     _require_their_key(staging, hasher, ledgers)
@@ -120,6 +120,8 @@ def erase(
         if text.strip()
     }
     each = sorted({*addresses.values(), *ids.values()})
+    if not each:
+        raise StagingError("nobody was erased: no line names anybody. See why the list is empty")
     new = sum(write_tombstones(staging, hasher, hashes, now) > 0 for hashes in each)
     known_to, known = _known_to(ledgers, sorted({one for hashes in each for one in hashes}))
     unknown_emails, unknown_ids = (
@@ -307,7 +309,9 @@ def _lines(file: str | None) -> list[str]:
     except ForeignFileError as error:
         raise StagingError(f"{file} {error}") from None
     except UnicodeDecodeError:
-        raise StagingError(f"{file} can't be read as UTF-8 text; save it as UTF-8") from None
+        text = "\0"
+    if "\0" in text:  # or UTF-16 without a mark, which is UTF-8 too: nobody has such an address or id
+        raise StagingError(f"{file} can't be read as UTF-8 text; save it as UTF-8")
     return text.removeprefix("\ufeff").splitlines()  # a byte order mark, as Windows' editors write it
 
 

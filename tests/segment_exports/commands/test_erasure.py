@@ -221,6 +221,10 @@ def test_a_folder_in_which_no_export_has_run_holds_nobody_back(
         ([".", "--emails", "pipe"], SECRET, "pipe is a pipe, and no file"),
         ([".", "--emails", "/dev/zero"], SECRET, "/dev/zero is a device, and no file"),
         ([".", "--emails", "latin.txt"], SECRET, "latin.txt can't be read as UTF-8 text"),
+        ([".", "--customer-ids", "utf16.txt"], SECRET, "utf16.txt can't be read as UTF-8 text"),
+        ([".", "--customer-ids", "utf16-unmarked.txt"], SECRET, "utf16-unmarked.txt can't be read as UTF-8"),
+        ([".", "--customer-ids", "empty.txt"], SECRET, "nobody was erased: no line names anybody"),
+        ([".", "--emails", "blank.txt", "--customer-ids", "empty.txt"], SECRET, "no line names anybody"),
         ([".", "--emails", "-"], SECRET, "address 1 of 1 is none"),
     ],
 )
@@ -236,6 +240,10 @@ def test_a_command_that_cannot_do_it_says_why_and_erases_nobody(
     (tmp_path / "newsletter" / "runs" / "a dry run").mkdir(parents=True)
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "latin.txt").write_bytes("müller@example.com".encode("latin-1"))
+    (tmp_path / "utf16.txt").write_bytes("7f3e\r\n".encode("utf-16"))
+    (tmp_path / "utf16-unmarked.txt").write_bytes("7f3e\r\n".encode("utf-16-le"))
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "blank.txt").write_text("\ufeff \n\n", encoding="utf-8")
     monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", raising=False)
     if key is not None:
         monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", key)
