@@ -114,11 +114,9 @@ class Scene:
         return ChunkJob(**(defaults | changes))
 
     def client(self, pacer: Pacer | None = None, **options: Any) -> AutopilotClient:
-        options = {"sleep": soon, "timeout_seconds": 30.0} | options
+        options = {"sleep": soon, "timeout_seconds": 30.0, "base_url": self.emulator.base_url} | options
         pacer = pacer or Pacer(None, clock=fast_clock, sleep=soon)
-        self.last_client = AutopilotClient(
-            self.emulator.base_url, self.emulator.config.api_key, pacer=pacer, **options
-        )
+        self.last_client = AutopilotClient(api_key=self.emulator.config.api_key, pacer=pacer, **options)
         return self.last_client
 
     async def deliver(

@@ -141,9 +141,7 @@ async def test_after_the_key_was_rotated_the_same_chunk_goes_on(scene, people) -
 
 async def test_a_dead_destination_is_given_up_and_nothing_is_called_failed(scene, people) -> None:
     scene.chunk([people(number) for number in range(2000)])
-    client = scene.client()
-    client.base_url = "http://127.0.0.1:9/v1"
-    result = await scene.deliver(client)
+    result = await scene.deliver(scene.client(base_url="http://127.0.0.1:9/v1"))
 
     assert result.stopped.kind is StopKind.UNREACHABLE
     assert "no connection to 127.0.0.1:9" in result.stopped.message

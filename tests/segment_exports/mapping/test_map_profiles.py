@@ -435,7 +435,7 @@ def test_contacts_lie_in_row_groups_of_at_most_16384_sorted_by_hash():
 
 def test_files_of_a_step_that_fails_do_not_appear():
     with a_run({"Gold": [profile("a@x.de")]}) as files:
-        with pytest.raises(StagingError, match=r"profiles/Silver\.parquet is missing\. Clear the task"):
+        with pytest.raises(StagingError, match=r"profiles/Silver~c1\.parquet is missing\. Clear the task"):
             map_profiles(DEFINITION, files, HASHER)
         assert files.store.names() == ["profiles"]
 
@@ -443,7 +443,7 @@ def test_files_of_a_step_that_fails_do_not_appear():
 def test_a_profile_file_without_a_mapped_attribute_is_named():
     with (
         a_run({name: [profile("a@x.de")] for name in SEGMENTS}, ["EMail", "Consent", "CustomerId"]) as files,
-        pytest.raises(StagingError, match=r"Gold\.parquet has no column Name, Active, Born"),
+        pytest.raises(StagingError, match=r"Gold~c1\.parquet has no column Name, Active, Born"),
     ):
         map_profiles(DEFINITION, files, HASHER)
 
