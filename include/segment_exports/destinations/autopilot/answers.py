@@ -111,16 +111,24 @@ def error_of(label: str, answer: Answer, *, about_people: bool = False) -> Desti
 def contact_map(value: Any, label: str) -> Mapping[str, str]:
     """Return contact ids by address, as the bulk upsert answers them (``email_contact_map``).
 
-    An address without an id (null or empty text) was not taken, and is left out. One with something that
-    can't be an id was taken, and nobody knows as whom: then nothing of the answer is used.
+    An address without an id (null or empty text) was not taken, and is left out.
 
     :raises AccountRefusedError: it is an error inside a 200.
-    :raises OutcomeUnknownError: it is no such map, or an id in it can't be one.
+    :raises OutcomeUnknownError: it is no such map.
     """
     if not (isinstance(value, dict) and value.get("email_contact_map")):
         value = without_error(value, label)
     told: dict[str, Any] = member(value, "email_contact_map", dict, label)
-    found = {email: contact_id for email, contact_id in told.items() if contact_id not in (None, "")}
+    return {email: contact_id for email, contact_id in told.items() if contact_id not in (None, "")}
+
+
+def of_ids(found: Mapping[str, str], label: str) -> Mapping[str, str]:
+    """Return contact ids by address, if all of them may be ids.
+
+    An address with something else was taken, and nobody knows as whom: then nothing of the answer is used.
+
+    :raises OutcomeUnknownError: one can't be an id.
+    """
     if not all(map(is_identifier, found.values())):
         raise unusable(label, "email_contact_map")
     return found

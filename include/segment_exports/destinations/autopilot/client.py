@@ -23,6 +23,7 @@ from segment_exports.destinations.autopilot.answers import (
     carried_out,
     contact_map,
     error_of,
+    of_ids,
     without_error,
 )
 from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, KEY_HEADER
@@ -72,7 +73,7 @@ class AutopilotClient(Transport):
         label = "POST /contacts"
         body = b'{"contacts":[' + b",".join(contacts) + b"]}"
         request = Request("POST", "/contacts", label, body, about_people=True)
-        return await self.send(request, lambda value: contact_map(value, label), call)
+        return await self.send(request, lambda value: of_ids(contact_map(value, label), label), call)
 
     async def upsert(self, contact: bytes, call: Call | None = None) -> str:
         """Create or update one contact (a JSON object in UTF-8) and return its id."""
