@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of
+from tests.segment_exports.staged_run import HASHER, LEDGERS_SECRET, START, Person, Stage, definition_of
 
 from segment_exports.commands.erasure import Erasure, erase, main
 from segment_exports.errors import LedgerError, StagingError
@@ -179,7 +179,7 @@ def test_the_command_reads_people_from_files_and_tells_what_is_left_to_do(
 ) -> None:
     Stage(tmp_path / "staging").run(1).whole([Person(ANN, "1")])
     (tmp_path / "people.txt").write_text(f"\ufeff{ANN}\n\n{BOB}\n", encoding="utf-8")
-    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", SECRET)
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", LEDGERS_SECRET)
     monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeff1\n77-31\n"))
     arguments = [str(tmp_path / "staging"), "--emails", str(tmp_path / "people.txt"), "--customer-ids", "-"]
     assert main(arguments) == 0
@@ -190,7 +190,7 @@ def test_the_command_reads_people_from_files_and_tells_what_is_left_to_do(
     assert "newsletter (1)" in told
     assert "delete their contacts at the destination" in told
     assert ANN not in told
-    assert len(erased_hashes(Store.local(tmp_path / "staging"), KeyedHasher(SECRET))) == 4
+    assert len(erased_hashes(Store.local(tmp_path / "staging"), HASHER)) == 4
     assert HASHER.text("1") in erased_hashes(Store.local(tmp_path / "staging"), HASHER)
 
 
