@@ -73,12 +73,16 @@ class Account:
                 self.contacts[contact.id] = contact
             contact.payload = row["payload"]
             return True
+        if operation == "leave":
+            # Who is to be given the address may have it already or not, so both places are left.
+            ids = (row["contact_id"], row["moved_contact_id"], self.id_of(row["email"]))
+            for contact in [self.contacts[one] for one in ids if one in self.contacts]:
+                contact.lists.discard(f"{title} by {self.way}")
+            return True
         contact = self.contacts.get(row["contact_id"]) or self.by_email(row["email"])
-        if contact is not None and operation == "join":
+        if contact is not None:
             contact.lists.add(f"{title} by {self.way}")
-        elif contact is not None:
-            contact.lists.discard(f"{title} by {self.way}")
-        return contact is not None or operation == "leave"
+        return contact is not None
 
     def _move(self, row: dict[str, Any]) -> None:
         previous = self.contacts.get(row["moved_contact_id"])
