@@ -188,6 +188,8 @@ class Course:
         profile = self.source.profiles.get(person)
         emails = [profile.EMail] if profile and address and "@" in profile.EMail else []
         ids = [person] if customer else []
+        if not emails + ids:
+            return  # the command refuses a list that names nobody
         erase(
             Store.local(self.export.staging),
             self.hasher,
