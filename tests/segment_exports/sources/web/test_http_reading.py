@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import threading
 import time
-import tracemalloc
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from itertools import count, repeat
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.memory_taken import MemoryTaken
 from tests.segment_exports.sources.web.raw_service import raw_service
 
 from segment_emulators.serving import serve_in_thread
@@ -219,14 +219,12 @@ def test_millions_of_empty_rows_take_no_more_than_their_bytes(bench: Bench) -> N
     body = b'{"value":[' + b"{}," * 20_000_000 + b"{}]}"
     bench.script.answers = [(200, {}, body)]
     begun = time.perf_counter()
-    tracemalloc.start()
-    try:
-        with pytest.raises(SourceError, match="an answer of more than 3,000,000 values"):
-            bench.reader.get("x")
-        most = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert most < 5 * len(body)
+    with (
+        MemoryTaken() as memory,
+        pytest.raises(SourceError, match="an answer of more than 3,000,000 values"),
+    ):
+        bench.reader.get("x")
+    assert memory.most < 6 * len(body)
     assert time.perf_counter() - begun < 60
 
 
