@@ -11,17 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from segment_exports.sieve.foreign import error_told, place_of
-from segment_exports.sieve.net import netted
-from segment_exports.sieve.visible import shortened, visible
-
-LONGEST_MESSAGE = 20_000
+from segment_exports.sieve.telling import LONGEST_MESSAGE as LONGEST_MESSAGE
+from segment_exports.sieve.telling import as_told
 
 
 class SegmentExportError(Exception):
     """Base of every error of the core. Its text is meant for the user."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(shortened(visible(netted(message)), LONGEST_MESSAGE))
+        super().__init__(as_told(message))
 
 
 class UnforeseenError(SegmentExportError):

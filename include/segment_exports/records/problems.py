@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from segment_exports.records.storing.damage import ASIDE
 from segment_exports.records.storing.file_names import file_name
-from segment_exports.sieve.net import netted
+from segment_exports.sieve.telling import as_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +28,7 @@ class _Problem:
 
 def record_problem(run: Store, step: str, message: str) -> None:
     """Keep what stopped a step; ``message`` holds no personal data (see :mod:`segment_exports.errors`)."""
-    run.write_json(f"{_FOLDER}/{file_name(step)}.json", {"step": step, "message": netted(message)})
+    run.write_json(f"{_FOLDER}/{file_name(step)}.json", {"step": step, "message": as_told(message)})
 
 
 def forget_problem(run: Store, step: str) -> None:

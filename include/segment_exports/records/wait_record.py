@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from segment_exports.records.outcomes import counted
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.storing.damage import ASIDE
-from segment_exports.records.warnings import as_kept
+from segment_exports.sieve.telling import as_told
 
 if TYPE_CHECKING:
     from segment_exports.records.staging import Store
@@ -58,7 +58,7 @@ def record(
     status: RefreshStatus, *, scheduled: datetime | None, since: datetime, now: datetime, limit: timedelta
 ) -> WaitRecord:
     """Return the record of a look; a refresh still waited for after ``limit`` is late."""
-    state, text, waited = status.state, as_kept(status.text), now - since
+    state, text, waited = status.state, as_told(status.text), now - since
     if state is RefreshState.WAITING and waited >= limit:
         state = RefreshState.LATE
         text = (

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from segment_exports.records.storing.damage import ASIDE
 from segment_exports.records.storing.file_names import file_name
 from segment_exports.settings import bounds
-from segment_exports.sieve.net import netted
-from segment_exports.sieve.visible import shortened, visible
+from segment_exports.sieve.telling import as_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,16 +31,11 @@ def record_warnings(run: Store, step: str, warnings: Sequence[str]) -> None:
 
 def bounded(texts: Iterable[str]) -> tuple[str, ...]:
     """Return sentences as they are kept: no more and none longer than is read, and nothing hidden in them."""
-    told = tuple(dict.fromkeys(map(as_kept, texts)))
+    told = tuple(dict.fromkeys(map(as_told, texts)))
     if len(told) <= bounds.WARNINGS:
         return told
     kept = told[: bounds.WARNINGS - 1]
     return (*kept, f"{len(told) - len(kept):,} more like these are left out")
-
-
-def as_kept(text: str) -> str:
-    """Return one sentence so."""
-    return shortened(visible(netted(text)), bounds.MESSAGE_CHARACTERS)
 
 
 def forget_warnings(run: Store, *, but_for: str) -> None:

@@ -9,6 +9,7 @@ signs           codes, ids, kinds of content and waits of a server, where they h
 foreign         errors that are not ours: what they are, without their words
 net             any text of ours, names of others in it: one more look for addresses and secrets
 visible         what a terminal or a reader would not see, and what is longer than is read
+telling         all of that to a sentence of ours, as it is told and kept
 secrets_in_use  the secrets that this process holds, in every form in which one is quoted
 quiet_clients   the logs of the libraries that talk to servers for us
 """

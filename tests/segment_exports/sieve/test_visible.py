@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_exports.errors import LONGEST_MESSAGE, NotFoundError, SourceError
+from segment_exports.errors import NotFoundError, SourceError
+from segment_exports.sieve.telling import LONGEST_MESSAGE
 from segment_exports.sieve.visible import in_one_line, shortened, visible
 
 ANY = st.text(st.characters(), max_size=50)

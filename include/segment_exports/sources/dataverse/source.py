@@ -22,8 +22,8 @@ import numpy as np
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID, WITHOUT_PROFILE
-from segment_exports.records.warnings import as_kept
 from segment_exports.sieve.net import names_told
+from segment_exports.sieve.telling import as_told
 from segment_exports.sources import ReadUnit, SegmentInfo
 from segment_exports.sources.attribute_names import ServiceAttribute
 from segment_exports.sources.dataverse.columns import first_row
@@ -253,7 +253,7 @@ class DataverseSource:
         return ProfilePages(self.reader, wanted, page_size=self._settings.page_size), wanted
 
     def _doubt(self, told: str) -> None:
-        text = as_kept(told)
+        text = as_told(told)
         if text not in self.doubts:
             log.warning("%s", text)
             self.doubts.append(text)
