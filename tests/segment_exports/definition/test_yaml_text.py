@@ -94,15 +94,18 @@ def test_every_key_and_item_knows_its_line() -> None:
 
 
 _TEXT = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=20)
-_PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**17), 10**17) | _TEXT,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXT, inner, max_size=4),
-    max_leaves=20,
-)
+
+
+def values_of(texts: st.SearchStrategy[str], leaves: int) -> st.SearchStrategy[object]:
+    return st.recursive(
+        st.none() | st.booleans() | st.integers(-(10**17), 10**17) | texts,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+        max_leaves=leaves,
+    )
 
 
 @settings(max_examples=100)
-@given(_PLAIN)
+@given(values_of(_TEXT, leaves=20))
 def test_json_is_yaml_and_means_the_same(value: object) -> None:
     assert read_yaml(json.dumps(value, ensure_ascii=False)).value == value
 
@@ -117,15 +120,10 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
 _ANY = st.text(
     st.characters(exclude_categories=["Cs"]) | st.sampled_from('\u2028\u2029\x85\r\n\v\f\ufeff\u202e"\\:#,{}')
 )
-_ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**17), 10**17) | _ANY,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_ANY, inner, max_size=4),
-    max_leaves=10,
-)
 
 
 @settings(max_examples=200)
-@given(_ANYTHING)
+@given(values_of(_ANY, leaves=10))
 def test_what_is_written_stands_on_one_line_and_is_read_as_the_same(value: object) -> None:
     text = written(value)
     assert text.isprintable()
