@@ -8,13 +8,13 @@ for by all clients), and for what is missing one of the sentences that it is kno
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from segment_exports.contact_fields.fields import written
 from segment_exports.destinations.autopilot.api import KEY_HEADER
+from segment_exports.destinations.server_answers import refusal_told
 from segment_exports.errors import (
     AccountRefusedError,
     CredentialsRefusedError,
@@ -22,16 +22,14 @@ from segment_exports.errors import (
     NotFoundError,
     OutcomeUnknownError,
     RequestRefusedError,
-    ServerWords,
 )
-from segment_exports.settings import bounds
-from segment_exports.sieve.sifting import sift
 from segment_exports.transport.identifiers import is_identifier, unusable
 from segment_exports.transport.json_answers import CUT_JSON, NO_BODY, error_class, mapping, member, no_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from segment_exports.errors import ServerWords
     from segment_exports.transport.call import Answer
 
 CONTACTS = "GET /contacts"
@@ -84,15 +82,9 @@ def error_of(label: str, answer: Answer, *, about_people: bool = False) -> Desti
         for :func:`segment_exports.transport.reasons.reason_of`.
     """
     status, said = answer.status, _said(answer)
-    words = ServerWords(said.message) if about_people and said.message else None
-    text = f"{label} was answered {_named(status)}"
-    if said.instead is not None:
-        text += f": {said.instead}"
-    if words is None and (
-        kept := sift(said.message[: bounds.REASON_CHARACTERS], names=_NAMES, of_service=True)
-    ):
-        text += f": {kept}"
-    text = text.removesuffix(".")
+    text, words = refusal_told(
+        label, status, said.message, said.instead, about_people=about_people, names=_NAMES
+    )
     is_own = said.instead is None
     if status == 401 or (status == 400 and is_own and _NO_KEY in said.message):
         why = "The API key is wrong or was revoked" if is_own else "Something before the API wants a sign-in"
@@ -187,14 +179,6 @@ def carried_out(value: Any, label: str) -> bool:
             f"{label} was answered 200 with a JSON object that is not known as an answer to it", status=200
         )
     return found.get("not_modified") is not True
-
-
-def _named(status: int) -> str:
-    """Return a status, with its name where it is one that few know by heart."""
-    if status in (400, 401, 403, 404, 408, 409, 429) or status >= 500:
-        return str(status)
-    known = {one.value: one.phrase for one in HTTPStatus}
-    return f"{status} ({known[status]})" if status in known else str(status)
 
 
 def _not_found(label: str, text: str, said: _Said, words: ServerWords | None) -> DestinationError:
