@@ -6,6 +6,7 @@ job          what one upload task is asked to do, and what it answers
 chunk        the contacts of a chunk in memory, and where each operation stands
 chunk_file   reads the file of a chunk
 content      what one batch carries out
+payloads     of contacts that a chunk holds without
 queue        what is to be sent next
 erasures     who is erased while the chunk is on its way
 progress     every outcome: its state, its receipt, the guard on rejections

@@ -50,7 +50,7 @@ def without_erased(item: Item, chunk: Chunk) -> Item | None:
     """
     match item:
         case Batch():
-            return batch_without_erased(item, chunk)
+            return item if item.kind.ends_a_mailing else batch_without_erased(item, chunk)
         case Restore():
             rows = _allowed(item, np.array(item.rows), chunk).tolist()
             return replace(item, rows=rows) if rows else None

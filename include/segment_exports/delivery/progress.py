@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     Rows = npt.NDArray[np.int64]
 
 
+UNSUBSCRIBED_BEFORE = "unsubscribed under an earlier address"
+
+
 class Progress:
     """Settles operations of one chunk; every settling gives a block for the receipts.
 
@@ -117,8 +120,17 @@ class Progress:
 
     def reject_due_joins(self, rows: Iterable[int], call: Call, reason: str) -> list[Block]:
         """Give joins that can't come about any more their outcome."""
+        return self._settle_due_joins(rows, Outcome.REJECTED, call, reason)
+
+    def suppress_due_joins(self, row: int, call: Call) -> list[Block]:
+        """Give joins that must not come about their outcome: the person has unsubscribed before."""
+        return self._settle_due_joins([row], Outcome.SUPPRESSED, call, UNSUBSCRIBED_BEFORE)
+
+    def _settle_due_joins(
+        self, rows: Iterable[int], outcome: Outcome, call: Call, reason: str
+    ) -> list[Block]:
         return [
-            self.settle(Operation.JOIN, [row], Outcome.REJECTED, call, column=column, reason=reason)
+            self.settle(Operation.JOIN, [row], outcome, call, column=column, reason=reason)
             for row in rows
             for column in self._chunk.due_joins(row)
         ]

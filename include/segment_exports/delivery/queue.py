@@ -1,8 +1,8 @@
 """What is to be sent next: single calls, batches, and what they bring about.
 
 Order: what ends a mailing or decides what may be sent (leaves, look-ups), then what was split, then
-upserts in full batches, then joins. A batch that is not full is sent only when nothing under way can
-fill it any more.
+batches kind by kind, full ones first, then joins. A batch that is not full is sent only when nothing under
+way can fill it any more.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from segment_exports.transport.call import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
@@ -42,9 +42,23 @@ class SingleKind(StrEnum):
     NEW_EMAIL = "new_email"
 
 
+@dataclass(frozen=True)
+class BatchKind:
+    """What contacts of one batch have in common; those of different kinds are never in one.
+
+    ``ends_a_mailing``: nothing is made or joined by it.
+    """
+
+    name: str
+    ends_a_mailing: bool = False
+
+
+UPSERTS = BatchKind("upserts")
+
+
 @dataclass
 class Batch:
-    """Contacts of one bulk upsert by row, each with the column of a list that it joins, or -1.
+    """Contacts of one bulk request by row, each with the column of a list that it joins, or -1.
 
     ``feeds``: when it is done, more may have to be sent in batches.
     """
@@ -52,6 +66,7 @@ class Batch:
     rows: Rows
     lists: Rows
     feeds: bool = False
+    kind: BatchKind = UPSERTS
     call: Call = field(default_factory=Call)
     recording: bool = False
 
@@ -84,12 +99,43 @@ class Restore:
 Item = Batch | Single | Restore
 
 
+class _Entries:
+    """Rows that wait for batches of one kind, each with the column of a list or -1."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = self.columns = np.empty(0, np.int64)
+        self._waits = np.zeros(rows, np.bool_)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def add(self, rows: Rows, columns: Rows) -> None:
+        """Add rows, but for those that wait already."""
+        first = np.sort(np.unique(rows, return_index=True)[1])
+        fresh = first[~self._waits[rows[first]]]
+        rows, columns = rows[fresh], columns[fresh]
+        self._waits[rows] = True
+        self.rows = np.concatenate([self.rows, rows])
+        self.columns = np.concatenate([self.columns, columns])
+
+    def take(self, places: Rows) -> tuple[Rows, Rows]:
+        """Take out the entries at some places: their rows and columns."""
+        rows, columns = self.rows[places], self.columns[places]
+        if places[-1] == len(places) - 1:
+            self.rows, self.columns = self.rows[len(places) :], self.columns[len(places) :]
+        else:
+            self.rows, self.columns = np.delete(self.rows, places), np.delete(self.columns, places)
+        self._waits[rows] = False
+        return rows, columns
+
+
 class WorkQueue:
     """Gives out work to several workers until nothing is left or it is closed.
 
     :param sizes: bytes that each row takes in a body.
     :param feeds: tells whether a batch of these rows can bring about more entries.
     :param most_contacts, most_bytes: what the destination takes in one batch.
+    :param kinds: of batches, those first that are to be sent first.
     """
 
     def __init__(
@@ -99,6 +145,7 @@ class WorkQueue:
         *,
         most_contacts: int = MOST_CONTACTS,
         most_bytes: int,
+        kinds: Sequence[BatchKind] = (UPSERTS,),
     ) -> None:
         self._sizes = sizes
         self._feeds = feeds
@@ -106,8 +153,7 @@ class WorkQueue:
         self._most_bytes = most_bytes
         self._first: deque[Single] = deque()
         self._split: deque[Batch] = deque()
-        self._rows = self._columns = np.empty(0, np.int64)
-        self._waits = np.zeros(len(sizes), np.bool_)
+        self._entries = {kind: _Entries(len(sizes)) for kind in kinds}
         self._joins: deque[Single] = deque()
         self._gone: dict[int, None] = {}
         self._under_way = 0
@@ -123,28 +169,19 @@ class WorkQueue:
         """Add a join by a single call."""
         self._joins.append(Single(SingleKind.JOIN, row, column))
 
-    def add_entries(self, rows: Rows, columns: Rows | None = None) -> None:
-        """Add rows to the batches, each with the column of a list or -1, but for those that wait already."""
-        if columns is None:
-            columns = np.full(len(rows), NO_LIST)
-        first = np.sort(np.unique(rows, return_index=True)[1])
-        fresh = first[~self._waits[rows[first]]]
-        rows, columns = rows[fresh], columns[fresh]
-        self._waits[rows] = True
-        self._rows = np.concatenate([self._rows, rows])
-        self._columns = np.concatenate([self._columns, columns])
+    def add_entries(self, rows: Rows, columns: Rows | None = None, kind: BatchKind = UPSERTS) -> None:
+        """Add rows to the batches of a kind, each with the column of a list or -1, unless they wait there."""
+        self._entries[kind].add(rows, np.full(len(rows), NO_LIST) if columns is None else columns)
 
     def add_halves(self, batch: Batch, max_attempts: int | None = None) -> None:
         """Add the two halves of a batch that was refused."""
         middle = len(batch) // 2
         for part in (slice(None, middle), slice(middle, None)):
-            call = Call(max_attempts=max_attempts)
-            self._split.append(Batch(batch.rows[part], batch.lists[part], batch.feeds, call))
+            self._split.append(_part_of(batch, part, Call(max_attempts=max_attempts)))
 
     def add_again(self, batch: Batch) -> None:
         """Add what is left of a batch that was withdrawn before it was sent."""
-        call = Call(max_attempts=batch.call.max_attempts)
-        self._split.append(Batch(batch.rows, batch.lists, batch.feeds, call))
+        self._split.append(_part_of(batch, slice(None), Call(max_attempts=batch.call.max_attempts)))
 
     def add_alone(self, row: int, column: int) -> None:
         """Add a batch of one contact that joins a list, so that it spoils no other batch."""
@@ -153,10 +190,11 @@ class WorkQueue:
 
     def take_joining(self) -> Batch | None:
         """Take a batch of entries that each join a list; None if there are none."""
-        joining = np.flatnonzero(self._columns != NO_LIST)
+        entries = self._entries[UPSERTS]
+        joining = np.flatnonzero(entries.columns != NO_LIST)
         if not len(joining):
             return None
-        return self._take(joining[: self._fitting(self._rows[joining[: self._most_contacts]])])
+        return self._take(UPSERTS, joining[: self._fitting(entries.rows[joining[: self._most_contacts]])])
 
     def add_gone(self, row: int) -> None:
         """Add a row whose contact is gone; each of its joins may have found that out."""
@@ -192,8 +230,9 @@ class WorkQueue:
             return self._first.popleft()
         if self._split:
             return self._split.popleft()
-        if len(self._rows) >= self._most_contacts or (len(self._rows) and not self._feeding):
-            return self._take(np.arange(self._fitting(self._rows[: self._most_contacts])))
+        for kind, entries in self._entries.items():
+            if len(entries) >= self._most_contacts or (len(entries) and not self._feeding):
+                return self._take(kind, np.arange(self._fitting(entries.rows[: self._most_contacts])))
         if self._joins:
             return self._joins.popleft()
         if self._gone and not self._under_way:
@@ -205,11 +244,10 @@ class WorkQueue:
         """Return how many of these rows one body holds: at least the first."""
         return max(1, int(np.searchsorted(np.cumsum(self._sizes[rows]), self._most_bytes, side="right")))
 
-    def _take(self, places: Rows) -> Batch:
-        rows, columns = self._rows[places], self._columns[places]
-        if places[-1] == len(places) - 1:
-            self._rows, self._columns = self._rows[len(places) :], self._columns[len(places) :]
-        else:
-            self._rows, self._columns = np.delete(self._rows, places), np.delete(self._columns, places)
-        self._waits[rows] = False
-        return Batch(rows, columns, self._feeds(rows))
+    def _take(self, kind: BatchKind, places: Rows) -> Batch:
+        rows, columns = self._entries[kind].take(places)
+        return Batch(rows, columns, self._feeds(rows), kind)
+
+
+def _part_of(batch: Batch, part: slice, call: Call) -> Batch:
+    return Batch(batch.rows[part], batch.lists[part], batch.feeds, batch.kind, call)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_exports.delivery.queue import NO_LIST, Batch, Restore, Single, SingleKind, WorkQueue
+from segment_exports.delivery.queue import NO_LIST, Batch, BatchKind, Restore, Single, SingleKind, WorkQueue
 
 
 def queue(feeds: bool = False, size: int = 100) -> WorkQueue:
@@ -175,3 +175,47 @@ def test_no_row_is_twice_in_what_waits_and_none_is_lost(course: list[tuple[str, 
         assert sorted(rest) == sorted(due)
 
     asyncio.run(run())
+
+
+LEAVES = BatchKind("leaves", ends_a_mailing=True)
+PEOPLE = BatchKind("people")
+
+
+def kinds_queue() -> WorkQueue:
+    return WorkQueue(np.full(300, 10), lambda _rows: False, most_bytes=10**6, kinds=(LEAVES, PEOPLE))
+
+
+async def test_batches_hold_one_kind_each_in_the_order_of_the_kinds() -> None:
+    queue = kinds_queue()
+    queue.add_entries(np.arange(150), kind=PEOPLE)
+    queue.add_entries(np.arange(150, 160), kind=LEAVES)
+
+    taken = [await queue.take() for _ in range(3)]
+
+    assert [(one.kind, len(one)) for one in taken if isinstance(one, Batch)] == [
+        (LEAVES, 10),
+        (PEOPLE, 100),
+        (PEOPLE, 50),
+    ]
+
+
+async def test_a_row_may_wait_once_in_each_kind() -> None:
+    queue = kinds_queue()
+    for kind in (PEOPLE, LEAVES, PEOPLE):
+        queue.add_entries(np.array([7]), kind=kind)
+
+    first, second = await queue.take(), await queue.take()
+
+    assert [one.rows.tolist() for one in (first, second) if isinstance(one, Batch)] == [[7], [7]]
+
+
+async def test_halves_are_of_the_kind_of_the_whole() -> None:
+    queue = kinds_queue()
+    queue.add_entries(np.arange(4), kind=LEAVES)
+    whole = await queue.take()
+    assert isinstance(whole, Batch)
+
+    queue.add_halves(whole)
+
+    halves = [await queue.take(), await queue.take()]
+    assert all(isinstance(one, Batch) and one.kind is LEAVES for one in halves)

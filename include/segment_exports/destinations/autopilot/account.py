@@ -9,8 +9,9 @@ from segment_exports.contact_fields.fields import field_of, name_of
 from segment_exports.definition import Membership
 from segment_exports.destinations.autopilot.answers import CONTACTS, true_fields
 from segment_exports.destinations.autopilot.api import NAME
-from segment_exports.destinations.autopilot.lists import ListRegistry, check_lists
+from segment_exports.destinations.autopilot.lists import check_lists
 from segment_exports.destinations.check_destination import DestinationCheck
+from segment_exports.destinations.list_registry import ListRegistry
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ from segment_exports.delivery.chunk import is_due
 from segment_exports.delivery.queue import Batch, Single
 from segment_exports.destinations.autopilot.batches import send_batch
 from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
-from segment_exports.destinations.autopilot.lists import ListRegistry, ensure_lists, refuse_shared_lists
+from segment_exports.destinations.autopilot.lists import ensure_lists, refuse_shared_lists
 from segment_exports.destinations.autopilot.look_ups import LOOK_UPS, look_up
 from segment_exports.destinations.autopilot.membership import MembershipWay
 from segment_exports.destinations.autopilot.probing import check_joins, choose_way, send_canary
 from segment_exports.destinations.autopilot.restoring import restore
 from segment_exports.destinations.autopilot.singles import send_single
+from segment_exports.destinations.list_registry import ListRegistry
 from segment_exports.errors import ListProblemError
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.transport.call import Call

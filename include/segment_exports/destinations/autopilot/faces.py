@@ -73,6 +73,6 @@ class Autopilot:
 
     def known_lists(self, folder: Store) -> dict[str, str]:
         """Return the ids of the lists that we made in an account, by title."""
-        from segment_exports.destinations.autopilot.lists import ListRegistry
+        from segment_exports.destinations.list_registry import ListRegistry
 
         return ListRegistry(folder).ids()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segment_exports.delivery.queue import Single, SingleKind
-from segment_exports.destinations.autopilot.singles import suppress_joins
 from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.mapping.email_address import EmailRefusal, judge_email, same_address
 from segment_exports.records.outcomes import CONTACT_GONE, Operation, Outcome
@@ -47,7 +46,7 @@ async def _look_at_previous(delivery: ChunkDelivery, single: Single) -> None:
     if chunk.moved_ids[row] is not None and not is_moved:
         delivery.plan_leaves_elsewhere(row, chunk.mark_unmoved(row))
     if is_unsubscribed:
-        await delivery.flusher.write(suppress_joins(delivery, row, single.call))
+        await delivery.flusher.write(delivery.progress.suppress_due_joins(row, single.call))
     delivery.plan_contacts([row])
 
 

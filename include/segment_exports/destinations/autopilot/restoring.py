@@ -14,23 +14,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from segment_exports.delivery.chunk import State
+from segment_exports.delivery.payloads import read_payloads
 from segment_exports.destinations.autopilot.membership import MembershipWay
-from segment_exports.destinations.autopilot.singles import suppress_joins
 from segment_exports.errors import DestinationError, OutcomeUnknownError
 from segment_exports.records.outcomes import CONTACT_GONE, Outcome
-from segment_exports.records.staging import RunFiles
 from segment_exports.transport.reasons import reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from segment_exports.delivery.content import Content
     from segment_exports.delivery.queue import Batch, Restore
     from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
-    from segment_exports.records.staging import Store
 
 _TAKEN_BACK_ANOTHER = "POST /contact was answered 200 with another contact than POST /contacts was"
 
@@ -70,7 +65,7 @@ async def meet_another(
         content, np.ones(1, np.bool_), Outcome.DELIVERED, batch.call, with_joins=with_joins
     )
     if is_unsubscribed:
-        blocks += suppress_joins(delivery, row, batch.call)
+        blocks += delivery.progress.suppress_due_joins(row, batch.call)
     await delivery.flusher.write(blocks)
     delivery.plan_leaves_elsewhere(row, elsewhere)
     if chunk.upsert[row] == State.ABSENT and row not in delivery.sought:
@@ -121,20 +116,3 @@ async def restore(delivery: ChunkDelivery, item: Restore) -> None:
     if lost:
         await delivery.flusher.write(delivery.progress.reject_due_joins(lost, item.call, CONTACT_GONE))
     delivery.plan_contacts([row for row in item.rows if row not in lost])
-
-
-def read_payloads(run: Store, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
-    """Return the payloads of some contacts of the run by their email hash; those unknown are left out."""
-    if not run.exists(RunFiles.CONTACTS):
-        return {}
-    wanted = pa.array(hashes, pa.binary(16))
-    found: dict[bytes, bytes] = {}
-    with run.parquet_file(RunFiles.CONTACTS) as file:
-        for group in range(file.num_row_groups):
-            there = file.read_row_group(group, columns=["email_hash"], use_threads=False)["email_hash"]
-            hits = pc.is_in(there, value_set=wanted)
-            if pc.any(hits).as_py():
-                payloads = file.read_row_group(group, columns=["payload"], use_threads=False)["payload"]
-                texts = payloads.filter(hits).to_pylist()
-                found |= zip(there.filter(hits).to_pylist(), (text.encode() for text in texts), strict=True)
-    return found

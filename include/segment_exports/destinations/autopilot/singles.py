@@ -25,11 +25,7 @@ from segment_exports.records.outcomes import CONTACT_GONE, Operation, Outcome
 from segment_exports.transport.reasons import reason_of
 
 if TYPE_CHECKING:
-    from segment_exports.delivery.flushing import Block
     from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
-    from segment_exports.transport.call import Call
-
-UNSUBSCRIBED_BEFORE = "unsubscribed under an earlier address"
 
 
 async def send_single(delivery: ChunkDelivery, single: Single) -> None:
@@ -239,16 +235,6 @@ def _not_found(delivery: ChunkDelivery, single: Single) -> Outcome | None:
         delivery.queue.add_gone(single.row)
         return None
     return Outcome.REJECTED
-
-
-def suppress_joins(delivery: ChunkDelivery, row: int, call: Call) -> list[Block]:
-    """Settle a row's joins that are due as not to be done."""
-    return [
-        delivery.progress.settle(
-            Operation.JOIN, [row], Outcome.SUPPRESSED, call, column=column, reason=UNSUBSCRIBED_BEFORE
-        )
-        for column in delivery.chunk.due_joins(row)
-    ]
 
 
 def _operation(single: Single) -> Operation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from segment_exports.delivery.job import StopKind
-from segment_exports.destinations.autopilot.lists import ListRegistry
+from segment_exports.destinations.list_registry import ListRegistry
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

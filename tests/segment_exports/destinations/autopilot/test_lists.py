@@ -9,7 +9,8 @@ import pytest
 from segment_emulators.autopilot import Fault, FaultKind, SameTitle
 from segment_exports.definition import ListTarget
 from segment_exports.destinations.autopilot.client import AutopilotClient
-from segment_exports.destinations.autopilot.lists import ListRegistry, ListState, check_lists, ensure_lists
+from segment_exports.destinations.autopilot.lists import ListState, check_lists, ensure_lists
+from segment_exports.destinations.list_registry import ListRegistry
 from segment_exports.errors import ListProblemError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.records.staging import Store
 from segment_exports.transport.pacing import Pacer
