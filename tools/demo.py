@@ -32,7 +32,7 @@ from local_airflow import ROOT, USER, LocalAirflow, LocalAirflowError, free_port
 from own_exports import CONNECTION, OWN_FOLDER, own_definitions, own_settings, what_is_opened, why_own
 from plain_reading import differences, read_plainly
 from run_progress import watch
-from segment_emulators.autopilot.control_client import EmulatorControl
+from segment_emulators.account_api.control_client import EmulatorControl
 from segment_exports.commands.terminal import complain, say
 from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.errors import DefinitionError, SettingsError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from local_airflow import LocalAirflow
-    from segment_emulators.autopilot.control_client import EmulatorControl
+    from segment_emulators.account_api.control_client import EmulatorControl
 
 STEPS = (
     "check_destination", "wait_for_refresh", "extract", "map_profiles", "plan_changes", "upload_duties",

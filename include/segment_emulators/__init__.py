@@ -1,5 +1,6 @@
 """Servers that speak the outside services' protocols over a socket, and a generated tenant.
 
+account_api        what the emulators of marketing accounts share
 autopilot          Autopilot's API, and an account that can be looked into
 customer_insights  Dataverse, Customer Insights' API and Entra's token endpoint
 lake_writer        the tenant as a lake export

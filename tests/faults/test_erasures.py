@@ -10,7 +10,7 @@ import pytest
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, Profile
 
-from segment_emulators.autopilot.faults import Fault, FaultKind
+from segment_emulators.account_api.faults import Fault, FaultKind
 from segment_exports.commands.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import Store

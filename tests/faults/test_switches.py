@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.faults.people import LISTS, Event
 
+from segment_emulators.account_api.access_log import most_in_a_second
 from segment_emulators.autopilot import (
     AddressTaken,
     BadContact,
@@ -22,7 +23,6 @@ from segment_emulators.autopilot import (
     UnknownCustomField,
     UnknownList,
 )
-from segment_emulators.autopilot.access_log import most_in_a_second
 from segment_exports.transport.pacing import MARGIN
 from segment_exports.transport.transport import Transport
 

@@ -12,7 +12,9 @@
 
 from __future__ import annotations
 
-from segment_emulators.autopilot.access_log import AccessLog, Arrival
+from segment_emulators.account_api.access_log import AccessLog, Arrival
+from segment_emulators.account_api.control_client import EmulatorControl
+from segment_emulators.account_api.faults import Fault, FaultKind
 from segment_emulators.autopilot.account import Account
 from segment_emulators.autopilot.config import (
     AddressTaken,
@@ -27,9 +29,7 @@ from segment_emulators.autopilot.config import (
     UnknownCustomField,
     UnknownList,
 )
-from segment_emulators.autopilot.control_client import EmulatorControl
 from segment_emulators.autopilot.emulator import AutopilotEmulator
-from segment_emulators.autopilot.faults import Fault, FaultKind
 from segment_emulators.autopilot.served import serve_autopilot
 
 __all__ = [

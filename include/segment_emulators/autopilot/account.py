@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from segment_emulators.account_api.control_plane import NotThereError
 from segment_emulators.autopilot.contacts import Contact, CustomField, parse_custom_key
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 PAGE = 100
 
 
-class ContactNotFoundError(Exception):
+class ContactNotFoundError(NotThereError):
     """No contact of this id or address."""
 
 
-class ListNotFoundError(Exception):
+class ListNotFoundError(NotThereError):
     """No list of this id."""
 
 
@@ -260,7 +261,9 @@ class Account:
         """Return the addresses of those who are unsubscribed."""
         with self.lock:
             return {
-                contact.email for contact in self.contacts.values() if contact.unsubscribed and contact.email
+                contact.email
+                for contact in self.contacts.values()
+                if contact.is_unsubscribed and contact.email
             }
 
     # Inside

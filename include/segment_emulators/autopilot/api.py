@@ -9,8 +9,9 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from segment_emulators.account_api.answers import Answer, json_answer
 from segment_emulators.autopilot.config import BadContact, MapKeys, SameTitle
-from segment_emulators.autopilot.routing import Answer, Call, error, json_answer, route
+from segment_emulators.autopilot.routing import Call, error, route
 from segment_emulators.autopilot.upsert import BadContactError, check, upsert
 
 if TYPE_CHECKING:

@@ -9,9 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from segment_emulators.autopilot.faults import Fault  # noqa: TC001 pydantic reads it at run time
+from segment_emulators.account_api.emulator import AccountConfig, AccountSwitches
 
 
 class BadContact(StrEnum):
@@ -84,18 +82,10 @@ class AddressTaken(StrEnum):
     REFUSED = "refused"
 
 
-class Switches(BaseModel):
+class Switches(AccountSwitches):
     """Everything that may be changed at run time."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     bad_contact: BadContact = BadContact.LEFT_OUT
-    bad_emails: frozenset[str] = frozenset()
-    """Addresses (lower case) that are bad, whatever they look like."""
-    bad_domains: frozenset[str] = frozenset({"bad.example.com"})
-    """Domains whose addresses are all bad."""
-    bad_syntax: bool = True
-    """Whether an address without the shape of one is bad."""
     list_in_bulk: ListOnUpsert = ListOnUpsert.IGNORED
     list_in_single: ListOnUpsert = ListOnUpsert.ON_CREATION
     unknown_list: UnknownList = UnknownList.IGNORED
@@ -106,29 +96,13 @@ class Switches(BaseModel):
     map_keys: MapKeys = MapKeys.STORED
     address_taken: AddressTaken = AddressTaken.TWO_CONTACTS
     delete_status: Literal[200, 204] = 200
-    rate: int | None = Field(default=5, ge=1)
-    """More arrivals than this in any rolling second are answered 429; None is no limit."""
-    throttled_count: bool = True
-    """Whether arrivals that were answered 429 count as arrivals."""
     retry_after: int | None = None
     """Seconds in a Retry-After header of a 429; nothing known says that Autopilot sends one."""
-    quotes: tuple[str, ...] | None = None
-    """Quotes back what it was sent in every refusal, and these texts; None doesn't."""
-    latency: float = Field(default=0.0, ge=0.0)
-    """Seconds that every call takes at least."""
 
 
-class EmulatorConfig(BaseModel):
+class EmulatorConfig(AccountConfig):
     """What an emulator starts with."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    api_key: str = Field(default="0123456789abcdef0123456789abcdef", min_length=1, repr=False)
-    seed: int = 1
-    """Contact and list ids are made from it."""
     switches: Switches = Switches()
-    faults: tuple[Fault, ...] = ()
     custom_fields: tuple[str, ...] = ()
     """Custom fields that the account has, such as ``string--Loyalty--Tier``."""
-    log_limit: int | None = None
-    """The access log keeps so many arrivals (the newest); None is all."""

@@ -37,6 +37,11 @@ class Contact:
     unsubscribed: bool | None = None
     """None until somebody said so or otherwise."""
 
+    @property
+    def is_unsubscribed(self) -> bool:
+        """Whether it gets no mail, because somebody said so."""
+        return self.unsubscribed is True
+
     def to_json(self) -> dict[str, Any]:
         """Return the contact as ``GET /contact`` answers it: no key for what is empty."""
         answer: dict[str, Any] = {} if self.email is None else {"Email": self.email}

@@ -1,15 +1,14 @@
-"""The emulator behind its port: the API below ``/v1``, the control plane below ``/_emulator``."""
+"""The emulator behind its port."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from segment_emulators.autopilot.control_plane import control_plane
-from segment_emulators.autopilot.emulator import PREFIX, AutopilotEmulator
-from segment_emulators.autopilot.gate import Gate
-from segment_emulators.quoting import Quoting
-from segment_emulators.serving import serve_in_thread
+from segment_emulators.account_api import served
+from segment_emulators.autopilot.emulator import AutopilotEmulator
+from segment_emulators.autopilot.gate import AutopilotGate
+from segment_emulators.autopilot.staff import ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,16 +20,12 @@ if TYPE_CHECKING:
 
 def application_of(emulator: AutopilotEmulator) -> FastAPI:
     """Return the application that serves an emulator."""
-    application = control_plane(emulator)
-    application.mount(PREFIX, Quoting(Gate(emulator), lambda: emulator.switches.quotes))
-    return application
+    return served.application_of(AutopilotGate(emulator), ACTIONS)
 
 
 @contextmanager
 def serve_autopilot(config: EmulatorConfig | None = None, *, port: int = 0) -> Iterator[AutopilotEmulator]:
     """Serve an emulator on 127.0.0.1 in a thread of this process while the block runs."""
     emulator = AutopilotEmulator(config)
-    with serve_in_thread(application_of(emulator), port=port) as url:
-        emulator.url = url
+    with served.serve(emulator, application_of(emulator), port=port):
         yield emulator
-        emulator.url = ""

@@ -8,6 +8,19 @@ if TYPE_CHECKING:
     from segment_emulators.autopilot.account import Account
 
 
+ACTIONS = {
+    "unsubscribe": ("contact",),
+    "delete_contact": ("contact",),
+    "change_email": ("contact", "email"),
+    "add_list": ("title",),
+    "rename_list": ("list_id", "title"),
+    "delete_list": ("list_id",),
+    "add_to_list": ("list_id", "contact"),
+    "remove_from_list": ("list_id", "contact"),
+}
+"""Methods of :class:`Staff` and their arguments, for the control plane."""
+
+
 class Staff:
     """Changes to the account behind the API's back; contacts are named by address or id."""
 

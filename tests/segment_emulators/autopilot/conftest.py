@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-
-from segment_emulators.autopilot import gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,10 +55,10 @@ def wait_until(reached: Callable[[], object], *, seconds: float = 30) -> None:
 
 
 @pytest.fixture
-def within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def within_a_second(emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all requests arrive within one second, however slow the machine is."""
     now = time.monotonic()
-    monkeypatch.setattr(gate, "time", SimpleNamespace(monotonic=lambda: now, time=time.time))
+    monkeypatch.setattr(emulator, "monotonic", lambda: now)
 
 
 @pytest.fixture

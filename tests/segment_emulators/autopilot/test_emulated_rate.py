@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_emulators.autopilot.access_log import most_in_a_second
-from segment_emulators.autopilot.rate_limit import RollingSecond
+from segment_emulators.account_api.access_log import most_in_a_second
+from segment_emulators.account_api.rate_limit import RollingLimit
 
 if TYPE_CHECKING:
     from .conftest import Api
@@ -63,7 +63,7 @@ arrivals = st.lists(st.floats(0, 0.5), max_size=60).map(
 
 @given(times=arrivals, limit=st.integers(1, 6))
 def test_admitted_arrivals_never_exceed_the_limit(times: list[float], limit: int) -> None:
-    window = RollingSecond()
+    window = RollingLimit()
     admitted = [time for time in times if window.admits(time, limit, count_refused=False)]
     assert most_in_a_second(admitted) <= limit
     for time in set(times) - set(admitted):
@@ -72,7 +72,7 @@ def test_admitted_arrivals_never_exceed_the_limit(times: list[float], limit: int
 
 @given(times=arrivals, limit=st.integers(1, 6))
 def test_refused_arrivals_count_where_the_switch_says_so(times: list[float], limit: int) -> None:
-    window = RollingSecond()
+    window = RollingLimit()
     for place, time in enumerate(times):
         before = sum(time - 1 < other for other in times[:place])
         assert window.admits(time, limit, count_refused=True) == (before < limit)

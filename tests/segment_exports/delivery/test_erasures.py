@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from segment_emulators.autopilot.faults import Fault, FaultKind
+from segment_emulators.account_api.faults import Fault, FaultKind
 from segment_exports.records.outcomes import ERASED, UNSUBSCRIBE
 
 if TYPE_CHECKING:

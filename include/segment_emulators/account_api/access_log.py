@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ class Arrival:
     method: str
     path: str
     """Below ``/v1``, decoded."""
+    reads: bool = False
+    """Whether the operation changes nothing."""
     endpoint: str | None = None
     """Name of the operation (see ``api.py``), None where the path has none or it was refused before."""
     key: str | None = None
@@ -31,9 +33,13 @@ class Arrival:
     emails: tuple[str, ...] = ()
     """Addresses (as stored, or as in the path) that the request named."""
     lists: tuple[str, ...] = ()
-    """List ids that the request named."""
+    """Lists that the request named, each as it does: by id, or by title."""
     body_keys: tuple[str, ...] = ()
     """Keys of all contact objects in the body; those of ``custom`` as ``custom/<key>``."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """What the request said of all its contacts alike."""
+    permissions: tuple[bool | None, ...] = ()
+    """What it said of each one's permission; None where it said nothing."""
     worked: bool = False
     """Whether the work was done (a refusal by the API is work too)."""
     status: int | None = None
@@ -62,7 +68,7 @@ class AccessLog:
     def add(self, arrived: float, wall_time: float, method: str, path: str) -> Arrival:
         """Note an arrival and return its entry, to be completed."""
         self._count += 1
-        entry = Arrival(self._count, arrived, wall_time, method, path)
+        entry = Arrival(self._count, arrived, wall_time, method, path, reads=method == "GET")
         self._entries.append(entry)
         return entry
 
@@ -101,7 +107,7 @@ class AccessLog:
 
     def writes(self, since: int = 0) -> list[Arrival]:
         """Return everything but reads."""
-        return [entry for entry in self.entries if entry.number > since and entry.method != "GET"]
+        return [entry for entry in self.entries if entry.number > since and not entry.reads]
 
     def times_sent(self, *endpoints: str, worked_only: bool = False) -> Counter[str]:
         """Return how often each address was named to these endpoints."""

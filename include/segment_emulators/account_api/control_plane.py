@@ -1,37 +1,32 @@
 """The emulator's own pages below ``/_emulator``, for tests and people in another process.
 
-Autopilot has nothing of the kind. They need no key: serve them where only you can reach them.
+The real services have nothing of the kind. They need no key: serve them where only you can reach them.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from segment_emulators.autopilot.account import ContactNotFoundError, ListNotFoundError
-from segment_emulators.autopilot.config import Switches  # noqa: TC001 FastAPI reads it at run time
-from segment_emulators.autopilot.faults import Fault  # noqa: TC001 FastAPI reads it at run time
+from segment_emulators.account_api.faults import Fault  # noqa: TC001 FastAPI reads it at run time
 
 if TYPE_CHECKING:
-    from segment_emulators.autopilot.emulator import AutopilotEmulator
+    from collections.abc import Iterator, Mapping
+
+    from segment_emulators.account_api.emulator import AccountEmulator
+
+    StaffActions = Mapping[str, tuple[str, ...]]
+    """Methods of the account's staff and their arguments, in their order."""
 
 
-_ACTIONS = {
-    "unsubscribe": ("contact",),
-    "delete_contact": ("contact",),
-    "change_email": ("contact", "email"),
-    "add_list": ("title",),
-    "rename_list": ("list_id", "title"),
-    "delete_list": ("list_id",),
-    "add_to_list": ("list_id", "contact"),
-    "remove_from_list": ("list_id", "contact"),
-}
-"""Methods of :class:`Staff` and their arguments."""
+class NotThereError(Exception):
+    """What is asked for isn't in the account."""
 
 
 class NewKey(BaseModel):
@@ -52,27 +47,17 @@ class NewContact(BaseModel):
     fields: dict[str, Any] = {}
 
 
-class StaffAction(BaseModel):
-    """Something else that staff do; which of the other keys it needs depends on it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    action: Literal[tuple(_ACTIONS)]  # type: ignore[valid-type]
-    contact: str = ""
-    email: str = ""
-    list_id: str = ""
-    title: str = ""
-
-
-def control_plane(emulator: AutopilotEmulator) -> FastAPI:
-    """Return the application with the control plane's routes."""
+def control_plane(emulator: AccountEmulator, actions: StaffActions, *more: APIRouter) -> FastAPI:
+    """Return the application with the control plane's routes, and an emulator's own beside them."""
     application = FastAPI(
-        title="Autopilot emulator", docs_url="/_emulator/docs", openapi_url="/_emulator/openapi.json"
+        title=f"{emulator.title} emulator",
+        docs_url="/_emulator/docs",
+        openapi_url="/_emulator/openapi.json",
     )
-    for part in (_state_routes, _log_routes, _behaviour_routes, _staff_routes):
-        application.include_router(part(emulator), prefix="/_emulator")
-    application.add_exception_handler(ContactNotFoundError, _not_found)
-    application.add_exception_handler(ListNotFoundError, _not_found)
+    parts = (_state_routes, _log_routes, _behaviour_routes)
+    for routes in (*(part(emulator) for part in parts), _staff_routes(emulator, actions), *more):
+        application.include_router(routes, prefix="/_emulator")
+    application.add_exception_handler(NotThereError, _not_found)
     return application
 
 
@@ -80,11 +65,19 @@ async def _not_found(_request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": type(error).__name__}, status_code=404)
 
 
+@contextmanager
+def _wrong_is_told() -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        raise HTTPException(422, error.errors(include_url=False, include_context=False)) from error
+
+
 def _json(value: Any) -> Response:
     return Response(orjson.dumps(value), media_type="application/json")
 
 
-def _state_routes(emulator: AutopilotEmulator) -> APIRouter:
+def _state_routes(emulator: AccountEmulator) -> APIRouter:
     routes = APIRouter(tags=["state"])
     account = emulator.account
 
@@ -140,7 +133,7 @@ def _state_routes(emulator: AutopilotEmulator) -> APIRouter:
     return routes
 
 
-def _log_routes(emulator: AutopilotEmulator) -> APIRouter:
+def _log_routes(emulator: AccountEmulator) -> APIRouter:
     routes = APIRouter(tags=["log"])
 
     @routes.get("/log")
@@ -177,28 +170,27 @@ def _log_routes(emulator: AutopilotEmulator) -> APIRouter:
     return routes
 
 
-def _behaviour_routes(emulator: AutopilotEmulator) -> APIRouter:
+def _behaviour_routes(emulator: AccountEmulator) -> APIRouter:
     routes = APIRouter(tags=["behaviour"])
 
     @routes.get("/switches")
-    async def switches() -> Switches:
+    async def switches() -> dict[str, Any]:
         """Return the switches."""
-        return emulator.switches
+        return emulator.switches.model_dump(mode="json")
 
     @routes.put("/switches")
-    async def put_switches(switches: Switches) -> Switches:
+    async def put_switches(switches: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
         """Set all switches; those that aren't named get their default."""
-        emulator.switches = switches
-        return emulator.switches
+        with _wrong_is_told():
+            emulator.switches = type(emulator.switches).model_validate(switches)
+        return emulator.switches.model_dump(mode="json")
 
     @routes.patch("/switches")
-    async def patch_switches(changes: Annotated[dict[str, Any], Body()]) -> Switches:
+    async def patch_switches(changes: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
         """Set the named switches."""
-        try:
+        with _wrong_is_told():
             emulator.switch(**changes)
-        except ValidationError as error:
-            raise HTTPException(422, error.errors(include_url=False, include_context=False)) from error
-        return emulator.switches
+        return emulator.switches.model_dump(mode="json")
 
     @routes.get("/faults")
     async def faults() -> list[dict[str, Any]]:
@@ -223,7 +215,7 @@ def _behaviour_routes(emulator: AutopilotEmulator) -> APIRouter:
     return routes
 
 
-def _staff_routes(emulator: AutopilotEmulator) -> APIRouter:
+def _staff_routes(emulator: AccountEmulator, actions: StaffActions) -> APIRouter:
     routes = APIRouter(tags=["staff"], prefix="/staff")
     staff = emulator.staff
 
@@ -236,9 +228,11 @@ def _staff_routes(emulator: AutopilotEmulator) -> APIRouter:
         return {"contact_id": contact_id}
 
     @routes.post("/actions")
-    async def act(asked: StaffAction) -> dict[str, Any]:
-        """Do what staff can do in Autopilot's own pages."""
-        arguments = [getattr(asked, name) for name in _ACTIONS[asked.action]]
-        return {"result": getattr(staff, asked.action)(*arguments)}
+    async def act(asked: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+        """Do what staff can do in the account's own pages: ``action`` and what it needs."""
+        action = asked.pop("action", None)
+        if action not in actions or set(asked) - set(actions[action]):
+            raise HTTPException(422, {"actions": actions})
+        return {"result": getattr(staff, action)(*(asked.get(name, "") for name in actions[action]))}
 
     return routes

@@ -1,14 +1,15 @@
-"""More than N arrivals in any rolling second are too many."""
+"""More than N arrivals in any rolling time are too many."""
 
 from __future__ import annotations
 
 from collections import deque
 
 
-class RollingSecond:
-    """Counts arrivals of the last second; times are monotonic seconds."""
+class RollingLimit:
+    """Counts arrivals of the last ``seconds``; times are monotonic seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 1.0) -> None:
+        self._seconds = seconds
         self._arrivals: deque[float] = deque()
 
     def admits(self, now: float, limit: int | None, *, count_refused: bool) -> bool:
@@ -16,7 +17,7 @@ class RollingSecond:
         if limit is None:
             return True
         arrivals = self._arrivals
-        while arrivals and arrivals[0] <= now - 1.0:
+        while arrivals and arrivals[0] <= now - self._seconds:
             arrivals.popleft()
         admitted = len(arrivals) < limit
         if admitted or count_refused:

@@ -1,4 +1,4 @@
-"""What can go wrong on the way to Autopilot and back, scripted per request."""
+"""What can go wrong on the way to an account and back, scripted per request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FaultKind(StrEnum):
     THROTTLED = "throttled"
     """429, whatever the rate. Nothing is done."""
     ERROR = "error"
-    """``status`` (500) with Autopilot's error body."""
+    """``status`` (500) with the API's error body."""
     RESET = "reset"
     """The connection is reset (RST) without an answer."""
     CUT_BODY = "cut_body"
@@ -35,7 +35,7 @@ class FaultKind(StrEnum):
     HTML = "html"
     """A proxy's page with ``status`` (502; 200 is possible too)."""
     GATEWAY = "gateway"
-    """What stands before Autopilot answers in its own way: ``status``, ``body`` and ``content_type``."""
+    """What stands before the API answers in its own way: ``status``, ``body`` and ``content_type``."""
     KEY_REVOKED = "key_revoked"
     """From here on the key is not valid (401), until it is rotated."""
 
