@@ -44,6 +44,13 @@ segments: .venv/.ready ## Show what a source has to export (EXPORT=newsletter, S
 new-export: .venv/.ready ## Write a first definition (NAME=winback, and the source as for segments)
 	@$(BIN)/python tools/new_export.py write "$(NAME)" $(SOURCE_OPTIONS)
 
+.PHONY: erase
+erase: .venv/.ready ## Erase people (EMAILS=file IDS=file, one a line; AT_DESTINATION=yes deletes them there too; DRY_RUN=yes)
+	@$(BIN)/python tools/erase.py $(if $(EMAILS),--emails "$(EMAILS)") $(if $(IDS),--customer-ids "$(IDS)") \
+		$(if $(call is_yes,$(AT_DESTINATION)),--at-destination) $(if $(call is_yes,$(DRY_RUN)),--dry-run) $(ARGS)
+
+is_yes = $(filter yes,$(1))$(if $(filter-out yes no,$(1)),$(error write yes or no, not $(1)))
+
 SOURCE_OPTIONS = $(if $(EXPORT),--like "$(EXPORT)") $(if $(SOURCE),--source "$(SOURCE)") \
 	$(if $(SOURCE_PATH),--path "$(SOURCE_PATH)") $(if $(CONNECTION),--connection "$(CONNECTION)") $(ARGS)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from typing import TYPE_CHECKING
 
 from local_airflow import ROOT
 from segment_exports.definition import definitions_folder, load_definitions
+from segment_exports.errors import LedgerError
 from segment_exports.settings.environment import read_settings
-from segment_exports.settings.ledger_secret import ledger_secret_given_to_airflow
+from segment_exports.settings.ledger_secret import (
+    ledger_secret_given_to_airflow,
+    ledger_secret_without_airflow,
+)
 from segment_exports.settings.names import DEFINITIONS, LEDGER_SECRET_VARIABLE, STAGING
 
 if TYPE_CHECKING:
@@ -64,9 +69,24 @@ def own_settings() -> dict[str, str]:
     OWN_FOLDER.mkdir(exist_ok=True)
     return {
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-        STAGING: read_settings(STAGING).staging or str(OWN_FOLDER / "staging"),
+        STAGING: own_staging(),
         LEDGER_SECRET_VARIABLE: ledger_secret_given_to_airflow() or _kept_ledger_key(),
     }
+
+
+def own_staging() -> str:
+    """Return the staging root: the one that is set, else that of ``make up``."""
+    return read_settings(STAGING).staging or str(OWN_FOLDER / "staging")
+
+
+def use_own_secret() -> None:
+    """Put the secret that ``make up`` made into the environment, where nobody has set another."""
+    file = OWN_FOLDER / "ledger.key"
+    try:
+        ledger_secret_without_airflow()
+    except LedgerError:
+        if file.exists():
+            os.environ[LEDGER_SECRET_VARIABLE] = file.read_text().strip()
 
 
 def _kept_ledger_key() -> str:

@@ -16,5 +16,6 @@ pools             one pool per account
 refresh_schedule  the timetable
 dag_ids           the ids of DAGs
 dag_docs          the page of a DAG
+__main__          commands that ask accounts
 markdown          text from outside in Markdown, where it makes no link, picture or table
 """

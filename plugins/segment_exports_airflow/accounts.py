@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from segment_exports.errors import ConnectionDisabledError, ConnectionFieldError, DestinationError
 from segment_exports.settings import bounds
 from segment_exports.sieve.foreign import error_told
-from segment_exports_airflow.connections import connection_of, fields_of, url_of
+from segment_exports_airflow.connections import connection_of, fields_of, type_of_connection, url_of
 from segment_exports_airflow.staging_root import staging_root
 
 if TYPE_CHECKING:
@@ -43,6 +43,19 @@ def account_of(connection_id: str, destination_type: str = DEFAULT_TYPE) -> Acco
         connection_id, conn_type=destination_type, name=destination.name, refusal=ConnectionDisabledError
     )
     return account_connection(connection, destination)
+
+
+def open_account(connection_id: str) -> tuple[Destination, AccountConnection]:
+    """Return the destination and the account of a connection, whatever destination it is of.
+
+    :raises ConnectionDisabledError: there is no such connection, or it is of no type of destination.
+    :raises ConnectionFieldError: a field of it is malformed.
+    """
+    from segment_exports.destinations.opening import destination_types, open_destination
+
+    wanted = tuple(destination_types())
+    destination_type = type_of_connection(connection_id, wanted, ConnectionDisabledError)
+    return open_destination(destination_type), account_of(connection_id, destination_type)
 
 
 def account_connection(connection: Connection, destination: Destination) -> AccountConnection:

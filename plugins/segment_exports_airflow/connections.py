@@ -13,6 +13,8 @@ from segment_exports.sieve.secrets_in_use import keep_secret
 from segment_exports_airflow.connection_forms import KNOWN_FIELDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Connection
 
     from segment_exports.errors import SegmentExportError
@@ -39,6 +41,24 @@ def connection_of(
         )
     keep_secret(connection.password)
     return connection
+
+
+def type_of_connection(connection_id: str, wanted: Sequence[str], refusal: type[SegmentExportError]) -> str:
+    """Return the type of a connection.
+
+    :param wanted: the types of which it must have one.
+    :param refusal: error to raise where there is no such connection, or it is of another type.
+    """
+    types = " or ".join(wanted)
+    try:
+        found = BaseHook.get_connection(connection_id).conn_type
+    except AirflowNotFoundException:
+        raise refusal(why_not_found(connection_id, f"of type {types}")) from None
+    if found not in wanted:
+        raise refusal(
+            f"the connection {connection_id} is of type {found or 'none'}; wanted is one of type {types}"
+        )
+    return str(found)
 
 
 def why_not_found(connection_id: str, wanted: str) -> str:

@@ -8,6 +8,9 @@ new_export          ``make segments`` and ``make new-export``
 exportable          what a source has, and guesses at its meaning
 taken_names         what other exports write already
 erasure             hold erased people back, and take them out
+erased_names        whom a person names
+erased_there        delete them at the destinations too
+erasure_told        what an erasure did, as text
 erased_files        take them out of the files of runs
 purge               purge the runs of all exports
 terminal            what a command says

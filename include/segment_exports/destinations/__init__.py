@@ -2,6 +2,7 @@
 
 opening            from ``destination.type`` to the package
 check_destination  the fourth face: may and can the account be sent to
+erasing            what becomes of people who are deleted at a destination
 agreement          the text that somebody agreed to
 list_registry      the lists that we made in an account
 server_answers     how an error answer is told

@@ -3,15 +3,18 @@
 A package has a class of faces, which the steps ask for what they need of it: ``delivery``
 (:class:`~segment_exports.delivery.destination.DeliveryDestination`), ``reader`` and ``request_cost`` (the
 protocols ``DestinationReader`` and ``RequestCost`` of planning), ``account``
-(:class:`~.check_destination.Account`), and what is known of an account without asking it. What contact
-fields become there, ``contact_fields/opening.py`` tells.
+(:class:`~.check_destination.Account`), ``eraser`` (:class:`~.erasing.Eraser`), and what is known of an
+account without asking it. What contact fields become there, ``contact_fields/opening.py`` tells.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from segment_exports.destinations.autopilot.faces import Autopilot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Destination: TypeAlias = Autopilot
 """Any destination there is: of several a union, so that each is held to all that the steps ask."""
@@ -25,3 +28,8 @@ def open_destination(destination_type: str) -> Destination:
     :raises KeyError: there is no such type.
     """
     return _DESTINATIONS[destination_type]
+
+
+def destination_types() -> Iterable[str]:
+    """Return the types of destination that there are."""
+    return _DESTINATIONS.keys()

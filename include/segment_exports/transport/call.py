@@ -44,7 +44,8 @@ class Request:
     """One request; ``label`` names it without any value.
 
     ``once``: it is not repeated when its fate is unknown (all others are idempotent). ``about_people``: it
-    names contacts, so an answer may quote them.
+    names contacts, so an answer may quote them. ``empty_is_done``: a 204 without a body answers it too, as an
+    empty object.
     """
 
     method: str
@@ -53,6 +54,7 @@ class Request:
     body: bytes | None = None
     once: bool = False
     about_people: bool = False
+    empty_is_done: bool = False
 
 
 class Answer(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,7 +21,7 @@ from segment_exports.transport.retrying import TRANSIENT_STATUSES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from segment_exports.transport.call import Answer
+    from segment_exports.transport.call import Answer, Request
 
 NO_BODY = "no body"
 HTML_PAGE = "an HTML page"
@@ -40,6 +41,13 @@ def error_class(status: int) -> type[DestinationError]:
     if status == 405 or status < 400:
         return WrongServerError
     return AccountRefusedError
+
+
+def answered(request: Request, answer: Answer) -> Any:
+    """Return what a 2xx answer holds. Raises as :func:`json_of`."""
+    if request.empty_is_done and answer.status == HTTPStatus.NO_CONTENT and not answer.body:
+        return {}
+    return json_of(request.label, answer)
 
 
 def json_of(label: str, answer: Answer) -> Any:

@@ -24,7 +24,7 @@ from segment_exports.sieve.quiet_clients import quiet_clients
 from segment_exports.sieve.secrets_in_use import keep_secret
 from segment_exports.sieve.signs import wait_told
 from segment_exports.transport.call import Answer, Call, RequestCounters
-from segment_exports.transport.json_answers import json_of
+from segment_exports.transport.json_answers import answered
 from segment_exports.transport.places import UrlError, place_of_url, service_url
 from segment_exports.transport.retrying import RetrySettings, http_date, retry_after
 from segment_exports.transport.unpacking import ACCEPTED, Body, UnusableBodyError
@@ -167,7 +167,7 @@ class Transport(ABC):
             try:
                 answer = await self._exchange(request, call)
                 if 200 <= answer.status < 300:
-                    return parse(json_of(request.label, answer))
+                    return parse(answered(request, answer))
                 hint = retry_after(answer.headers, self._now)
                 raise self._refusal(request, answer)
             except ThrottledError as error:

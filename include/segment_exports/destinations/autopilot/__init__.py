@@ -14,5 +14,6 @@ batches         bulk upserts, split where they are refused; why a contact is rej
 bodies          the JSON of a batch
 singles         calls for one contact: leave, join, unsubscribe; why one is rejected
 look_ups        contacts of earlier addresses, and those named by an id alone
+erasing         people who are deleted
 restoring       addresses that have another contact there than the known one, or none
 """

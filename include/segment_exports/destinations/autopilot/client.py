@@ -117,6 +117,16 @@ class AutopilotClient(Transport):
         request = Request("POST", f"/contact/{_part(contact)}/unsubscribe", label, about_people=True)
         await self.send(request, lambda value: carried_out(value, label), call)
 
+    async def delete(self, contact: str, call: Call | None = None) -> None:
+        """Delete a contact for good; by an address all contacts that have it.
+
+        :raises ContactNotFoundError: there is no such contact.
+        """
+        label = "DELETE /contact/{contact}"
+        path = f"/contact/{_part(contact)}"
+        request = Request("DELETE", path, label, about_people=True, empty_is_done=True)
+        await self.send(request, lambda value: carried_out(value, label), call)
+
     def contacts(self) -> AsyncIterator[ContactPage]:
         """Page through all contacts of the account.
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from segment_exports.destinations.autopilot.account import AccountReader, AutopilotAccount
     from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.destinations.autopilot.destination import AutopilotDestination
+    from segment_exports.destinations.autopilot.erasing import AutopilotEraser
     from segment_exports.destinations.autopilot.membership import AutopilotCost
     from segment_exports.destinations.check_destination import AccountConnection
     from segment_exports.records.staging import Store
@@ -70,6 +71,12 @@ class Autopilot:
         from segment_exports.destinations.autopilot.account import AutopilotAccount
 
         return AutopilotAccount(lambda: self.client(account), folder)
+
+    def eraser(self, account: AccountConnection) -> AutopilotEraser:
+        """Return who deletes people there; errors of the connection come with the first deletion."""
+        from segment_exports.destinations.autopilot.erasing import AutopilotEraser
+
+        return AutopilotEraser(lambda: self.client(account))
 
     def known_lists(self, folder: Store) -> dict[str, str]:
         """Return the ids of the lists that we made in an account, by title."""
