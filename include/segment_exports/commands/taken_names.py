@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from segment_exports.definition import Destination, load_definition
+from segment_exports.definition import DEFAULT_DESTINATION, load_definition
 from segment_exports.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def taken_by(loaded: Iterable[LoadedDefinition]) -> Taken:
 
     Exports that are refused for contradicting each other count too: they will be mended.
     """
-    account = Destination().connection
+    account = DEFAULT_DESTINATION.connection
     others = [one for one in _definitions(loaded) if one.destination.connection == account]
     return Taken(
         frozenset(target.title for one in others for target in one.lists),

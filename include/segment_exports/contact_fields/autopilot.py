@@ -1,24 +1,25 @@
 """What contact fields become at Autopilot: their own names, and custom ones in an object of their own.
 
 ``{"Email":"…","FirstName":"…","custom":{"string--Loyalty--Tier":"…","integer--Points":12}}``: keys in
-the mapping's order. Equal values always give equal text, so the hash of the text tells whether a contact
-changed.
+the mapping's order. Types that Autopilot lacks are strings: ``text--Notes`` is its ``string--Notes``. Equal
+values always give equal text, so the hash of the text tells whether a contact changed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segment_exports.contact_fields.fields import FieldType
+from segment_exports.contact_fields.fields import FieldType, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
     from segment_exports.contact_fields.fields import MappedField
 
-_QUOTED = {FieldType.STRING, FieldType.DATE}
+_OWN_TYPES = {FieldType.STRING, FieldType.INTEGER, FieldType.FLOAT, FieldType.BOOLEAN, FieldType.DATE}
+_UNQUOTED = {FieldType.INTEGER, FieldType.FLOAT, FieldType.BOOLEAN}
 
 REFUSED_FIELDS: Mapping[str, str] = {
     "unsubscribed": "it is never sent, so that nobody is re-subscribed; see when_permission_withdrawn",
@@ -47,7 +48,7 @@ class AutopilotFields:
         from segment_exports.contact_fields import json_columns as as_json
 
         told = [
-            as_json.members(field.target, values, quoted=field.type in _QUOTED)
+            as_json.members(self.name_there(field), values, quoted=field.type not in _UNQUOTED)
             for field, values in zip(fields, columns, strict=True)
         ]
         members = [member for field, member in zip(fields, told, strict=True) if not field.custom]
@@ -55,3 +56,14 @@ class AutopilotFields:
         if custom:
             members.append(as_json.object_members("custom", custom))
         return as_json.objects(*members)
+
+    def refusals(self, field: MappedField, values: pa.StringArray) -> pa.StringArray | None:
+        """Return None: it takes what can be converted."""
+
+    def contradictions(self, _: Sequence[MappedField]) -> Iterator[str]:
+        """Tell nothing: it takes what the mapping's own rules let through."""
+        yield from ()
+
+    def name_there(self, field: MappedField) -> str:
+        """Return the field's own name, which is a string's where Autopilot has no such type."""
+        return field.target if field.type in _OWN_TYPES else f"string--{name_of(field.target)}"

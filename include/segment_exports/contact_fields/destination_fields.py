@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
     from segment_exports.contact_fields.fields import MappedField
+
+
+class FieldRefusal(StrEnum):
+    """Why a destination doesn't take a value. The texts are stable, for reports and ``refused.csv``."""
+
+    LONGER_THAN_255 = "longer_than_255_characters"
+    LONGER_THAN_4000 = "longer_than_4000_characters"
+    OUT_OF_RANGE = "out_of_range"
+    NOT_A_PHONE_NUMBER = "not_a_phone_number"
+    NO_COUNTRY_CODE = "phone_without_country_code"
+    NOT_A_CHOICE = "not_one_of_the_values"
 
 
 class DestinationFields(Protocol):
@@ -26,3 +38,15 @@ class DestinationFields(Protocol):
         is to be sent. The first field is the address, which every contact has; a row without it gives
         text that is no JSON.
         """
+
+    def refusals(self, field: MappedField, values: pa.StringArray) -> pa.StringArray | None:
+        """Return why each value can't be held there (:class:`FieldRefusal`), or None where all can.
+
+        ``values`` as for ``render``; null where a value can be held, or there is none.
+        """
+
+    def contradictions(self, fields: Sequence[MappedField], /) -> Iterator[str]:
+        """Tell what of a mapping can't be had there; each text continues the key ``mapping``."""
+
+    def name_there(self, field: MappedField) -> str:
+        """Return the name under which it is one field there: two of one name would overwrite each other."""

@@ -11,14 +11,25 @@ from enum import StrEnum
 
 
 class FieldType(StrEnum):
-    """Types of contact fields; a standard field is a string."""
+    """Types of contact fields; a standard field is a string.
+
+    ``text`` is a long one; ``multiselect`` has ``;`` between its choices. A destination without such a type
+    has them as strings.
+    """
 
     STRING = "string"
     INTEGER = "integer"
     FLOAT = "float"
     BOOLEAN = "boolean"
     DATE = "date"
+    TEXT = "text"
+    PHONE = "phone"
+    GEO = "geo"
+    SELECT = "select"
+    MULTISELECT = "multiselect"
 
+
+_PHONES = {"Phone", "MobilePhone", "Fax"}
 
 TYPES = ", ".join(FieldType)
 """All types, for a message."""
@@ -29,7 +40,8 @@ class MappedField:
     """One field of the contact: ``target``, by its neutral name, comes from the profile's ``attribute``.
 
     ``form`` is how the source writes its dates or numbers, as :mod:`.text_forms` reads it; None for ISO 8601
-    and a decimal point.
+    and a decimal point. Of phone numbers it is the country code of those without one, as ``+61``.
+    ``values`` are the choices of a field of choices, where they are given.
     """
 
     target: str
@@ -37,6 +49,12 @@ class MappedField:
     type: FieldType
     custom: bool
     form: str | None = None
+    values: tuple[str, ...] = ()
+
+    @property
+    def is_phone(self) -> bool:
+        """Whether it holds phone numbers."""
+        return self.type is FieldType.PHONE or self.target in _PHONES
 
 
 STANDARD_FIELDS = (

@@ -27,16 +27,14 @@ def members(key: str, values: pa.StringArray, *, quoted: bool) -> pa.StringArray
     :param quoted: whether the values are text; else they are JSON already.
     """
     before = f",{json.dumps(key, ensure_ascii=False)}:"
-    if quoted:
-        return _around(f'{before}"', escape_json(values), '"')
-    return _around(before, values, "")
+    return around(before, as_strings(values) if quoted else values, "")
 
 
 def object_members(key: str, inner: Sequence[pa.StringArray]) -> pa.StringArray:
     """Return ``,"key":{…}`` of the members of each row; null where a row has none."""
     joined = _concatenated(*inner)
     without_comma = pc.utf8_slice_codeunits(pc.if_else(pc.equal(joined, ""), None, joined), 1)
-    return _around(f",{json.dumps(key, ensure_ascii=False)}:{{", without_comma, "}")
+    return around(f",{json.dumps(key, ensure_ascii=False)}:{{", without_comma, "}")
 
 
 def objects(first: pa.StringArray, *others: pa.StringArray) -> pa.StringArray:
@@ -45,6 +43,16 @@ def objects(first: pa.StringArray, *others: pa.StringArray) -> pa.StringArray:
     :param first: members that every row has; a row without gives text that is no JSON.
     """
     return _concatenated("{", pc.utf8_slice_codeunits(first, 1), *others, "}")
+
+
+def as_strings(values: pa.StringArray) -> pa.StringArray:
+    """Return each text as a JSON string."""
+    return around('"', escape_json(values), '"')
+
+
+def around(before: str, values: pa.StringArray, after: str) -> pa.StringArray:
+    """Return each value with text before and after it; null where there is no value."""
+    return pc.binary_join_element_wise(before, values, after, "")
 
 
 def escape_json(values: pa.StringArray) -> pa.StringArray:
@@ -64,10 +72,6 @@ def _escaped_bytes(values: pa.StringArray) -> set[int]:
     ends = np.frombuffer(offsets, dtype=np.int32)
     text = np.frombuffer(data, dtype=np.uint8)[ends[values.offset] : ends[values.offset + len(values)]]
     return set(np.unique(text[_IS_ESCAPED[text]]).tolist())
-
-
-def _around(before: str, values: pa.StringArray, after: str) -> pa.StringArray:
-    return pc.binary_join_element_wise(before, values, after, "")
 
 
 def _concatenated(*parts: pa.StringArray | str) -> pa.StringArray:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segment_exports.contact_fields.autopilot import AutopilotFields
+from segment_exports.contact_fields.ortto import OrttoFields
 
 if TYPE_CHECKING:
     from segment_exports.contact_fields.destination_fields import DestinationFields
 
-_FIELDS: dict[str, DestinationFields] = {"autopilot": AutopilotFields()}
+_FIELDS: dict[str, DestinationFields] = {"autopilot": AutopilotFields(), "ortto": OrttoFields()}
 
 
 def fields_of(destination_type: str) -> DestinationFields:

@@ -24,6 +24,7 @@ _TOKENS = {
 }
 _SHORT = {"M": "MM", "d": "dd", "H": "HH", "h": "hh", "m": "mm", "s": "ss", "t": "tt"}
 _PIECES = re.compile(r"yyyy|MM?|dd?|HH?|hh?|mm?|ss?|f+|tt?|'[^']*'|[^A-Za-z']|.", re.DOTALL)
+_COUNTRY_CODE = re.compile(r"\+[1-9][0-9]{0,2}")
 _BLANK = r"[\s\x{a0}\x{202f}]+"
 _NUMBER = re.compile(r"1(?P<group>[.,' ]?)234(?P<decimal>[.,])[0-9]+")
 _GROUPS = {"": "", " ": r"[ \x{a0}\x{202f}]", "'": r"['\x{2019}]"}
@@ -109,6 +110,16 @@ class NumberForm:
     def group_regex(self) -> str:
         """The mark between groups, to be taken away; empty for none."""
         return _GROUPS.get(self.group, re.escape(self.group))
+
+
+def checked_country_code(code: str) -> str:
+    """Return the country code of phone numbers, as ``+61``.
+
+    :raises ValueError: it is none; the text continues the name of its key.
+    """
+    if not _COUNTRY_CODE.fullmatch(code):
+        raise ValueError("must be a country code such as +61")
+    return code
 
 
 def _with_every_part(regex: str) -> str:

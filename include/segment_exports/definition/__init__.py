@@ -3,6 +3,7 @@
 model                 the strict model: every key, its default and its rules
 source_settings       ``source``
 destination_settings  ``destination``
+segment_targets       ``segments``
 field_mapping         ``mapping``
 refresh_settings      ``refresh`` and ``wait_for_refresh``
 strict                types of values: nothing is coerced
@@ -14,7 +15,14 @@ schema                the JSON Schema for editors
 
 from __future__ import annotations
 
-from segment_exports.definition.destination_settings import Destination, Membership
+from segment_exports.definition.destination_settings import (
+    DEFAULT_DESTINATION,
+    AutopilotSettings,
+    DestinationSettings,
+    Membership,
+    NewPeople,
+    OrttoSettings,
+)
 from segment_exports.definition.field_mapping import FieldMapping
 from segment_exports.definition.loading import (
     LoadedDefinition,
@@ -28,20 +36,21 @@ from segment_exports.definition.model import (
     Guards,
     Limit,
     LimitScope,
-    ListTarget,
     Permission,
-    SegmentTarget,
     WhenOver,
     WhenTripped,
 )
 from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh, Weekday
 from segment_exports.definition.schema import json_schema
+from segment_exports.definition.segment_targets import ListTarget, SegmentTarget
 from segment_exports.definition.source_settings import ApiSource, DataverseSource, LakeSource, SegmentChecks
 
 __all__ = [
+    "DEFAULT_DESTINATION",
     "ApiSource",
+    "AutopilotSettings",
     "DataverseSource",
-    "Destination",
+    "DestinationSettings",
     "ExportDefinition",
     "FieldMapping",
     "FirstRun",
@@ -52,6 +61,8 @@ __all__ = [
     "ListTarget",
     "LoadedDefinition",
     "Membership",
+    "NewPeople",
+    "OrttoSettings",
     "Permission",
     "Refresh",
     "SegmentChecks",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - pydantic reads it at run time
+from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic reads it at run time
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -16,7 +16,7 @@ from segment_exports.contact_fields.fields import (
     name_of,
 )
 from segment_exports.contact_fields.opening import refused_fields
-from segment_exports.contact_fields.text_forms import DateForm, NumberForm
+from segment_exports.contact_fields.text_forms import DateForm, NumberForm, checked_country_code
 from segment_exports.definition.problems import more_than_once
 from segment_exports.definition.strict import Name, StrictModel, Text
 from segment_exports.settings import bounds
@@ -30,7 +30,13 @@ CustomFieldName = Annotated[
 ]
 
 
-_FORMS = {FieldType.DATE: DateForm.of, FieldType.INTEGER: NumberForm.of, FieldType.FLOAT: NumberForm.of}
+_FORMS: dict[FieldType, Callable[[str], object]] = {
+    FieldType.DATE: DateForm.of,
+    FieldType.INTEGER: NumberForm.of,
+    FieldType.FLOAT: NumberForm.of,
+    FieldType.PHONE: checked_country_code,
+}
+_WITH_CHOICES = {FieldType.SELECT, FieldType.MULTISELECT}
 
 
 class FieldSource(StrictModel):
@@ -40,7 +46,13 @@ class FieldSource(StrictModel):
     format: Text | None = Field(
         default=None,
         description="How the source writes its dates, as M/d/yyyy h:mm:ss tt, or its numbers, as 1.234,56; "
-        "left out, ISO 8601 and a decimal point.",
+        "left out, ISO 8601 and a decimal point. Of a phone, the country code of numbers without one: +61.",
+    )
+    values: tuple[Name, ...] = Field(
+        default=(),
+        max_length=bounds.DEFINITION_ITEMS,
+        description="Choices of a select or multiselect, which a field is made with where it has to be made; "
+        "others are refused there.",
     )
 
     @model_validator(mode="before")
@@ -49,15 +61,17 @@ class FieldSource(StrictModel):
         if isinstance(value, str):
             return {"attribute": value}
         if not isinstance(value, dict | FieldSource):
-            raise ValueError("must be an attribute's name, or a mapping of attribute and format")  # noqa: TRY004
+            raise ValueError("must be an attribute's name, or a mapping of attribute, format and values")  # noqa: TRY004
         return value
 
 
 class FieldMapping(StrictModel):
     """Contact fields by Autopilot's exact names; each value is the name of a profile attribute."""
 
-    refused_keys: ClassVar[Mapping[str, str]] = refused_fields()
-    """Keys that can't be mapped, and why."""
+    refused_keys: ClassVar[Mapping[str, str]] = {
+        name: f"can't be mapped: {why}" for name, why in refused_fields().items()
+    }
+    """Keys that are none, and why."""
 
     Email: Name = Field(description="Required: the attribute with the address that identifies the contact.")
     FirstName: Name | None = None
@@ -85,7 +99,7 @@ class FieldMapping(StrictModel):
         default_factory=dict,
         max_length=bounds.DEFINITION_ITEMS,
         description="Custom fields as <type>--<Name>, blanks in the name written as --. "
-        f"Types: {TYPES}. Create them in Autopilot first.",
+        f"Types: {TYPES}. Create them in Autopilot first; of Ortto, see destination.create_fields.",
     )
 
     @field_validator("custom")
@@ -97,13 +111,16 @@ class FieldMapping(StrictModel):
 
     @field_validator("custom")
     @classmethod
-    def _formats_of_their_types(cls, custom: dict[str, FieldSource]) -> dict[str, FieldSource]:
+    def _formats_and_values_of_their_types(cls, custom: dict[str, FieldSource]) -> dict[str, FieldSource]:
         for target, source in custom.items():
+            kind = FieldType(target.partition("--")[0])
+            if source.values and kind not in _WITH_CHOICES:
+                raise ValueError(f"gives {target} values; only select and multiselect have them")
             if source.format is None:
                 continue
-            form = _FORMS.get(FieldType(target.partition("--")[0]))
+            form = _FORMS.get(kind)
             if form is None:
-                raise ValueError(f"gives {target} a format; only dates and numbers have one")
+                raise ValueError(f"gives {target} a format; only dates, numbers and phones have one")
             try:
                 form(source.format)
             except ValueError as error:
@@ -122,4 +139,6 @@ class FieldMapping(StrictModel):
                 yield MappedField(target, attribute, FieldType.STRING, custom=False)
         for target, source in sorted(self.custom.items(), key=lambda one: one[0]):
             kind = FieldType(target.partition("--")[0])
-            yield MappedField(target, source.attribute, kind, custom=True, form=source.format)
+            yield MappedField(
+                target, source.attribute, kind, custom=True, form=source.format, values=source.values
+            )

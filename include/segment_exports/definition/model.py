@@ -5,53 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from segment_exports.contact_fields.fields import field_of, name_of
+from segment_exports.contact_fields.fields import MappedField, field_of, name_of
+from segment_exports.contact_fields.opening import fields_of
 from segment_exports.contact_fields.text_forms import DateForm
-from segment_exports.definition.destination_settings import Destination, Membership
+from segment_exports.definition.destination_settings import (
+    DEFAULT_DESTINATION,
+    DestinationSettings,
+    Membership,
+)
 from segment_exports.definition.field_mapping import FieldMapping  # noqa: TC001 - pydantic needs it
-from segment_exports.definition.problems import more_than_once
 from segment_exports.definition.refresh_settings import Refresh, WaitForRefresh
+from segment_exports.definition.segment_targets import (
+    ListTarget,
+    SegmentTarget,
+    require_no_contradiction,
+    require_own_fields,
+    require_own_tags,
+)
 from segment_exports.definition.source_settings import SourceSettings  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.strict import Days, Name, Number, People, Share, StrictModel, Text
-from segment_exports.records.outcomes import UNSUBSCRIBE
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.settings import bounds
 
 EXPORT_NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-class SegmentTarget(StrictModel):
-    """A segment and the list that its members join."""
-
-    name: Name = Field(description="The segment's output table name in Customer Insights.")
-    list: Name = Field(
-        default_factory=lambda before: str(before.get("name", "-")),
-        description="Title of the list; the segment's name where it is left out.",
-    )
-    list_id: Name | None = Field(default=None, description="Id of a list that exists already and is adopted.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_a_name(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"name": value}
-        if not isinstance(value, dict | SegmentTarget):
-            raise ValueError("must be a segment's name, or a mapping of name, list and list_id")  # noqa: TRY004
-        return value
-
-
-@dataclass(frozen=True)
-class ListTarget:
-    """A list at the destination; ``list_id`` is None for one that is found by title or made."""
-
-    title: str
-    list_id: str | None
 
 
 class Permission(StrictModel):
@@ -81,9 +63,9 @@ def _as_source_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) else value
 
 
-def _is_kept_in_fields(told: ValidationInfo) -> bool:
+def _membership(told: ValidationInfo) -> Membership | None:
     destination = told.data.get("destination")
-    return destination is not None and destination.membership is Membership.FIELD
+    return destination.membership if destination is not None else None
 
 
 class LimitScope(StrEnum):
@@ -157,7 +139,7 @@ class ExportDefinition(StrictModel):
     display_name: Name | None = Field(default=None, description="Name that people see.")
     description: Text | None = Field(default=None, description="What the export is for.")
     source: SourceSettings
-    destination: Destination = Destination()
+    destination: DestinationSettings = DEFAULT_DESTINATION
     segments: tuple[SegmentTarget, ...] = Field(
         min_length=1, max_length=bounds.DEFINITION_ITEMS, description="In order of precedence."
     )
@@ -210,39 +192,20 @@ class ExportDefinition(StrictModel):
 
     @field_validator("segments")
     @classmethod
-    def _no_contradiction(cls, segments: tuple[SegmentTarget, ...]) -> tuple[SegmentTarget, ...]:
-        for name in more_than_once(segment.name for segment in segments):
-            raise ValueError(f"names {name} more than once")
-        if any(segment.list == UNSUBSCRIBE for segment in segments):
-            raise ValueError(f"titles a list {UNSUBSCRIBE}, which means unsubscribing; give it another")
-        ids, titles = dict[str, str | None](), dict[str, str]()
-        for segment in segments:
-            if ids.setdefault(segment.list, segment.list_id) != segment.list_id:
-                raise ValueError(f"gives the list {segment.list} different values of list_id")
-            if segment.list_id and titles.setdefault(segment.list_id, segment.list) != segment.list:
-                raise ValueError(f"gives the list_id {segment.list_id} to lists of different titles")
-        return segments
-
-    @field_validator("segments")
-    @classmethod
-    def _own_fields(
+    def _lists_apart(
         cls, segments: tuple[SegmentTarget, ...], told: ValidationInfo
     ) -> tuple[SegmentTarget, ...]:
-        titles: dict[str, str] = {}
-        for segment in segments if _is_kept_in_fields(told) else ():
-            field = field_of(segment.list)
-            if (other := titles.setdefault(field, segment.list)) != segment.list:
-                raise ValueError(
-                    f"gives the lists {other} and {segment.list} one custom field, {field}, since a blank is "
-                    f"written as two hyphens; give one of them another title, or don't set "
-                    f"destination.membership to field"
-                )
+        require_no_contradiction(segments)
+        if _membership(told) is Membership.FIELD:
+            require_own_fields(segments)
+        if _membership(told) is Membership.TAG:
+            require_own_tags(segments)
         return segments
 
     @field_validator("mapping")
     @classmethod
     def _no_field_of_a_list(cls, mapping: FieldMapping, told: ValidationInfo) -> FieldMapping:
-        kept = _is_kept_in_fields(told)
+        kept = _membership(told) is Membership.FIELD
         lists = {name_of(field_of(one.list)): one.list for one in told.data.get("segments", ()) if kept}
         for target in mapping.custom:
             if title := lists.get(name_of(target)):
@@ -250,6 +213,14 @@ class ExportDefinition(StrictModel):
                     f"fills the custom field {target}, which holds who is on the list {title}; map another "
                     f"field, give the list another title, or don't set destination.membership to field"
                 )
+        return mapping
+
+    @field_validator("mapping")
+    @classmethod
+    def _fields_of_the_destination(cls, mapping: FieldMapping, told: ValidationInfo) -> FieldMapping:
+        if destination := told.data.get("destination"):
+            for text in fields_of(destination.type).contradictions(mapping.fields):
+                raise ValueError(text)
         return mapping
 
     @property
@@ -303,6 +274,15 @@ class ExportDefinition(StrictModel):
         return " and ".join(keys)
 
     @property
+    def fields(self) -> tuple[MappedField, ...]:
+        """The mapped fields, phones with the country code that the destination's settings give them."""
+        code = self.destination.phone_country_code
+        return tuple(
+            replace(one, form=code) if code and one.is_phone and not one.form else one
+            for one in self.mapping.fields
+        )
+
+    @property
     def membership_fields(self) -> dict[str, str]:
         """The custom fields that hold who is on a list, with the lists' titles (``membership: field``)."""
         if self.destination.membership is not Membership.FIELD:
@@ -319,8 +299,8 @@ class ExportDefinition(StrictModel):
     def mapping_fingerprint(self) -> str:
         """Names the mapping: it changes with a field, its attribute, type or form, not with the order."""
         fields = [
-            [one.target, one.attribute, one.type, *([one.form] if one.form else [])]
-            for one in self.mapping.fields
+            [one.target, one.attribute, one.type, *filter(None, (one.form, one.values))]
+            for one in self.fields
         ]
         return _fingerprint(fields)
 

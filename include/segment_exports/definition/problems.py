@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
 import types
 from collections import Counter
 from enum import StrEnum
@@ -99,19 +100,20 @@ def explained(errors: Iterable[ErrorDetails], model: type[BaseModel]) -> list[tu
 
 
 def _place(error: ErrorDetails, model: type[BaseModel]) -> tuple[KeyPath, type[BaseModel] | None]:
-    """Return where an error stands, and the model that has the key."""
+    """Return where an error stands, and the model that has the key, or lacks it."""
     location = error["loc"]
     if error["type"].startswith("union_tag"):
         return (*location, "type"), None
-    extra = error["type"] == "extra_forbidden"
-    steps, at = _walk(location[:-1] if extra else location, model)
-    return (tuple(steps) + location[-1:] if extra else tuple(steps)), at
+    of_model = error["type"] in ("extra_forbidden", "missing")
+    steps, at = _walk(location[:-1] if of_model else location, model)
+    return (tuple(steps) + location[-1:] if of_model else tuple(steps)), at
 
 
 def _sentence(error: ErrorDetails, parent: type[BaseModel] | None) -> str:
     kind, context, value = error["type"], error.get("ctx", {}), error["input"]
     if kind == "missing":
-        return "is missing; it is required"
+        told: Mapping[str, str] = getattr(parent, "missing_keys", {})
+        return told.get(str(error["loc"][-1]), "is missing; it is required")
     if kind == "extra_forbidden":
         return _unknown_key(str(error["loc"][-1]), parent)
     if kind in ("enum", "literal_error", "union_tag_invalid"):
@@ -141,14 +143,14 @@ def _unknown_key(key: str, parent: type[BaseModel] | None) -> str:
         return "isn't known"
     refused: Mapping[str, str] = getattr(parent, "refused_keys", {})
     if key in refused:
-        return f"can't be mapped: {refused[key]}"
+        return refused[key]
     allowed = list(parent.model_fields)
     return f"isn't known.{near(key, allowed)} Allowed: {', '.join(allowed)}"
 
 
 def _not_one_of(context: Mapping[str, Any], value: Any) -> str:
     expected = str(context.get("expected") or context.get("expected_tags"))
-    allowed = [one.strip("' ") for one in expected.replace(" or ", ", ").split(",")]
+    allowed = re.findall("'([^']+)'", expected)
     hint = near(value, allowed) if isinstance(value, str) else ""
     return f"is {shape(value)}; allowed: {', '.join(allowed)}.{hint}".rstrip(".")
 

@@ -29,6 +29,7 @@ Name = Annotated[
 ]
 """Name of a segment, list, attribute or connection: one line, no blanks around it, 1 to 200 characters."""
 
+Switch = Annotated[bool, Strict()]
 Whole = Annotated[int, Strict()]
 People = Annotated[Whole, Field(le=bounds.PEOPLE)]
 Days = Annotated[Whole, Field(ge=1, le=bounds.KEPT_DAYS)]

@@ -8,6 +8,7 @@ integer      ``12``, ``-3``, ``+7``, ``007``, ``12.0``; up to 2^53 - 1         `
              but not ``1.000``, which may be a thousand, unless in a form
 float        ``1.5``, ``.5``, ``-2``, ``1e3``; finite                         shortest, as ``1.5``
 boolean      true, false, yes, no, 1, 0 in any case                           ``true`` or ``false``
+others       any text without NUL                                              trimmed, but for ``text``
 date         ISO 8601 date, or date and time; UTC where no zone is named      ``2021-03-04T05:06:07.000Z``
 ===========  ===============================================================  =========================
 
@@ -64,6 +65,8 @@ _ANY_DATE = (
 _OF_NO_FORM = "?"
 """Stands for a number that is not in the form that the definition names; it is none in any."""
 
+_FORMED = {FieldType.DATE, FieldType.INTEGER, FieldType.FLOAT}
+_AS_IT_IS = {FieldType.STRING, FieldType.TEXT}
 _TRUE = pa.array(["true", "yes", "1"])
 _FALSE = pa.array(["false", "no", "0"])
 _DAY_MILLISECONDS = 86_400_000
@@ -98,6 +101,14 @@ class Converted:
         """How many values are empty."""
         return int(self.values.null_count + self.refusals.null_count - len(self.values))
 
+    def but(self, refusals: pa.StringArray | None) -> Converted:
+        """Return the same without values that are refused besides; None for none."""
+        if refusals is None or refusals.null_count == len(refusals):
+            return self
+        return Converted(
+            pc.if_else(refusals.is_null(), self.values, None), pc.coalesce(self.refusals, refusals)
+        )
+
 
 def convert(values: pa.StringArray, field_type: FieldType, form: str | None = None) -> Converted:
     """Return a column's values as text of the field's type, or why they are refused.
@@ -110,7 +121,7 @@ def convert(values: pa.StringArray, field_type: FieldType, form: str | None = No
     if has_long:
         values = pc.if_else(long, None, values)
     plain = _without_blanks(values, field_type)
-    if form:
+    if form and field_type in _FORMED:
         plain = _from_form(plain, field_type, form)
     elif field_type is FieldType.INTEGER:
         plain = pc.if_else(pc.match_substring_regex(plain, _MAY_BE_GROUPED), _OF_NO_FORM, plain)
@@ -160,7 +171,7 @@ def _without_blanks(values: pa.StringArray, field_type: FieldType) -> pa.StringA
     """Make text of blanks null; trim it around all but strings."""
     trimmed = pc.utf8_trim_whitespace(values)
     empty = pc.equal(pc.binary_length(trimmed), 0)
-    kept = values if field_type is FieldType.STRING else trimmed
+    kept = values if field_type in _AS_IT_IS else trimmed
     return pc.if_else(empty, None, kept) if pc.any(empty).as_py() else kept
 
 
@@ -243,4 +254,6 @@ _CONVERSIONS: dict[FieldType, Callable[[pa.StringArray], Converted]] = {
     FieldType.FLOAT: _float,
     FieldType.BOOLEAN: _boolean,
     FieldType.DATE: _date,
+    **dict.fromkeys((FieldType.TEXT, FieldType.PHONE, FieldType.GEO), _string),
+    **dict.fromkeys((FieldType.SELECT, FieldType.MULTISELECT), _string),
 }

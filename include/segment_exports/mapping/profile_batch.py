@@ -82,7 +82,7 @@ class ProfileMapper:
         unjudged: frozenset[str] = frozenset(),
     ) -> None:
         """``unjudged`` are segments whose permission says nothing of anybody."""
-        self._fields = definition.mapping.fields
+        self._fields = definition.fields
         self._destination = fields_of(definition.destination.type)
         self._permission = definition.permission
         self._recency = definition.recency
@@ -169,9 +169,10 @@ class ProfileMapper:
         email, *others = self._fields
         judged = judge_emails(columns[email.attribute])
         values = {email.target: Converted(judged.emails, judged.refusals)}
-        return values | {
-            field.target: convert(columns[field.attribute], field.type, field.form) for field in others
-        }
+        for field in others:
+            converted = convert(columns[field.attribute], field.type, field.form)
+            values[field.target] = converted.but(self._destination.refusals(field, converted.values))
+        return values
 
     def _consents(self, columns: Mapping[str, pa.StringArray], length: int) -> Verdicts:
         if self._permission is None:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.definition import Destination
+from segment_exports.definition import DEFAULT_DESTINATION
 from segment_exports.destinations.opening import open_destination
 from segment_exports.records.plan import ChunkReference, Plan, PlanState, planned
 from segment_exports.records.receipts import chunk_fingerprint
@@ -82,7 +82,7 @@ class _Cutter:
     """Decides where one chunk ends."""
 
     def __init__(self, plan: Plan, rows: int, most_contacts: int) -> None:
-        destination = open_destination(plan.destination or Destination().type)
+        destination = open_destination(plan.destination or DEFAULT_DESTINATION.type)
         self._cost: RequestCost = destination.request_cost()
         self._membership = plan.membership
         least = plan.least_requests.of(plan.membership)

@@ -11,6 +11,7 @@ from segment_exports.contact_fields.opening import fields_of, refused_fields
 
 def test_a_type_leads_to_its_fields_and_an_unknown_one_to_none() -> None:
     assert "unsubscribed" in fields_of("autopilot").refused
+    assert "bol::p" in fields_of("ortto").refused
     with pytest.raises(KeyError):
         fields_of("elsewhere")
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "include/exports/newsletter.yaml"
+ORTTO = "{type: ortto, new_people: subscribed, create_fields: true, "
 
 
 def refusal(path: Path) -> str:
@@ -117,6 +118,48 @@ def test_a_wrong_source_is_told(write: Callable[..., Path], source: str, told: s
 
 
 @pytest.mark.parametrize(
+    ("destination", "told"),
+    [
+        ("{type: elsewhere}", "destination.type: is text of 9 characters; allowed: autopilot, ortto"),
+        ("{type: autopilto}", "allowed: autopilot, ortto. Did you mean autopilot?"),
+        ("", "destination: is empty; it must be a mapping of keys"),
+        (
+            "{membership: bulky}",
+            "destination.membership: is text of 5 characters; allowed: auto, bulk, list, field",
+        ),
+        (
+            "{membership: tag}",
+            "destination.membership: is text of 3 characters; allowed: auto, bulk, list, field",
+        ),
+        (
+            "{new_people: subscribed}",
+            "destination.new_people: is a key of `type: ortto` only; leave it out, or",
+        ),
+        (
+            "{type: ortto, create_fields: true}",
+            "destination.new_people: is missing; write subscribed (whomever",
+        ),
+        (
+            "{type: ortto, new_people: subscribed}",
+            "destination.create_fields: is missing; write true (custom",
+        ),
+        (ORTTO + "membership: list}", "destination.membership: is a key of `type: autopilot` only: in Ortto"),
+        (ORTTO + "conection: x}", "destination.conection: isn't known. Did you mean connection?"),
+        (
+            ORTTO + "phone_country_code: +61}",
+            "destination.phone_country_code: is 61; it must be text; put it in",
+        ),
+        (
+            ORTTO + "phone_country_code: '0061'}",
+            "destination.phone_country_code: must be a country code such as",
+        ),
+    ],
+)
+def test_a_wrong_destination_is_told(write: Callable[..., Path], destination: str, told: str) -> None:
+    assert told in refusal(write(more=f"destination: {destination}\n"))
+
+
+@pytest.mark.parametrize(
     ("mapping", "told"),
     [
         ("{Email: E, FirstNam: F}", "mapping.FirstNam: isn't known. Did you mean FirstName?"),
@@ -125,6 +168,15 @@ def test_a_wrong_source_is_told(write: Callable[..., Path], source: str, told: s
         ("{Email: E, _NewEmail: U}", "mapping._NewEmail: can't be mapped: a changed address is followed by"),
         ("{FirstName: F}", "mapping.Email: is missing; it is required"),
         ("{Email: E, custom: {string--Loyalty Tier: T}}", "write each blank as two hyphens"),
+        ("{Email: E, 'bol::p': U}", "mapping.bol::p: can't be mapped: it says who may be mailed"),
+        (
+            "{Email: E, custom: {string--Tier: {attribute: T, values: [a]}}}",
+            "mapping.custom: gives string--Tier values; only select and multiselect have them",
+        ),
+        (
+            "{Email: E, custom: {phone--Work: {attribute: T, format: '0061'}}}",
+            "mapping.custom: gives phone--Work a format that must be a country code such as +61",
+        ),
         (
             "{Email: E, custom: {string-Tier: T}}",
             "must be <type>--<Name>, where <type> is one of string, integer",
@@ -143,7 +195,7 @@ def test_a_wrong_source_is_told(write: Callable[..., Path], source: str, told: s
         ),
         (
             "{Email: E, custom: {string--Tier: {attribute: T, format: dd.MM.yyyy}}}",
-            "mapping.custom: gives string--Tier a format; only dates and numbers have one",
+            "mapping.custom: gives string--Tier a format; only dates, numbers and phones have one",
         ),
     ],
 )

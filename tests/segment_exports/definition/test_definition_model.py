@@ -15,6 +15,8 @@ from segment_exports.definition import (
     LimitScope,
     ListTarget,
     Membership,
+    NewPeople,
+    OrttoSettings,
     Weekday,
 )
 from segment_exports.settings import bounds
@@ -182,6 +184,8 @@ def test_a_list_that_is_a_custom_field_may_have_several_segments_and_other_field
     }
 
 
+ORTTO = {"type": "ortto", "new_people": "subscribed", "create_fields": False}
+
 REFUSED = {
     "no segments": {"segments": []},
     "a segment twice": {"segments": ["A", {"name": "A", "list": "B"}]},
@@ -208,12 +212,39 @@ REFUSED = {
     "_autopilot_list": {"mapping": {"Email": "E", "_autopilot_list": "L"}},
     "a field in the wrong case": {"mapping": {"Email": "E", "firstname": "F"}},
     "a custom field without a type": {"mapping": {"Email": "E", "custom": {"Tier": "T"}}},
-    "a custom field of an unknown type": {"mapping": {"Email": "E", "custom": {"text--Tier": "T"}}},
+    "a custom field of an unknown type": {"mapping": {"Email": "E", "custom": {"words--Tier": "T"}}},
     "a custom field without a name": {"mapping": {"Email": "E", "custom": {"string--": "T"}}},
     "a custom field with a blank": {"mapping": {"Email": "E", "custom": {"string--Loyalty Tier": "T"}}},
     "a custom field of two types": {
         "mapping": {"Email": "E", "custom": {"string--Tier": "T", "integer--Tier": "T"}}
     },
+    "a custom field that may be another in another case, in Ortto": {
+        "destination": ORTTO,
+        "mapping": {"Email": "E", "custom": {"string--Tier": "T", "string--tier": "T"}},
+    },
+    "permission, in Ortto": {
+        "destination": ORTTO,
+        "mapping": {"Email": "E", "custom": {"boolean--bol::p": "P"}},
+    },
+    "two tags that differ by case": {"destination": ORTTO, "segments": ["Gold", "GOLD"]},
+    "two tags that differ by blanks": {"destination": ORTTO, "segments": ["Win back", "Win  back"]},
+    "a tag's id that is no number": {
+        "destination": ORTTO,
+        "segments": [{"name": "A", "list_id": "contactlist_1"}],
+    },
+    "values of what has no choices": {
+        "mapping": {"Email": "E", "custom": {"string--Tier": {"attribute": "T", "values": ["a"]}}}
+    },
+    "a phone's format that is no country code": {
+        "mapping": {"Email": "E", "custom": {"phone--Tier": {"attribute": "T", "format": "0061"}}}
+    },
+    "a way of membership that is Ortto's": {"destination": {"membership": "tag"}},
+    "a way of membership in Ortto": {"destination": ORTTO | {"membership": "auto"}},
+    "five requests at once in Ortto": {"destination": ORTTO | {"requests_in_flight": 5}},
+    "Ortto's new people by another word": {"destination": ORTTO | {"new_people": "yes"}},
+    "Ortto's new people unsaid": {"destination": {"type": "ortto", "create_fields": True}},
+    "Ortto's missing fields unsaid": {"destination": {"type": "ortto", "new_people": "subscribed"}},
+    "a country code that is none": {"destination": ORTTO | {"phone_country_code": "61"}},
     "permission without a value": {"permission": {"attribute": "A", "equals": []}},
     "five times a day": {
         "refresh": {"timezone": "UTC", "times": [f"0{hour}:00" for hour in range(5)]},
@@ -260,8 +291,50 @@ def test_every_standard_field_can_be_mapped_and_no_other_key_but_custom() -> Non
 
 def test_the_destination_is_autopilot_unless_it_says_otherwise() -> None:
     assert definition().destination.type == "autopilot"
-    with pytest.raises(ValidationError, match=r"destination\.type"):
+    assert definition(destination={"connection": "other"}).destination.type == "autopilot"
+    with pytest.raises(ValidationError, match="Input tag 'elsewhere'"):
         definition(destination={"type": "elsewhere"})
+
+
+def test_an_export_to_ortto_says_what_has_no_default_and_keeps_its_lists_as_tags() -> None:
+    there = definition(destination=ORTTO).destination
+    assert isinstance(there, OrttoSettings)
+    assert (there.connection, there.requests_in_flight) == ("ortto_default", 4)
+    assert (there.new_people, there.create_fields) == (NewPeople.SUBSCRIBED, False)
+    assert (there.membership, there.membership.kind) == (Membership.TAG, "list")
+
+
+EVERYTHING = {
+    "segments": ["Gold", {"name": "B", "list": "Win-back"}],
+    "mapping": {
+        **{name: f"the {name}" for name in STANDARD_FIELDS},
+        "custom": {f"{kind}--The--{kind}": f"a {kind}" for kind in FieldType},
+    },
+    "permission": {"attribute": "Consent", "equals": "Yes"},
+}
+
+
+def test_an_export_moves_to_ortto_by_its_destination_alone() -> None:
+    here, there = definition(**EVERYTHING), definition(destination=ORTTO, **EVERYTHING)
+    assert here.model_dump(exclude={"destination"}) == there.model_dump(exclude={"destination"})
+    assert (here.fields, here.lists) == (there.fields, there.lists)
+
+
+def test_phone_numbers_get_the_country_code_of_the_destination_where_their_field_names_none() -> None:
+    mapping = {
+        "Email": "EMail",
+        "Fax": "Fax",
+        "custom": {
+            "phone--A": "A",
+            "phone--B": {"attribute": "B", "format": "+44"},
+            "date--C": {"attribute": "C", "format": "d.M.yyyy"},
+        },
+    }
+    plain = definition(destination=ORTTO, mapping=mapping)
+    coded = definition(destination=ORTTO | {"phone_country_code": "+61"}, mapping=mapping)
+    assert [field.form for field in plain.fields] == [None, None, "d.M.yyyy", None, "+44"]
+    assert [field.form for field in coded.fields] == [None, "+61", "d.M.yyyy", "+61", "+44"]
+    assert plain.mapping_fingerprint != coded.mapping_fingerprint
 
 
 def checked(**checks: Any) -> dict[str, Any]:
