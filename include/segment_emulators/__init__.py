@@ -2,6 +2,7 @@
 
 account_api        what the emulators of marketing accounts share
 autopilot          Autopilot's API, and an account that can be looked into
+ortto              Ortto's API, and an account that can be looked into
 customer_insights  Dataverse, Customer Insights' API and Entra's token endpoint
 lake_writer        the tenant as a lake export
 tenant             a generated tenant: the same customers for all

@@ -27,6 +27,10 @@ class Arrival:
     """Whether the operation changes nothing."""
     endpoint: str | None = None
     """Name of the operation (see ``api.py``), None where the path has none or it was refused before."""
+    address: str = ""
+    """The network address that it came from; where an API minds it."""
+    banned: bool = False
+    """Whether it was turned away for its address."""
     key: str | None = None
     """Fingerprint of the key in the header, never the key."""
     contacts: int = 0
@@ -42,6 +46,8 @@ class Arrival:
     """What it said of each one's permission; None where it said nothing."""
     worked: bool = False
     """Whether the work was done (a refusal by the API is work too)."""
+    malformed: bool = False
+    """Whether it could not be read, leads nowhere, or lacks what it needs; where an API tells these apart."""
     status: int | None = None
     """None while unanswered, or where the connection was reset."""
     fault: str | None = None

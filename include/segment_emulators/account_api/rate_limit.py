@@ -24,6 +24,13 @@ class RollingLimit:
             arrivals.append(now)
         return admitted
 
+    def wait(self, now: float, limit: int | None) -> float:
+        """Return the seconds after which an arrival would be within the limit again."""
+        arrivals = self._arrivals
+        if limit is None or len(arrivals) < limit:
+            return 0.0
+        return max(arrivals[-limit] + self._seconds - now, 0.0)
+
     def reset(self) -> None:
         """Forget all arrivals."""
         self._arrivals.clear()
