@@ -107,6 +107,8 @@ IDENTIFIER_CHARACTERS = 100
 """Of an id that it gives; the longest known, of an Autopilot list, has 48."""
 LEAST_RATE, MOST_RATE = 0.1, 1_000_000.0
 """Requests per second of an account; Autopilot documents 5, and an emulator takes as many as come."""
+SHUT_OUTS = 3
+"""That one request waits out; each lasts some seconds, and nobody should be shut out even once."""
 REASON_CHARACTERS = 20_000
 """Of an answer's words that are looked at for a reason; a sentence is told."""
 

@@ -1,13 +1,15 @@
 """Pacing: evenly spaced starts that keep any rolling second at the server within the account's rate.
 
-The destination refuses more than N arrivals in any rolling second. Two rules keep below that:
+The destination refuses more than N arrivals in any rolling second, and maybe more than M in any rolling
+minute. Two rules keep below that:
 
-* Starts are planned at even distances d with N·d = 1 s / ``UTILISATION``. A start that comes late does
-  not move the plan, so nothing of the rate is lost; later ones make up for it, but no
-  faster than at distances of ``LEAST_DISTANCE`` · d, so that there is no burst.
+* Starts are planned at even distances d with N·d = 1 s / ``UTILISATION``, or M·d = 60 s / ``UTILISATION``
+  if that is slower. A start that comes late does not move the plan, so nothing of the rate is lost; later
+  ones make up for it, but no faster than at distances of ``LEAST_DISTANCE`` · d, so that there is no burst.
 * No request starts earlier than 1 s + ``MARGIN`` after the moment at which the request N before it,
   or any before that one, was really sent (connecting may take its time). So more than N can reach the
-  server within one second only if the network is slower with one of them by more than ``MARGIN``.
+  server within one second only if the network is slower with one of them by more than ``MARGIN``. So it is
+  with M and the minute, whose margin is sixty times as long.
 
 ``docs/rate-budget.md`` tells how one budget per account is kept between tasks.
 """
@@ -38,6 +40,7 @@ LEAST_LATENESS = 0.04
 MOST_LATENESS = 0.5
 """Lateness (seconds) that is made up for; after a longer one the plan begins anew."""
 
+_MINUTE = 60.0
 _MOST_REMEMBERED = 5000
 _CUT = 0.9
 _LEAST_SHARE = 0.1
@@ -63,27 +66,31 @@ class Pacer:
         self,
         requests_per_second: float | None,
         *,
+        requests_per_minute: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """Take the account's rate; None means that nothing is held back until a 429 comes.
+        """Take the account's rate; without any, nothing is held back until a 429 comes.
 
-        :raises ValueError: the rate is not a number above zero.
+        :param requests_per_minute: where the account has such a bound, too.
+        :raises ValueError: a rate is not a number above zero.
         """
-        if requests_per_second is not None and not 0 < requests_per_second < math.inf:
-            raise ValueError(f"requests per second must be above 0, not {requests_per_second}")
+        rates = [(requests_per_second, 1.0), (requests_per_minute, _MINUTE)]
+        for rate, seconds in rates:
+            if rate is not None and not 0 < rate < math.inf:
+                unit = "second" if seconds == 1 else "minute"
+                raise ValueError(f"requests per {unit} must be above 0, not {rate}")
         self.waiting = 0
         self._clock = clock
         self._sleep = sleep
         self._queue = asyncio.Lock()
-        self._window, self._distance = _window_of(requests_per_second), 0.0
+        self._windows = [_Window.of(rate, seconds) for rate, seconds in rates if rate is not None]
         now = clock()
         self._plan = self._fastest = self._paused_until = now
-        self._sent: deque[float] = deque()
-        self._oldest = -math.inf
         self._started = 0
-        if requests_per_second is not None:
-            self._follow_another(requests_per_second, now)
+        self._distance = max((one.distance for one in self._windows), default=0.0)
+        if self._windows:
+            self._follow_another(now)
         self._share = 1.0
         self._share_since = now
         self._refusals = 0
@@ -107,13 +114,8 @@ class Pacer:
 
     def sent(self, number: int) -> None:
         """Say that the request with this start goes out only now: connecting may have taken its time."""
-        if not self._distance:
-            return
-        place = number - (self._started - len(self._sent))
-        if place >= 0:
-            self._sent[place] = self._clock()
-        else:
-            self._oldest = max(self._oldest, self._clock())
+        for window in self._windows:
+            window.moved(self._started - number, self._clock())
 
     def throttled(self, retry_after: float | None = None) -> None:
         """Take in a 429; ``retry_after`` (seconds) is what the destination asked for."""
@@ -133,36 +135,30 @@ class Pacer:
         """Take in an answer that is no 429."""
         self._refusals = 0
 
-    def _follow_another(self, rate: float, now: float) -> None:
+    def _follow_another(self, now: float) -> None:
         """Begin as if another pacer had used the whole rate evenly until a moment from now.
 
         It may have made up for lateness and sent its last requests at less than even distances; that
-        moment is long enough after now for its last second to be no denser than the even one.
+        moment is long enough after now for its last second, and minute, to be no denser than the even one.
         """
-        count, seconds = self._window
-        self._distance = max(1 / (rate * UTILISATION), seconds * (1 + MARGIN) / count)
-        densest = LEAST_DISTANCE * count * self._distance - LEAST_LATENESS
-        begin = now + max(0.0, seconds * (1 + MARGIN) - densest)
-        self._sent.extend(begin - (count - 1 - place) * self._distance for place in range(count))
-        self._started = count
+        begin = now + max(one.behind_another(self._distance) for one in self._windows)
+        for window in self._windows:
+            window.fill(begin, self._distance)
         self._plan = self._fastest = begin + self._distance
 
     def _next(self) -> float:
         """Return when the next request may start."""
-        if not self._distance:
-            return self._paused_until
-        window = max(self._oldest, self._sent[0]) + self._window[1] * (1 + MARGIN)
-        return max(self._plan, self._fastest, window, self._paused_until)
+        return max(self._plan, self._fastest, self._paused_until, *(one.free_at for one in self._windows))
 
     def _note_start(self) -> int:
         number = self._started
         self._started += 1
-        if self._distance:
+        if self._windows:
             now, distance = self._clock(), self._distance / self.share
             self._plan = max(self._plan, now - MOST_LATENESS) + distance
             self._fastest = max(self._fastest, now - LEAST_LATENESS) + distance * LEAST_DISTANCE
-            self._oldest = max(self._oldest, self._sent.popleft())
-            self._sent.append(now)
+            for window in self._windows:
+                window.add(now)
         return number
 
     def _pause_until(self, moment: float) -> None:
@@ -170,9 +166,44 @@ class Pacer:
         self._plan = max(self._plan, moment)
 
 
-def _window_of(rate: float | None) -> tuple[int, float]:
-    """Return (N, seconds): N requests in so many seconds are the rate, one second if N may be large."""
-    if rate is None:
-        return 1, 1.0
-    count = min(_MOST_REMEMBERED, max(1, math.floor(rate)))
-    return count, max(1.0, count / rate) if rate <= _MOST_REMEMBERED else count / rate
+class _Window:
+    """At most ``count`` requests in any so many ``seconds``, by when the last ones were really sent."""
+
+    def __init__(self, count: int, seconds: float, rate: float) -> None:
+        self._count, self._seconds = count, seconds * (1 + MARGIN)
+        self.distance = max(1 / (rate * UTILISATION), self._seconds / count)
+        self._sent: deque[float] = deque(maxlen=count)
+        self._oldest = -math.inf
+
+    @classmethod
+    def of(cls, count: float, seconds: float) -> _Window:
+        """Return the window of a rate: the seconds themselves, if its count is whole and not too large."""
+        whole = min(_MOST_REMEMBERED, max(1, math.floor(count)))
+        fit = seconds * whole / count
+        return cls(whole, fit if count > _MOST_REMEMBERED else max(seconds, fit), count / seconds)
+
+    @property
+    def free_at(self) -> float:
+        """When the next request may start: none of the last ``count``, nor any before, is too near."""
+        return max(self._oldest, self._sent[0]) + self._seconds
+
+    def behind_another(self, distance: float) -> float:
+        """Return how long after another pacer's last start one may begin as if that had been even."""
+        span = self._count * distance
+        return max(0.0, self._seconds - max(LEAST_DISTANCE * span - LEAST_LATENESS, span - MOST_LATENESS))
+
+    def fill(self, until: float, distance: float) -> None:
+        """Fill it with even starts that end then."""
+        self._sent.extend(until - (self._count - 1 - place) * distance for place in range(self._count))
+
+    def add(self, now: float) -> None:
+        """Take in a start."""
+        self._oldest = max(self._oldest, self._sent[0])
+        self._sent.append(now)
+
+    def moved(self, back: int, now: float) -> None:
+        """Say that the request of so many starts ago (1: the last) goes out only now."""
+        if back <= self._count:
+            self._sent[-back] = now
+        else:
+            self._oldest = max(self._oldest, now)

@@ -18,6 +18,8 @@ from segment_exports.settings import bounds
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
+    from yarl import URL
+
 _PORTS = {"http": 80, "https": 443}
 _LAST_PORT = 65535
 _PARTS = re.compile(r"(?P<scheme>[^:/?#]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<more>.*)")
@@ -120,6 +122,20 @@ def service_url(text: str, name: str, example: str, *, allow_clear_text: bool = 
     if fault := _fault(url, allow_clear_text=allow_clear_text):
         raise UrlError(f"the connection's {name} {fault}. It must look like {example}")
     return url.rstrip("/")
+
+
+def url_below(base_url: str, path: str) -> URL:
+    """Return the URL of a path of a service.
+
+    :param path: as it is sent, with its slash and its query.
+    :raises UrlError: it would lead elsewhere, or readers may differ about where.
+    """
+    from yarl import URL
+
+    url = URL(f"{base_url}{path}", encoded=True)
+    if not place_of_url(base_url) == place_of_url(f"{base_url}{path}") == place_of_url(str(url)):
+        raise UrlError("leads to another place than the service's")
+    return url
 
 
 def _fault(url: str, *, allow_clear_text: bool) -> str | None:

@@ -9,8 +9,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from segment_exports.sieve.signs import wait_told
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from segment_exports.errors import DestinationError
 
 TRANSIENT_STATUSES = frozenset({408, 425, *range(500, 600)})
 """Answers after which the same request may succeed; 429 is not among them, since it uses up no retry."""
@@ -40,6 +44,14 @@ class RetrySettings:
         return random() * min(self.longest_wait, self.first_wait * 2.0 ** (failures - 1))
 
 
+@dataclass
+class Tries:
+    """What was tried of one request: failures so far, and since when (clock) the service asks to wait."""
+
+    failures: int = 0
+    asked_since: float | None = None
+
+
 def retry_after(headers: Mapping[str, str], now: Callable[[], datetime]) -> float | None:
     """Return the seconds (at least 0) that a ``Retry-After`` header asks for: a number, or an HTTP date.
 
@@ -56,6 +68,14 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], datetime]) -> floa
         return None
     told = http_date(headers.get("Date", ""))
     return max(0.0, (moment - (told or now())).total_seconds())
+
+
+def given_up(error: DestinationError, asked: float | None) -> DestinationError:
+    """Return an error that tells, too, of the wait (seconds) that was asked for and is too long."""
+    if not asked:
+        return error
+    text = f"{error}; it asks to wait {wait_told(asked)}, which is too long"
+    return type(error)(text, status=error.status, answer=error.answer)
 
 
 def http_date(text: str) -> datetime | None:

@@ -8,11 +8,9 @@ import time
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
-from urllib.parse import urlsplit
 
 from segment_exports.errors import (
     ConnectionFieldError,
-    CredentialsRefusedError,
     DestinationError,
     DestinationUnreachableError,
     OutcomeUnknownError,
@@ -22,17 +20,19 @@ from segment_exports.errors import (
 from segment_exports.settings import bounds
 from segment_exports.sieve.quiet_clients import quiet_clients
 from segment_exports.sieve.secrets_in_use import keep_secret
-from segment_exports.sieve.signs import wait_told
+from segment_exports.transport.api_key import checked_key
+from segment_exports.transport.bad_requests.budget import Uncounted
 from segment_exports.transport.call import Answer, Call, RequestCounters
-from segment_exports.transport.json_answers import answered
-from segment_exports.transport.places import UrlError, place_of_url, service_url
-from segment_exports.transport.retrying import RetrySettings, http_date, retry_after
+from segment_exports.transport.json_answers import answered, no_json
+from segment_exports.transport.places import UrlError, place_of_url, service_url, url_below
+from segment_exports.transport.retrying import RetrySettings, Tries, given_up, http_date, retry_after
+from segment_exports.transport.shut_outs import ShutOuts
 from segment_exports.transport.unpacking import ACCEPTED, Body, UnusableBodyError
 from segment_exports.transport.way import (
-    place_of,
-    proxy_answered,
+    of_proxy,
     proxy_for,
     ssl_context,
+    why_unanswered,
     why_unreachable,
 )
 
@@ -41,10 +41,13 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from segment_exports.transport.bad_requests.budget import BadRequests
     from segment_exports.transport.call import Request
     from segment_exports.transport.pacing import Pacer
 
 T = TypeVar("T")
+
+_MAY_PASS = (ThrottledError, OutcomeUnknownError, DestinationUnreachableError)
 
 
 class Transport(ABC):
@@ -58,6 +61,7 @@ class Transport(ABC):
         30.5 s, and to complete requests that they answer with a time-out.
     :param ca_bundle: file of the CAs to trust instead of the system's.
     :param allow_clear_text: whether the base URL may lead to another machine over ``http://``.
+    :param bad_requests: the budget of bad requests, where the service shuts out who exceeds it.
     :param now, clock, sleep, uniform: wall time (UTC), seconds that never go back, waiting, and
         randomness in [0, 1).
     """
@@ -77,6 +81,7 @@ class Transport(ABC):
         timeout_seconds: float = bounds.ANSWER_SECONDS,
         ca_bundle: str | None = None,
         allow_clear_text: bool = False,
+        bad_requests: BadRequests | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -100,12 +105,14 @@ class Transport(ABC):
         self.counters = RequestCounters()
         self.deadline: float | None = None
         self.clock_ahead: float | None = None
-        self._key = _checked_key(api_key)
+        self._key = checked_key(api_key)
         keep_secret(self._key)
         self._retry = retry or RetrySettings()
         self._timeout = timeout_seconds
         self._proxy = proxy_for(self.base_url)
         self._ssl = ssl_context(ca_bundle)
+        self._bad_requests = bad_requests or Uncounted()
+        self._shut_outs = ShutOuts(self._bad_requests, self.is_from_service)
         self._now, self._clock, self._sleep, self._uniform = now, clock, sleep, uniform
         self._session: aiohttp.ClientSession | None = None
 
@@ -141,8 +148,9 @@ class Transport(ABC):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is to be told of the way to the account: that it is in clear text."""
-        return (self.place.clear_text_told,) if self.place.is_clear_text else ()
+        """What is to be told of the way to the account: that it is in clear text, or was shut."""
+        clear = (self.place.clear_text_told,) if self.place.is_clear_text else ()
+        return (*clear, *self._bad_requests.warnings)
 
     def seconds(self) -> float:
         """Return the client's clock: seconds that never go back."""
@@ -152,6 +160,14 @@ class Transport(ABC):
     def error_of(self, request: Request, answer: Answer) -> DestinationError:
         """Return the error that an answer other than 2xx stands for."""
 
+    def wait_asked(self, answer: Answer) -> float | None:
+        """Return how many seconds an answer other than 2xx asks to wait; None if it doesn't."""
+        return retry_after(answer.headers, self._now)
+
+    def is_from_service(self, answer: Answer) -> bool:
+        """Tell whether an answer has a form that the service gives, and not only something on the way."""
+        return no_json(answer.headers, answer.body) is None
+
     async def send(self, request: Request, parse: Callable[[Any], T], call: Call | None = None) -> T:
         """Send a request until it is answered for good; return what ``parse`` makes of the JSON.
 
@@ -160,36 +176,51 @@ class Transport(ABC):
 
         :raises DestinationError: the last answer, by what a caller can do about it.
         """
-        call = call or Call()
-        failures, asked_since = 0, None
+        call, tries = call or Call(), Tries()
         while True:
-            hint = None
+            answer = None
             try:
                 answer = await self._exchange(request, call)
                 if 200 <= answer.status < 300:
                     return parse(answered(request, answer))
-                hint = retry_after(answer.headers, self._now)
-                raise self._refusal(request, answer)
-            except ThrottledError as error:
-                asked_since = self._clock() if asked_since is None else asked_since
-                if self._is_too_long(hint or 0.0, asked_since):
-                    self.pacer.throttled()
-                    raise _given_up(error, hint) from None
-                self.pacer.throttled(hint)
-            except (OutcomeUnknownError, DestinationUnreachableError) as error:
-                is_unknown = isinstance(error, OutcomeUnknownError)
-                call.in_doubt |= is_unknown
-                failures += 1
-                wait = max(self._retry.wait(failures, self._uniform), hint or 0.0)
-                is_last = failures >= (call.max_attempts or self._retry.max_attempts)
-                if is_last or (request.once and is_unknown) or self._is_late(wait):
+                raise of_proxy(self.error_of(request, answer), answer.status, self._proxy)
+            except DestinationError as error:
+                call.in_doubt |= isinstance(error, OutcomeUnknownError)
+                if self._shut_outs.is_waited_out(request, call, answer, error, self._is_late):
+                    tries = Tries()
+                    continue
+                if not isinstance(error, _MAY_PASS):
                     raise
-                if hint is not None:
-                    asked_since = self._clock() if asked_since is None else asked_since
-                    if self._is_too_long(hint, asked_since):
-                        raise _given_up(error, hint) from None
-                self.counters.retried += 1
-                await self._sleep(wait)
+                asked = self.wait_asked(answer) if answer is not None and answer.status >= 300 else None
+                await self._wait(request, call, tries, error, asked)
+
+    async def _wait(
+        self, request: Request, call: Call, tries: Tries, error: DestinationError, asked: float | None
+    ) -> None:
+        """Wait until the next attempt.
+
+        :param asked: seconds that the answer asks to wait.
+        :raises DestinationError: the error, since there is none.
+        """
+        is_throttled = isinstance(error, ThrottledError)
+        if not is_throttled:
+            tries.failures += 1
+            wait = max(self._retry.wait(tries.failures, self._uniform), asked or 0.0)
+            is_last = tries.failures >= (call.max_attempts or self._retry.max_attempts)
+            is_risky = request.once and isinstance(error, OutcomeUnknownError)
+            if is_last or is_risky or self._is_late(wait):
+                raise error from None
+        if is_throttled or asked is not None:
+            tries.asked_since = self._clock() if tries.asked_since is None else tries.asked_since
+            if self._is_too_long(asked or 0.0, tries.asked_since):
+                if is_throttled:
+                    self.pacer.throttled()
+                raise given_up(error, asked) from None
+        if is_throttled:
+            self.pacer.throttled(asked)
+            return
+        self.counters.retried += 1
+        await self._sleep(wait)
 
     def _note_clock(self, answer: Answer) -> None:
         """Note by how many seconds our clock is ahead of the last one that was told (``Date``)."""
@@ -197,34 +228,32 @@ class Transport(ABC):
         if told is not None:
             self.clock_ahead = (self._now() - told).total_seconds()
 
-    def _refusal(self, request: Request, answer: Answer) -> DestinationError:
-        error = self.error_of(request, answer)
-        if answer.status != 407:
-            return error
-        text = f"{error}; {proxy_answered(self._proxy, 407)}"
-        return type(error)(text, status=error.status, answer=error.answer)
-
     async def _exchange(self, request: Request, call: Call) -> Answer:
         """Make one attempt. :raises DestinationError: no answer came."""
         import aiohttp
 
         if self._session is None:
             raise RuntimeError("the client is used outside of its 'async with' block")
-        ticket = await self.pacer.start()
-        if self._is_late(0):
-            raise DestinationError(f"{request.label} was not sent: the deadline has passed")
-        if call.is_withdrawn is not None and call.is_withdrawn():
-            raise WithdrawnError(f"{request.label} was not sent: somebody was erased while it waited")
-        call.attempts += 1
+        ticket, place = await self._bad_requests.start(self.pacer.start)
         try:
+            self._require_due(request, call)
+            call.attempts += 1
             answer = await self._request(self._session, request, (ticket, call, request))
+            self._shut_outs.note(place, answer)
+        except OutcomeUnknownError as error:
+            place.answered(error.status or 0)
+            raise
         except (OSError, aiohttp.ClientError) as error:
             raise self._broken(request.label, call, error) from None
         except asyncio.CancelledError:
             call.in_doubt |= call.on_wire
             raise
         finally:
+            if not place.is_answered:
+                call.unanswered_in(place)
             call.on_wire = False
+        if 200 <= answer.status < 300:
+            call.answered_well()
         self._note_clock(answer)
         self.counters.bytes_received += len(answer.body)
         if answer.status == 429:
@@ -232,6 +261,17 @@ class Transport(ABC):
         else:
             self.pacer.accepted()
         return answer
+
+    def _require_due(self, request: Request, call: Call) -> None:
+        """Make sure that a request may still go out: it may have waited long for its start.
+
+        :raises DestinationError: the deadline has passed.
+        :raises WithdrawnError: somebody whom it names was erased.
+        """
+        if self._is_late(0):
+            raise DestinationError(f"{request.label} was not sent: the deadline has passed")
+        if call.is_withdrawn is not None and call.is_withdrawn():
+            raise WithdrawnError(f"{request.label} was not sent: somebody was erased while it waited")
 
     async def _request(self, session: aiohttp.ClientSession, request: Request, context: Any) -> Answer:
         headers = {"Content-Type": "application/json"} if request.body is not None else None
@@ -255,21 +295,12 @@ class Transport(ABC):
                 ) from None
 
     def _url(self, request: Request) -> Any:
-        """Return what is really asked.
-
-        :raises DestinationError: it would leave the API, and the key with it.
-        """
-        from yarl import URL
-
-        text = f"{self.base_url}{request.path}"
-        url = URL(text, encoded=True)
+        """Return what is really asked. :raises DestinationError: it would leave the API, with the key."""
         try:
-            is_there = place_of_url(text) == self.place == place_of_url(str(url))
+            return url_below(self.base_url, request.path)
         except UrlError:
-            is_there = False
-        if not is_there:
-            raise DestinationError(f"{request.label} was not sent: its path would lead out of the API")
-        return url
+            text = f"{request.label} was not sent: its path would lead out of the API"
+            raise DestinationError(text) from None
 
     async def _on_sent(self, _session: object, context: Any, _params: object) -> None:
         """Take note that the headers go out: connecting may have taken long after the start was given."""
@@ -292,31 +323,6 @@ class Transport(ABC):
 
     def _broken(self, label: str, call: Call, error: Exception) -> DestinationError:
         if call.on_wire:
-            host = place_of(urlsplit(self.base_url))
-            what = (
-                f"no answer in {self._timeout:g} s"
-                if isinstance(error, TimeoutError)
-                else "connection broken"
-            )
-            by = f" by the proxy {self._proxy}" if self._proxy is not None else ""
-            return OutcomeUnknownError(f"{label}: {what} after sending to {host}{by}; it may have been done")
+            why = why_unanswered(error, self.base_url, self._proxy, self._timeout)
+            return OutcomeUnknownError(f"{label}: {why}")
         return DestinationUnreachableError(f"{label}: {why_unreachable(error, self.base_url, self._proxy)}")
-
-
-def _given_up(error: DestinationError, asked: float | None) -> DestinationError:
-    if not asked:
-        return error
-    text = f"{error}; it asks to wait {wait_told(asked)}, which is too long"
-    return type(error)(text, status=error.status, answer=error.answer)
-
-
-def _checked_key(key: str) -> str:
-    key = key.strip()
-    if not key:
-        raise CredentialsRefusedError("the connection has no API key")
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise CredentialsRefusedError(
-            f"the connection's API key ({len(key)} characters) holds characters that no key has; "
-            f"it must be printable ASCII without spaces"
-        )
-    return key

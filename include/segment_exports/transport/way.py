@@ -111,6 +111,13 @@ def why_unreachable(error: Exception, url: str, proxy: Proxy | None) -> str:
     return f"no connection to {target}{by}: {what}"
 
 
+def why_unanswered(error: Exception, url: str, proxy: Proxy | None, timeout: float) -> str:
+    """Say what came instead of an answer after sending; ``timeout`` in seconds."""
+    what = f"no answer in {timeout:g} s" if isinstance(error, TimeoutError) else "connection broken"
+    by = f" by the proxy {proxy}" if proxy is not None else ""
+    return f"{what} after sending to {place_of(urlsplit(url))}{by}; it may have been done"
+
+
 def _happened_at(error: Exception, proxy: Proxy) -> bool:
     """Tell whether it is the proxy that can't be reached, or what is behind it."""
     import aiohttp
@@ -129,6 +136,14 @@ def proxy_answered(proxy: Proxy | None, status: int) -> str:
     name = f"the proxy {proxy}" if proxy is not None else "a proxy on the way"
     says = _PROXY_SAYS.get(status)
     return f"{name} answered {status}" + (f": {says}" if says else "")
+
+
+def of_proxy(error: DestinationError, status: int, proxy: Proxy | None) -> DestinationError:
+    """Return what an answer stands for, with who gave it where that was a proxy (407)."""
+    if status != 407:
+        return error
+    text = f"{error}; {proxy_answered(proxy, status)}"
+    return type(error)(text, status=error.status, answer=error.answer)
 
 
 def place_of(parts: SplitResult) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import random
 from itertools import pairwise
 
@@ -44,12 +45,19 @@ class World:
     def leave(self, pacer: Pacer, ticket: int) -> None:
         heapq.heappush(self._leaving, (self.now + self._rng.uniform(0, self._connecting), ticket, pacer))
 
-    def pacer(self, rate: float) -> Pacer:
-        return Pacer(rate, clock=self.clock, sleep=self.sleep)
+    def pacer(self, rate: float | None, per_minute: float | None = None) -> Pacer:
+        return Pacer(rate, requests_per_minute=per_minute, clock=self.clock, sleep=self.sleep)
 
 
-async def requests(world: World, rate: float, count: int, idle: float = 0.0, idle_every: int = 10**9) -> None:
-    pacer = world.pacer(rate)
+async def requests(
+    world: World,
+    rate: float | None,
+    count: int,
+    idle: float = 0.0,
+    idle_every: int = 10**9,
+    per_minute: float | None = None,
+) -> None:
+    pacer = world.pacer(rate, per_minute)
     for number in range(count):
         if number % idle_every == idle_every - 1:
             world.pass_to(world.now + idle)
@@ -57,11 +65,11 @@ async def requests(world: World, rate: float, count: int, idle: float = 0.0, idl
     world.finish()
 
 
-def most_in_a_second(arrivals: list[float]) -> int:
+def most_in(seconds: float, arrivals: list[float]) -> int:
     arrivals = sorted(arrivals)
     most = first = 0
     for last, moment in enumerate(arrivals):
-        while moment - arrivals[first] >= 1.0:
+        while moment - arrivals[first] >= seconds:
             first += 1
         most = max(most, last - first + 1)
     return most
@@ -86,7 +94,41 @@ def test_no_rolling_second_sees_more_than_the_rate(rate, seed, lateness, connect
     arrivals = [moment + rng.uniform(0, NETWORK_JITTER) for moment in world.sent]
 
     assert len(arrivals) == 2 * count
-    assert most_in_a_second(arrivals) <= max(rate, 1)
+    assert most_in(1.0, arrivals) <= max(rate, 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rate=st.sampled_from([None, 2.5, 10, 30]),
+    per_minute=st.one_of(st.integers(1, 90), st.sampled_from([0.5, 20.5, 300, 600, 1900])),
+    seed=st.integers(0, 10**6),
+    lateness=st.sampled_from([0.0, 0.02, 0.3]),
+    connecting=st.sampled_from([0.0, 0.25]),
+    idle=st.sampled_from([0.0, 2.5, 40.0]),
+)
+def test_no_rolling_minute_sees_more_than_its_rate_and_no_second_either(
+    rate, per_minute, seed, lateness, connecting, idle
+) -> None:
+    rng = random.Random(seed)
+    world = World(rng, lateness=lateness, connecting=connecting)
+    count = max(4, int(1.3 * per_minute))
+    asyncio.run(requests(world, rate, count, idle, idle_every=int(count / 2), per_minute=per_minute))
+    asyncio.run(requests(world, rate, count, per_minute=per_minute))
+    arrivals = [moment + rng.uniform(0, NETWORK_JITTER) for moment in world.sent]
+
+    assert most_in(60.0, arrivals) <= max(per_minute, 1)
+    assert most_in(1.0, arrivals) <= max(rate or math.inf, 1)
+
+
+@pytest.mark.parametrize(("rate", "per_minute"), [(10, 300), (30, 900), (None, 100), (30, 20), (10, 1000)])
+@pytest.mark.parametrize("lateness", [0.0, 0.02])
+def test_the_slower_rate_is_used_evenly(rate, per_minute, lateness) -> None:
+    world = World(random.Random(1), lateness=lateness, connecting=0.002)
+    slower = min(rate or math.inf, per_minute / 60)
+    asyncio.run(requests(world, rate, int(200 * slower) + 2, per_minute=per_minute))
+
+    assert (len(world.sent) - 1) / (max(world.sent) - min(world.sent)) >= 0.96 * slower
+    assert most_in(10.0, world.sent) <= 10 * slower + 1
 
 
 @pytest.mark.parametrize("rate", [5, 20, 200, 3000])
@@ -207,5 +249,7 @@ async def test_who_stops_waiting_takes_nobodys_start() -> None:
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf")])
 def test_a_rate_is_a_number_above_zero(rate) -> None:
-    with pytest.raises(ValueError, match="above 0"):
+    with pytest.raises(ValueError, match="per second must be above 0"):
         Pacer(rate)
+    with pytest.raises(ValueError, match="per minute must be above 0"):
+        Pacer(5, requests_per_minute=rate)

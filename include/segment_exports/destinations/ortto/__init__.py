@@ -2,5 +2,6 @@
 
 api      its addresses, header and limits
 client   the endpoints
+ban      the budget of bad requests that keeps clear of it
 answers  what its answers mean
 """

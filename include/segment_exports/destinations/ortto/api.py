@@ -39,6 +39,11 @@ LARGEST_BODY = 1_990_000
 MOST_IN_FLIGHT = 4
 """Synchronous merges at once: with many by key one "can end up hitting a concurrency limit" (the vendor)."""
 
+MOST_BAD_REQUESTS = 9
+"""Of all tasks of a machine in any ``BAD_REQUEST_SECONDS``: 15 are documented to have its address banned for
+as long; which statuses count is not, nor is it known who else is behind that address."""
+BAD_REQUEST_SECONDS = 15.0
+
 PAGE = 500
 """People of one page; beyond it, the page has 50."""
 

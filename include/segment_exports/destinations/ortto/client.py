@@ -17,6 +17,7 @@ from segment_exports.destinations.ortto.answers import (
     MERGE,
     MergedItem,
     error_of,
+    is_own_form,
     list_or_null,
     merged_items,
     seconds_asked,
@@ -122,6 +123,10 @@ class OrttoClient(Transport):
     def wait_asked(self, answer: Answer) -> float | None:
         """Return how long an answer asks to wait, in its body."""
         return seconds_asked(answer)
+
+    def is_from_service(self, answer: Answer) -> bool:
+        """Tell whether an answer other than 2xx has the API's form."""
+        return is_own_form(answer)
 
     async def merge(
         self, people: Sequence[bytes], options: MergeOptions, call: Call | None = None
