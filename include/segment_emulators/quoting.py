@@ -85,6 +85,8 @@ def _quoted_in(body: bytes, quoted: str) -> bytes:
 
 def _with(value: Any, quoted: str) -> Any:
     """Return an answer's JSON with a text behind each of its own."""
+    if isinstance(value, list):
+        return [_with(one, quoted) for one in value]
     if not isinstance(value, dict):
         return value
     return {

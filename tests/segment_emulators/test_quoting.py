@@ -9,6 +9,7 @@ import requests
 from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
 from segment_emulators.customer_insights import CustomerInsights
 from segment_emulators.customer_insights.serving import serve
+from segment_emulators.ortto import serve_ortto
 from segment_emulators.tenant import Tenant
 
 if TYPE_CHECKING:
@@ -33,6 +34,24 @@ def test_the_account_quotes_key_body_and_what_it_knows() -> None:
     assert "ann@planted.example" in refused.headers["Location"]
     assert "ann@planted.example" in refused.headers["Content-Type"]
     assert (lists.status_code, "Location" in lists.headers) == (200, False)
+
+
+def test_an_ortto_account_quotes_in_errors_details_and_the_items_of_a_good_answer() -> None:
+    people = [{"fields": {"str::email": one, "str::no": "Zoe"}} for one in ("eva@example.com",)]
+    good = {"fields": {"str::email": "ben@example.com"}}
+    with serve_ortto() as emulator:
+        emulator.switch(quotes=KNOWN)
+        headers, url = {"X-Api-Key": emulator.api_key}, f"{emulator.base_url}/person/merge"
+        refused = requests.post(url, json={"people": people}, headers=headers, timeout=10)
+        mixed = requests.post(url, json={"people": [*people, good]}, headers=headers, timeout=10)
+
+    assert (refused.status_code, mixed.status_code) == (400, 200)
+    (detail,) = refused.json()["details"]
+    bad, made = mixed.json()["people"]
+    for quoted in ("eva@example.com", "Zoe", *KNOWN):
+        for told in (refused.json()["error"], detail["error"], bad["error"]):
+            assert quoted in told
+    assert set(made) == {"person_id", "status"}
 
 
 def test_the_services_quote_token_and_secret(tmp_path: Path) -> None:

@@ -55,6 +55,10 @@ class EmulatorControl:
         """Return ``{requests, by_endpoint: {endpoint: {status: count}}, busiest_second}``."""
         return dict(self._call("GET", "/log/totals"))
 
+    def bans(self) -> dict[str, Any]:
+        """Return ``{bans, bad_requests}`` of an emulator that bans."""
+        return dict(self._call("GET", "/bans"))
+
     def clear_log(self) -> None:
         """Empty the log."""
         self._call("DELETE", "/log")
@@ -87,7 +91,7 @@ class EmulatorControl:
         """Add a contact as staff; ``rest`` is ``lists, unsubscribed, custom, fields``. Return its id."""
         return str(self._call("POST", "/staff/contacts", {"email": email, **rest})["contact_id"])
 
-    def staff(self, action: str, **arguments: str) -> Any:
+    def staff(self, action: str, **arguments: Any) -> Any:
         """Do another thing that staff can do: a method of :class:`Staff` by name."""
         return self._call("POST", "/staff/actions", {"action": action, **arguments})["result"]
 

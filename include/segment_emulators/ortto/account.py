@@ -12,6 +12,7 @@ import itertools
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,12 +44,14 @@ class Activity:
     """Something that happened to a person: Ortto keeps it, shows it, and may start a journey by it."""
 
     what: str
-    """``created``, ``merged``, ``tag_added``, ``tag_removed``, ``subscribed``, ``unsubscribed``,
-    ``archived``, ``restored``, ``deleted``."""
+    """``created``, ``merged``, ``address_changed``, ``tag_added``, ``tag_removed``, ``subscribed`` (not at
+    creation), ``unsubscribed``, ``archived``, ``restored``, ``deleted``."""
     contact_id: str
     email: str | None
     detail: str = ""
-    """The tag's name."""
+    """The tag's name; the address before."""
+    by_staff: bool = False
+    """Whether it was done in Ortto's own pages."""
 
 
 class Account:
@@ -67,10 +70,21 @@ class Account:
         self.api_key: str | None = api_key
         """The key that is valid now; None while it is revoked."""
         self._seed = seed
+        self._staff_is_at_work = False
         self._first_custom_fields = tuple(custom_fields)
         self.arrivals = itertools.count(1)
         """Counts requests and people made, so that it is known which came first."""
         self.clear()
+
+    @contextmanager
+    def by_staff(self) -> Iterator[None]:
+        """Hold the lock; what is done inside is done in Ortto's own pages."""
+        with self.lock:
+            self._staff_is_at_work = True
+            try:
+                yield
+            finally:
+                self._staff_is_at_work = False
 
     def clear(self) -> None:
         """Empty the account, but for what every new one has; the key stays."""
@@ -142,6 +156,7 @@ class Account:
 
     def set_field(self, person: Person, field_id: str, value: Any) -> None:
         """Store a value; None clears the field."""
+        before = person.email
         if field_id == EMAIL:
             self._forget_email(person)
         if value is None:
@@ -150,6 +165,8 @@ class Account:
             person.fields[field_id] = value
         if field_id == EMAIL and isinstance(value, str):
             self._by_email.setdefault(value.lower(), {})[person.contact_id] = None
+            if before not in (None, value):
+                self.happened("address_changed", person, str(before))
 
     def change_email(self, person: Person, email: str) -> None:
         """Give a person another address."""
@@ -282,7 +299,9 @@ class Account:
 
     def happened(self, what: str, person: Person, detail: str = "") -> None:
         """Keep an activity."""
-        self.activities.append(Activity(what, person.contact_id, person.email, detail))
+        self.activities.append(
+            Activity(what, person.contact_id, person.email, detail, self._staff_is_at_work)
+        )
 
     def members_of(self, audience: Audience) -> list[Person]:
         """Return the people who are in an audience now."""

@@ -49,7 +49,7 @@ class OrttoGate(Gate):
             ban.refused += 1
             entry.banned = True
             return self._banned()
-        return self._of_key(self.key(scope)) or self._of_rate(entry) or self._of_merges(entry)
+        return self._of_key(entry, self.key(scope)) or self._of_rate(entry) or self._of_merges(entry)
 
     def _banned(self) -> Answer | Reset:
         match self.emulator.switches.ban_answer:
@@ -60,11 +60,13 @@ class OrttoGate(Gate):
             case _:
                 return Reset()
 
-    def _of_key(self, key: bytes | None) -> Answer | None:
+    def _of_key(self, entry: Arrival, key: bytes | None) -> Answer | None:
         switches = self.emulator.switches
         if switches.wrong_region == 404:
+            entry.malformed = True
             return routing.error(404, "unknown endpoint or method")
         if key is None:
+            entry.malformed = True
             return routing.error(400, "Missing API key")
         if switches.wrong_region or key.decode("latin-1") != self.emulator.account.api_key:
             return self.bad_key()

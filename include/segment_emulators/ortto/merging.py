@@ -218,10 +218,8 @@ def _permit(account: Account, switches: Switches, options: Options, person: Pers
 
 def _tag(account: Account, switches: Switches, person: Person, sent: Sent) -> None:
     """Tag first or untag first: the order differs from one person to the next."""
-    wanted = [(title, True) for title in sent.tags] + [(title, False) for title in sent.unset_tags]
-    if next(account.arrivals) % 2:
-        wanted.reverse()
-    for title, is_set in wanted:
+    sets, unsets = [(one, True) for one in sent.tags], [(one, False) for one in sent.unset_tags]
+    for title, is_set in sets + unsets if next(account.arrivals) % 2 else unsets + sets:
         tag = account.find_tag(title, switches.tag_case)
         if is_set:
             account.join(person, tag or account.make_tag(title))

@@ -132,7 +132,8 @@ def _note(body: dict[str, Any], entry: Arrival, account: Account) -> None:
         ids = body.get("contact_ids", body.get("inclusion_ids"))
         entry.contacts = len(ids) if isinstance(ids, list) else 0
         entry.emails = _emails(ids, account) if isinstance(ids, list) else ()
-        entry.body_keys, entry.options = tuple(sorted(body)), body
+        entry.body_keys = tuple(sorted(body))
+        entry.options = {key: value for key, value in body.items() if not key.endswith("_ids")}
         return
     entry.options = {key: value for key, value in body.items() if key != "people"}
     entry.contacts = len(people)
