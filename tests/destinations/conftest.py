@@ -16,7 +16,7 @@ import pytest
 from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
 from segment_exports.contact_fields.fields import FieldType, MappedField
 from segment_exports.contact_fields.opening import fields_of
-from segment_exports.definition import ListTarget
+from segment_exports.definition import ExportDefinition, ListTarget
 from segment_exports.delivery.engine import deliver_chunk_blocking
 from segment_exports.delivery.job import ChunkJob, ChunkResult
 from segment_exports.destinations.check_destination import AccountConnection
@@ -98,6 +98,18 @@ class Stand:
     def destination(self) -> Destination:
         return open_destination(self.eyes.destination)
 
+    @property
+    def definition(self) -> ExportDefinition:
+        return ExportDefinition.model_validate(
+            {
+                "name": "newsletter",
+                "source": {"type": "lake", "path": "/lake"},
+                "destination": {"type": self.eyes.destination},
+                "segments": ["News", "Win back"],
+                "mapping": {"Email": "mail", "FirstName": "first"},
+            }
+        )
+
     def account(self, **changes: Any) -> AccountConnection:
         known: dict[str, Any] = {
             "connection_id": "the_account",
@@ -150,7 +162,8 @@ class Stand:
             erased=erased,
             membership=membership,
         )
-        return deliver_chunk_blocking(job, self.destination.delivery(self.account(**account)))
+        delivery = self.destination.delivery(self.account(**account), self.definition)
+        return deliver_chunk_blocking(job, delivery)
 
 
 @pytest.fixture(scope="module")

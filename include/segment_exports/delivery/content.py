@@ -27,6 +27,11 @@ class Memberships(NamedTuple):
         """Take a matrix of places and columns."""
         return cls(*np.nonzero(changes))
 
+    def at_place(self, place: int) -> list[int]:
+        """Return the columns of one place."""
+        columns: list[int] = self.columns[self.places == place].tolist()
+        return columns
+
     def at(self, place: int) -> Memberships:
         """Return those of one place, as the only one."""
         columns = self.columns[self.places == place]
@@ -34,6 +39,14 @@ class Memberships(NamedTuple):
 
 
 NO_MEMBERSHIPS = Memberships(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+def first_of_each(names: Sequence[object]) -> Mask:
+    """Tell at which places names stand for the first time."""
+    places = {name: place for place, name in reversed(list(enumerate(names)))}
+    found = np.zeros(len(names), np.bool_)
+    found[list(places.values())] = True
+    return found
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ erasing            what becomes of people who are deleted at a destination
 agreement          the text that somebody agreed to
 list_registry      the lists that we made in an account
 server_answers     how an error answer is told
+blocking_pages     an account read page by page
 autopilot          Autopilot
 ortto              Ortto
 """

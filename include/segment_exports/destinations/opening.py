@@ -12,14 +12,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from segment_exports.destinations.autopilot.faces import Autopilot
+from segment_exports.destinations.ortto.faces import Ortto
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Destination: TypeAlias = Autopilot
+Destination: TypeAlias = Autopilot | Ortto
 """Any destination there is: of several a union, so that each is held to all that the steps ask."""
 
-_DESTINATIONS: dict[str, Destination] = {"autopilot": Autopilot()}
+_DESTINATIONS: dict[str, Destination] = {"autopilot": Autopilot(), "ortto": Ortto()}
 
 
 def open_destination(destination_type: str) -> Destination:

@@ -70,7 +70,7 @@ class AutopilotUploadOperator(ExportOperator):
         account.require_usable()
         hasher = ledger_hasher()
         self._require_same_account(files, plan, account, hasher)
-        job, way = self._job(files, plan, hasher), self.destination.delivery(account)
+        job, way = self._job(files, plan, hasher), self.destination.delivery(account, self.definition)
         with stopped_at_timeout(self._end):
             result = deliver_chunk_blocking(job, way)
         self.log.info("Chunk %s: %s; requests %s", result.chunk, result.counts, result.requests)

@@ -10,15 +10,16 @@ from segment_exports.definition import Membership
 from segment_exports.destinations.autopilot.answers import CONTACTS, true_fields
 from segment_exports.destinations.autopilot.api import NAME
 from segment_exports.destinations.autopilot.lists import check_lists
+from segment_exports.destinations.blocking_pages import blocking_pages
 from segment_exports.destinations.check_destination import DestinationCheck
 from segment_exports.destinations.list_registry import ListRegistry
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from segment_exports.definition import ListTarget
-    from segment_exports.destinations.autopilot.client import AutopilotClient, ContactPage
+    from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.records.staging import Store
 
 
@@ -76,7 +77,7 @@ class AccountReader:
 
     def members(self, list_id: str) -> Iterator[Sequence[tuple[str, str | None]]]:
         """Yield (contact id, address) of a list's members, page by page, holding no more than one page."""
-        for page in self._pages(lambda client: client.members(list_id)):
+        for page in blocking_pages(self._client, lambda client: client.members(list_id)):
             yield [_name(one) for one in page.contacts]
 
     def flagged(self, titles: Sequence[str]) -> Iterator[Sequence[tuple[str, str | None, Sequence[str]]]]:
@@ -88,23 +89,13 @@ class AccountReader:
         """
         names = {title: name_of(field_of(title)) for title in titles}
         wanted = frozenset(names.values())
-        for page in self._pages(lambda client: client.contacts()):
+        for page in blocking_pages(self._client, lambda client: client.contacts()):
             true = [true_fields(one, wanted, CONTACTS) for one in page.contacts]
             yield [
                 (*_name(one), [title for title in titles if names[title] in found])
                 for one, found in zip(page.contacts, true, strict=True)
                 if found
             ]
-
-    def _pages(self, ask: Callable[[AutopilotClient], AsyncIterator[ContactPage]]) -> Iterator[ContactPage]:
-        with asyncio.Runner() as runner:
-            client = runner.run(self._client().__aenter__())
-            try:
-                pages = ask(client)
-                while (page := runner.run(_next(pages))) is not None:
-                    yield page
-            finally:
-                runner.run(client.__aexit__(None, None, None))
 
     def count_existing(self, contact_ids: Sequence[str]) -> int:
         """Return how many of these contacts the account still has."""
@@ -120,7 +111,3 @@ def _name(contact: Mapping[str, Any]) -> tuple[str, str | None]:
     """Return a contact's id, and its address if it has one."""
     address = contact.get("Email")
     return str(contact["contact_id"]), address if isinstance(address, str) else None
-
-
-async def _next(pages: AsyncIterator[ContactPage]) -> ContactPage | None:
-    return await anext(pages, None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_exports.delivery.chunk import is_there
+from segment_exports.delivery.content import first_of_each
 from segment_exports.delivery.erasures import batch_without_erased
 from segment_exports.delivery.queue import Batch
 from segment_exports.delivery.refusals import MOST_ALIKE
@@ -119,14 +120,11 @@ def put_off_repeated(delivery: ChunkDelivery, batch: Batch) -> None:
 
     What a destination does with an address that stands twice in a request is not known.
     """
-    emails = delivery.chunk.emails[batch.rows].tolist()
-    first = {email: place for place, email in reversed(list(enumerate(emails)))}
-    if len(first) == len(emails):
+    first = first_of_each(delivery.chunk.emails[batch.rows].tolist())
+    if first.all():
         return
-    again = np.ones(len(emails), np.bool_)
-    again[list(first.values())] = False
-    delivery.queue.add_entries(batch.rows[again], batch.lists[again])
-    batch.rows, batch.lists = batch.rows[~again], batch.lists[~again]
+    delivery.queue.add_entries(batch.rows[~first], batch.lists[~first])
+    batch.rows, batch.lists = batch.rows[first], batch.lists[first]
 
 
 async def _answered(

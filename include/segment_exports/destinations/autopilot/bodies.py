@@ -10,6 +10,7 @@ import orjson
 from segment_exports.contact_fields.fields import field_of
 from segment_exports.delivery.chunk import is_due
 from segment_exports.delivery.content import Content, Memberships
+from segment_exports.delivery.payloads import due_payloads
 from segment_exports.delivery.queue import NO_LIST
 from segment_exports.destinations.autopilot.membership import MembershipWay
 
@@ -67,15 +68,13 @@ class Bodies:
         return insert_custom(address_only(email), told)
 
     def _base(self, rows: Places, due: Mask) -> list[bytes]:
-        chunk = self._chunk
-        is_in_a_row = bool((np.diff(rows) == 1).all())
-        found = chunk.payloads.slice(rows[0], len(rows)) if is_in_a_row else chunk.payloads.take(rows)
-        payloads: list[Any] = found.to_pylist()
-        if due.all() and not chunk.restored:
-            return payloads
+        payloads = due_payloads(self._chunk, rows, due)
+        if due.all():
+            return [payload or b"" for payload in payloads]
+        emails = self._chunk.emails[rows].tolist()
         return [
-            chunk.restored.get(row, payload) if is_upsert else address_only(chunk.emails[row] or "")
-            for row, payload, is_upsert in zip(rows.tolist(), payloads, due.tolist(), strict=True)
+            address_only(email or "") if payload is None else payload
+            for payload, email in zip(payloads, emails, strict=True)
         ]
 
     def _flags_of(self, join: Mask, leave: Mask) -> list[bytes]:

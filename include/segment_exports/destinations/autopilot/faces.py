@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, DEFAULT_REQUESTS_PER_SECOND, NAME
 
 if TYPE_CHECKING:
+    from segment_exports.definition import ExportDefinition
     from segment_exports.destinations.autopilot.account import AccountReader, AutopilotAccount
     from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.destinations.autopilot.destination import AutopilotDestination
@@ -45,8 +46,8 @@ class Autopilot:
             allow_clear_text=account.allow_clear_text,
         )
 
-    def delivery(self, account: AccountConnection) -> AutopilotDestination:
-        """Return who delivers chunks to the account. Raises as :meth:`client`."""
+    def delivery(self, account: AccountConnection, _definition: ExportDefinition) -> AutopilotDestination:
+        """Return who delivers chunks of an export to the account. Raises as :meth:`client`."""
         from segment_exports.destinations.autopilot.destination import AutopilotDestination
 
         return AutopilotDestination(self.client(account))

@@ -1,7 +1,17 @@
 """Ortto: its API, its tags and fields, and how contacts become people there.
 
-api      its addresses, header and limits
-client   the endpoints
-ban      the budget of bad requests that keeps clear of it
-answers  what its answers mean
+faces           what leads to its faces
+api             its addresses, header and limits
+client          the endpoints
+ban             the budget of bad requests that keeps clear of it
+answers         what its answers mean
+account         can an account be sent to
+reading         who has a tag, who is there
+cost            what a plan costs in requests
+account_fields  custom fields: found by name, or made
+tags            tags by title: ours, adopted, or made by use
+permissions     who has unsubscribed there
+erasing         one person, archived and then deleted
+destination     a chunk's fields and tags; then which step an item of the queue is the work of
+delivering      those steps
 """

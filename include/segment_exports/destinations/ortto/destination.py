@@ -1,0 +1,162 @@
+"""Ortto's side of the delivery: a chunk's fields and tags, then which step an item of the queue is for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segment_exports.contact_fields.ortto import custom_fields
+from segment_exports.definition.destination_settings import NewPeople, OrttoSettings
+from segment_exports.delivery.chunk import is_due
+from segment_exports.delivery.queue import Batch, Single, SingleKind
+from segment_exports.destinations.list_registry import ListRegistry
+from segment_exports.destinations.ortto.account_fields import ensure_fields
+from segment_exports.destinations.ortto.delivering.chunk_delivery import KNOWN, LEAVING, WAY, OrttoDelivery
+from segment_exports.destinations.ortto.delivering.concluding import conclude
+from segment_exports.destinations.ortto.delivering.creating import create
+from segment_exports.destinations.ortto.delivering.leaving import leave, leave_alone
+from segment_exports.destinations.ortto.delivering.look_ups import look_up, restore
+from segment_exports.destinations.ortto.delivering.updating import update
+from segment_exports.destinations.ortto.permissions import Permissions
+from segment_exports.destinations.ortto.tags import names_of_tags
+from segment_exports.errors import ListProblemError
+from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.transport.call import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segment_exports.contact_fields.ortto import CustomField
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.delivery.destination import Attempt
+    from segment_exports.delivery.queue import Item, WorkQueue
+    from segment_exports.destinations.ortto.client import OrttoClient
+
+LIST_GONE = "the list is not there any more"
+
+
+class OrttoDestination:
+    """One account of Ortto, to which chunks of one export are delivered.
+
+    :param definition: one whose destination is of type ``ortto``.
+    """
+
+    def __init__(self, client: OrttoClient, definition: ExportDefinition) -> None:
+        self.transport = client
+        self._settings = _settings_of(definition)
+        self._fields = custom_fields(definition.mapping.fields)
+
+    def begin(self, attempt: Attempt) -> OrttoChunk:
+        """Return an attempt at a chunk; nothing is asked of the account yet."""
+        delivery = OrttoDelivery(
+            client=self.transport,
+            permissions=Permissions(self.transport),
+            permission_off=self._settings.new_people is NewPeople.UNSUBSCRIBED,
+            **vars(attempt),
+        )
+        return OrttoChunk(delivery, self._fields, create_fields=self._settings.create_fields)
+
+
+class OrttoChunk:
+    """One attempt at one chunk."""
+
+    way = WAY
+
+    def __init__(
+        self, delivery: OrttoDelivery, fields: Sequence[CustomField], *, create_fields: bool
+    ) -> None:
+        self._delivery = delivery
+        self._fields = fields
+        self._create_fields = create_fields
+
+    @property
+    def queue(self) -> WorkQueue:
+        """What is to be sent next."""
+        return self._delivery.queue
+
+    @property
+    def note(self) -> str | None:
+        """Why somebody was not created."""
+        return None if self._delivery.not_created is None else str(self._delivery.not_created)
+
+    @property
+    def joins_unchecked(self) -> bool:
+        """Whether what was written down still has to be checked."""
+        return self._delivery.unchecked
+
+    async def set_up(self) -> None:
+        """Find or make fields, find the tags, learn who has unsubscribed, and queue what is due."""
+        delivery = self._delivery
+        fields = await ensure_fields(delivery.client, self._fields, create=self._create_fields)
+        delivery.use(await _find_tags(delivery), fields)
+        await delivery.permissions.prepare(delivery.known_batches())
+        delivery.plan()
+
+    async def perform(self, item: Item) -> None:
+        """Send an item, settle what it carried out, and queue what follows from it."""
+        if isinstance(item, Batch):
+            send = {LEAVING: leave, KNOWN: update}.get(item.kind, create)
+            await send(self._delivery, item)
+        elif isinstance(item, Single) and item.kind is SingleKind.LEAVE:
+            await leave_alone(self._delivery, item)
+        elif isinstance(item, Single):
+            await look_up(self._delivery, item)
+        else:
+            await restore(self._delivery, item)
+
+    async def conclude(self) -> None:
+        """Check ids that were taken by their place, and a sample of the tags that were given."""
+        await conclude(self._delivery)
+
+
+def _settings_of(definition: ExportDefinition) -> OrttoSettings:
+    if not isinstance(definition.destination, OrttoSettings):
+        raise TypeError(f"the destination of {definition.name} is of type {definition.destination.type}")
+    return definition.destination
+
+
+async def _find_tags(delivery: OrttoDelivery) -> dict[str, str]:
+    """Return the names of the chunk's tags by title.
+
+    Memberships that would only be sent again for people made anew are left out where their tag is not there
+    any more. Where one is gone that the definition names no more, everybody has left it.
+
+    :raises ListProblemError: a tag has vanished, is not ours, or is one with another of the export.
+    """
+    chunk, job = delivery.chunk, delivery.job
+    titles = chunk.titles[: chunk.unsubscribe]
+    if not titles:
+        return {}
+    targets = {target.title: target for target in job.lists}
+    joined = np.flatnonzero(chunk.is_planned_join.any(axis=0)).tolist()
+    names = names_of_tags(
+        await delivery.client.tags(),
+        [targets[title] for title in titles],
+        ListRegistry(job.account),
+        make=[titles[column] for column in joined],
+        former=job.former_lists,
+        now=delivery.now(),
+    )
+    chunk.forget_lists([column for column, title in enumerate(titles) if title not in names])
+    left = np.flatnonzero(is_due(chunk.leave[:, : chunk.unsubscribe]).any(axis=0)).tolist()
+    gone = [column for column in left if titles[column] not in names]
+    vanished = [titles[column] for column in gone if titles[column] not in job.former_lists]
+    if vanished:
+        raise ListProblemError(
+            f"contacts are to leave lists that the account has no tags for: {', '.join(vanished)}"
+        )
+    blocks = [
+        delivery.progress.settle(
+            Operation.LEAVE,
+            np.flatnonzero(is_due(chunk.leave[:, column])).tolist(),
+            Outcome.DELIVERED,
+            Call(),
+            column=column,
+            reason=LIST_GONE,
+        )
+        for column in gone
+    ]
+    if blocks:
+        await delivery.flusher.write(blocks)
+    return names

@@ -1,0 +1,89 @@
+"""Ortto's faces: what leads from an account to those who deliver to it, read it back and check it.
+
+Importing it is cheap; what a face needs is imported when that face is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segment_exports.destinations.ortto.api import DEFAULT_BASE_URL, DEFAULT_REQUESTS_PER_SECOND, NAME
+
+if TYPE_CHECKING:
+    from segment_exports.definition import ExportDefinition
+    from segment_exports.destinations.check_destination import AccountConnection
+    from segment_exports.destinations.ortto.account import OrttoAccount
+    from segment_exports.destinations.ortto.client import OrttoClient
+    from segment_exports.destinations.ortto.cost import OrttoCost
+    from segment_exports.destinations.ortto.destination import OrttoDestination
+    from segment_exports.destinations.ortto.erasing import OrttoEraser
+    from segment_exports.destinations.ortto.reading import AccountReader
+    from segment_exports.records.staging import Store
+
+
+class Ortto:
+    """Ortto, as ``destination.type: ortto`` names it."""
+
+    name = NAME
+    default_base_url = DEFAULT_BASE_URL
+    default_requests_per_second = DEFAULT_REQUESTS_PER_SECOND
+
+    def client(self, account: AccountConnection) -> OrttoClient:
+        """Return a client with the account's key, paced to its rate.
+
+        :raises DestinationError: what the environment names as a proxy is none.
+        :raises ConnectionFieldError: the base URL is none, or leads through clear text; the CA bundle is
+            not a file of certificates.
+        :raises CredentialsRefusedError: the key is empty or can't be sent in a header.
+        """
+        from segment_exports.destinations.ortto.ban import bad_requests_at
+        from segment_exports.destinations.ortto.client import OrttoClient
+        from segment_exports.transport.pacing import Pacer
+
+        return OrttoClient(
+            account.base_url,
+            account.api_key,
+            pacer=Pacer(account.requests_per_second),
+            ca_bundle=account.ca_bundle,
+            allow_clear_text=account.allow_clear_text,
+            bad_requests=bad_requests_at(account.base_url),
+        )
+
+    def delivery(self, account: AccountConnection, definition: ExportDefinition) -> OrttoDestination:
+        """Return who delivers chunks of an export to the account. Raises as :meth:`client`."""
+        from segment_exports.destinations.ortto.destination import OrttoDestination
+
+        return OrttoDestination(self.client(account), definition)
+
+    def reader(self, account: AccountConnection) -> AccountReader:
+        """Return who reads the account back; errors of the connection come with the first question."""
+        from segment_exports.destinations.ortto.reading import AccountReader
+
+        return AccountReader(lambda: self.client(account))
+
+    def request_cost(self) -> OrttoCost:
+        """Return what a plan costs in requests."""
+        from segment_exports.destinations.ortto.cost import OrttoCost
+
+        return OrttoCost()
+
+    def account(self, account: AccountConnection, folder: Store) -> OrttoAccount:
+        """Return who checks the account; errors of the connection come with the check.
+
+        :param folder: of what is known of the account.
+        """
+        from segment_exports.destinations.ortto.account import OrttoAccount
+
+        return OrttoAccount(lambda: self.client(account), folder)
+
+    def eraser(self, account: AccountConnection) -> OrttoEraser:
+        """Return who deletes people there; errors of the connection come with the first deletion."""
+        from segment_exports.destinations.ortto.erasing import OrttoEraser
+
+        return OrttoEraser(lambda: self.client(account))
+
+    def known_lists(self, folder: Store) -> dict[str, str]:
+        """Return the ids of the tags that we made in an account, by title."""
+        from segment_exports.destinations.list_registry import ListRegistry
+
+        return ListRegistry(folder).ids()

@@ -1,0 +1,103 @@
+"""Who has unsubscribed there: asked right before people who may exist are written.
+
+What an omitted permission does to somebody who has unsubscribed is not known, so nobody is written whose
+permission was not read: it is sent as it was read where it is off, and left out where it is on. It is read by
+id, or of all who have unsubscribed at once where those are few.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from segment_exports.destinations.ortto.api import EMAIL, PAGE, PERMISSION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segment_exports.destinations.ortto.client import OrttoClient, Person
+
+_OFF = {"$bol::is": {"field_id": PERMISSION, "value": False}}
+FIELDS = (EMAIL, PERMISSION)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How somebody stands there.
+
+    ``is_there`` and ``email`` are None where only the permission was asked for.
+    """
+
+    is_off: bool
+    is_there: bool | None = None
+    email: str | None = None
+
+
+NOT_THERE = Standing(is_off=False, is_there=False)
+
+
+class Permissions:
+    """Permissions of people of one account, for one attempt at a chunk."""
+
+    def __init__(self, client: OrttoClient) -> None:
+        self._client = client
+        self._off_ids: set[str] | None = None
+        self._off_emails: set[str] = set()
+        self._is_proven = False
+
+    async def prepare(self, batches: int) -> None:
+        """Read all who have unsubscribed, if that takes fewer requests than so many batches do.
+
+        :raises DestinationError: the account can't be read.
+        """
+        if batches < _WORTH_A_LISTING:
+            return
+        ids, emails = set[str](), set[str]()
+        async for page in self._client.people(_OFF, FIELDS):
+            if not all(is_off(one) for one in page.people) or page.total is None:
+                return  # the filter is not understood as it is meant
+            if page.total > batches * PAGE:
+                return
+            ids.update(one.person_id for one in page.people)
+            emails.update(str(one.fields.get(EMAIL, "")).casefold() for one in page.people)
+        self._off_ids, self._off_emails = ids, emails - {""}
+
+    async def look(
+        self, person_ids: Sequence[str], emails: Sequence[str | None], *, whole: bool = False
+    ) -> list[Standing]:
+        """Return how some people stand, one for each.
+
+        The first are asked by id even where all who have unsubscribed were read: it proves that listing.
+
+        :param whole: also tell whether they are there, and under which address.
+        :raises DestinationError: the account can't be read.
+        """
+        if self._off_ids is not None and self._is_proven and not whole:
+            return [
+                Standing(one in self._off_ids or (email or "").casefold() in self._off_emails)
+                for one, email in zip(person_ids, emails, strict=True)
+            ]
+        found = await self._client.people_by_id(person_ids, FIELDS)
+        standings = [standing_of(found.get(one)) for one in person_ids]
+        if self._off_ids is not None:
+            told = zip(person_ids, standings, strict=True)
+            if any(one.is_off and person_id not in self._off_ids for person_id, one in told):
+                self._off_ids = None  # somebody unsubscribed since, or the listing leaves people out
+            self._is_proven = True
+        return standings
+
+
+_WORTH_A_LISTING = 2
+
+
+def is_off(person: Person) -> bool:
+    """Tell whether somebody has unsubscribed. Who shows no permission has never been asked for one."""
+    return person.fields.get(PERMISSION) is False
+
+
+def standing_of(person: Person | None) -> Standing:
+    """Return how somebody stands who was read by id."""
+    if person is None:
+        return NOT_THERE
+    email = person.fields.get(EMAIL)
+    return Standing(is_off(person), is_there=True, email=email if isinstance(email, str) else None)
