@@ -38,6 +38,10 @@ class Arrival:
     """Addresses (as stored, or as in the path) that the request named."""
     lists: tuple[str, ...] = ()
     """Lists that the request named, each as it does: by id, or by title."""
+    joins: tuple[tuple[str, str], ...] = ()
+    """Who was to join which list, as (address, list as the request names it)."""
+    leaves: tuple[tuple[str, str], ...] = ()
+    """Who was to leave which."""
     body_keys: tuple[str, ...] = ()
     """Keys of all contact objects in the body; those of ``custom`` as ``custom/<key>``."""
     options: dict[str, Any] = field(default_factory=dict)

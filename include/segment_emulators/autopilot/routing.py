@@ -89,6 +89,9 @@ class Request(RoutedRequest):
             named = self.arguments["contact"]
             found = self._account.find(named)
             entry.contacts, entry.emails = 1, ((found and found.email) or named,)
+            membership = ((entry.emails[0], *entry.lists),) if entry.lists else ()
+            entry.joins = membership if entry.method == "POST" else ()
+            entry.leaves = membership if entry.method == "DELETE" else ()
         if isinstance(self.body, dict):
             contacts = self.body.get("contacts", [self.body["contact"]] if "contact" in self.body else None)
             if isinstance(contacts, list):
@@ -99,7 +102,7 @@ class Request(RoutedRequest):
 
 def _note_contacts(entry: Arrival, contacts: list[Any]) -> None:
     keys: set[str] = set()
-    emails, lists = [], []
+    emails, joins = [], []
     for contact in contacts:
         if not isinstance(contact, dict):
             continue
@@ -107,8 +110,9 @@ def _note_contacts(entry: Arrival, contacts: list[Any]) -> None:
         if isinstance(email := contact.get("Email"), str):
             emails.append(email.strip().lower())
         if isinstance(list_id := contact.get("_autopilot_list"), str):
-            lists.append(list_id)
+            joins.append((str(email).strip().lower(), list_id))
         if isinstance(custom := contact.get("custom"), dict):
             keys.update([f"custom/{name}" for name in custom])
     entry.contacts, entry.emails = len(contacts), tuple(emails)
-    entry.lists, entry.body_keys = tuple(dict.fromkeys(lists)), tuple(sorted(keys))
+    entry.joins, entry.body_keys = tuple(joins), tuple(sorted(keys))
+    entry.lists = tuple(dict.fromkeys(list_id for _, list_id in joins))

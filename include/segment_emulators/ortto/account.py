@@ -245,7 +245,8 @@ class Account:
     @property
     def lists(self) -> dict[str, Tag]:
         """The tags of people by their ids as text."""
-        return {tag.list_id: tag for tag in self.tags.values()}
+        with self.lock:
+            return {tag.list_id: tag for tag in self.tags.values()}
 
     def get_tag(self, tag_id: str) -> Tag:
         """Return a tag of people.

@@ -157,6 +157,15 @@ class UnknownOption(StrEnum):
     TAKEN = "taken"
 
 
+class Paging(StrEnum):
+    """What the pages of a listing are cut from."""
+
+    SNAPSHOT = "snapshot"
+    """The people who were found when its first page was read."""
+    LIVE = "live"
+    """Those who would be found now."""
+
+
 class AccountState(StrEnum):
     """Why the account's key may not be used, though it is the right one."""
 
@@ -216,6 +225,7 @@ class Switches(AccountSwitches):
     """Seconds until a listing sees a change."""
     seen_by_id_after: float = Field(default=0.0, ge=0.0)
     """Seconds until reading by id sees a change."""
+    paging: Paging = Paging.SNAPSHOT
     empty_text: EmptyText = EmptyText.STORED
     address_with_id: AddressWithId = AddressWithId.OPTIONAL
     unknown_option: UnknownOption = UnknownOption.REFUSED

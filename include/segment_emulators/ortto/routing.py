@@ -131,7 +131,7 @@ def _note(body: dict[str, Any], entry: Arrival, account: Account) -> None:
     if not isinstance(people, list):
         ids = body.get("contact_ids", body.get("inclusion_ids"))
         entry.contacts = len(ids) if isinstance(ids, list) else 0
-        entry.emails = _emails(ids, account) if isinstance(ids, list) else ()
+        entry.emails = tuple(_email(one, account) for one in ids) if isinstance(ids, list) else ()
         entry.body_keys = tuple(sorted(body))
         entry.options = {key: value for key, value in body.items() if not key.endswith("_ids")}
         return
@@ -139,22 +139,24 @@ def _note(body: dict[str, Any], entry: Arrival, account: Account) -> None:
     entry.contacts = len(people)
     known = [one for one in people if isinstance(one, dict)]
     fields = [one["fields"] if isinstance(one.get("fields"), dict) else {} for one in known]
-    entry.emails = _emails([one.get(EMAIL) or one.get(PERSON_ID) for one in fields], account)
+    named = [_email(one.get(EMAIL) or one.get(PERSON_ID), account) for one in fields]
+    entry.emails = tuple(one for one in named if one)
     entry.permissions = tuple(one.get(PERMISSION) for one in fields)
-    titles = [_texts(one.get(key)) for one in known for key in ("tags", "unset_tags")]
-    entry.lists = tuple(dict.fromkeys(title for several in titles for title in several))
+    entry.joins, entry.leaves = (
+        tuple((email, one) for email, sent in zip(named, known, strict=True) for one in _texts(sent.get(key)))
+        for key in ("tags", "unset_tags")
+    )
+    entry.lists = tuple(dict.fromkeys(title for _, title in (*entry.joins, *entry.leaves)))
     keys = {key for one in fields for key in one}
     entry.body_keys = tuple(sorted(keys | {key for one in known for key in one if key != "fields"}))
 
 
-def _emails(named: list[Any], account: Account) -> tuple[str, ...]:
-    """Return addresses in lower case; who is named by id has the one that is stored."""
-    found = []
-    for one in named:
-        if isinstance(one, str):
-            person = None if "@" in one else account.find(one)
-            found.append(((person and person.email) or one).strip().lower())
-    return tuple(found)
+def _email(named: Any, account: Account) -> str:
+    """Return an address in lower case; who is named by id has the one that is stored."""
+    if not isinstance(named, str):
+        return ""
+    person = None if "@" in named else account.find(named)
+    return ((person and person.email) or named).strip().lower()
 
 
 def _texts(value: Any) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from segment_emulators.autopilot import AccessLog, Fault, FaultKind
+from segment_emulators.autopilot import Fault, FaultKind
 
 from .conftest import wait_until
 
@@ -27,6 +27,7 @@ def test_an_entry_tells_what_was_sent(api: Api) -> None:
     assert entry.contacts == 2
     assert entry.emails == ("a@example.com", "b@example.com")
     assert entry.lists == (list_id,)
+    assert entry.joins == (("b@example.com", list_id),)
     assert entry.body_keys == ("Email", "FirstName", "_autopilot_list", "custom", "custom/string--Tier")
     assert entry.worked
     wait_until(lambda: entry.finished is not None)
@@ -41,6 +42,8 @@ def test_a_path_is_told_decoded_and_an_id_by_its_address(api: Api) -> None:
     joined, left = api.emulator.log.select("join_list", "leave_list")
     assert joined.emails == left.emails == ("a+b@example.com",)
     assert joined.lists == left.lists == (list_id,)
+    assert joined.joins == left.leaves == (("a+b@example.com", list_id),)
+    assert joined.leaves == left.joins == ()
     assert left.path == f"/list/{list_id}/contact/a+b@example.com"
 
 
@@ -76,15 +79,6 @@ def test_selecting(api: Api) -> None:
     assert [entry.endpoint for entry in log.select(status=404)] == ["get_contact"]
     assert [entry.endpoint for entry in log.select(method="GET", since=2)] == ["get_contact"]
     assert log.totals == {("create_list", 200): 1, ("get_lists", 200): 1, ("get_contact", 404): 1}
-
-
-def test_a_limited_log_keeps_the_newest_and_counts_all() -> None:
-    log = AccessLog(limit=2)
-    for number in range(5):
-        log.finish(log.add(float(number), 0.0, "GET", "/account"), float(number))
-    assert [entry.number for entry in log.entries] == [4, 5]
-    assert len(log) == 5
-    assert log.totals["GET", None] == 5
 
 
 def test_staff_leave_no_trace_in_the_log(api: Api) -> None:

@@ -6,11 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from segment_emulators.account_api.access_log import most_in_a_second
-from segment_emulators.account_api.rate_limit import RollingLimit
 
 if TYPE_CHECKING:
     from .conftest import Api
@@ -54,32 +49,3 @@ def test_without_a_rate_nobody_is_refused(api: Api) -> None:
     with ThreadPoolExecutor(8) as threads:
         statuses = list(threads.map(lambda _: api.get("/account").status_code, range(200)))
     assert statuses == [200] * 200
-
-
-arrivals = st.lists(st.floats(0, 0.5), max_size=60).map(
-    lambda gaps: [sum(gaps[:n]) for n in range(len(gaps))]
-)
-
-
-@given(times=arrivals, limit=st.integers(1, 6))
-def test_admitted_arrivals_never_exceed_the_limit(times: list[float], limit: int) -> None:
-    window = RollingLimit()
-    admitted = [time for time in times if window.admits(time, limit, count_refused=False)]
-    assert most_in_a_second(admitted) <= limit
-    for time in set(times) - set(admitted):
-        assert sum(time - 1 < other <= time for other in admitted) >= limit
-
-
-@given(times=arrivals, limit=st.integers(1, 6))
-def test_refused_arrivals_count_where_the_switch_says_so(times: list[float], limit: int) -> None:
-    window = RollingLimit()
-    for place, time in enumerate(times):
-        before = sum(time - 1 < other for other in times[:place])
-        assert window.admits(time, limit, count_refused=True) == (before < limit)
-
-
-@pytest.mark.parametrize(
-    ("times", "most"), [([], 0), ([0.0, 0.5, 0.99, 1.0], 3), ([0.0, 1.0, 2.0], 1), ([3.0, 3.0], 2)]
-)
-def test_most_in_a_second(times: list[float], most: int) -> None:
-    assert most_in_a_second(times) == most

@@ -318,19 +318,19 @@ class TestFilters:
     @pytest.mark.parametrize(
         ("narrowed", "found"),
         [
-            ({"$str::is": {"field_id": "str::first", "value": "Eva"}}, {"eva"}),
-            ({"$str::contains": {"field_id": "str::email", "value": "N@EX"}}, {"ben"}),
-            ({"$str::starts": {"field_id": "str::email", "value": "e"}}, {"eva"}),
-            ({"$str::ends": {"field_id": "str::email", "value": ".com"}}, {"eva", "ben"}),
-            ({"$bol::is": {"field_id": "bol::p", "value": False}}, {"ben"}),
-            ({"$bol::is": {"field_id": "bol::p", "value": True}}, {"eva"}),
-            ({"$is_opted_out": {}}, {"ben"}),
-            ({"$int::greater_than": {"field_id": "int:cm:age", "value": 40}}, {"ben"}),
-            ({"$int::between": {"field_id": "int:cm:age", "from": 30, "to": 41}}, {"eva", "ben"}),
-            ({"$geo::is": {"field_id": "geo::city", "value": "Lyon"}}, {"eva"}),
-            ({"$has_any_value": {"field_id": "str::first"}}, {"eva"}),
-            ({"$not": {"$has_any_value": {"field_id": "str::first"}}}, {"ben"}),
-            ({"$u4s::is": {"field_id": "u4s::t", "value": 1}}, set()),
+            ({"$str::is": {"field_id": "str::first", "value": "Eva"}}, "eva"),
+            ({"$str::contains": {"field_id": "str::email", "value": "N@EX"}}, "ben"),
+            ({"$str::starts": {"field_id": "str::email", "value": "e"}}, "eva"),
+            ({"$str::ends": {"field_id": "str::email", "value": ".com"}}, "ben eva"),
+            ({"$bol::is": {"field_id": "bol::p", "value": False}}, "ben"),
+            ({"$bol::is": {"field_id": "bol::p", "value": True}}, "eva"),
+            ({"$is_opted_out": {}}, "ben"),
+            ({"$int::greater_than": {"field_id": "int:cm:age", "value": 40}}, "ben"),
+            ({"$int::between": {"field_id": "int:cm:age", "from": 30, "to": 41}}, "ben eva"),
+            ({"$geo::is": {"field_id": "geo::city", "value": "Lyon"}}, "eva"),
+            ({"$has_any_value": {"field_id": "str::first"}}, "eva"),
+            ({"$not": {"$has_any_value": {"field_id": "str::first"}}}, "ben"),
+            ({"$u4s::is": {"field_id": "u4s::t", "value": 1}}, ""),
             (
                 {
                     "$or": [
@@ -338,19 +338,19 @@ class TestFilters:
                         {"$and": [{"$int::is": {"field_id": "int:cm:age", "value": 41}}]},
                     ]
                 },
-                {"eva", "ben"},
+                "ben eva",
             ),
         ],
         ids=str,
     )
-    def test_who_is_found(self, api: Api, narrowed: dict[str, Any], found: set[str]) -> None:
+    def test_who_is_found(self, api: Api, narrowed: dict[str, Any], found: str) -> None:
         api.emulator.staff.make_field("Age", "integer")
         api.made(
             {"str::email": EVA, "str::first": "Eva", "int:cm:age": 30, "geo::city": {"name": "Lyon"}},
             {"str::email": "ben@example.com", "bol::p": False, "int:cm:age": 41},
         )
         shown = api.listed("str::email", filter=narrowed)
-        assert {one["str::email"].partition("@")[0] for one in shown} == found
+        assert " ".join(sorted(one["str::email"].partition("@")[0] for one in shown)) == found
 
     @pytest.mark.parametrize(
         "wrong",
@@ -441,6 +441,7 @@ class TestTheWayIn:
         made, left = api.emulator.log.select("merge_people")
         assert (made.emails, made.permissions, made.contacts, made.reads) == ((EVA,), (False,), 1, False)
         assert (left.emails, left.permissions, left.lists) == ((EVA,), (None,), ("Readers",))
+        assert (left.joins, left.leaves) == ((), ((EVA, "Readers"),))
         assert left.options == {"merge_by": ["str::person_id"], "skip_non_existing": True}
         assert left.body_keys == ("str::person_id", "unset_tags")
         assert [one.endpoint for one in api.emulator.log.writes()] == ["merge_people"] * 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from segment_emulators.ortto.config import Paging
 from segment_emulators.ortto.cursors import Listing
 from segment_emulators.ortto.fields import PERMISSION, TAGS
 from segment_emulators.ortto.filters import FilterError, test_of
@@ -38,8 +39,8 @@ def get_people(call: Call) -> Answer:
     limit = limit if 1 <= limit <= LARGEST_PAGE else PAGE
     cursor = body.get("cursor_id") or None
     listing = account.cursors.find(_checked(call, cursor)) if cursor else None
-    if listing is None:
-        cursor = f"00{next(account.arrivals):022x}"
+    if listing is None or call.switches.paging is Paging.LIVE:
+        cursor = cursor or f"00{next(account.arrivals):022x}"
         listing = _found(call, archived=archived)
         account.cursors.keep(cursor, listing)
     people = account.archive_of if archived else account.contacts
