@@ -19,6 +19,9 @@ from hypothesis.internal.conjecture import providers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.stands.account_stand import AccountStand
+    from tests.stands.parameters import ServedStands
+
     from segment_emulators.autopilot import AutopilotEmulator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +61,25 @@ if PROFILE == "same everywhere":
 
 LONG_AND_SHARED = ("tests/scheduler/", "tests/dags/")
 """Folders whose tests take long and share a running Airflow or a metadata database."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what tells the tests of each destination."""
+    parser.addoption("--by-destination", action="store_true", help="tell the tests of each destination")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses a stand against every destination that it is meant for."""
+    from tests.stands.parameters import parametrize
+
+    parametrize(metafunc)
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """Tell the tests of each destination, if that was asked for."""
+    from tests.stands.alone import table
+
+    return table(items) if config.getoption("--by-destination") else []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -114,3 +136,20 @@ def emulator(served: AutopilotEmulator) -> AutopilotEmulator:
     """The account, empty."""
     served.reset()
     return served
+
+
+@pytest.fixture(scope="module")
+def stands() -> Iterator[ServedStands]:
+    """The account of each destination, one for all tests of a module."""
+    from tests.stands.parameters import ServedStands
+
+    with ServedStands() as served:
+        yield served
+
+
+@pytest.fixture
+def stand(request: pytest.FixtureRequest, stands: ServedStands) -> AccountStand:
+    """The empty account of the destination that the test runs against."""
+    found = stands.of(request.param)
+    found.reset()
+    return found

@@ -1,19 +1,14 @@
-"""Every destination on a stand: its emulator, an account, and eyes that see what it holds.
-
-A test here says what any destination must do. Another one is another entry of STANDS, with a fixture of its
-name that gives :class:`Eyes`.
-"""
+"""Every destination on a stand, with a run's folder. A test here says what any destination must do."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 
-from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
 from segment_exports.contact_fields.fields import FieldType, MappedField
 from segment_exports.contact_fields.opening import fields_of
 from segment_exports.definition import ExportDefinition, ListTarget
@@ -26,8 +21,10 @@ from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.tables.schemas import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.stands.account_stand import AccountStand
 
 FIELDS = (
     MappedField("Email", "mail", FieldType.STRING, custom=False),
@@ -35,68 +32,18 @@ FIELDS = (
 )
 
 
-class Eyes(Protocol):
-    """What an emulated account holds, and how often it was written to."""
-
-    destination: str
-    url: str
-    key: str
-
-    def reset(self) -> None:
-        """Empty the account."""
-
-    def names(self) -> dict[str, str]:
-        """First names of the account's contacts, by address."""
-
-    def members(self, title: str) -> set[str]:
-        """Addresses of those who are on a list."""
-
-    def writes(self) -> int:
-        """How many requests have changed something, or tried to."""
-
-    def delete(self, email: str) -> None:
-        """Delete a contact, as the account's own people do."""
-
-
-class AutopilotEyes:
-    """An emulated account of Autopilot."""
-
-    destination = "autopilot"
-
-    def __init__(self, emulator: AutopilotEmulator) -> None:
-        self.emulator = emulator
-        self.url = emulator.base_url
-        self.key = emulator.api_key
-
-    def reset(self) -> None:
-        self.emulator.reset()
-
-    def names(self) -> dict[str, str]:
-        found = (one.to_json() for one in self.emulator.account.contacts.values())
-        return {one["Email"]: one.get("FirstName", "") for one in found}
-
-    def members(self, title: str) -> set[str]:
-        return self.emulator.account.members(title)
-
-    def writes(self) -> int:
-        return sum(entry.method != "GET" for entry in self.emulator.log.entries)
-
-    def delete(self, email: str) -> None:
-        self.emulator.staff.delete_contact(email)
-
-
 @dataclass
 class Stand:
     """One destination with an account, and a run's folder."""
 
-    eyes: Eyes
+    eyes: AccountStand
     run: Store
     folder: Store
     chunks: int = 0
 
     @property
     def destination(self) -> Destination:
-        return open_destination(self.eyes.destination)
+        return open_destination(self.eyes.name)
 
     @property
     def definition(self) -> ExportDefinition:
@@ -128,7 +75,7 @@ class Stand:
             "is_contact": True,
             "email": email,
             "contact_id": None,
-            "payload": fields_of(self.eyes.destination).render(FIELDS, columns)[0].as_py(),
+            "payload": fields_of(self.eyes.name).render(FIELDS, columns)[0].as_py(),
             "payload_hash": bytes(16),
             "joins": [],
             "leaves": [],
@@ -150,7 +97,7 @@ class Stand:
         number: int,
         *,
         erased: Callable[[], frozenset[bytes]] = frozenset,
-        membership: str = "auto",
+        membership: str | None = None,
         **account: Any,
     ) -> ChunkResult:
         job = ChunkJob(
@@ -160,23 +107,13 @@ class Stand:
             account=self.folder,
             lists=(ListTarget("News", None), ListTarget("Win back", None)),
             erased=erased,
-            membership=membership,
+            membership=membership or self.eyes.default_way,
         )
         delivery = self.destination.delivery(self.account(**account), self.definition)
         return deliver_chunk_blocking(job, delivery)
 
 
-@pytest.fixture(scope="module")
-def autopilot() -> Iterator[AutopilotEyes]:
-    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
-        yield AutopilotEyes(emulator)
-
-
-STANDS = ["autopilot"]
-
-
-@pytest.fixture(params=STANDS)
-def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Stand:
-    eyes: Eyes = request.getfixturevalue(request.param)
-    eyes.reset()
-    return Stand(eyes, Store.local(tmp_path / "run"), Store.local(tmp_path / "account"))
+@pytest.fixture
+def stand(stand: AccountStand, tmp_path: Path) -> Stand:
+    """The empty account of a destination, and a run's folder."""
+    return Stand(stand, Store.local(tmp_path / "run"), Store.local(tmp_path / "account"))

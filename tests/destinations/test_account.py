@@ -23,7 +23,7 @@ def check(stand: Stand, **account: str) -> str:
 
 def test_an_account_that_answers_says_its_name_and_is_not_changed(stand: Stand) -> None:
     assert check(stand).startswith(f"{stand.destination.name} answered in")
-    assert stand.eyes.writes() == 0
+    assert stand.eyes.writes() == []
 
 
 def test_a_wrong_key_and_a_host_that_is_not_there_are_told_apart(stand: Stand) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from aiohttp import web
+from tests.stands.alone import Why
 
 from segment_exports.delivery.chunk import is_due
 from segment_exports.delivery.engine import deliver_chunk
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from segment_exports.delivery.destination import Attempt
     from segment_exports.delivery.queue import Item
+
+pytestmark = pytest.mark.alone(Why.ENGINE)
 
 KEY = "k" * 32
 A_DRAWER = 10

@@ -45,20 +45,20 @@ def test_every_operation_has_a_receipt_and_no_address_stands_in_one(stand: Stand
 def test_what_was_delivered_is_not_sent_again(stand: Stand) -> None:
     number = stand.plan(stand.person("Ann", joins=["News"]))
     stand.deliver(number)
-    sent = stand.eyes.writes()
+    sent = len(stand.eyes.writes())
 
     again = stand.deliver(number)
 
     assert again.complete
     assert again.delivered_before == 2
-    assert stand.eyes.writes() == sent
+    assert len(stand.eyes.writes()) == sent
 
 
 def test_more_contacts_than_a_request_takes_go_in_several(stand: Stand) -> None:
     result = stand.deliver(stand.plan(*(stand.person(f"P{number}") for number in range(250))))
 
     assert result.count(Outcome.DELIVERED) == 250
-    assert stand.eyes.writes() == 3
+    assert len(stand.eyes.writes()) == 3
     assert len(stand.eyes.names()) == 250
 
 

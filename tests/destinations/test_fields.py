@@ -31,7 +31,7 @@ def mapped() -> list[MappedField]:
 def test_each_contact_becomes_one_json_object_that_holds_every_value(stand: Stand) -> None:
     names = [f'{name} is "quoted" \\ ü' for name in STANDARD_FIELDS[1:]]
     values = ["ann@example.com", *names, *CUSTOM.values()]
-    (text,) = fields_of(stand.eyes.destination).render(mapped(), [pa.array([one]) for one in values])
+    (text,) = fields_of(stand.eyes.name).render(mapped(), [pa.array([one]) for one in values])
 
     leaves = _leaves(json.loads(text.as_py()))
     assert sorted(leaves) == sorted([*values[:-4], "12", "1.5", "True", CUSTOM["date--Since"]])
@@ -39,14 +39,14 @@ def test_each_contact_becomes_one_json_object_that_holds_every_value(stand: Stan
 
 def test_what_is_empty_is_left_out_and_equal_values_give_equal_text(stand: Stand) -> None:
     columns = [pa.array(["ann@example.com"] * 2), *(pa.nulls(2, pa.string()) for _ in mapped()[1:])]
-    first, second = fields_of(stand.eyes.destination).render(mapped(), columns).to_pylist()
+    first, second = fields_of(stand.eyes.name).render(mapped(), columns).to_pylist()
 
     assert first == second
     assert list(_leaves(json.loads(first))) == ["ann@example.com"]
 
 
 def test_nobody_can_be_subscribed_by_a_mapping(stand: Stand) -> None:
-    assert "unsubscribed" in fields_of(stand.eyes.destination).refused
+    assert "unsubscribed" in fields_of(stand.eyes.name).refused
 
 
 def _leaves(value: object) -> list[str]:

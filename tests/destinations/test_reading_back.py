@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+from tests.stands.alone import Why
+
 from segment_exports.records.receipts import read_receipts
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ def test_the_members_of_a_list_are_those_that_were_delivered_to_it(stand: Stand)
     assert reader.count_existing(sorted(everybody)[:20]) == 20
 
 
+@pytest.mark.alone(Why.FIELDS_FOR_LISTS)
 def test_whom_fields_put_on_lists_are_those_that_were_delivered_to_them(stand: Stand) -> None:
     people = [stand.person(f"P{number}", joins=["News"]) for number in range(150)]
     number = stand.plan(*people, stand.person("Ann", joins=["News", "Win back"]), stand.person("Eve"))
@@ -47,6 +51,7 @@ def test_whom_fields_put_on_lists_are_those_that_were_delivered_to_them(stand: S
     assert [one for page in reader.flagged(["Unknown"]) for one in page] == []
 
 
+@pytest.mark.alone(Why.FIELDS_FOR_LISTS)
 def test_who_left_a_list_has_its_field_no_more(stand: Stand) -> None:
     ann, bob = (stand.person(name, joins=["News", "Win back"]) for name in ("Ann", "Bob"))
     stand.deliver(stand.plan(ann, bob), membership="field")
@@ -62,6 +67,6 @@ def test_who_was_deleted_there_does_not_exist(stand: Stand) -> None:
     number = stand.plan(stand.person("Ann"), stand.person("Bob"))
     stand.deliver(number)
     ids = [one["contact_id"] for one in read_receipts(stand.run, number).table.to_pylist()]
-    stand.eyes.delete("ann@example.com")
+    stand.eyes.staff.delete_contact("ann@example.com")
 
     assert stand.destination.reader(stand.account()).count_existing(ids) == 1

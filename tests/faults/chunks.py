@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from segment_exports.contact_fields.fields import FieldType, MappedField
+from segment_exports.contact_fields.opening import fields_of
 from segment_exports.records.receipts import read_receipts
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.records.tables.schemas import CHUNK
@@ -20,14 +22,19 @@ from segment_exports.records.tables.schemas import CHUNK
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
+_FIELDS = (
+    MappedField("Email", "mail", FieldType.STRING, custom=False),
+    MappedField("FirstName", "first", FieldType.STRING, custom=False),
+)
 _SCRIPT = Path(__file__).with_name("upload_process.py")
 
 
-def new_contact(email: str, *joins: str) -> dict[str, Any]:
+def new_contact(stand: AccountStand, email: str, *joins: str) -> dict[str, Any]:
     """Return a row of a chunk: someone new, who joins some lists."""
-    payload = json.dumps({"Email": email, "FirstName": "Nora"}, separators=(",", ":"))
+    columns = [pa.array([email]), pa.array(["Nora"])]
+    payload = fields_of(stand.name).render(_FIELDS, columns)[0].as_py()
     return {
         "email_hash": sha256(email.encode()).digest()[:16],
         "is_contact": True,
@@ -45,10 +52,10 @@ def new_contact(email: str, *joins: str) -> dict[str, Any]:
 
 @dataclass
 class ChunkFolder:
-    """A run's folder with chunks, the account's folder beside it, and the emulator they go to."""
+    """A run's folder with chunks, the account's folder beside it, and the account they go to."""
 
     folder: Path
-    emulator: AutopilotEmulator
+    stand: AccountStand
     lists: tuple[str, ...] = ("News",)
     _tasks: int = field(default=0, init=False)
 
@@ -70,11 +77,12 @@ class ChunkFolder:
             "chunks": chunks,
             "account": str(account or self.folder / "account"),
             "lists": self.lists,
-            "membership": "list",
+            "membership": self.stand.usual_way,
+            "destination": self.stand.name,
+            "base_url": self.stand.url,
+            "api_key": self.stand.key,
+            "rate": 1e6,
             "requests_in_flight": 8,
-            "base_url": self.emulator.base_url,
-            "api_key": self.emulator.api_key,
-            "rate": None,
         } | changes
         path = self.folder / f"task-{self._tasks}.json"
         path.write_text(json.dumps(task))
@@ -93,13 +101,7 @@ class ChunkFolder:
 
     def sent(self, since: int = 0) -> Counter[tuple[str, str]]:
         """Return how often each (address, operation) arrived."""
-        names = {"upsert_contacts": "upsert", "join_list": "join", "leave_list": "leave"}
-        return Counter(
-            (email, names[entry.endpoint])
-            for entry in self.emulator.log.entries
-            if entry.number > since and entry.endpoint in names
-            for email in entry.emails
-        )
+        return Counter((one.email, one.what) for one in self.stand.sent(since))
 
 
 def go(process: subprocess.Popen[str]) -> None:

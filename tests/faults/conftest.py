@@ -1,9 +1,9 @@
-"""Exports to the emulated account, whose waits are short."""
+"""Exports to an emulated account of any destination, whose waits are short."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,14 +11,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.faults.scenario import Scenario
-
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
 _LONGEST_WAIT = 0.02
 
 
 async def _soon(seconds: float) -> None:
     await asyncio.sleep(min(seconds, _LONGEST_WAIT))
+
+
+@pytest.fixture
+def emulator(stand: AccountStand) -> Any:
+    """The server of the account."""
+    return stand.emulator
 
 
 @pytest.fixture
@@ -39,9 +44,9 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def scenario(
-    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+    tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, short_waits: None
 ) -> Scenario:
     """A tenant, its export and the account; call ``begin`` first."""
     from tests.faults.scenario import Scenario
 
-    return Scenario(tmp_path, emulator, monkeypatch)
+    return Scenario(tmp_path, stand, monkeypatch)

@@ -1,4 +1,4 @@
-"""What an Autopilot account must hold after refreshes: read from the CSV files with ``csv`` and ``dict``.
+"""What an account must hold after refreshes: read from the CSV files with ``csv`` and ``dict``.
 
 Nothing of the exporter is used here. What staff did to the account is told to it as well, and so are the
 switches by which the emulated account treats what it is sent.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.stands.list_fields import field_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 
 STANDARD = ("FirstName", "LastName")
 CUSTOM = {"string--Loyalty--Tier": "Tier", "integer--Points": "Points"}
-FLAG = "boolean--List--"
-"""How the custom fields begin that stand for lists in membership ``field``."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,16 @@ class ExpectedAccount:
                 members.add(to)
 
     def add_to_list(self, title: str, email: str) -> None:
-        self.members[title].add(email)
+        if self.rules.membership == "field":
+            self.contacts[email].custom[field_name(title)] = True
+        else:
+            self.members[title].add(email)
 
     def remove_from_list(self, title: str, email: str) -> None:
-        self.members[title].remove(email)
-
-    def set_field(self, email: str, name: str, value: object) -> None:
-        self.contacts[email].custom[name] = value
+        if self.rules.membership == "field":
+            self.contacts[email].custom[field_name(title)] = False
+        else:
+            self.members[title].remove(email)
 
     # What a person asks for in the form
 
@@ -271,11 +274,6 @@ class ExpectedAccount:
     def _new(self) -> Contact:
         self._made += 1
         return Contact(self._made)
-
-
-def field_name(title: str) -> str:
-    """Return the boolean custom field that stands for a list in membership ``field``."""
-    return FLAG + title.replace(" ", "--")
 
 
 def read_refresh(

@@ -19,7 +19,6 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException
 from tests.segment_exports.books_agree import require_books_agree
 
-from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.records.plan import Plan
 from segment_exports.records.report import RunReport
 from segment_exports.records.staging import RunFiles
@@ -41,12 +40,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
 ExecutorSafeguard.test_mode = True
 
-ACCOUNT = "autopilot_default"
 UPLOAD_RETRIES = 4
 """As in the DAG."""
 
@@ -73,7 +70,9 @@ class RunResult:
 class RunningExport:
     """One export and its runs.
 
-    :param settings: the definition, as YAML would hold it; source and name are added.
+    :param stand: the account that it goes to.
+    :param settings: the definition, as YAML would hold it; source and name are added, and ``destination`` is
+        made what the account's destination takes.
     """
 
     scheduled: datetime | None = None
@@ -82,12 +81,12 @@ class RunningExport:
     def __init__(
         self,
         folder: Path,
-        emulator: AutopilotEmulator,
+        stand: AccountStand,
         monkeypatch: pytest.MonkeyPatch,
         settings: dict[str, Any],
     ) -> None:
         self.name = str(settings.get("name", "newsletter"))
-        self.emulator = emulator
+        self.stand = stand
         self.lake = folder / "lake"
         self.staging = folder / "staging"
         self._definitions = folder / "exports"
@@ -106,17 +105,13 @@ class RunningExport:
     def define(self, settings: dict[str, Any]) -> None:
         """Write the definition."""
         whole = {"name": self.name, "source": {"type": "lake", "path": str(self.lake)}} | settings
+        whole["destination"] = self.stand.destination(settings.get("destination", {}))
         (self._definitions / f"{self.name}.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
 
     def connect(self, rate: float = 1e6, **extra: Any) -> None:
         """Set the connection of the account, with the key that is valid now."""
-        connection = {
-            "conn_type": "autopilot",
-            "host": self.emulator.base_url,
-            "password": self.emulator.api_key,
-            "extra": {"requests_per_second": rate, **signed_agreement("Nora Öz"), **extra},
-        }
-        self._monkeypatch.setenv(f"AIRFLOW_CONN_{ACCOUNT.upper()}", json.dumps(connection))
+        connection = json.dumps(self.stand.connection(rate, **extra))
+        self._monkeypatch.setenv(f"AIRFLOW_CONN_{self.stand.connection_id.upper()}", connection)
 
     @property
     def last_run(self) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from tests.stands.account_stand import Place
 
 from segment_emulators.autopilot import Fault, FaultKind
+
+if TYPE_CHECKING:
+    from tests.stands.account_stand import AccountStand
 
 PATIENCE = 0.3
 """Seconds that a client waits for an answer where :data:`TOO_LATE` strikes."""
@@ -33,25 +38,15 @@ KINDS: dict[str, dict[str, Any]] = {
 
 TOO_LATE = {"done after the client gave up", "done, but answered too late"}
 
-_PLACES: tuple[dict[str, Any], ...] = (
-    {"method": "POST", "path": "^/contacts$", "skip": 1, "times": 1},
-    {"method": "POST", "path": "^/list/[^/]+/contact/", "skip": 2, "times": 3},
-    {"method": "DELETE", "path": "^/list/", "skip": 1, "times": 2},
-    {"method": "POST", "path": "^/list$", "skip": 1, "times": 1},
-    {"method": "GET", "path": "^/lists$", "skip": 1, "times": 1},
-    {"method": "GET", "path": "^/contact/", "times": 1},
-    {"method": "POST", "path": "/unsubscribe$", "times": 1},
-    {"method": "GET", "path": "^/list/[^/]+/contact/", "times": 1},
-)
 
-
-def here_and_there(name: str) -> list[Fault]:
+def here_and_there(stand: AccountStand, name: str) -> list[Fault]:
     """Return the fault at one or a few requests of every kind that a delivery makes."""
-    return [Fault(**KINDS[name], **place) for place in _PLACES]
+    return [Fault(**KINDS[name], **place) for place in stand.places()]
 
 
-def storm(name: str, *, seed: int, probability: float = 0.85) -> list[Fault]:
+def storm(stand: AccountStand, name: str, *, seed: int, probability: float = 0.85) -> list[Fault]:
     """Return the fault at most requests of all kinds, until it is ended; of 429s, every second one."""
     if name == "429":
         probability = 0.5
-    return [Fault(**KINDS[name], path="^/(contact|list)", times=None, probability=probability, seed=seed)]
+    place = stand.at(Place.DELIVERY)
+    return [Fault(**KINDS[name], **place, times=None, probability=probability, seed=seed)]

@@ -16,7 +16,7 @@ LISTS = {"Gold": "Gold", "Churn": "Win-back", "Readers": "Readers"}
 
 @dataclass(frozen=True)
 class Event:
-    """Something that staff or a person did at Autopilot before a refresh; ``to`` is a new address."""
+    """Something that staff or a person did at the destination before a refresh; ``to`` is a new address."""
 
     what: str
     email: str

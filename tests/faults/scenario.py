@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tests.faults import comparing
-from tests.faults.expected_account import ExpectedAccount, Rules, field_name
+from tests.faults.expected_account import ExpectedAccount, Rules
 from tests.faults.export_run import RunningExport
-from tests.faults.fault_kinds import PATIENCE, TOO_LATE
+from tests.faults.fault_kinds import PATIENCE, TOO_LATE, storm
 from tests.faults.lake_folder import LakeFolder
 from tests.faults.people import EVENTS, LISTS, Event, refresh
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     import pytest
     from tests.faults.export_run import RunResult
     from tests.faults.lake_folder import Profile
-
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
 LONGEST_STRAGGLER = 10.0
 """Seconds."""
@@ -38,6 +37,9 @@ LOOKED_AT = {
 off, all is done again, the upsert too."""
 
 
+JOINS_IN_UPSERTS = ("bulk", "auto", "field", "tag")
+"""Ways of membership in which an upsert carries a join."""
+
 PUT_BACK_LATE = "changed-there-unsubscribed@example.com"
 """An upsert that is carried out after its client gave up puts back the join inside it that was taken back
 meanwhile. README: *Semantics and limits*."""
@@ -46,8 +48,9 @@ meanwhile. README: *Semantics and limits*."""
 class Scenario:
     """One test's tenant, export and account."""
 
-    def __init__(self, folder: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.emulator = emulator
+    def __init__(self, folder: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.stand = stand
+        self.emulator = stand.emulator
         self.folder = folder
         self._monkeypatch = monkeypatch
         self.may_repeat = False
@@ -58,12 +61,16 @@ class Scenario:
     def begin(
         self,
         *,
-        membership: str = "list",
+        membership: str | None = None,
         people: int = 120,
         expects: dict[str, Any] | None = None,
         **settings: Any,
     ) -> None:
-        """Define the export; ``expects`` are further :class:`Rules` of the expectation."""
+        """Define the export; ``expects`` are further :class:`Rules` of the expectation.
+
+        :param membership: the way of keeping it; by default the destination's usual one.
+        """
+        membership = membership or self.stand.usual_way
         decisive = {name: value for name, value in settings.items() if name.startswith("when_")}
         decisive.setdefault("when_member_leaves", "remove")
         self.people = people
@@ -82,7 +89,7 @@ class Scenario:
             **settings,
             **decisive,
         }
-        self.export = RunningExport(self.folder, self.emulator, self._monkeypatch, self.settings)
+        self.export = RunningExport(self.folder, self.stand, self._monkeypatch, self.settings)
         self.lake = LakeFolder(self.export.lake)
         way = "field" if membership == "field" else "list"
         self.expected = ExpectedAccount(Rules(lists=LISTS, membership=way, **decisive, **(expects or {})))
@@ -92,6 +99,10 @@ class Scenario:
         self.may_repeat = fault in TOO_LATE
         if self.may_repeat:
             self._monkeypatch.setitem(Transport.__init__.__kwdefaults__, "timeout_seconds", PATIENCE)
+
+    def storm(self, fault: str, *, seed: int, probability: float = 0.85) -> None:
+        """Let a fault strike most requests, until it is ended."""
+        self.emulator.inject(*storm(self.stand, fault, seed=seed, probability=probability))
 
     def refresh(self, number: int, **run: Any) -> RunResult:
         """Let staff do what they did, write the refresh, and run the export; return when all is quiet."""
@@ -103,10 +114,7 @@ class Scenario:
 
     def members(self, title: str) -> set[str]:
         """Return who is on a list, as the export keeps it: as a member, or by a field."""
-        if self.membership != "field":
-            return self.emulator.account.members(title)
-        contacts = self.emulator.account.contacts.values()
-        return {str(one.email) for one in contacts if (one.custom or {}).get(field_name(title)) is True}
+        return self.stand.members(title, self.membership)
 
     def settle_down(self) -> None:
         """Wait until the account has done what clients gave up or died over: refreshes are hours apart."""
@@ -121,8 +129,8 @@ class Scenario:
             self.do(event)
 
     def do(self, event: Event) -> None:
-        """Do one thing that staff or a person does at Autopilot."""
-        staff, expected = self.emulator.staff, self.expected
+        """Do one thing that staff or a person does at the destination."""
+        staff, expected = self.stand.staff, self.expected
         match event.what:
             case "add":
                 staff.add_contact(event.email)
@@ -136,17 +144,12 @@ class Scenario:
             case "unsubscribe":
                 staff.unsubscribe(event.email)
                 expected.unsubscribe(event.email)
-            case "put" | "remove" if self.membership == "field":
-                staff.set_field(event.email, field_name(event.title), event.what == "put")
-                expected.set_field(event.email, field_name(event.title), event.what == "put")
-            case "put":
-                for list_id in self.emulator.account.list_ids(event.title):
-                    staff.add_to_list(list_id, event.email)
-                    expected.add_to_list(event.title, event.email)
-            case "remove":
-                for list_id in self.emulator.account.list_ids(event.title):
-                    staff.remove_from_list(list_id, event.email)
-                    expected.remove_from_list(event.title, event.email)
+            case "put" if self.stand.put_on(event.title, event.email, self.membership):
+                expected.add_to_list(event.title, event.email)
+            case "remove" if self.stand.take_off(event.title, event.email, self.membership):
+                expected.remove_from_list(event.title, event.email)
+            case "put" | "remove":
+                """There is no such list."""
             case _:
                 raise ValueError(event.what)
 
@@ -162,39 +165,34 @@ class Scenario:
 
     def differences(self) -> list[str]:
         """What differs between the account and the expectation, and what must never be sent but was."""
-        found = comparing.differences(self.emulator, self.expected)
+        found = comparing.differences(self.stand, self.expected)
         withheld = comparing.sent_to_withheld(
-            self.emulator, self.reading, self.log_before, leaving_is_an_upsert=self.membership == "field"
+            self.stand, self.reading, self.log_before, leaving_is_an_upsert=self.membership == "field"
         )
         found += [f"{email} is withheld, but something was sent" for email in sorted(withheld)]
-        if self.may_repeat and self.membership != "list":
+        if self.may_repeat and self.membership in JOINS_IN_UPSERTS:
             found = [one for one in found if PUT_BACK_LATE not in one]
         return found
 
     def check(self) -> None:
         """Fail with every difference, if there is one."""
         found = self.differences() + [f"{key} was sent" for key in sorted(self.sent_outside())]
-        if self.membership == "list" and not self.may_repeat:
-            again = comparing.sent_again(self.emulator, self.log_before)
+        if self.membership == self.stand.usual_way and not self.may_repeat:
+            again = comparing.sent_again(self.stand, self.log_before)
             found += [
-                f"{email}: {what} was acknowledged {count} times"
-                for (email, what), count in again.items()
+                f"{email}: {what} {title or ''} was acknowledged {count} times"
+                for (email, what, title), count in again.items()
                 if (email, what) not in LOOKED_AT
-                and not (email in self.leave_by_both_names and what.startswith("DELETE"))
+                and not (email in self.leave_by_both_names and what == "leave")
             ]
         if found:
             raise AssertionError("\n".join(["the account is not what it must be:", *found]))
 
     def sent_outside(self) -> set[str]:
         """Keys of contacts that were sent although neither the mapping nor the mode allows them."""
-        allowed = {
-            "bulk": {"_autopilot_list"},
-            "auto": {"_autopilot_list"},
-            "field": comparing.membership_fields(LISTS.values()),
-        }.get(self.membership, set())
-        if self.settings.get("when_email_changes") == "move":
-            allowed = {*allowed, "_NewEmail"}
-        return comparing.sent_outside(self.emulator, *allowed, *self._also_mapped)
+        moves = self.settings.get("when_email_changes") == "move"
+        allowed = self.stand.keys_of(self.membership, LISTS.values(), moves=moves)
+        return self.stand.keys_sent() - comparing.MAPPED - allowed - set(self._also_mapped)
 
     def allow(self, field: str) -> None:
         """Take note that a field is mapped that the tests of this folder don't map otherwise."""

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, people
-
-from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
+from tests.stands.parameters import STANDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
 SETTINGS = {
     "destination": {"membership": "field"},
@@ -22,15 +21,14 @@ SETTINGS = {
     "mapping": {"Email": "EMail"},
     "permission": {"attribute": "Subscriber", "equals": "Yes"},
 }
-FIELD = "boolean--List--Gold"
 
 
 @pytest.fixture
 def export(
-    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+    tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, short_waits: None
 ) -> RunningExport:
     """One that delivered to p0 to p9, of whom p0 withdrew since, and p10 came."""
-    export = RunningExport(tmp_path, emulator, monkeypatch, SETTINGS)
+    export = RunningExport(tmp_path, stand, monkeypatch, SETTINGS)
     lake = LakeFolder(export.lake)
     lake.write(1, {"Gold": people(*range(10))})
     assert not export.run().red
@@ -39,23 +37,18 @@ def export(
 
 
 @pytest.fixture
-def another() -> Iterator[AutopilotEmulator]:
-    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None), seed=7)) as emulator:
-        yield emulator
+def another(stand: AccountStand) -> Iterator[AccountStand]:
+    with STANDS[stand.name](seed=7) as other:
+        yield other
 
 
-def use(export: RunningExport, emulator: AutopilotEmulator) -> None:
-    export.emulator = emulator
+def use(export: RunningExport, stand: AccountStand) -> None:
+    export.stand = stand
     export.connect()
 
 
-def listed(emulator: AutopilotEmulator) -> set[str | None]:
-    contacts = emulator.account.contacts.values()
-    return {one.email for one in contacts if (one.custom or {}).get(FIELD) is True}
-
-
 def test_nobody_is_sent_to_it_and_who_withdrew_leaves_the_right_one(
-    export: RunningExport, emulator: AutopilotEmulator, another: AutopilotEmulator
+    export: RunningExport, stand: AccountStand, another: AccountStand
 ) -> None:
     struck = export.run(before_upload=lambda: use(export, another))
 
@@ -64,17 +57,17 @@ def test_nobody_is_sent_to_it_and_who_withdrew_leaves_the_right_one(
         struck.report.red_reasons
     )
     assert struck.attempts == len(struck.errors), "no attempt is repeated"
-    assert not another.account.contacts
-    use(export, emulator)
+    assert not another.people()
+    use(export, stand)
     assert not export.run().red
-    assert listed(emulator) == {f"p{one}@example.com" for one in range(1, 11)}
+    assert stand.listed("Gold") == {f"p{one}@example.com" for one in range(1, 11)}
 
 
-def test_a_new_key_of_the_same_account_sends(export: RunningExport, emulator: AutopilotEmulator) -> None:
+def test_a_new_key_of_the_same_account_sends(export: RunningExport, stand: AccountStand) -> None:
     def rotate() -> None:
-        emulator.rotate_key("another-key-of-the-account")
+        stand.emulator.rotate_key("another-key-of-the-account")
         export.connect()
 
     assert not export.run(before_upload=rotate).red
 
-    assert listed(emulator) == {f"p{one}@example.com" for one in range(1, 11)}
+    assert stand.listed("Gold") == {f"p{one}@example.com" for one in range(1, 11)}

@@ -36,8 +36,8 @@ NORA_THEN: dict[str, tuple[Profile, ...]] = {
 
 
 def contact_at(scenario: Scenario, email: str) -> str | None:
-    contact = scenario.emulator.account.find(email)
-    return contact.contact_id if contact else None
+    contact = scenario.stand.person(email)
+    return contact.id if contact else None
 
 
 def quiet(scenario: Scenario, **run: Any) -> bool:
@@ -77,7 +77,7 @@ def test_who_unsubscribed_as_the_first_contact_gets_no_mail_as_a_second(
     for _ in range(3):
         assert not scenario.export.run().red
     assert on_lists(scenario, NORA.EMail) == set()
-    assert scenario.emulator.account.find(THERE).unsubscribed
+    assert scenario.stand.person(THERE).unsubscribed
 
 
 @WAYS
@@ -106,7 +106,7 @@ def test_what_the_first_says_later_is_not_done_to_the_other(scenario: Scenario, 
 
 
 def test_it_is_told(scenario: Scenario) -> None:
-    changed_there(scenario, "list")
+    changed_there(scenario)
     scenario.write_segments(2, refresh(NORA, OMAR))
     warnings = " ".join(scenario.export.run().report.warnings)
     assert "1 contact was given the address of another person of the source" in warnings

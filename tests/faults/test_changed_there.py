@@ -1,4 +1,4 @@
-"""An address that was changed at Autopilot: the first contact stays ours until it has left our lists."""
+"""An address that was changed there: the first contact stays ours until it has left our lists."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.lake_folder import Profile
 from tests.faults.simulated_kills import run_killed
+from tests.stands.account_stand import Place
 
-from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
+from segment_emulators.autopilot import Fault, FaultKind
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario
@@ -19,9 +20,9 @@ NORA = Profile("c1", "nora@example.com", "Nora")
 CHANGED = replace(NORA, Tier="gold")
 WITHDRAWN = replace(NORA, Tier="gold", Subscriber="No")
 THERE = "nora.oz@example.org"
-"""Her address at Autopilot, after staff changed it."""
+"""Her address at the destination, after staff changed it."""
 
-WAYS = pytest.mark.parametrize("way", ["list", "bulk", "field"])
+WAYS = pytest.mark.ways("list", "bulk", "field")
 
 
 def refresh(*gold: Profile, churn: tuple[Profile, ...] = ()) -> dict[str, list[Profile]]:
@@ -29,26 +30,21 @@ def refresh(*gold: Profile, churn: tuple[Profile, ...] = ()) -> dict[str, list[P
 
 
 def on_lists(scenario: Scenario, email: str) -> set[str]:
-    """Return the lists that an address is on, be it by membership or by a field."""
-    account = scenario.emulator.account
-    contact = account.find(email)
-    by_field = {name for name, value in (contact.custom or {}).items() if value is True} if contact else set()
-    return {
-        title
-        for title in ("Gold", "Win-back", "Readers")
-        if email in account.members(title) or f"boolean--List--{title}" in by_field
-    }
+    """Return the lists that the contact of an address is on."""
+    return scenario.stand.lists_of(email)
 
 
-def changed_there(scenario: Scenario, way: str, *, unsubscribed: bool = False, **settings: str) -> None:
+def changed_there(
+    scenario: Scenario, way: str | None = None, *, unsubscribed: bool = False, **settings: str
+) -> None:
     """Deliver Nora as a member of Gold; then staff change her address, and maybe she unsubscribes."""
     scenario.begin(membership=way, **settings)
-    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.stand.join_in_upserts()
     scenario.write_segments(1, refresh(NORA))
     assert not scenario.export.run().red
-    scenario.emulator.staff.change_email(NORA.EMail, THERE)
+    scenario.stand.staff.change_email(NORA.EMail, THERE)
     if unsubscribed:
-        scenario.emulator.staff.unsubscribe(THERE)
+        scenario.stand.staff.unsubscribe(THERE)
 
 
 @WAYS
@@ -83,7 +79,7 @@ def test_who_unsubscribed_there_is_put_on_no_list_in_this_run_or_a_later_one(
     assert not scenario.export.run(**later).red
 
     assert on_lists(scenario, NORA.EMail) == set()
-    assert scenario.emulator.account.find(THERE).unsubscribed
+    assert scenario.stand.person(THERE).unsubscribed
 
 
 @WAYS
@@ -93,7 +89,7 @@ def test_who_unsubscribed_there_after_the_second_contact_was_made_joins_no_furth
     changed_there(scenario, way)
     scenario.write_segments(2, refresh(CHANGED))
     assert not scenario.export.run().red
-    scenario.emulator.staff.unsubscribe(THERE)
+    scenario.stand.staff.unsubscribe(THERE)
     scenario.write_segments(3, refresh(CHANGED, churn=(CHANGED,)))
 
     assert not scenario.export.run().red
@@ -138,9 +134,8 @@ def test_the_first_contact_leaves_later_where_it_could_not_at_once(
 ) -> None:
     changed_there(scenario, way)
     scenario.write_segments(2, refresh(CHANGED))
-    path = "^/contact$" if way == "field" else "^/list/"
-    method = "POST" if way == "field" else "DELETE"
-    scenario.emulator.inject(Fault(kind=FaultKind.ERROR, status=503, method=method, path=path, times=None))
+    leaves = scenario.stand.at(Place.LEAVE_APART, way)
+    scenario.emulator.inject(Fault(kind=FaultKind.ERROR, status=503, times=None, **leaves))
     assert scenario.export.run(retries=0).red
     assert on_lists(scenario, THERE) == {"Gold"}
     scenario.emulator.inject()
@@ -159,7 +154,7 @@ def test_the_first_contact_leaves_later_where_it_could_not_at_once(
 def test_what_cannot_be_looked_at_is_not_believed(scenario: Scenario, way: str, unsubscribed: bool) -> None:
     changed_there(scenario, way, unsubscribed=unsubscribed)
     scenario.write_segments(2, refresh(CHANGED))
-    unseen = Fault(kind=FaultKind.ERROR, status=500, method="GET", path="^/contact/person", times=None)
+    unseen = Fault(kind=FaultKind.ERROR, status=500, times=None, **scenario.stand.at(Place.LOOK))
     assert scenario.export.run(retries=0, before_upload=lambda: scenario.emulator.inject(unseen)).red
     scenario.emulator.inject()
 
@@ -198,7 +193,7 @@ MOVED = replace(NORA, EMail=THERE)
 def slowly(scenario: Scenario, *answers: Fault) -> None:
     """Let leaves be answered only after all else."""
     scenario.emulator.inject(
-        *answers, Fault(kind=FaultKind.LATENCY, method="DELETE", seconds=0.3, times=None)
+        *answers, Fault(kind=FaultKind.LATENCY, seconds=0.3, times=None, **scenario.stand.at(Place.LEAVE))
     )
 
 
@@ -210,19 +205,20 @@ def test_an_address_that_was_changed_there_and_in_the_source_is_one_contact(
 ) -> None:
     """Leaving under the old address must not undo joining under the new one, whatever is slow or repeated."""
     scenario.begin(membership=way, when_email_changes=mode)
-    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.stand.join_in_upserts()
     scenario.write_segments(1, refresh(NORA, churn=(NORA,)))
     assert not scenario.export.run().red
-    scenario.emulator.staff.change_email(NORA.EMail, THERE)
+    scenario.stand.staff.change_email(NORA.EMail, THERE)
     scenario.write_segments(2, refresh(MOVED))
     if troubled:
-        slowly(scenario, Fault(kind=FaultKind.ERROR, status=503, method="DELETE", times=2))
+        leaves = scenario.stand.at(Place.LEAVE)
+        slowly(scenario, Fault(kind=FaultKind.ERROR, status=503, times=2, **leaves))
 
     assert not scenario.export.run().red
 
     scenario.emulator.inject()
     assert on_lists(scenario, THERE) == {"Gold"}
-    assert scenario.emulator.account.find(NORA.EMail) is None
+    assert scenario.stand.person(NORA.EMail) is None
     assert scenario.export.run().attempts == 0
     scenario.write_segments(3, refresh(replace(MOVED, Subscriber="No")))
     assert not scenario.export.run().red
@@ -252,7 +248,7 @@ def test_who_was_given_the_new_address_there_first_stays_on_the_list_though_anot
 @WAYS
 def test_an_old_address_whose_contact_is_another_one_leaves(scenario: Scenario, way: str) -> None:
     scenario.begin(membership=way)
-    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.stand.join_in_upserts()
     scenario.write_segments(1, refresh(NORA))
     assert not scenario.export.run().red
     scenario.write_segments(2, refresh(MOVED))
@@ -275,7 +271,7 @@ def test_who_unsubscribed_under_the_address_that_the_source_gets_later_joins_not
     assert not scenario.export.run().red
 
     assert on_lists(scenario, NORA.EMail) == set()
-    assert scenario.emulator.account.find(THERE).unsubscribed
+    assert scenario.stand.person(THERE).unsubscribed
 
 
 @WAYS
@@ -285,7 +281,7 @@ def test_who_moves_and_leaves_or_withdraws_at_once_is_off_the_list_in_that_run(
     scenario: Scenario, way: str, says: str, leaving: str
 ) -> None:
     scenario.begin(membership=way, when_email_changes="move", when_member_leaves=leaving)
-    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.stand.join_in_upserts()
     scenario.write_segments(1, refresh(NORA, churn=(NORA,)))
     assert not scenario.export.run().red
     says_no = replace(MOVED, Subscriber="No")
@@ -293,11 +289,10 @@ def test_who_moves_and_leaves_or_withdraws_at_once_is_off_the_list_in_that_run(
 
     assert not scenario.export.run().red
 
-    account = scenario.emulator.account
     now = on_lists(scenario, THERE) | on_lists(scenario, NORA.EMail)
     if says == "withdraws":
         assert now == set()
     else:
         assert now == ({"Win-back"} if leaving == "remove" else {"Gold", "Win-back"})
-        assert account.find(NORA.EMail) is None
+        assert scenario.stand.person(NORA.EMail) is None
     assert scenario.export.run().attempts == 0

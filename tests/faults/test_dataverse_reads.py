@@ -15,11 +15,14 @@ from tests.segment_exports.sources.written_tables import (
     WrittenTables,
     address,
 )
+from tests.stands.alone import Why
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
+
+pytestmark = pytest.mark.alone(Why.PLANNING)
 
 PEOPLE = 40
 EVERYBODY = {address(number) for number in range(PEOPLE)}
@@ -42,17 +45,16 @@ SETTINGS = {
 class Account:
     """An export of written tables, and what its runs made of the account."""
 
-    def __init__(self, tables: WrittenTables, export: RunningExport, emulator: AutopilotEmulator) -> None:
+    def __init__(self, tables: WrittenTables, export: RunningExport, stand: AccountStand) -> None:
         self.tables = tables
         self.export = export
-        self._emulator = emulator
+        self._stand = stand
 
     def on_list(self) -> set[str]:
-        return self._emulator.account.members(SEGMENT)
+        return self._stand.members(SEGMENT)
 
     def unsubscribed(self) -> set[str]:
-        contacts = self._emulator.account.contacts.values()
-        return {str(one.email) for one in contacts if one.unsubscribed}
+        return self._stand.unsubscribed()
 
     def warnings(self, result: Any) -> str:
         return "\n".join(result.report.warnings)
@@ -60,7 +62,7 @@ class Account:
 
 @pytest.fixture
 def account(
-    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+    tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, short_waits: None
 ) -> Account:
     tables = WrittenTables(PEOPLE)
     tables.serve(monkeypatch)
@@ -72,7 +74,7 @@ def account(
         "extra": {"tenant": "contoso.example"},
     }
     monkeypatch.setenv("AIRFLOW_CONN_DATAVERSE_DEFAULT", json.dumps(connection))
-    return Account(tables, RunningExport(tmp_path, emulator, monkeypatch, SETTINGS), emulator)
+    return Account(tables, RunningExport(tmp_path, stand, monkeypatch, SETTINGS), stand)
 
 
 @pytest.fixture

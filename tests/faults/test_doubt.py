@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.faults.lake_folder import Profile
+from tests.stands.account_stand import Place
+from tests.stands.alone import Why
 
 from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
 from segment_exports.delivery import engine
@@ -25,14 +28,10 @@ def refresh(*gold: Profile) -> dict[str, list[Profile]]:
     return {"Gold": [*ANCHOR, *gold], "Churn": ANCHOR, "Readers": ANCHOR}
 
 
-PATHS = {"bulk": "^/contacts$", "list": "^/list/[^/]+/contact/"}
-"""Where a contact joins a list, by the way of membership."""
-
-
-def begin(scenario: Scenario, way: str) -> None:
+def begin(scenario: Scenario, way: str | None = None) -> None:
     scenario.begin(membership=way)
-    in_bulk = ListOnUpsert.HONOURED if way == "bulk" else ListOnUpsert.IGNORED
-    scenario.emulator.switch(list_in_bulk=in_bulk)
+    if way == "bulk":
+        scenario.stand.join_in_upserts()
     scenario.write_segments(1, refresh())
     assert not scenario.export.run().red
     scenario.write_segments(2, refresh(*PEOPLE))
@@ -43,17 +42,17 @@ def withdraw_all(scenario: Scenario) -> None:
     scenario.emulator.inject()
     scenario.write_segments(3, refresh(*(replace(one, Subscriber="No") for one in PEOPLE)))
     assert not scenario.export.run().red
-    assert scenario.emulator.account.members("Gold") == {"anchor@example.com"}
+    assert scenario.stand.members("Gold") == {"anchor@example.com"}
 
 
 @pytest.mark.parametrize("status", [403, 405], ids=["403 from a firewall", "405 from a proxy"])
-@pytest.mark.parametrize("way", PATHS)
+@pytest.mark.ways("bulk", "list")
 def test_who_was_put_on_a_list_without_an_answer_and_withdraws_is_taken_off(
     scenario: Scenario, way: str, status: int
 ) -> None:
     begin(scenario, way)
-    where: dict[str, Any] = {"method": "POST", "path": PATHS[way]}
-    unanswered = Fault(kind=FaultKind.RESET, work_done=True, times=1 if way == "bulk" else 4, **where)
+    where = scenario.stand.at(Place.JOIN, way)
+    unanswered = Fault(kind=FaultKind.RESET, work_done=True, times=4 if way == "list" else 1, **where)
     scenario.emulator.inject(unanswered, Fault(kind=FaultKind.ERROR, status=status, times=None, **where))
 
     assert scenario.export.run(retries=0).red
@@ -61,16 +60,17 @@ def test_who_was_put_on_a_list_without_an_answer_and_withdraws_is_taken_off(
     withdraw_all(scenario)
 
 
+@pytest.mark.ways("bulk")
 def test_nor_is_it_forgotten_when_the_halves_of_a_batch_reach_nobody(
-    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    begin(scenario, "bulk")
-    tries = 5
-    scenario.emulator.inject(Fault(kind=FaultKind.RESET, work_done=True, path="^/contacts$", times=tries))
+    begin(scenario, way)
+    tries, joins = 5, scenario.stand.at(Place.JOIN, way)
+    scenario.emulator.inject(Fault(kind=FaultKind.RESET, work_done=True, times=tries, **joins))
     real, sent = Transport._request, []
 
     async def request(client: Transport, session: Any, request: Any, context: Any) -> Any:
-        sent.extend([request] if request.path == "/contacts" else [])
+        sent.extend([request] if re.search(joins["path"], request.path.removeprefix("/v1")) else [])
         if len(sent) > tries:
             raise ConnectionRefusedError(111, "Connection refused")
         return await real(client, session, request, context)
@@ -85,10 +85,9 @@ def test_nor_is_it_forgotten_when_the_halves_of_a_batch_reach_nobody(
 def test_a_second_attempt_that_reaches_nobody_does_not_forget_the_first(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(scenario, "list")
-    scenario.emulator.inject(
-        Fault(kind=FaultKind.RESET, work_done=True, method="POST", path=PATHS["list"], times=None)
-    )
+    begin(scenario)
+    joins = scenario.stand.at(Place.JOIN)
+    scenario.emulator.inject(Fault(kind=FaultKind.RESET, work_done=True, times=None, **joins))
 
     def cut_the_line() -> None:
         async def nobody(*_: Any) -> Any:
@@ -103,6 +102,7 @@ def test_a_second_attempt_that_reaches_nobody_does_not_forget_the_first(
     withdraw_all(scenario)
 
 
+@pytest.mark.alone(Why.PROBING)
 def test_joins_that_an_upload_could_not_check_any_more_are_made_good_by_the_next_run(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,17 +116,17 @@ def test_joins_that_an_upload_could_not_check_any_more_are_made_good_by_the_next
     scenario.emulator.switch(list_in_bulk=ListOnUpsert.ON_CREATION)
     scenario.write_segments(1, refresh())
     assert not scenario.export.run().red
-    scenario.emulator.staff.add_contact(last)
+    scenario.stand.staff.add_contact(last)
     scenario.write_segments(2, {**refresh(), "Churn": people})
     scenario.emulator.inject(
-        Fault(kind=FaultKind.ERROR, status=503, method="GET", path="^/list/[^/]+/contacts", times=None)
+        Fault(kind=FaultKind.ERROR, status=503, times=None, **scenario.stand.at(Place.MEMBERS))
     )
 
     unchecked = scenario.export.run(retries=0)
 
     assert unchecked.red
     assert unchecked.report.operations["join"].failed == len(people)
-    assert last not in scenario.emulator.account.members("Win-back")
+    assert last not in scenario.stand.members("Win-back")
     scenario.emulator.inject()
     assert not scenario.export.run().red
-    assert scenario.emulator.account.members("Win-back") == {one.EMail for one in people}
+    assert scenario.stand.members("Win-back") == {one.EMail for one in people}

@@ -24,20 +24,20 @@ def other_titles(scenario: Scenario) -> Segments:
 
 
 def lists_by_hand(scenario: Scenario) -> Segments:
-    staff = scenario.emulator.staff
-    return [one | {"list_id": staff.add_list(one["list"])} for one in scenario.settings["segments"]]
+    add = scenario.stand.add_list
+    return [one | {"list_id": add(one["list"])} for one in scenario.settings["segments"]]
 
 
-@pytest.mark.parametrize("membership", ["list", "bulk"])
+@pytest.mark.ways("list", "bulk")
 @pytest.mark.parametrize(
     ("lists_gone", "mend"), [(False, nothing_more), (True, other_titles), (True, lists_by_hand)]
 )
 def test_an_emptied_account_is_filled_again_by_the_advice(
-    scenario: Scenario, membership: str, lists_gone: bool, mend: Callable[[Scenario], Segments]
+    scenario: Scenario, way: str, lists_gone: bool, mend: Callable[[Scenario], Segments]
 ) -> None:
-    scenario.begin(people=30, membership=membership)
+    scenario.begin(people=30, membership=way)
     scenario.refresh(1)
-    held = {title: len(scenario.emulator.account.members(title)) for title in ("Gold", "Win-back", "Readers")}
+    held = {title: len(scenario.stand.members(title)) for title in ("Gold", "Win-back", "Readers")}
     empty(scenario, lists_gone=lists_gone)
 
     reason = scenario.export.run().report.red_reasons[0]
@@ -50,14 +50,15 @@ def test_an_emptied_account_is_filled_again_by_the_advice(
     result = scenario.export.run(full_resync=True)
     assert not result.red, result.report.red_reasons
     for one in segments:
-        members = scenario.emulator.account.members(one["list"])
+        members = scenario.stand.members(one["list"])
         assert len(members) == held[one["list"].removesuffix(" anew")] > 0
     assert scenario.export.run().report.state == "nothing_changed"
 
 
 def empty(scenario: Scenario, *, lists_gone: bool) -> None:
-    account, staff = scenario.emulator.account, scenario.emulator.staff
-    for contact in list(account.contacts):
-        staff.delete_contact(contact)
-    for list_id in list(account.lists) if lists_gone else ():
-        staff.delete_list(list_id)
+    stand = scenario.stand
+    for contact in stand.people():
+        stand.staff.delete_contact(contact.id)
+    for title in ("Gold", "Win-back", "Readers") if lists_gone else ():
+        for list_id in stand.list_ids(title):
+            stand.delete_list(list_id)

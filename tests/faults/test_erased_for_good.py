@@ -25,17 +25,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
 READERS = people(*range(8))
 ANN = Profile("customer-ann", "ann@example.com")
 
 
-@pytest.fixture(params=["list", "field"])
+pytestmark = pytest.mark.ways("list", "field")
+
+
+@pytest.fixture
 def export(
-    request: pytest.FixtureRequest,
+    way: str,
     tmp_path: Path,
-    emulator: AutopilotEmulator,
+    stand: AccountStand,
     monkeypatch: pytest.MonkeyPatch,
     short_waits: None,
 ) -> RunningExport:
@@ -43,10 +46,10 @@ def export(
         "segments": ["Readers"],
         "mapping": {"Email": "EMail", "FirstName": "FirstName"},
         "guards": {"min_count": 1000, "stop_above_invalid": 1.0},
-        "destination": {"membership": request.param},
+        "destination": {"membership": way},
     }
     monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
-    return RunningExport(tmp_path, emulator, monkeypatch, settings)
+    return RunningExport(tmp_path, stand, monkeypatch, settings)
 
 
 def write(export: RunningExport, number: int, profiles: Iterable[Profile]) -> None:
@@ -76,17 +79,19 @@ def kept(
     return {one.split("/")[1] for one in traces(export.staging, (*of, contact_id), hasher)}
 
 
-def contact_of(emulator: AutopilotEmulator, email: str = ANN.EMail) -> str:
-    return str(emulator.account.contacts_by_email()[email]["contact_id"])
+def contact_of(stand: AccountStand, email: str = ANN.EMail) -> str:
+    contact = stand.person(email)
+    assert contact is not None
+    return contact.id
 
 
 @pytest.mark.parametrize("source_has_her", [True, False])
 def test_the_run_that_takes_her_off_the_lists_takes_her_out_of_ledger_and_history(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, source_has_her: bool
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, source_has_her: bool
 ) -> None:
     write(export, 1, [*READERS, ANN])
     export.run()
-    contact = contact_of(emulator)
+    contact = contact_of(stand)
 
     told = erase(export, monkeypatch)
 
@@ -95,7 +100,7 @@ def test_the_run_that_takes_her_off_the_lists_takes_her_out_of_ledger_and_histor
     assert kept(export, contact) == {"ledger", "runs"}
     write(export, 2, [*READERS, ANN] if source_has_her else READERS)
     assert not export.run().red
-    assert ANN.EMail not in emulator.account.members("Readers")
+    assert ANN.EMail not in stand.members("Readers")
     assert kept(export, contact) == {"runs"}
     assert "run manual__002 holds them still" in (told := erase(export, monkeypatch))
     assert "manual__001" not in told
@@ -109,11 +114,11 @@ def test_the_run_that_takes_her_off_the_lists_takes_her_out_of_ledger_and_histor
 
 @pytest.mark.parametrize("by", ["address", "customer"])
 def test_one_of_both_is_enough_to_take_her_out(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, by: str
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     write(export, 1, [*READERS, ANN])
     export.run()
-    contact = contact_of(emulator)
+    contact = contact_of(stand)
     erase(export, monkeypatch, by=by)
     for number in (2, 3):
         write(export, number, READERS)
@@ -124,11 +129,11 @@ def test_one_of_both_is_enough_to_take_her_out(
 
 
 def test_her_former_address_goes_too(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(export, 1, [*READERS, replace(ANN, EMail="ann@former.example")])
     export.run()
-    former = contact_of(emulator, "ann@former.example")
+    former = contact_of(stand, "ann@former.example")
     write(export, 2, [*READERS, ANN])
     export.run()
     erase(export, monkeypatch, by="customer")
@@ -141,12 +146,12 @@ def test_her_former_address_goes_too(
 
 
 def test_an_id_that_merged_goes_with_the_one_that_it_merged_into(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     merged = replace(ANN, CustomerId="merged-into", PreviousCustomerId=ANN.CustomerId)
     write(export, 1, [*READERS, merged])
     export.run()
-    contact = contact_of(emulator)
+    contact = contact_of(stand)
     erase(export, monkeypatch, by="customer")
     for number in (2, 3):
         write(export, number, [*READERS, merged])
@@ -157,7 +162,7 @@ def test_an_id_that_merged_goes_with_the_one_that_it_merged_into(
 
 
 def test_who_has_the_address_now_is_not_forgotten_with_who_had_it(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(export, 1, [*READERS, ANN])
     export.run()
@@ -173,7 +178,7 @@ def test_who_has_the_address_now_is_not_forgotten_with_who_had_it(
     ledger = pq.read_table(max(export.staging.rglob("ledger/*/*.parquet"))).to_pylist()
     assert hasher.text("customer-heir") in [row["customer_hash"] for row in ledger]
     assert hasher.text(ANN.CustomerId) not in [row["customer_hash"] for row in ledger]
-    assert ANN.EMail in emulator.account.contacts_by_email()
+    assert ANN.EMail in stand.addresses()
 
 
 def test_a_profile_that_is_refused_names_nobody_who_was_erased(
@@ -196,7 +201,7 @@ def test_a_profile_that_is_refused_names_nobody_who_was_erased(
 
 
 def test_a_run_under_way_is_named_and_left_alone(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(export, 1, READERS)
     export.run()
@@ -207,17 +212,17 @@ def test_a_run_under_way_is_named_and_left_alone(
 
     assert "run manual__002 holds them still: it holds the lease" in told[0]
     assert not run.red
-    assert ANN.EMail not in emulator.account.contacts_by_email()
+    assert ANN.EMail not in stand.addresses()
 
 
 @pytest.mark.parametrize("writes", range(3))
 def test_a_kill_in_the_middle_leaves_whole_files_and_the_next_attempt_ends_it(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, writes: int
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     """Whatever file was the last that was written: each reads as before or as after."""
     write(export, 1, [*READERS, ANN])
     export.run()
-    contact = contact_of(emulator)
+    contact = contact_of(stand)
     write(export, 2, READERS)
     with monkeypatch.context() as patch:
         patch.setattr(settle_run, "forget_erased", lambda *_, **__: "nobody")

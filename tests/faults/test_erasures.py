@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, Profile
+from tests.stands.account_stand import Place
 
 from segment_emulators.account_api.faults import Fault, FaultKind
 from segment_exports.commands.erasure import erase
@@ -18,18 +19,19 @@ from segment_exports.records.staging import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
-WAYS = ["list", "bulk", "field"]
+pytestmark = pytest.mark.ways("list", "bulk", "field")
+
 PEOPLE = [Profile(f"customer{number}", f"reader{number}@example.com") for number in range(8)]
 ERASED = PEOPLE[5]
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture
 def export(
-    request: pytest.FixtureRequest,
+    way: str,
     tmp_path: Path,
-    emulator: AutopilotEmulator,
+    stand: AccountStand,
     monkeypatch: pytest.MonkeyPatch,
     short_waits: None,
 ) -> RunningExport:
@@ -37,10 +39,10 @@ def export(
         "segments": ["Readers"],
         "mapping": {"Email": "EMail"},
         "guards": {"min_count": 1000},
-        "destination": {"membership": request.param},
+        "destination": {"membership": way},
     }
-    emulator.switch(list_in_bulk="honoured")
-    export = RunningExport(tmp_path, emulator, monkeypatch, settings)
+    stand.join_in_upserts()
+    export = RunningExport(tmp_path, stand, monkeypatch, settings)
     LakeFolder(export.lake).write(1, {"Readers": PEOPLE})
     return export
 
@@ -51,25 +53,15 @@ def erase_one(export: RunningExport, *, by: str = "address") -> None:
     erase(Store.local(export.staging), hasher, **known, now=datetime.now(UTC))
 
 
-def members(emulator: AutopilotEmulator) -> set[str]:
-    """Addresses that are on the list, or have the field that stands for it."""
-    fields = {
-        email
-        for email, one in emulator.account.contacts_by_email().items()
-        if any(field["value"] is True for field in one.get("custom_fields", []))
-    }
-    return emulator.account.members("Readers") | fields
-
-
 def everybody_else() -> set[str]:
     return {one.EMail for one in PEOPLE} - {ERASED.EMail}
 
 
 @pytest.mark.parametrize("by", ["address", "customer"])
-def test_between_plan_and_upload(export: RunningExport, emulator: AutopilotEmulator, by: str) -> None:
+def test_between_plan_and_upload(export: RunningExport, stand: AccountStand, by: str) -> None:
     run = export.run(before_upload=lambda: erase_one(export, by=by))
 
-    assert set(emulator.account.contacts_by_email()) == members(emulator) == everybody_else()
+    assert stand.addresses() == stand.listed("Readers") == everybody_else()
     assert run.report is not None
     assert not run.report.red, run.report.red_reasons
     assert "2 operations were not sent, since who is concerned was erased" in " ".join(run.report.warnings)
@@ -77,39 +69,39 @@ def test_between_plan_and_upload(export: RunningExport, emulator: AutopilotEmula
     assert not export.run().report.red
 
 
-def test_before_a_failed_upload_is_cleared(export: RunningExport, emulator: AutopilotEmulator) -> None:
+def test_before_a_failed_upload_is_cleared(export: RunningExport, stand: AccountStand) -> None:
     """The run was settled in between, days may have passed."""
-    key = emulator.api_key
-    assert export.run(before_upload=emulator.revoke_key).red
+    key = stand.emulator.api_key
+    assert export.run(before_upload=stand.emulator.revoke_key).red
     erase_one(export)
-    emulator.rotate_key(key)
+    stand.emulator.rotate_key(key)
     export.connect()
 
     cleared = export.clear_upload(export.last_run)
 
-    assert set(emulator.account.contacts_by_email()) == everybody_else()
+    assert stand.addresses() == everybody_else()
     assert not cleared.report.red, cleared.report.red_reasons
 
 
-def test_between_two_attempts_at_an_upload(export: RunningExport, emulator: AutopilotEmulator) -> None:
-    emulator.inject(Fault(kind=FaultKind.ERROR, status=503, path="^/contacts$", times=40))
+def test_between_two_attempts_at_an_upload(export: RunningExport, stand: AccountStand) -> None:
+    stand.emulator.inject(Fault(kind=FaultKind.ERROR, status=503, times=40, **stand.at(Place.UPSERT)))
 
     def mend() -> None:
-        emulator.inject()
+        stand.emulator.inject()
         erase_one(export)
 
     export.run(between_attempts=mend)
 
-    assert set(emulator.account.contacts_by_email()) == members(emulator) == everybody_else()
+    assert stand.addresses() == stand.listed("Readers") == everybody_else()
 
 
 def test_after_half_of_it_was_sent_the_next_run_takes_the_person_off(
-    export: RunningExport, emulator: AutopilotEmulator
+    export: RunningExport, stand: AccountStand
 ) -> None:
     """What was sent in the moment before is at the account, and ends with the next run."""
     export.run()
-    assert ERASED.EMail in members(emulator)
+    assert ERASED.EMail in stand.listed("Readers")
     erase_one(export)
 
     assert not export.run().report.red
-    assert members(emulator) == everybody_else()
+    assert stand.listed("Readers") == everybody_else()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.fault_kinds import KINDS, storm
+from tests.faults.fault_kinds import KINDS
+from tests.stands.account_stand import Place
 
-from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
+from segment_emulators.autopilot import Fault, FaultKind
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario
@@ -25,7 +26,7 @@ def test_airflows_retry_finishes_what_a_storm_left(scenario: Scenario, fault: st
 
     result = scenario.refresh(
         2,
-        before_upload=lambda: scenario.emulator.inject(*storm(fault, seed=2)),
+        before_upload=lambda: scenario.storm(fault, seed=2),
         between_attempts=lambda: scenario.emulator.inject(),
     )
 
@@ -54,7 +55,7 @@ def test_the_next_run_finishes_what_a_storm_left(scenario: Scenario, fault: str,
         2,
         retries=0,
         settle=settled,
-        before_upload=lambda: scenario.emulator.inject(*storm(fault, seed=1)),
+        before_upload=lambda: scenario.storm(fault, seed=1),
     )
     assert given_up.errors or fault == "429"
     assert not settled or given_up.red == bool(given_up.errors)
@@ -66,17 +67,17 @@ def test_the_next_run_finishes_what_a_storm_left(scenario: Scenario, fault: str,
     scenario.check()
 
 
-@pytest.mark.parametrize("way", ["bulk", "field"])
+@pytest.mark.ways("auto", "field")
 @pytest.mark.parametrize("fault", ["500 after the work", "reset before the work", "HTML 200 after the work"])
 def test_storms_in_the_other_ways_of_membership(scenario: Scenario, way: str, fault: str) -> None:
-    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
-    scenario.begin(people=PEOPLE, membership="auto" if way == "bulk" else way)
+    scenario.stand.join_in_upserts()
+    scenario.begin(people=PEOPLE, membership=way)
     scenario.refresh(1)
     scenario.refresh(
         2,
         retries=1,
         settle=False,
-        before_upload=lambda: scenario.emulator.inject(*storm(fault, seed=4)),
+        before_upload=lambda: scenario.storm(fault, seed=4),
     )
     scenario.emulator.inject()
 
@@ -85,16 +86,14 @@ def test_storms_in_the_other_ways_of_membership(scenario: Scenario, way: str, fa
     scenario.check()
 
 
-@pytest.mark.parametrize("way", ["list", "bulk", "field"])
+@pytest.mark.ways("list", "auto", "field")
 def test_a_storm_at_the_first_export_makes_no_list_twice(scenario: Scenario, way: str) -> None:
-    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
-    scenario.begin(people=PEOPLE, membership="auto" if way == "bulk" else way)
+    scenario.stand.join_in_upserts()
+    scenario.begin(people=PEOPLE, membership=way)
 
     result = scenario.refresh(
         1,
-        before_upload=lambda: scenario.emulator.inject(
-            *storm("reset after the work", seed=3, probability=0.7)
-        ),
+        before_upload=lambda: scenario.storm("reset after the work", seed=3, probability=0.7),
         between_attempts=lambda: scenario.emulator.inject(),
     )
 
@@ -106,7 +105,7 @@ def test_a_retry_restores_a_deleted_contact_whose_restoring_failed(scenario: Sce
     """A deleted contact that joins a list is sent whole; the payload isn't in its chunk."""
     scenario.begin(people=PEOPLE)
     scenario.refresh(1)
-    fails = Fault(kind=FaultKind.ERROR, method="POST", path="^/contacts$", skip=1, times=None)
+    fails = Fault(kind=FaultKind.ERROR, skip=1, times=None, **scenario.stand.at(Place.UPSERT))
 
     result = scenario.refresh(
         2,
@@ -119,15 +118,15 @@ def test_a_retry_restores_a_deleted_contact_whose_restoring_failed(scenario: Sce
 
 
 @pytest.mark.parametrize("taken", range(1, 6))
-@pytest.mark.parametrize("way", ["list", "bulk"])
+@pytest.mark.ways("list", "auto")
 def test_the_next_run_restores_a_deleted_contact_that_a_join_made_anew(
     scenario: Scenario, way: str, taken: int
 ) -> None:
     """The run is given up after so many bulk upserts: one of them made somebody anew, without fields."""
-    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
-    scenario.begin(people=PEOPLE, membership="auto" if way == "bulk" else way)
+    scenario.stand.join_in_upserts()
+    scenario.begin(people=PEOPLE, membership=way)
     scenario.refresh(1)
-    gone = Fault(kind=FaultKind.RESET, method="POST", path="^/contacts$", skip=taken, times=None)
+    gone = Fault(kind=FaultKind.RESET, skip=taken, times=None, **scenario.stand.at(Place.UPSERT))
     scenario.refresh(2, retries=0, before_upload=lambda: scenario.emulator.inject(gone))
     scenario.emulator.inject()
 
@@ -140,7 +139,7 @@ def test_a_page_that_answers_404_says_nothing_of_a_contact(scenario: Scenario) -
     """Some proxies say 404 for the whole host: nobody has left a list because of that."""
     scenario.begin(people=PEOPLE)
     scenario.refresh(1)
-    page = Fault(kind=FaultKind.HTML, status=404, method="DELETE", path="^/list/", times=None)
+    page = Fault(kind=FaultKind.HTML, status=404, times=None, **scenario.stand.at(Place.LEAVE))
 
     given_up = scenario.refresh(2, before_upload=lambda: scenario.emulator.inject(page))
 
@@ -158,7 +157,7 @@ def test_a_revoked_key_stops_the_run_at_once_and_a_cleared_task_goes_on_with_the
 ) -> None:
     scenario.begin(people=PEOPLE)
     scenario.refresh(1)
-    revoked = Fault(kind=FaultKind.KEY_REVOKED, method="POST", path="^/list/", skip=3)
+    revoked = Fault(kind=FaultKind.KEY_REVOKED, skip=3, **scenario.stand.at(Place.JOIN))
 
     result = scenario.refresh(2, before_upload=lambda: scenario.emulator.inject(revoked))
 
@@ -179,7 +178,7 @@ def test_a_revoked_key_stops_the_run_at_once_and_a_cleared_task_goes_on_with_the
 def test_after_a_revoked_key_the_next_run_goes_on(scenario: Scenario) -> None:
     scenario.begin(people=PEOPLE)
     scenario.refresh(1)
-    revoked = Fault(kind=FaultKind.KEY_REVOKED, method="POST", path="^/list/", skip=2)
+    revoked = Fault(kind=FaultKind.KEY_REVOKED, skip=2, **scenario.stand.at(Place.JOIN))
     assert scenario.refresh(2, before_upload=lambda: scenario.emulator.inject(revoked)).red
     scenario.emulator.rotate_key("another-key")
     scenario.export.connect()
@@ -193,7 +192,7 @@ def test_a_task_that_is_cleared_after_a_newer_run_sends_nothing(scenario: Scenar
     """The older plan would take people back in time."""
     scenario.begin(people=PEOPLE)
     scenario.refresh(1)
-    outage = Fault(kind=FaultKind.RESET, path="^/(contact|list)", times=None)
+    outage = Fault(kind=FaultKind.RESET, times=None, **scenario.stand.at(Place.DELIVERY))
     older = scenario.refresh(2, retries=0, before_upload=lambda: scenario.emulator.inject(outage))
     scenario.emulator.inject()
     scenario.refresh(3)
@@ -203,7 +202,7 @@ def test_a_task_that_is_cleared_after_a_newer_run_sends_nothing(scenario: Scenar
 
     assert cleared.red
     assert any("newer" in reason for reason in cleared.report.red_reasons)
-    assert scenario.emulator.log.writes(before) == []
+    assert scenario.stand.writes(before) == []
     scenario.check()
     assert scenario.export.run().attempts == 0
 
@@ -215,7 +214,7 @@ def test_a_disabled_connection_stops_the_run_and_an_enabled_one_goes_on(scenario
 
     assert result.attempts == 1
     assert result.red
-    assert scenario.emulator.log.writes() == []
+    assert scenario.stand.writes() == []
     scenario.export.connect()
     assert not scenario.export.clear_upload(result.run_id).red
     scenario.check()

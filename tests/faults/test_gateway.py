@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.lake_folder import Profile
+from tests.stands.alone import Why
 
 from segment_emulators.autopilot import Fault, FaultKind
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario
+
+pytestmark = pytest.mark.alone(Why.BODIES)
 
 PEOPLE = [Profile(f"c{number}", f"p{number}@example.com", f"Nora{number}") for number in range(30)]
 EVERYBODY = {one.EMail for one in PEOPLE}
@@ -24,7 +27,7 @@ def answered(path: str, **answer: object) -> Fault:
 
 
 def members(scenario: Scenario, title: str) -> set[str]:
-    return scenario.emulator.account.members(title)
+    return scenario.stand.members(title)
 
 
 @pytest.fixture
@@ -83,9 +86,7 @@ def test_a_404_of_a_gateway_takes_nobody_off_the_books(begun: Scenario, answer: 
     assert members(begun, "Gold") == EVERYBODY - {"p20@example.com", "p21@example.com"}
     assert members(begun, "Win-back") == {one.EMail for one in PEOPLE[3:9]}
     unsubscribes = begun.settings["when_permission_withdrawn"] == "unsubscribe"
-    assert begun.emulator.account.unsubscribed() == (
-        {"p20@example.com", "p21@example.com"} if unsubscribes else set()
-    )
+    assert begun.stand.unsubscribed() == ({"p20@example.com", "p21@example.com"} if unsubscribes else set())
 
 
 @pytest.mark.parametrize("answer", [{}, PAGE, {"body": '{"message":"No route. Contact the network team."}'}])
@@ -125,7 +126,7 @@ def test_who_unsubscribed_is_not_joined_because_another_contact_was_shown(begun:
     ann = Profile("c0", "ann@example.com", "Ann")
     begun.write_segments(1, {"Gold": [ann, *PEOPLE[1:]], "Churn": [], "Readers": []})
     assert not begun.export.run().red
-    begun.emulator.staff.unsubscribe(ann.EMail)
+    begun.stand.staff.unsubscribe(ann.EMail)
     moved = replace(ann, EMail="ann@new.example.com")
     begun.write_segments(2, {"Gold": [moved, *PEOPLE[1:]], "Churn": [], "Readers": []})
     struck = begun.export.run(
@@ -174,7 +175,7 @@ def test_a_gateway_that_lets_no_change_of_address_through_makes_nobody_a_second_
     ann = Profile("c0", "ann@example.com", "Ann")
     scenario.write_segments(1, {"Gold": [ann, *PEOPLE[1:]], "Churn": [], "Readers": []})
     assert not scenario.export.run().red
-    contact = scenario.emulator.account.find(ann.EMail).contact_id
+    contact = scenario.stand.person(ann.EMail).id
     moved = replace(ann, EMail="ann@new.example.com")
     scenario.write_segments(2, {"Gold": [moved, *PEOPLE[1:]], "Churn": [], "Readers": []})
     struck = scenario.export.run(
@@ -187,7 +188,7 @@ def test_a_gateway_that_lets_no_change_of_address_through_makes_nobody_a_second_
     assert "The base URL is not that of Autopilot's API" in str(struck.errors)
     assert not again.red
     assert members(scenario, "Gold") == EVERYBODY - {PEOPLE[0].EMail} | {moved.EMail}
-    assert scenario.emulator.account.find(moved.EMail).contact_id == contact
+    assert scenario.stand.person(moved.EMail).id == contact
 
 
 def one_contact_for_all(times: int | None) -> Fault:

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.faults.lake_folder import COLUMNS, Profile
 from tests.faults.people import LISTS
+from tests.stands.alone import Why
 
 if TYPE_CHECKING:
     from tests.faults.export_run import RunResult
     from tests.faults.scenario import Scenario
+
+pytestmark = pytest.mark.alone(Why.PLANNING)
 
 EVERYBODY = [Profile(f"c{number}", f"p{number}@example.com", Tier="No") for number in range(60)]
 REFUSER = "refuser@example.com"
@@ -46,7 +49,7 @@ class FailingLook:
 
 
 def delivered(scenario: Scenario) -> set[str]:
-    return {str(one.email) for one in scenario.emulator.account.contacts.values()}
+    return scenario.stand.addresses()
 
 
 def begin(scenario: Scenario) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from tests.faults.export_run import ACCOUNT, RunningExport
+from tests.faults.export_run import RunningExport
+from tests.stands.alone import Why
 
 from segment_exports.records.keyed_hash import HASH_TYPE, KeyedHasher
 from segment_exports.records.ledger import LedgerFolder, LedgerInfo
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
+    from tests.stands.parameters import ServedStands
 
-pytestmark = pytest.mark.xdist_group("held")
+pytestmark = [pytest.mark.xdist_group("held"), pytest.mark.alone(Why.SINGLE_CALLS)]
 """The tests follow each other."""
 
 CONTACTS_HELD = 100_000
@@ -115,20 +117,27 @@ def _payloads(emails: list[str], names: list[str]) -> pa.StringArray:
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory, served: AutopilotEmulator) -> Iterator[Held]:
+def stand(request: pytest.FixtureRequest, stands: ServedStands) -> AccountStand:
+    """The account that all tests of the module use."""
+    found = stands.of(request.param)
+    found.reset()
+    return found
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory, stand: AccountStand) -> Iterator[Held]:
     folder: Path = tmp_path_factory.mktemp("held")
     with pytest.MonkeyPatch.context() as patch:
-        served.reset()
-        export = RunningExport(folder, served, patch, SETTINGS)
+        export = RunningExport(folder, stand, patch, SETTINGS)
         hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
         emails = [f"p{number}@example.com" for number in range(CONTACTS_HELD)]
         made = Held(export, hasher, emails, set(emails[-2000:]))
-        _fill(made, served)
+        _fill(made, stand)
         yield made
 
 
-def _fill(held: Held, emulator: AutopilotEmulator) -> None:
-    account = emulator.account
+def _fill(held: Held, stand: AccountStand) -> None:
+    account = stand.emulator.account
     lists = {title: account.create_list(title) for title in ("Gold", "Silver")}
     ids = []
     for email in held.emails:
@@ -159,7 +168,7 @@ def _write_ledger(held: Held, ids: list[str], list_ids: dict[str, str]) -> None:
     definition = _definition(held)
     info = LedgerInfo(
         export=held.export.name,
-        account=ACCOUNT,
+        account=held.export.stand.connection_id,
         sequence=1,
         run_id="before",
         written_at="2026-03-01T06:00:00+00:00",
@@ -171,7 +180,7 @@ def _write_ledger(held: Held, ids: list[str], list_ids: dict[str, str]) -> None:
         members={},
         addresses=0,
     )
-    with LedgerFolder(files.export, held.export.name, ACCOUNT).writing(info) as ledger:
+    with LedgerFolder(files.export, held.export.name, info.account).writing(info) as ledger:
         ledger.write(pa.table(rows, schema=LEDGER))
 
 
@@ -181,8 +190,8 @@ def _definition(held: Held) -> object:
     return definition_of(held.export.name)
 
 
-def _requests(emulator: AutopilotEmulator, since: int) -> Counter[str]:
-    return Counter(str(entry.endpoint) for entry in emulator.log.writes(since))
+def _requests(stand: AccountStand, since: int) -> Counter[str]:
+    return Counter(str(entry.endpoint) for entry in stand.emulator.log.writes(since))
 
 
 @pytest.mark.parametrize(
@@ -195,15 +204,15 @@ def _requests(emulator: AutopilotEmulator, since: int) -> Counter[str]:
     ids=["nothing changed", "1 % changed", "500 joins and 300 leaves"],
 )
 def test_a_refresh_costs_the_least_number_of_requests(
-    held: Held, served: AutopilotEmulator, refresh: dict[str, int], writes: dict[str, int]
+    held: Held, stand: AccountStand, refresh: dict[str, int], writes: dict[str, int]
 ) -> None:
     """The runs follow each other, so the third finds the changes of the second delivered."""
-    run_id, since, began = f"run {len(refresh)}", len(served.log), time.monotonic()
+    run_id, since, began = f"run {len(refresh)}", len(stand.emulator.log), time.monotonic()
     held.stage(run_id, **refresh)
 
     result = held.export.deliver_staged(run_id)
 
-    counted = _requests(served, since)
+    counted = _requests(stand, since)
     print(f"{refresh}: {dict(counted)} in {time.monotonic() - began:.1f} s")
     assert counted == writes
     assert not result.red
@@ -213,10 +222,10 @@ def test_a_refresh_costs_the_least_number_of_requests(
     assert (plan["state"] == PlanState.NOTHING_DUE) == (not writes)
 
 
-def test_afterwards_the_account_is_what_it_must_be(held: Held, served: AutopilotEmulator) -> None:
+def test_afterwards_the_account_is_what_it_must_be(held: Held, stand: AccountStand) -> None:
     joined, left = set(held.emails[:500]), set(sorted(held.silver)[:300])
 
-    assert served.account.members("Silver") == (held.silver | joined) - left
-    assert len(served.account.members("Gold")) == CONTACTS_HELD
-    names = Counter(contact.fields["FirstName"] for contact in served.account.contacts.values())
+    assert stand.members("Silver") == (held.silver | joined) - left
+    assert len(stand.members("Gold")) == CONTACTS_HELD
+    names = Counter(contact.fields["FirstName"] for contact in stand.people())
     assert names == {"Norah": 1000, "Nora": CONTACTS_HELD - 1000}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.faults.lake_folder import Profile
+from tests.stands.alone import Why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tests.faults.export_run import RunResult
     from tests.faults.scenario import Scenario
 
+
+pytestmark = pytest.mark.alone(Why.LISTS)
 
 ANCHOR = Profile("anchor", "anchor@example.com")
 ANN = Profile("c1", "ann@example.com")
@@ -39,8 +42,7 @@ def define(scenario: Scenario, **lists: tuple[str, str | None]) -> None:
 
 
 def people_on(scenario: Scenario, list_id: str) -> set[str]:
-    contacts = scenario.emulator.account.contacts.values()
-    return {str(one.email).removesuffix("@example.com") for one in contacts if list_id in (one.lists or ())}
+    return {one.removesuffix("@example.com") for one in scenario.stand.members(list_id)}
 
 
 def delivered(scenario: Scenario, **options: Any) -> RunResult:
@@ -54,13 +56,13 @@ def test_everybody_joins_the_new_list_and_who_withdraws_leaves_the_old_one(
     scenario: Scenario, begins: str
 ) -> None:
     scenario.begin()
-    old, new = (scenario.emulator.staff.add_list(title) for title in ("Old gold", "New gold"))
+    old, new = (scenario.stand.add_list(title) for title in ("Old gold", "New gold"))
     if begins == "adopted":
         define(scenario, Gold=("Gold", old))
     scenario.write_segments(1, refresh([ANN, BEN, CEM]))
     delivered(scenario)
     if begins == "made":
-        (old,) = scenario.emulator.account.list_ids("Gold")
+        (old,) = scenario.stand.list_ids("Gold")
     define(scenario, Gold=("Gold", new))
     scenario.write_segments(2, refresh([REFUSES, BEN, CEM, DAN]))
 
@@ -78,7 +80,7 @@ def test_everybody_joins_the_new_list_and_who_withdraws_leaves_the_old_one(
 
 def test_two_titles_swap_their_lists(scenario: Scenario) -> None:
     scenario.begin()
-    one, other = (scenario.emulator.staff.add_list(title) for title in ("One", "Other"))
+    one, other = (scenario.stand.add_list(title) for title in ("One", "Other"))
     define(scenario, Gold=("Gold", one), Churn=("Win-back", other))
     scenario.write_segments(1, refresh([ANN, BEN], [CEM]))
     delivered(scenario)
@@ -96,11 +98,11 @@ def test_a_list_that_vanished_is_made_by_a_person_and_adopted(scenario: Scenario
     scenario.begin()
     scenario.write_segments(1, refresh([ANN, BEN, CEM]))
     delivered(scenario)
-    (gone,) = scenario.emulator.account.list_ids("Gold")
-    scenario.emulator.staff.delete_list(gone)
+    (gone,) = scenario.stand.list_ids("Gold")
+    scenario.stand.delete_list(gone)
     stopped = scenario.export.run()
     assert "make one there and name it by its list_id" in " ".join(stopped.report.red_reasons)
-    made = scenario.emulator.staff.add_list("Gold")
+    made = scenario.stand.add_list("Gold")
     define(scenario, Gold=("Gold", made))
     scenario.write_segments(2, refresh([REFUSES, BEN, CEM, DAN]))
 
@@ -114,7 +116,7 @@ def test_a_list_that_is_another_one_while_the_run_uploads_is_planned_for_again(s
     scenario.begin()
     scenario.write_segments(1, refresh([ANN]))
     delivered(scenario)
-    new = scenario.emulator.staff.add_list("New gold")
+    new = scenario.stand.add_list("New gold")
     scenario.write_segments(2, refresh([ANN, BEN]))
 
     result = scenario.export.run(before_upload=lambda: define(scenario, Gold=("Gold", new)))

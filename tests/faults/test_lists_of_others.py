@@ -37,20 +37,18 @@ def require_red_until_reconciled(scenario: Scenario, export: RunningExport, told
         result = export.run()
         assert any(told in reason for reason in result.report.red_reasons), result.report.red_reasons
         assert all("reconcile" in reason for reason in result.report.red_reasons)
-        assert "ann@example.com" in scenario.emulator.account.members("Gold"), (
-            "nobody knows that she is there"
-        )
+        assert "ann@example.com" in scenario.stand.members("Gold"), "nobody knows that she is there"
 
     assert not export.run(reconcile=True).red
 
-    assert scenario.emulator.account.members("Gold") == {one.EMail for one in (ANCHOR, BEN, CEM)}
+    assert scenario.stand.members("Gold") == {one.EMail for one in (ANCHOR, BEN, CEM)}
     again = export.run()
     assert (again.red, again.attempts) == (False, 0)
 
 
 def other(scenario: Scenario, folder: Path, monkeypatch: Any, **settings: Any) -> RunningExport:
     settings = {**scenario.settings, "name": "news", **settings}
-    return RunningExport(folder, scenario.emulator, monkeypatch, settings)
+    return RunningExport(folder, scenario.stand, monkeypatch, settings)
 
 
 def test_an_export_that_got_another_name(
@@ -75,16 +73,17 @@ def test_a_segment_that_moved_to_another_definition_with_its_list(
 def test_an_export_that_got_another_connection_to_the_same_account(
     begun: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_AUTOPILOT_NEW", os.environ["AIRFLOW_CONN_AUTOPILOT_DEFAULT"])
-    settings = {**begun.settings, "destination": {"membership": "list", "connection": "autopilot_new"}}
+    usual = begun.stand.connection_id
+    monkeypatch.setenv("AIRFLOW_CONN_NEW", os.environ[f"AIRFLOW_CONN_{usual.upper()}"])
+    settings = {**begun.settings, "destination": {**begun.settings["destination"], "connection": "new"}}
     begun.export.define(settings)
     (stopped,) = begun.export.run().report.red_reasons
     assert "to adopt it, and trigger a run with reconcile" in stopped
-    ids = begun.emulator.account.list_ids
+    ids = begun.stand.list_ids
     adopted = [one | {"list_id": ids(one["list"])[0]} for one in settings["segments"]]
     begun.export.define({**settings, "segments": adopted})
     require_red_until_reconciled(
         begun,
         begun.export,
-        "4 people are on list Gold whom export newsletter put there through the connection autopilot_default",
+        f"4 people are on list Gold whom export newsletter put there through the connection {usual}",
     )

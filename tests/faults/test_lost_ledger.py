@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.expected_account import field_name
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, people
+from tests.stands.alone import Why
+from tests.stands.list_fields import field_name
 
 from segment_exports.commands.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.faults.export_run import RunResult
+    from tests.stands.account_stand import AccountStand
 
-    from segment_emulators.autopilot import AutopilotEmulator
+pytestmark = pytest.mark.alone(Why.FIELDS_FOR_LISTS)
 
 SETTINGS = {
     "destination": {"membership": "field"},
@@ -39,23 +41,17 @@ STAFFS_OWN = "staff@example.org"
 WITHDRAWN, ERASED, LEFT = "p1@example.com", "p2@example.com", "p3@example.com"
 
 
-def on(emulator: AutopilotEmulator, title: str) -> set[str | None]:
-    """Return whose field says that they are on a list."""
-    contacts = emulator.account.contacts.values()
-    return {one.email for one in contacts if (one.custom or {}).get(field_name(title)) is True}
-
-
 @pytest.fixture(params=["ledger", "staging"])
 def repaired(
     request: pytest.FixtureRequest,
     tmp_path: Path,
-    emulator: AutopilotEmulator,
+    stand: AccountStand,
     monkeypatch: pytest.MonkeyPatch,
     short_waits: None,
 ) -> tuple[RunningExport, RunResult]:
     """Lose what was known of 150 people; then one withdraws, one is erased, one leaves; then repair."""
-    emulator.staff.add_contact(STAFFS_OWN, custom={field_name("Gold"): True})
-    export = RunningExport(tmp_path, emulator, monkeypatch, SETTINGS)
+    stand.staff.add_contact(STAFFS_OWN, custom={field_name("Gold"): True})
+    export = RunningExport(tmp_path, stand, monkeypatch, SETTINGS)
     lake = LakeFolder(export.lake)
     lake.write(1, {"Gold": people(*range(PEOPLE)), "Churn": people(*range(5))})
     assert not export.run().red
@@ -73,15 +69,15 @@ def repaired(
 
 
 def test_who_withdrew_or_was_erased_is_on_no_list_and_staffs_own_contact_is_left_alone(
-    repaired: tuple[RunningExport, RunResult], emulator: AutopilotEmulator
+    repaired: tuple[RunningExport, RunResult], stand: AccountStand
 ) -> None:
     _, result = repaired
 
     assert not result.red, result.report.red_reasons
     everybody = {f"p{number}@example.com" for number in range(PEOPLE)}
-    assert on(emulator, "Gold") == everybody - {WITHDRAWN, ERASED} | {STAFFS_OWN}
-    assert on(emulator, "Win back") == {"p0@example.com", LEFT, "p4@example.com"}
-    contact = emulator.account.find(WITHDRAWN)
+    assert stand.listed("Gold") == everybody - {WITHDRAWN, ERASED} | {STAFFS_OWN}
+    assert stand.listed("Win back") == {"p0@example.com", LEFT, "p4@example.com"}
+    contact = stand.person(WITHDRAWN)
     assert contact is not None
     assert contact.custom == {field_name("Gold"): False, field_name("Win back"): False}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
 SETTINGS = {
     "destination": {"membership": "list"},
@@ -37,10 +37,10 @@ UNPAID = Fault(
 
 @pytest.fixture
 def cut_off(
-    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+    tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, short_waits: None
 ) -> RunningExport:
     """One that delivered to p0 to p9, and then to p10 to p19 in a run that was never settled."""
-    export = RunningExport(tmp_path, emulator, monkeypatch, SETTINGS)
+    export = RunningExport(tmp_path, stand, monkeypatch, SETTINGS)
     lake = LakeFolder(export.lake)
     lake.write(1, {"Gold": people(*range(10))})
     assert not export.run().red
@@ -82,7 +82,7 @@ def also(*removals: Callable[[RunningExport], None]) -> Callable[[RunningExport]
 
 
 def test_every_run_is_red_until_a_reconcile_which_takes_off_who_withdrew(
-    export: RunningExport, emulator: AutopilotEmulator
+    export: RunningExport, stand: AccountStand
 ) -> None:
     lake, lost = LakeFolder(export.lake), export.last_run
     lake.write(3, {"Gold": [*people(*range(12)), *people(15, 16, Subscriber="No")]})
@@ -92,32 +92,33 @@ def test_every_run_is_red_until_a_reconcile_which_takes_off_who_withdrew(
         (reason,) = result.report.red_reasons
         assert f"the files of run {lost} are lost" in reason
         assert "Trigger a run with reconcile" in reason
-    assert "p15@example.com" in emulator.account.members("Gold"), "nobody knows that it is there"
+    assert "p15@example.com" in stand.members("Gold"), "nobody knows that it is there"
 
     reconciled = export.run(reconcile=True)
 
     assert not reconciled.red
-    assert not {"p15@example.com", "p16@example.com"} & set(emulator.account.members("Gold"))
-    assert {f"p{one}@example.com" for one in range(12)} <= set(emulator.account.members("Gold"))
+    assert not {"p15@example.com", "p16@example.com"} & set(stand.members("Gold"))
+    assert {f"p{one}@example.com" for one in range(12)} <= set(stand.members("Gold"))
     assert not export.run().red
 
 
-def test_what_is_due_is_sent_all_the_same(export: RunningExport, emulator: AutopilotEmulator) -> None:
+def test_what_is_due_is_sent_all_the_same(export: RunningExport, stand: AccountStand) -> None:
     """Red, and yet nobody waits: who withdrew since and is known leaves."""
     LakeFolder(export.lake).write(3, {"Gold": [*people(*range(1, 12)), *people(0, Subscriber="No")]})
 
     assert export.run().red
 
-    assert "p0@example.com" not in emulator.account.members("Gold")
+    assert "p0@example.com" not in stand.members("Gold")
 
 
 @pytest.mark.parametrize("holds_up", ["a sample", "an empty column", "402", "the limit"])
 def test_after_a_reconcile_that_could_not_do_all_who_withdraws_next_leaves_and_runs_are_red_still(
-    export: RunningExport, emulator: AutopilotEmulator, holds_up: str
+    export: RunningExport, stand: AccountStand, holds_up: str
 ) -> None:
     """Also staff's own contact, who never refused, stays."""
-    lake, staff = LakeFolder(export.lake), emulator.staff
-    staff.add_contact("staff@example.org", lists=tuple(emulator.account.list_ids("Gold")))
+    lake = LakeFolder(export.lake)
+    stand.staff.add_contact("staff@example.org")
+    stand.put_on("Gold", "staff@example.org", stand.usual_way)
     everybody = people(*range(20))
     unheard = [replace(one, Subscriber="") for one in everybody]
     lake.write(3, {"Gold": unheard if holds_up == "an empty column" else everybody})
@@ -125,17 +126,17 @@ def test_after_a_reconcile_that_could_not_do_all_who_withdraws_next_leaves_and_r
     if holds_up == "a sample":
         options |= {"sample": 1}
     elif holds_up == "402":
-        emulator.inject(UNPAID)
+        stand.emulator.inject(UNPAID)
     elif holds_up == "the limit":
         export.define(SETTINGS | {"limit": {"profiles": 15}})
     export.run(**options)
-    emulator.inject()
+    stand.emulator.inject()
     export.define(SETTINGS)
     lake.write(4, {"Gold": [*people(*range(12)), *people(*range(12, 20), Subscriber="No")]})
 
     result = export.run()
 
-    on = emulator.account.members("Gold")
+    on = stand.members("Gold")
     assert on == {*(f"p{one}@example.com" for one in range(12)), "staff@example.org"}
     assert "are lost" in str(result.report.red_reasons)
     assert not export.run(reconcile=True).red
@@ -155,7 +156,7 @@ def test_a_settled_run_may_be_deleted(export: RunningExport) -> None:
     ids=["receipts", "receipts and lease", "folder and leases"],
 )
 def test_whatever_is_lost_of_what_tells_the_answers_it_is_a_loss(
-    cut_off: RunningExport, emulator: AutopilotEmulator, remove: Callable[[RunningExport], None]
+    cut_off: RunningExport, stand: AccountStand, remove: Callable[[RunningExport], None]
 ) -> None:
     lake, lost = LakeFolder(cut_off.lake), cut_off.last_run
     remove(cut_off)
@@ -167,12 +168,12 @@ def test_whatever_is_lost_of_what_tells_the_answers_it_is_a_loss(
         assert f"the files of run {lost} are lost" in reason
 
     assert not cut_off.run(reconcile=True).red
-    assert not {"p15@example.com", "p16@example.com"} & set(emulator.account.members("Gold"))
+    assert not {"p15@example.com", "p16@example.com"} & set(stand.members("Gold"))
     assert not cut_off.run().red
 
 
 def test_the_receipts_of_one_chunk_of_several_are_a_loss_too(
-    cut_off: RunningExport, emulator: AutopilotEmulator
+    cut_off: RunningExport, stand: AccountStand
 ) -> None:
     """The duties of the run have receipts still."""
     lake = LakeFolder(cut_off.lake)
@@ -186,19 +187,19 @@ def test_the_receipts_of_one_chunk_of_several_are_a_loss_too(
     assert "are lost" in str(cut_off.run().report)
 
     assert not cut_off.run(reconcile=True).red
-    assert emulator.account.members("Gold") == {f"p{one}@example.com" for one in range(1, 20)}
+    assert stand.members("Gold") == {f"p{one}@example.com" for one in range(1, 20)}
 
 
 @pytest.mark.parametrize("remove", [remove_newest_lease, remove_leases], ids=["newest", "all"])
 def test_a_run_whose_lease_is_lost_is_settled_from_its_receipts(
-    cut_off: RunningExport, emulator: AutopilotEmulator, remove: Callable[[RunningExport], None]
+    cut_off: RunningExport, stand: AccountStand, remove: Callable[[RunningExport], None]
 ) -> None:
     remove(cut_off)
     LakeFolder(cut_off.lake).write(3, {"Gold": [*people(*range(12)), *people(15, 16, Subscriber="No")]})
 
     assert not cut_off.run().red
 
-    assert emulator.account.members("Gold") == {f"p{one}@example.com" for one in range(12)}
+    assert stand.members("Gold") == {f"p{one}@example.com" for one in range(12)}
     assert not cut_off.run().red
 
 

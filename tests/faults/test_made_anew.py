@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.lake_folder import Profile
 from tests.faults.simulated_kills import Kill, Killer, Moment
+from tests.stands.account_stand import Place
 
-from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
+from segment_emulators.autopilot import Fault, FaultKind
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario
@@ -27,16 +28,16 @@ def refresh(*gold: Profile, churn: tuple[Profile, ...] = ()) -> dict[str, list[P
 def deleted_by_staff(scenario: Scenario, way: str, **settings: str) -> None:
     """Deliver Nora as a member of Gold; then staff delete her."""
     scenario.begin(membership=way, **settings)
-    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.stand.join_in_upserts()
     scenario.write_segments(1, refresh(NORA))
     assert not scenario.export.run().red
-    scenario.emulator.staff.delete_contact(NORA.EMail)
+    scenario.stand.staff.delete_contact(NORA.EMail)
 
 
 def made_anew_without_an_answer(scenario: Scenario) -> None:
     """She changed and joins another list: both is done, and never acknowledged."""
     scenario.write_segments(2, refresh(CHANGED, churn=(CHANGED,)))
-    unanswered = Fault(kind=FaultKind.RESET, work_done=True, path="^/contacts$", times=None)
+    unanswered = Fault(kind=FaultKind.RESET, work_done=True, times=None, **scenario.stand.at(Place.UPSERT))
     scenario.emulator.inject(unanswered)
     assert scenario.export.run(retries=0).red
     scenario.emulator.inject()
@@ -44,20 +45,12 @@ def made_anew_without_an_answer(scenario: Scenario) -> None:
 
 
 def memberships(scenario: Scenario) -> set[str]:
-    """Return the lists that she is on, be it by membership or by a field."""
-    contact = scenario.emulator.account.find(NORA.EMail)
-    assert contact is not None
-    by_field = {name for name, value in contact.custom.items() if value is True}
-    titles = ("Gold", "Win-back")
-    return {
-        title
-        for title in titles
-        if NORA.EMail in scenario.emulator.account.members(title) or f"boolean--List--{title}" in by_field
-    }
+    """Return the lists that she is on."""
+    return scenario.stand.lists_of(NORA.EMail)
 
 
 @pytest.mark.parametrize("withdrawn", ["remove", "unsubscribe"])
-@pytest.mark.parametrize("way", ["bulk", "field"])
+@pytest.mark.ways("bulk", "field")
 def test_who_was_made_anew_without_an_answer_and_withdraws_leaves_every_list(
     scenario: Scenario, way: str, withdrawn: str
 ) -> None:
@@ -69,12 +62,12 @@ def test_who_was_made_anew_without_an_answer_and_withdraws_leaves_every_list(
     assert not scenario.export.run().red
 
     assert memberships(scenario) == set()
-    contact = scenario.emulator.account.find(NORA.EMail)
+    contact = scenario.stand.person(NORA.EMail)
     assert bool(contact.unsubscribed) is (withdrawn == "unsubscribe")
     assert scenario.export.run().attempts == 0
 
 
-@pytest.mark.parametrize("way", ["bulk", "field"])
+@pytest.mark.ways("bulk", "field")
 def test_who_was_made_anew_without_an_answer_and_left_one_list_stays_on_the_other(
     scenario: Scenario, way: str
 ) -> None:
@@ -88,7 +81,7 @@ def test_who_was_made_anew_without_an_answer_and_left_one_list_stays_on_the_othe
 
 
 @pytest.mark.parametrize("answers", range(1, 6))
-@pytest.mark.parametrize("way", ["list", "bulk", "field"])
+@pytest.mark.ways("list", "bulk", "field")
 def test_who_withdraws_after_a_kill_between_the_contact_and_its_memberships_leaves_every_list(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch, way: str, answers: int
 ) -> None:
@@ -103,14 +96,14 @@ def test_who_withdraws_after_a_kill_between_the_contact_and_its_memberships_leav
 
     assert not scenario.export.run().red
 
-    contact = scenario.emulator.account.find(NORA.EMail)
+    contact = scenario.stand.person(NORA.EMail)
     assert contact is None or memberships(scenario) == set()
 
 
 @pytest.mark.parametrize("mode", ["add", "move"])
 def test_whose_new_address_is_refused_gets_no_mail_at_the_old_one(scenario: Scenario, mode: str) -> None:
     """With ``move`` the run that learns of the refusal is the last with the old address on a list."""
-    scenario.begin(membership="list", when_email_changes=mode)
+    scenario.begin(when_email_changes=mode)
     scenario.write_segments(1, refresh(NORA))
     assert not scenario.export.run().red
     scenario.write_segments(2, refresh(replace(NORA, EMail="p1@bad.example.com")))
@@ -118,21 +111,22 @@ def test_whose_new_address_is_refused_gets_no_mail_at_the_old_one(scenario: Scen
 
     scenario.export.run()
 
-    assert scenario.emulator.account.members("Gold") == {ANCHOR.EMail}
+    assert scenario.stand.members("Gold") == {ANCHOR.EMail}
     assert scenario.export.run().attempts == 0
 
 
 def test_who_was_moved_but_whose_values_are_refused_stays_on_the_list(scenario: Scenario) -> None:
     """The contact has the new address already: leaving under the old one would end its mailing."""
-    scenario.begin(membership="list", when_email_changes="move")
+    scenario.begin(when_email_changes="move")
     scenario.write_segments(1, refresh(NORA))
     assert not scenario.export.run().red
     moved = replace(NORA, EMail="new@example.com", FirstName="Nora Anders")
     scenario.write_segments(2, refresh(moved))
-    scenario.emulator.inject(Fault(kind=FaultKind.ERROR, status=400, path="^/contacts$", times=None))
+    upserts = scenario.stand.at(Place.UPSERT)
+    scenario.emulator.inject(Fault(kind=FaultKind.ERROR, status=400, times=None, **upserts))
     scenario.export.run()
-    assert scenario.emulator.account.members("Gold") == {ANCHOR.EMail, moved.EMail}
+    assert scenario.stand.members("Gold") == {ANCHOR.EMail, moved.EMail}
 
     scenario.export.run()
 
-    assert scenario.emulator.account.members("Gold") == {ANCHOR.EMail, moved.EMail}
+    assert scenario.stand.members("Gold") == {ANCHOR.EMail, moved.EMail}

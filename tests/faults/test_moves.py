@@ -10,8 +10,9 @@ import pytest
 from tests.faults.lake_folder import Profile
 from tests.faults.simulated_kills import run_killed
 from tests.faults.test_changed_there import NORA, THERE, WAYS, changed_there, on_lists, refresh, slowly
+from tests.stands.account_stand import Place
 
-from segment_emulators.autopilot import AddressTaken, Fault, FaultKind, ListOnUpsert
+from segment_emulators.autopilot import AddressTaken, Fault, FaultKind
 from segment_exports.planning.chunk_changes import chunk_changes
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ KILLED = pytest.mark.parametrize(
 def begin(scenario: Scenario, way: str, **settings: str) -> None:
     """Deliver Nora as a member of Gold and Win-back, contacts being moved."""
     scenario.begin(membership=way, when_email_changes="move", **settings)
-    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.stand.join_in_upserts()
     scenario.write_segments(1, refresh(NORA, churn=(NORA,)))
     assert not scenario.export.run().red
 
@@ -46,7 +47,7 @@ def test_who_cannot_be_moved_leaves_in_the_run_that_joins_the_contact_of_the_new
     """Or every mail would come twice until the next run."""
     begin(scenario, way, when_member_leaves=leaving)
     scenario.emulator.switch(address_taken=taken)
-    scenario.emulator.staff.add_contact(THERE)
+    scenario.stand.staff.add_contact(THERE)
     scenario.write_segments(2, refresh(MOVED))
 
     assert not scenario.export.run().red
@@ -61,10 +62,10 @@ def test_who_cannot_be_moved_leaves_in_the_run_that_joins_the_contact_of_the_new
 @WAYS
 def test_what_cannot_be_left_at_once_is_left_later(scenario: Scenario, way: str) -> None:
     begin(scenario, way)
-    scenario.emulator.staff.add_contact(THERE)
+    scenario.stand.staff.add_contact(THERE)
     scenario.write_segments(2, refresh(MOVED))
-    path, method = ("^/contact$", "POST") if way == "field" else ("^/list/", "DELETE")
-    scenario.emulator.inject(Fault(kind=FaultKind.ERROR, status=503, method=method, path=path, times=None))
+    leaves = scenario.stand.at(Place.LEAVE_APART, way)
+    scenario.emulator.inject(Fault(kind=FaultKind.ERROR, status=503, times=None, **leaves))
     assert scenario.export.run(retries=0).red
     assert on_lists(scenario, NORA.EMail) == {"Gold", "Win-back"}
     scenario.emulator.inject()
@@ -81,7 +82,7 @@ def test_who_cannot_be_moved_leaves_after_a_kill_at_any_answer(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch, way: str, answers: int, goes_on: bool
 ) -> None:
     begin(scenario, way)
-    scenario.emulator.staff.add_contact(THERE)
+    scenario.stand.staff.add_contact(THERE)
     scenario.write_segments(2, refresh(MOVED))
     run_killed(scenario.export, monkeypatch, answers, goes_on=goes_on)
     if not goes_on:
@@ -95,7 +96,7 @@ def test_who_cannot_be_moved_leaves_after_a_kill_at_any_answer(
 @WAYS
 def test_who_unsubscribed_and_so_is_not_moved_leaves_at_once(scenario: Scenario, way: str) -> None:
     begin(scenario, way)
-    scenario.emulator.staff.unsubscribe(NORA.EMail)
+    scenario.stand.staff.unsubscribe(NORA.EMail)
     scenario.write_segments(2, refresh(MOVED))
 
     assert not scenario.export.run().red
@@ -110,10 +111,10 @@ def test_who_unsubscribed_and_so_is_not_moved_leaves_at_once(scenario: Scenario,
 def her_contact_was_given_the_new_one(scenario: Scenario, way: str, mode: str) -> None:
     """Nora stays in Gold; Ben, who has her old address, stays in Win-back, which she left."""
     scenario.begin(membership=way, when_email_changes=mode)
-    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.stand.join_in_upserts()
     scenario.write_segments(1, refresh(NORA, churn=(NORA, BEN)))
     assert not scenario.export.run().red
-    scenario.emulator.staff.change_email(NORA.EMail, THERE)
+    scenario.stand.staff.change_email(NORA.EMail, THERE)
     scenario.write_segments(2, refresh(MOVED, churn=(HAS_HER_OLD_ONE,)))
 
 
@@ -184,10 +185,10 @@ def test_who_has_the_old_one_may_belong_on_the_same_list(
 
 def test_a_join_alone_is_of_who_has_the_old_address_now(scenario: Scenario) -> None:
     """Nothing else is due for them: their names are the same, and their contact is not known yet."""
-    scenario.begin(membership="list")
+    scenario.begin()
     scenario.write_segments(1, refresh(NORA))
     assert not scenario.export.run().red
-    scenario.emulator.staff.change_email(NORA.EMail, THERE)
+    scenario.stand.staff.change_email(NORA.EMail, THERE)
     twin = replace(NORA, CustomerId="c9")
     scenario.write_segments(2, refresh(MOVED, churn=(twin,)))
 

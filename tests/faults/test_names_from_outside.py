@@ -10,6 +10,7 @@ from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, people
+from tests.stands.alone import Why
 
 from segment_exports.errors import StagingError
 from segment_exports.records.storing.file_names import earlier_file_name, file_name
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
+
+pytestmark = pytest.mark.alone(Why.STAGING)
 
 SETTINGS: dict[str, Any] = {
     "segments": ["Gold"],
@@ -80,11 +83,11 @@ class Named(RunningExport):
 def export(
     request: pytest.FixtureRequest,
     tmp_path: Path,
-    emulator: AutopilotEmulator,
+    stand: AccountStand,
     monkeypatch: pytest.MonkeyPatch,
     short_waits: None,
 ) -> Iterator[Named]:
-    made = Named(tmp_path, emulator, monkeypatch, SETTINGS)
+    made = Named(tmp_path, stand, monkeypatch, SETTINGS)
     if request.param == "disk":
         yield made
         return
@@ -109,7 +112,7 @@ def test_a_run_of_any_id_is_settled_and_the_next_one_goes_on_from_it(export: Nam
     assert (second.red, second.errors) == (False, [])
     assert second.report
     assert second.report.operations["leave"].delivered == 1
-    assert export.emulator.account.members("Gold") == {"p2@example.com"}
+    assert export.stand.members("Gold") == {"p2@example.com"}
 
 
 @pytest.mark.parametrize("run_id", [RUNS[0], RUNS[4]])
@@ -125,7 +128,7 @@ def test_a_run_of_any_id_that_died_before_its_end_is_settled_by_the_next(export:
     assert second.report
     assert second.report.contacts.unchanged == 1
     assert second.report.operations["leave"].delivered == 1
-    assert export.emulator.account.members("Gold") == {"p2@example.com"}
+    assert export.stand.members("Gold") == {"p2@example.com"}
 
 
 def test_segments_of_any_name_are_delivered_each_to_its_own_list(export: Named) -> None:
@@ -139,16 +142,15 @@ def test_segments_of_any_name_are_delivered_each_to_its_own_list(export: Named) 
         assert (result.red, result.errors) == (False, [])
     assert result.report
     assert result.report.contacts.unchanged == len(SEGMENTS)
-    account = export.emulator.account
-    assert {name: account.members(name) for name in SEGMENTS} == {
+    assert {name: export.stand.members(name) for name in SEGMENTS} == {
         name: {one.EMail for one in profiles} for name, profiles in everybody.items()
     }
 
 
 def test_what_was_kept_under_earlier_names_is_found(
-    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+    tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, short_waits: None
 ) -> None:
-    export = Named(tmp_path, emulator, monkeypatch, SETTINGS)
+    export = Named(tmp_path, stand, monkeypatch, SETTINGS)
     lake = LakeFolder(export.lake)
     export.run_id = "By_Ann"
     lake.write(1, {"Gold": people(1, 2, 3)})
@@ -161,7 +163,7 @@ def test_what_was_kept_under_earlier_names_is_found(
     assert (second.red, second.errors) == (False, [])
     assert second.report
     assert second.report.contacts.unchanged == 2
-    assert emulator.account.members("Gold") == {"p2@example.com", "p3@example.com"}
+    assert stand.members("Gold") == {"p2@example.com", "p3@example.com"}
 
 
 def give_its_earlier_name(staging: Path, text: str) -> int:
@@ -175,18 +177,18 @@ def give_its_earlier_name(staging: Path, text: str) -> int:
 
 
 def test_a_disk_that_takes_no_such_path_is_told_by_the_first_step(
-    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+    tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, short_waits: None
 ) -> None:
     """A run's own folder still fits there, and what lies in it doesn't."""
     deep = tmp_path / "staging"
     while len(str(deep)) < LONGEST_PATH - 300:
         deep /= "d" * 100
     deep /= "d" * (LONGEST_PATH - 130 - len(str(deep)))
-    export = Named(tmp_path, emulator, monkeypatch, SETTINGS)
+    export = Named(tmp_path, stand, monkeypatch, SETTINGS)
     LakeFolder(export.lake).write(1, {"Gold": people(1)})
     monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", str(deep))
     export.run_id = "manual__1"
     context = export.context(export.run_id, {}, "check_destination")
     with pytest.raises(StagingError, match=r"takes no path or name of that length.*names the staging"):
         CheckDestinationOperator(task_id="t", export=export.name).execute(context)
-    assert not emulator.log.writes()
+    assert not stand.writes()

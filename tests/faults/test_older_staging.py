@@ -6,14 +6,13 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.expected_account import field_name
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, people
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
 REFUSES = 36
 """Whom the run after the backup put on the list, and who has refused since."""
@@ -22,23 +21,26 @@ RETURNS = 2
 ALLOWED = sorted({*range(5, 40), RETURNS} - {REFUSES})
 
 
-@pytest.fixture(params=["list", "field"])
+pytestmark = pytest.mark.ways("list", "field")
+
+
+@pytest.fixture
 def export(
-    request: pytest.FixtureRequest,
+    way: str,
     tmp_path: Path,
-    emulator: AutopilotEmulator,
+    stand: AccountStand,
     monkeypatch: pytest.MonkeyPatch,
     short_waits: None,
 ) -> RunningExport:
     """One whose staging is that of before its second run, of which Airflow knows."""
     settings = {
-        "destination": {"membership": request.param},
+        "destination": {"membership": way},
         "segments": [{"name": "Gold", "list": "Gold"}],
         "mapping": {"Email": "EMail"},
         "permission": {"attribute": "Subscriber", "equals": "Yes"},
         "when_member_leaves": "remove",
     }
-    export = RunningExport(tmp_path, emulator, monkeypatch, settings)
+    export = RunningExport(tmp_path, stand, monkeypatch, settings)
     lake, backup = LakeFolder(export.lake), tmp_path / "backup"
     lake.write(1, {"Gold": people(*range(30))})
     assert not export.run().red
@@ -51,18 +53,10 @@ def export(
     return export
 
 
-def on_the_list(emulator: AutopilotEmulator) -> set[str]:
-    account = emulator.account
-    if account.lists:
-        return set(account.members("Gold"))
-    flagged = (one for one in account.contacts.values() if (one.custom or {}).get(field_name("Gold")))
-    return {str(one.email) for one in flagged}
-
-
 def test_every_run_stops_and_names_the_run_that_is_missing(
-    export: RunningExport, emulator: AutopilotEmulator
+    export: RunningExport, stand: AccountStand
 ) -> None:
-    lost, before = export.last_run, on_the_list(emulator)
+    lost, before = export.last_run, stand.listed("Gold")
 
     for options in ({}, {"dry_run": True}, {"reconcile": True}, {}):
         result = export.run(**options)
@@ -72,33 +66,33 @@ def test_every_run_stops_and_names_the_run_that_is_missing(
         assert f"holds nothing of run {lost} of the export newsletter, of which Airflow knows" in reason
         assert "was an older backup restored" in reason
 
-    assert on_the_list(emulator) == before
+    assert stand.listed("Gold") == before
 
 
 def test_a_resync_that_reads_the_lists_back_makes_up_for_it_once_and_for_all(
-    export: RunningExport, emulator: AutopilotEmulator
+    export: RunningExport, stand: AccountStand
 ) -> None:
     result = export.run(full_resync=True, reconcile=True)
 
     assert not result.red, result.report.red_reasons
-    assert on_the_list(emulator) == {f"p{one}@example.com" for one in ALLOWED}
+    assert stand.listed("Gold") == {f"p{one}@example.com" for one in ALLOWED}
     again = export.run()
     assert (again.red, again.attempts) == (False, 0)
 
 
 def test_one_that_could_not_judge_everybody_leaves_runs_red(
-    export: RunningExport, emulator: AutopilotEmulator
+    export: RunningExport, stand: AccountStand
 ) -> None:
     export.run(full_resync=True, reconcile=True, sample=1)
 
     assert "nobody knows whom the one before put on a list" in str(export.run().report.red_reasons)
     assert not export.run(reconcile=True).red
-    assert f"p{REFUSES}@example.com" not in on_the_list(emulator)
+    assert f"p{REFUSES}@example.com" not in stand.listed("Gold")
     assert not export.run().red
 
 
 def test_the_newest_staging_is_believed_again(
-    export: RunningExport, emulator: AutopilotEmulator, tmp_path: Path
+    export: RunningExport, stand: AccountStand, tmp_path: Path
 ) -> None:
     """Although it knows nothing of the runs that were stopped meanwhile."""
     assert export.run().red
@@ -107,4 +101,4 @@ def test_the_newest_staging_is_believed_again(
 
     assert not export.run().red
 
-    assert on_the_list(emulator) == {f"p{one}@example.com" for one in ALLOWED}
+    assert stand.listed("Gold") == {f"p{one}@example.com" for one in ALLOWED}

@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.chunks import ChunkFolder, go, new_contact
+from tests.stands.alone import Why
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_emulators.autopilot import Arrival, AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
+
+    from segment_emulators.autopilot import Arrival
+
+pytestmark = pytest.mark.alone(Why.RATE)
 
 RATE = 20
 LONGEST_MEASURING = 240.0
@@ -56,35 +61,33 @@ def share(entries: list[Arrival]) -> Share:
     return Share(len(entries) - 1, arrived[-1] - arrived[0], throttled)
 
 
-def deliver_both(
-    tmp_path: Path, emulator: AutopilotEmulator, joins: int, *, slot: str | None
-) -> list[Arrival]:
+def deliver_both(tmp_path: Path, stand: AccountStand, joins: int, *, slot: str | None) -> list[Arrival]:
     """Let the second export begin as soon as the first has sent something; return the account's log.
 
     Each has one chunk, and joins a list of its own by single calls.
     """
     processes = []
     for name in ("first", "second"):
-        folder = ChunkFolder(tmp_path / name, emulator, lists=(name,))
+        folder = ChunkFolder(tmp_path / name, stand, lists=(name,))
         folder.folder.mkdir(parents=True)
-        folder.write(1, [new_contact(f"{name}{number}@example.com", name) for number in range(joins)])
+        folder.write(1, [new_contact(stand, f"{name}{number}@example.com", name) for number in range(joins)])
         processes.append(folder.start(1, account=tmp_path / "account", rate=RATE, slot=slot))
-    emulator.reset()
-    emulator.switch(rate=RATE)
+    stand.emulator.reset()
+    stand.emulator.switch(rate=RATE)
     go(processes[0])
-    while not emulator.log.entries:
+    while not stand.emulator.log.entries:
         assert processes[0].poll() is None
         time.sleep(0.01)
     go(processes[1])
     assert [process.wait() for process in processes] == [0, 0]
     for name in ("first", "second"):
-        assert len(emulator.account.members(name)) == joins
-    return emulator.log.entries
+        assert len(stand.members(name)) == joins
+    return stand.emulator.log.entries
 
 
-def use_through_one_slot(tmp_path: Path, emulator: AutopilotEmulator) -> tuple[float, float]:
+def use_through_one_slot(tmp_path: Path, stand: AccountStand) -> tuple[float, float]:
     """Return the share of the budget that is used with chunks of full size, and the share of 429s."""
-    entries = deliver_both(tmp_path, emulator, 100, slot=str(tmp_path / "slot"))
+    entries = deliver_both(tmp_path, stand, 100, slot=str(tmp_path / "slot"))
     second = next(place for place, one in enumerate(entries) if one.emails and "second" in one.emails[0])
     change = second - sum(one.endpoint != "upsert_contacts" for one in entries[second - 3 : second])
     tasks = [share(entries[:change]), share(entries[change:])]
@@ -98,12 +101,12 @@ def use_through_one_slot(tmp_path: Path, emulator: AutopilotEmulator) -> tuple[f
 
 
 @pytest.mark.timeout(400)
-def test_through_one_slot_the_budget_is_used_and_kept(tmp_path: Path, emulator: AutopilotEmulator) -> None:
+def test_through_one_slot_the_budget_is_used_and_kept(tmp_path: Path, stand: AccountStand) -> None:
     """Measured again and again: a machine that is busy with something else uses less."""
     until = time.monotonic() + LONGEST_MEASURING
     used, throttled = 0.0, 1.0
     for attempt in itertools.count():
-        used, throttled = use_through_one_slot(tmp_path / str(attempt), emulator)
+        used, throttled = use_through_one_slot(tmp_path / str(attempt), stand)
         if (used >= 0.95 and throttled <= 0.001) or time.monotonic() > until:
             break
 
@@ -113,10 +116,10 @@ def test_through_one_slot_the_budget_is_used_and_kept(tmp_path: Path, emulator: 
 
 @pytest.mark.timeout(120)
 def test_without_the_slot_two_tasks_get_in_each_other_s_way_and_still_lose_nothing(
-    tmp_path: Path, emulator: AutopilotEmulator
+    tmp_path: Path, stand: AccountStand
 ) -> None:
     """What the pool is for: each task paces itself to the whole rate, and gives way only after 429s."""
-    used = share(deliver_both(tmp_path, emulator, 80, slot=None))
+    used = share(deliver_both(tmp_path, stand, 80, slot=None))
 
     print("no slot:", used)
     assert used.throttled > 0

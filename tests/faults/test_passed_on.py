@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.lake_folder import Profile
+from tests.stands.account_stand import Place
 
-from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert
+from segment_emulators.autopilot import Fault, FaultKind
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario
@@ -18,7 +19,7 @@ NORA = Profile("c1", "office@example.com", "Nora", Tier="gold")
 OMAR = Profile("c2", NORA.EMail, "Omar")
 """He has her address after her."""
 
-WAYS = pytest.mark.parametrize("way", ["list", "bulk", "field"])
+WAYS = pytest.mark.ways("list", "bulk", "field")
 
 
 def refresh(
@@ -28,20 +29,14 @@ def refresh(
 
 
 def on_lists(scenario: Scenario) -> set[str]:
-    account = scenario.emulator.account
-    custom = account.find(NORA.EMail).custom or {}
-    return {
-        title
-        for title in ("Gold", "Win-back", "Readers")
-        if NORA.EMail in account.members(title) or custom.get(f"boolean--List--{title}") is True
-    }
+    return scenario.stand.lists_of(NORA.EMail)
 
 
 @pytest.fixture(params=["keep", "remove"])
 def begun(scenario: Scenario, request: pytest.FixtureRequest, way: str) -> Scenario:
     """Nora was delivered to two lists."""
     scenario.begin(membership=way, when_member_leaves=request.param)
-    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.stand.join_in_upserts()
     scenario.write_segments(1, refresh(gold=(NORA,), churn=(NORA,)))
     assert not scenario.export.run().red
     return scenario
@@ -66,12 +61,8 @@ def test_her_lists_are_left_in_the_next_run_where_they_could_not_be_in_this_one(
     begun: Scenario, way: str
 ) -> None:
     begun.write_segments(2, refresh(readers=(OMAR,)))
-    broken = Fault(
-        kind=FaultKind.ERROR, status=503, path="^/(contacts|list/.*)$", method="DELETE", times=None
-    )
-    if way == "field":
-        broken = Fault(kind=FaultKind.ERROR, status=503, path="^/contacts$", times=None)
-    begun.emulator.inject(broken)
+    leaves = begun.stand.at(Place.LEAVE, way)
+    begun.emulator.inject(Fault(kind=FaultKind.ERROR, status=503, times=None, **leaves))
     assert begun.export.run(retries=0).red
     begun.emulator.inject()
 
@@ -88,12 +79,10 @@ def test_her_new_address_joins_her_lists_and_his_address_leaves_them(begun: Scen
     assert not begun.export.run().red
 
     assert on_lists(begun) == {"Readers"}
-    account = begun.emulator.account
-    by_field = account.find(moved.EMail).custom or {}
-    assert moved.EMail in account.members("Gold") or by_field.get("boolean--List--Gold") is True
+    assert moved.EMail in begun.stand.listed("Gold")
 
 
-@pytest.mark.parametrize("way", ["list"])
+@pytest.mark.ways("list")
 def test_people_who_share_an_address_take_nothing_from_each_other(begun: Scenario, way: str) -> None:
     """Whose row wins changes with each refresh."""
     for number, gold, readers in ((2, OMAR, NORA), (3, NORA, OMAR)):

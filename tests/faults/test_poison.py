@@ -11,6 +11,7 @@ import pytest
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, Profile
 from tests.faults.people import LISTS
+from tests.stands.alone import Why
 
 from segment_emulators.autopilot import BadContact, ListOnUpsert
 from segment_exports.records.keyed_hash import KeyedHasher
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.faults.scenario import Scenario
-
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
 PLACES: dict[str, tuple[int, ...]] = {
     "first": (0,),
@@ -40,7 +40,7 @@ SETTINGS: dict[str, Any] = {
 @pytest.mark.parametrize("places", PLACES.values(), ids=PLACES)
 def test_poison_in_a_batch_of_100(
     tmp_path: Path,
-    emulator: AutopilotEmulator,
+    stand: AccountStand,
     monkeypatch: pytest.MonkeyPatch,
     short_waits: None,
     places: tuple[int, ...],
@@ -49,19 +49,19 @@ def test_poison_in_a_batch_of_100(
     hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     emails = sorted((f"p{number}@example.com" for number in range(100)), key=hasher.text)
     poison = {emails[place] for place in places}
-    emulator.switch(bad_contact=BadContact.REFUSES_BATCH, bad_emails=frozenset(poison))
-    export = RunningExport(tmp_path, emulator, monkeypatch, SETTINGS)
+    stand.refuse(poison, batch=True)
+    export = RunningExport(tmp_path, stand, monkeypatch, SETTINGS)
     profiles = [Profile(f"c{email}", email, "Nora") for email in emails]
     LakeFolder(export.lake).write(1, {"Gold": profiles})
 
     report = export.run().report
 
     assert report is not None
-    upserts = len(emulator.log.select("upsert_contacts"))
+    upserts = len({one.number for one in stand.sent() if one.what == "upsert"})
     print(f"{len(places)} poison contacts at {places}: {upserts} upserts, at most {1 + 14 * len(places)}")
     assert upserts <= 1 + 14 * len(places)
-    assert set(emulator.account.contacts_by_email()) == set(emails) - poison
-    assert emulator.account.members("Gold") == set(emails) - poison
+    assert stand.addresses() == set(emails) - poison
+    assert stand.members("Gold") == set(emails) - poison
     assert report.contacts.delivered == 100 - len(poison)
     assert report.contacts.rejected == len(poison)
     assert report.red  # new rejections are told
@@ -71,25 +71,26 @@ def test_poison_in_a_batch_of_100(
 
 
 def test_the_next_run_does_not_try_the_poison_again(
-    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+    tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, short_waits: None
 ) -> None:
-    emulator.switch(bad_contact=BadContact.REFUSES_BATCH, bad_emails=frozenset({"p3@example.com"}))
-    export = RunningExport(tmp_path, emulator, monkeypatch, SETTINGS)
+    stand.refuse({"p3@example.com"}, batch=True)
+    export = RunningExport(tmp_path, stand, monkeypatch, SETTINGS)
     lake = LakeFolder(export.lake)
     profiles = [Profile(f"c{number}", f"p{number}@example.com", "Nora") for number in range(100)]
     lake.write(1, {"Gold": profiles})
     export.run()
-    before = len(emulator.log)
+    before = len(stand.emulator.log)
     lake.write(2, {"Gold": profiles})
 
     report = export.run().report
 
     assert report is not None
-    assert emulator.log.writes(before) == []
+    assert stand.writes(before) == []
     assert not report.red
     assert (report.rejected.new, report.rejected.before) == (0, 1)
 
 
+@pytest.mark.alone(Why.PROBING)
 @pytest.mark.parametrize("bad_contact", BadContact)
 @pytest.mark.parametrize("prefix", "defg")
 def test_poison_among_those_that_a_probe_tries(

@@ -10,12 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 from tests.faults.lake_folder import Profile
 from tests.faults.people import LISTS
+from tests.stands.alone import Why
 
-from segment_emulators.autopilot import Fault, FaultKind, ListOnUpsert, gate
+from segment_emulators.autopilot import Fault, FaultKind, gate
 
 if TYPE_CHECKING:
     from tests.faults.export_run import RunResult
     from tests.faults.scenario import Scenario
+
+pytestmark = pytest.mark.alone(Why.BODIES)
 
 SURNAME = "Quandtmeier"
 JOIN = "^/list/.*/contact/"
@@ -51,7 +54,7 @@ def quote(monkeypatch: pytest.MonkeyPatch, status: int, text: str) -> None:
 def test_a_value_that_the_destination_quotes_is_written_nowhere(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch, people: int, status: int, path: str
 ) -> None:
-    scenario.begin(membership="list")
+    scenario.begin()
     everybody = [Profile(f"c{one}", f"p{one}@example.com", "Zoe", SURNAME) for one in range(people)]
     scenario.write_segments(1, dict.fromkeys(LISTS, everybody))
     quote(monkeypatch, status, f"value Zoe {SURNAME} can't be stored")
@@ -96,7 +99,7 @@ def test_a_value_of_an_earlier_run_that_a_refused_join_quotes_is_not_kept(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch, membership: str, path: str
 ) -> None:
     scenario.begin(membership=membership)
-    scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+    scenario.stand.join_in_upserts()
     everywhere = {one: [Profile("c1", "p1@example.com", "Annemarie")] for one in LISTS}
     only_in_gold = {name: people if name == "Gold" else [] for name, people in everywhere.items()}
     scenario.write_segments(1, only_in_gold)

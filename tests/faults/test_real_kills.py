@@ -13,7 +13,7 @@ from tests.faults.chunks import ChunkFolder, go, new_contact
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
 IN_FLIGHT = 2
 CONTACTS = 1500
@@ -21,48 +21,47 @@ JOINING = 100
 KILLS = 5
 
 
-def let_arrive(emulator: AutopilotEmulator) -> None:
+def let_arrive(stand: AccountStand) -> None:
     """Wait until what was on the wire has arrived and is done: the process that sent it is gone."""
     arrived = -1
-    while emulator.log.under_way or arrived < len(emulator.log):
-        arrived = len(emulator.log)
+    while stand.emulator.log.under_way or arrived < len(stand.emulator.log):
+        arrived = len(stand.emulator.log)
         time.sleep(0.05)
 
 
 @pytest.mark.timeout(240)
-def test_killed_again_and_again(tmp_path: Path, emulator: AutopilotEmulator) -> None:
+def test_killed_again_and_again(tmp_path: Path, stand: AccountStand) -> None:
     """1,500 upserts in 15 batches, then 100 joins; five kills somewhere in between."""
-    emulator.switch(latency=0.03)
+    stand.emulator.switch(latency=0.03)
     emails = [f"p{number}@example.com" for number in range(CONTACTS)]
-    chunk = ChunkFolder(tmp_path, emulator)
-    chunk.write(
-        1, [new_contact(email, *(["News"] if place < JOINING else [])) for place, email in enumerate(emails)]
-    )
+    chunk = ChunkFolder(tmp_path, stand)
+    lists = [["News"] if place < JOINING else [] for place in range(CONTACTS)]
+    chunk.write(1, [new_contact(stand, email, *one) for email, one in zip(emails, lists, strict=True)])
     draws = random.Random(7)
     sent_again = []
     for _ in range(KILLS):
-        known, before = chunk.acknowledged(1), len(emulator.log)
+        known, before = chunk.acknowledged(1), len(stand.emulator.log)
         limit = before + draws.randint(4, 25)
         process = chunk.start(1, requests_in_flight=IN_FLIGHT)
         go(process)
-        while len(emulator.log) < limit and process.poll() is None:
+        while len(stand.emulator.log) < limit and process.poll() is None:
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        let_arrive(emulator)
+        let_arrive(stand)
         arrived = set(chunk.sent(before))
         assert not known & arrived
         sent_again.append(arrived - chunk.acknowledged(1))
-    known, before = chunk.acknowledged(1), len(emulator.log)
+    known, before = chunk.acknowledged(1), len(stand.emulator.log)
 
     last = chunk.start(1, requests_in_flight=IN_FLIGHT)
     go(last)
     assert last.wait() == 0
 
     assert not known & set(chunk.sent(before))
-    assert set(emulator.account.contacts_by_email()) == set(emails)
-    assert emulator.account.members("News") == set(emails[:JOINING])
-    assert len(emulator.account.list_ids("News")) == 1
+    assert stand.addresses() == set(emails)
+    assert stand.members("News") == set(emails[:JOINING])
+    assert len(stand.list_ids("News")) == 1
     for unknown in sent_again:
         assert sum(operation == "upsert" for _, operation in unknown) <= 100 * IN_FLIGHT
         assert sum(operation == "join" for _, operation in unknown) <= IN_FLIGHT

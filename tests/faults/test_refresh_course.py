@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.faults.export_run import RunningExport, RunResult
+from tests.stands.alone import Why
 
 from segment_emulators.customer_insights import CustomerInsights
 from segment_emulators.customer_insights.serving import serve
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
+
+pytestmark = pytest.mark.alone(Why.PLANNING)
 
 SOURCES: dict[str, dict[str, Any]] = {
     "api": {"type": "api", "connection": "ci", "page_size": 100},
@@ -39,7 +42,7 @@ class Course:
 
     folder: Path
     insights: CustomerInsights
-    emulator: AutopilotEmulator
+    stand: AccountStand
     monkeypatch: pytest.MonkeyPatch
     now: datetime = field(init=False)
 
@@ -52,7 +55,7 @@ class Course:
     def export_from(self, source: str, **wait: int) -> None:
         self.export = RunningExport(
             self.folder,
-            self.emulator,
+            self.stand,
             self.monkeypatch,
             {
                 "source": SOURCES[source],
@@ -86,7 +89,7 @@ class Course:
 
     @property
     def writes(self) -> int:
-        return sum(one.method != "GET" for one in self.emulator.log.entries)
+        return len(self.stand.writes())
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +103,7 @@ def served_insights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
 def course(
     served_insights: tuple[CustomerInsights, Any],
     tmp_path: Path,
-    emulator: AutopilotEmulator,
+    stand: AccountStand,
     monkeypatch: pytest.MonkeyPatch,
     short_waits: None,
 ) -> Course:
@@ -124,7 +127,7 @@ def course(
             "extra": extra,
         }
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
-    return Course(tmp_path, insights, emulator, monkeypatch)
+    return Course(tmp_path, insights, stand, monkeypatch)
 
 
 def red_without_a_write(course: Course, result: RunResult) -> tuple[RunReport, str]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.fault_kinds import storm
 from tests.faults.people import Event, refresh
 
 if TYPE_CHECKING:
@@ -23,17 +22,17 @@ DRIFT = (
 """Contacts and memberships that are gone, and an unsubscribed old address that was cleaned up."""
 
 
-def drift(scenario: Scenario, *, membership: str) -> None:
-    scenario.begin(people=PEOPLE, membership=membership)
+def drift(scenario: Scenario, *, way: str | None = None) -> None:
+    scenario.begin(people=PEOPLE, membership=way)
     for number in (1, 2, 3):
         scenario.refresh(number)
     for event in DRIFT:
         scenario.do(event)
 
 
-@pytest.mark.parametrize("membership", ["list", "auto", "field"])
-def test_a_reconcile_repairs_memberships(scenario: Scenario, membership: str) -> None:
-    drift(scenario, membership=membership)
+@pytest.mark.ways("list", "auto", "field")
+def test_a_reconcile_repairs_memberships(scenario: Scenario, way: str) -> None:
+    drift(scenario, way=way)
     scenario.expected.reconcile()
 
     result = scenario.refresh(4, reconcile=True)
@@ -42,10 +41,10 @@ def test_a_reconcile_repairs_memberships(scenario: Scenario, membership: str) ->
     scenario.check()
 
 
-@pytest.mark.parametrize("membership", ["list", "auto", "field"])
-def test_a_full_resync_brings_back_what_is_gone(scenario: Scenario, membership: str) -> None:
+@pytest.mark.ways("list", "auto", "field")
+def test_a_full_resync_brings_back_what_is_gone(scenario: Scenario, way: str) -> None:
     """But nobody who unsubscribed, be it under an address that is gone."""
-    drift(scenario, membership=membership)
+    drift(scenario, way=way)
     scenario.expected.resync()
 
     result = scenario.refresh(4, full_resync=True)
@@ -54,11 +53,11 @@ def test_a_full_resync_brings_back_what_is_gone(scenario: Scenario, membership: 
     scenario.check()
 
 
-@pytest.mark.parametrize("membership", ["list", "bulk", "field"])
+@pytest.mark.ways("list", "bulk", "field")
 def test_who_withdraws_after_a_run_whose_files_were_lost_leaves_by_a_reconcile(
-    scenario: Scenario, membership: str
+    scenario: Scenario, way: str
 ) -> None:
-    scenario.begin(people=PEOPLE, membership=membership)
+    scenario.begin(people=PEOPLE, membership=way)
     scenario.refresh(1)
     scenario.happen(2)
     scenario.write(2)
@@ -85,7 +84,7 @@ def test_who_withdraws_after_a_run_whose_files_were_lost_leaves_by_a_reconcile(
 
 
 def test_a_changed_mapping_sends_every_contact_again_and_undoes_no_unsubscribe(scenario: Scenario) -> None:
-    drift(scenario, membership="list")
+    drift(scenario)
     mapping = {**scenario.settings["mapping"], "Salutation": "LastName"}
     scenario.export.define({**scenario.settings, "mapping": mapping})
     scenario.expected.rules = replace(scenario.expected.rules, salutation="LastName")
@@ -105,7 +104,7 @@ def test_a_dry_run_sends_nothing_and_leaves_everything_to_the_next_run(scenario:
 
     dry = scenario.refresh(2, dry_run=True)
 
-    assert scenario.emulator.log.writes(before) == []
+    assert scenario.stand.writes(before) == []
     assert dry.report.state == "dry_run"
     assert not scenario.export.run().red
     scenario.check()
@@ -120,7 +119,7 @@ def test_a_run_that_is_cleared_from_its_start_goes_on(scenario: Scenario, settle
         2,
         retries=0,
         settle=settled,
-        before_upload=lambda: scenario.emulator.inject(*storm("reset after the work", seed=5)),
+        before_upload=lambda: scenario.storm("reset after the work", seed=5),
     )
     scenario.emulator.inject()
 

@@ -32,11 +32,11 @@ def addresses(*people: Profile) -> set[str]:
 
 
 def on_gold(scenario: Scenario) -> set[str]:
-    return scenario.emulator.account.members("Gold")
+    return scenario.stand.members("Gold")
 
 
 def unsubscribed(scenario: Scenario) -> set[str]:
-    return scenario.emulator.account.unsubscribed()
+    return scenario.stand.unsubscribed()
 
 
 def write(scenario: Scenario, number: int, *gold: Profile, readers: tuple[Profile, ...] = ()) -> None:

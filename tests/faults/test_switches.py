@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.faults.people import LISTS, Event
+from tests.stands.alone import Why
 
 from segment_emulators.account_api.access_log import most_in_a_second
 from segment_emulators.autopilot import (
@@ -28,6 +29,8 @@ from segment_exports.transport.transport import Transport
 
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario
+
+pytestmark = pytest.mark.alone(Why.SWITCHES)
 
 PEOPLE = 80
 
@@ -68,10 +71,10 @@ def test_the_account_is_what_it_must_be(scenario: Scenario, switch: str) -> None
 
 
 @pytest.mark.parametrize("in_bulk", ListOnUpsert)
-@pytest.mark.parametrize("membership", ["auto", "bulk"])
-def test_lists_in_bulk_upserts(scenario: Scenario, membership: str, in_bulk: ListOnUpsert) -> None:
+@pytest.mark.ways("auto", "bulk")
+def test_lists_in_bulk_upserts(scenario: Scenario, way: str, in_bulk: ListOnUpsert) -> None:
     scenario.emulator.switch(list_in_bulk=in_bulk)
-    scenario.begin(people=PEOPLE, membership=membership)
+    scenario.begin(people=PEOPLE, membership=way)
 
     three_refreshes(scenario)
 
@@ -177,39 +180,37 @@ def test_no_list_is_made_twice(
 
 
 @pytest.mark.parametrize("unknown_list", UnknownList)
-@pytest.mark.parametrize("membership", ["list", "auto"])
-def test_a_list_that_vanishes_stops_the_run(
-    scenario: Scenario, membership: str, unknown_list: UnknownList
-) -> None:
+@pytest.mark.ways("list", "auto")
+def test_a_list_that_vanishes_stops_the_run(scenario: Scenario, way: str, unknown_list: UnknownList) -> None:
     """Between planning and sending, in every way of keeping membership; no list is made in its place."""
     scenario.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED, unknown_list=unknown_list)
-    scenario.begin(people=40, membership=membership)
+    scenario.begin(people=40, membership=way)
     scenario.refresh(1)
 
     def vanish() -> None:
-        for list_id in scenario.emulator.account.list_ids("Win-back"):
-            scenario.emulator.staff.delete_list(list_id)
+        for list_id in scenario.stand.list_ids("Win-back"):
+            scenario.stand.delete_list(list_id)
 
     result = scenario.refresh(2, before_upload=vanish)
 
     assert result.red
     assert any("Win-back" in reason and "vanished" in reason for reason in result.report.red_reasons)
-    assert scenario.emulator.account.list_ids("Win-back") == []
+    assert scenario.stand.list_ids("Win-back") == []
 
 
 def test_a_title_that_stands_twice_stops_the_run_before_anything_is_sent(scenario: Scenario) -> None:
     scenario.begin(people=10)
-    ids = [scenario.emulator.staff.add_list("Gold") for _ in range(2)]
+    ids = [scenario.stand.add_list("Gold") for _ in range(2)]
 
     result = scenario.refresh(1)
 
     assert result.red
     assert all(any(list_id in reason for reason in result.report.red_reasons) for list_id in ids)
-    assert scenario.emulator.log.writes() == []
+    assert scenario.stand.writes() == []
 
 
 def test_a_list_of_others_is_adopted_by_its_id_and_keeps_whom_they_put_there(scenario: Scenario) -> None:
-    list_id = scenario.emulator.staff.add_list("Gold")
+    list_id = scenario.stand.add_list("Gold")
     scenario.begin(people=40)
     segments = [{"name": name, "list": title} for name, title in LISTS.items()]
     segments[0]["list_id"] = list_id
@@ -219,7 +220,7 @@ def test_a_list_of_others_is_adopted_by_its_id_and_keeps_whom_they_put_there(sce
 
     three_refreshes(scenario)
 
-    assert scenario.emulator.account.list_ids("Gold") == [list_id]
+    assert scenario.stand.list_ids("Gold") == [list_id]
 
 
 @pytest.fixture

@@ -15,13 +15,17 @@ import pyarrow.parquet as pq
 import pytest
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, Profile
+from tests.stands.alone import Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
+
     from segment_exports.records.report import RunReport
+
+pytestmark = pytest.mark.alone(Why.STAGING)
 
 SETTINGS = {
     "destination": {"membership": "list"},
@@ -90,12 +94,12 @@ class Told:
     """An export that was delivered, a file of whose staging is damaged, and its next run."""
 
     def __init__(
-        self, folder: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, *, settle: bool
+        self, folder: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, *, settle: bool
     ) -> None:
-        emulator.reset()
+        stand.reset()
         folder.mkdir()
-        self.emulator = emulator
-        self.export = RunningExport(folder, emulator, monkeypatch, SETTINGS)
+        self.stand = stand
+        self.export = RunningExport(folder, stand, monkeypatch, SETTINGS)
         self.lake = LakeFolder(self.export.lake)
         self.lake.write(1, {"Gold": [*people(*range(20)), Profile("bad", "nobody")]})
         assert self.export.run(settle=settle).errors == []
@@ -116,7 +120,7 @@ class Told:
     @property
     def is_right(self) -> bool:
         wanted = {f"p{one}@example.com" for one in (*range(5), *range(10, 21))}
-        return set(self.emulator.account.members("Gold")) == wanted
+        return set(self.stand.members("Gold")) == wanted
 
 
 @pytest.mark.usefixtures("short_waits")
@@ -127,13 +131,13 @@ class Told:
 )
 def test_the_next_run_goes_on_rightly_or_says_which_file_and_what_to_do(
     tmp_path: Path,
-    emulator: AutopilotEmulator,
+    stand: AccountStand,
     monkeypatch: pytest.MonkeyPatch,
     pattern: str,
     settled: bool,
     how: str,
 ) -> None:
-    told = Told(tmp_path / "export", emulator, monkeypatch, settle=settled)
+    told = Told(tmp_path / "export", stand, monkeypatch, settle=settled)
     file = told.damage(pattern, how)
 
     report = told.next_run()
@@ -150,9 +154,9 @@ def test_the_next_run_goes_on_rightly_or_says_which_file_and_what_to_do(
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_lease_that_cannot_be_read_is_nobodys_and_its_run_is_settled_all_the_same(
-    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, how: str
+    tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    told = Told(tmp_path / "export", emulator, monkeypatch, settle=False)
+    told = Told(tmp_path / "export", stand, monkeypatch, settle=False)
     told.damage("newsletter/lease/*.json", how)
 
     report = told.next_run()
@@ -163,9 +167,9 @@ def test_a_lease_that_cannot_be_read_is_nobodys_and_its_run_is_settled_all_the_s
 
 @pytest.mark.usefixtures("short_waits")
 def test_receipts_whose_plan_is_gone_are_not_passed_over(
-    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = Told(tmp_path / "export", emulator, monkeypatch, settle=False)
+    told = Told(tmp_path / "export", stand, monkeypatch, settle=False)
     (plan,) = told.export.staging.glob("newsletter/runs/*/plan.json")
     plan.unlink()
 
@@ -176,9 +180,9 @@ def test_receipts_whose_plan_is_gone_are_not_passed_over(
 
 @pytest.mark.usefixtures("short_waits")
 def test_receipts_whose_chunk_is_gone_are_not_passed_over(
-    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = Told(tmp_path / "export", emulator, monkeypatch, settle=False)
+    told = Told(tmp_path / "export", stand, monkeypatch, settle=False)
     (chunk,) = told.export.staging.glob("newsletter/runs/*/chunks/*.parquet")
     content = chunk.read_bytes()
     chunk.unlink()

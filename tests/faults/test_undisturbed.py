@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from tests.faults.scenario import Scenario
 
 
-@pytest.mark.parametrize("membership", ["list", "bulk", "auto", "field"])
+@pytest.mark.ways("list", "bulk", "auto", "field")
 @pytest.mark.parametrize("leaving", ["keep", "remove"])
-def test_three_refreshes(scenario: Scenario, membership: str, leaving: str) -> None:
-    scenario.begin(membership=membership, when_member_leaves=leaving)
+def test_three_refreshes(scenario: Scenario, way: str, leaving: str) -> None:
+    scenario.begin(membership=way, when_member_leaves=leaving)
 
     for number in (1, 2, 3):
         scenario.refresh(number)
@@ -21,9 +21,9 @@ def test_three_refreshes(scenario: Scenario, membership: str, leaving: str) -> N
         scenario.check()
 
 
-@pytest.mark.parametrize("membership", ["list", "bulk", "field"])
-def test_whoever_withdraws_is_unsubscribed_for_good(scenario: Scenario, membership: str) -> None:
-    scenario.begin(membership=membership, when_permission_withdrawn="unsubscribe")
+@pytest.mark.ways("list", "bulk", "field")
+def test_whoever_withdraws_is_unsubscribed_for_good(scenario: Scenario, way: str) -> None:
+    scenario.begin(membership=way, when_permission_withdrawn="unsubscribe")
 
     for number in (1, 2, 3):
         scenario.refresh(number)
@@ -31,10 +31,10 @@ def test_whoever_withdraws_is_unsubscribed_for_good(scenario: Scenario, membersh
         scenario.check()
 
 
-@pytest.mark.parametrize("membership", ["list", "bulk", "field"])
-def test_contacts_are_given_their_new_addresses(scenario: Scenario, membership: str) -> None:
+@pytest.mark.ways("list", "bulk", "field")
+def test_contacts_are_given_their_new_addresses(scenario: Scenario, way: str) -> None:
     """What can't be moved (its new address is taken, it unsubscribed) leaves our lists in the same run."""
-    scenario.begin(membership=membership, when_email_changes="move")
+    scenario.begin(membership=way, when_email_changes="move")
 
     for number in (1, 2, 3):
         scenario.refresh(number)

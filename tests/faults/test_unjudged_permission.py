@@ -39,7 +39,7 @@ def silent(people: Iterable[Profile]) -> list[Profile]:
 
 
 def on_gold(scenario: Scenario) -> set[str]:
-    return scenario.emulator.account.members("Gold")
+    return scenario.stand.members("Gold")
 
 
 def erase_one(scenario: Scenario, person: Profile, *, by: str = "address") -> None:
@@ -159,7 +159,7 @@ def test_an_address_of_which_nothing_can_be_said_is_not_unsubscribed_for_whom_it
     scenario.write_segments(3, {"Gold": [ANCHOR, gold, BEN], **rest})
     assert not scenario.export.run().red
     assert ANN.EMail in on_gold(scenario)
-    assert not scenario.emulator.account.find(ANN.EMail).unsubscribed
+    assert not scenario.stand.person(ANN.EMail).unsubscribed
 
 
 def test_a_part_takes_a_customers_other_address_off_and_does_not_unsubscribe_it(scenario: Scenario) -> None:
@@ -171,7 +171,7 @@ def test_a_part_takes_a_customers_other_address_off_and_does_not_unsubscribe_it(
     scenario.write_segments(2, {"Gold": [ANCHOR, PASSED_ON], "Churn": [ANCHOR, says_no], "Readers": [ANCHOR]})
     assert not scenario.export.run(segments=["Churn"]).red
     assert ANN.EMail not in on_gold(scenario)
-    assert not scenario.emulator.account.find(ANN.EMail).unsubscribed
+    assert not scenario.stand.person(ANN.EMail).unsubscribed
     assert not scenario.export.run().red
     assert ANN.EMail in on_gold(scenario)
 

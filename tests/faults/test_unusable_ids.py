@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, people
+from tests.stands.alone import Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
+
+pytestmark = pytest.mark.alone(Why.BODIES)
 
 SETTINGS = {"segments": ["Gold"], "mapping": {"Email": "EMail"}, "guards": {"min_count": 1000}}
 READERS = people(*range(40))
@@ -21,23 +24,25 @@ READERS = people(*range(40))
 
 @pytest.fixture
 def export(
-    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+    tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, short_waits: None
 ) -> RunningExport:
     settings = SETTINGS | {"destination": {"membership": "field"}}
-    export = RunningExport(tmp_path, emulator, monkeypatch, settings)
+    export = RunningExport(tmp_path, stand, monkeypatch, settings)
     LakeFolder(export.lake).write(1, {"Gold": READERS})
     return export
 
 
 @pytest.fixture
 def give_ids(
-    emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Callable[[str], str | None]], None]:
     """Let the account give contacts ids by their address; None leaves one as it would be."""
-    usual = emulator.account._new_id
+    usual = stand.emulator.account._new_id
 
     def give(id_of: Callable[[str], str | None]) -> None:
-        monkeypatch.setattr(emulator.account, "_new_id", lambda kind, name: id_of(name) or usual(kind, name))
+        monkeypatch.setattr(
+            stand.emulator.account, "_new_id", lambda kind, name: id_of(name) or usual(kind, name)
+        )
 
     return give
 
@@ -63,7 +68,7 @@ def test_addresses_for_ids_are_kept_nowhere(export: RunningExport, give_ids, cap
 
 
 def test_one_bad_id_among_many_leaves_that_contact_open_and_the_others_delivered(
-    export: RunningExport, emulator: AutopilotEmulator, give_ids
+    export: RunningExport, stand: AccountStand, give_ids
 ) -> None:
     odd = READERS[17].EMail
     give_ids(lambda email: "../account\x1b[2J" if email == odd else None)
@@ -75,6 +80,6 @@ def test_one_bad_id_among_many_leaves_that_contact_open_and_the_others_delivered
     assert run.report.contacts.failed == 1, "it may have been taken, and nobody knows as whom"
     assert held(export.staging, "\x1b[2J") == []
     give_ids(lambda _: None)
-    emulator.account.delete(odd)
+    stand.staff.delete_contact(odd)
     assert not export.run().red
-    assert set(emulator.account.contacts_by_email()) == {one.EMail for one in READERS}
+    assert stand.addresses() == {one.EMail for one in READERS}

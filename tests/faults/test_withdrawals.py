@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.expected_account import field_name
 from tests.faults.lake_folder import Profile
 from tests.faults.people import Event
 from tests.faults.test_unjudged_permission import erase_one
+from tests.stands.account_stand import Place
 
 from segment_emulators.autopilot import Fault, FaultKind
 from segment_exports.records.keyed_hash import KeyedHasher
@@ -29,13 +29,13 @@ def refresh(*gold: Profile, readers: tuple[Profile, ...] = ()) -> dict[str, list
 
 
 def on_gold(scenario: Scenario) -> set[str]:
-    return scenario.emulator.account.members("Gold")
+    return scenario.stand.members("Gold")
 
 
 @pytest.fixture(params=["keep", "remove"])
 def delivered(scenario: Scenario, request: pytest.FixtureRequest) -> Scenario:
     """Both customers were delivered, each under an address of their own."""
-    scenario.begin(membership="list", when_member_leaves=request.param)
+    scenario.begin(when_member_leaves=request.param)
     scenario.write_segments(1, refresh(C1, C2))
     assert not scenario.export.run().red
     assert on_gold(scenario) == {"anchor@example.com", C1.EMail, C2.EMail}
@@ -120,7 +120,7 @@ def test_who_merged_into_somebody_whose_profile_is_invalid(
 def test_a_refused_leave_is_red_until_it_is_done(delivered: Scenario, status: int, told: str) -> None:
     """A 403 is the account's or a gateway's trouble: it is booked on nobody, and red all the same."""
     delivered.write_segments(2, refresh(C1, replace(C2, Subscriber="No")))
-    refusal = Fault(kind=FaultKind.ERROR, status=status, method="DELETE", path="^/list/", times=None)
+    refusal = Fault(kind=FaultKind.ERROR, status=status, times=None, **delivered.stand.at(Place.LEAVE))
     delivered.emulator.inject(refusal)
 
     refused = delivered.export.run()
@@ -138,13 +138,13 @@ def test_a_list_that_was_dropped_and_deleted_is_in_nobodys_way(
     scenario: Scenario, way: dict[str, bool]
 ) -> None:
     """The segment is gone from the definition, the list from the account, and then somebody withdraws."""
-    scenario.begin(membership="list")
+    scenario.begin()
     scenario.write_segments(1, refresh(C1, C2, readers=(C2,)))
     assert not scenario.export.run().red
     left = [one for one in scenario.settings["segments"] if one["name"] != "Readers"]
     scenario.export.define({**scenario.settings, "segments": left})
-    for list_id in scenario.emulator.account.list_ids("Readers"):
-        scenario.emulator.staff.delete_list(list_id)
+    for list_id in scenario.stand.list_ids("Readers"):
+        scenario.stand.delete_list(list_id)
     scenario.write_segments(2, refresh(C1, replace(C2, Subscriber="No")))
 
     result = scenario.export.run(**way)
@@ -162,7 +162,7 @@ def test_contacts_that_left_and_were_deleted_are_no_sign_of_another_account(scen
     first = [one for one in people if hasher.text(one.EMail) < hasher.text(ANCHOR.EMail)][:2]
     rest = [one for one in people if hasher.text(one.EMail) > hasher.text(ANCHOR.EMail)][:4]
     kept = rest.pop()
-    scenario.begin(membership="list")
+    scenario.begin()
     scenario.write_segments(1, refresh(*first, *rest, kept))
     assert not scenario.export.run().red
     scenario.write_segments(2, refresh(kept))
@@ -177,9 +177,10 @@ def test_contacts_that_left_and_were_deleted_are_no_sign_of_another_account(scen
 
 
 def test_an_upload_that_was_cleared_and_never_settled_is_known_to_the_next_run(scenario: Scenario) -> None:
-    scenario.begin(membership="list")
+    scenario.begin()
     scenario.write_segments(1, refresh(C1, C2))
-    scenario.emulator.inject(Fault(kind=FaultKind.ERROR, path="^/(contact|list)", method="POST", times=None))
+    everywhere = scenario.stand.at(Place.DELIVERY) | {"method": "POST"}
+    scenario.emulator.inject(Fault(kind=FaultKind.ERROR, times=None, **everywhere))
     assert scenario.export.run(retries=0).red
     scenario.emulator.inject()
     scenario.export.clear_upload(scenario.export.last_run, settle=False)
@@ -191,14 +192,14 @@ def test_an_upload_that_was_cleared_and_never_settled_is_known_to_the_next_run(s
     scenario.check()
 
 
-@pytest.mark.parametrize("membership", ["list", "field"])
+@pytest.mark.ways("list", "field")
 @pytest.mark.parametrize("withdrawn", ["remove", "unsubscribe"])
 @pytest.mark.parametrize("how", ["refused", "erased"])
 def test_whose_contact_was_merged_there_and_who_stands_in_the_source(
-    scenario: Scenario, membership: str, withdrawn: str, how: str
+    scenario: Scenario, way: str, withdrawn: str, how: str
 ) -> None:
     """Another contact has the address and the lists: it is found by the address."""
-    merged_there(scenario, membership, when_permission_withdrawn=withdrawn)
+    merged_there(scenario, way, when_permission_withdrawn=withdrawn)
     if how == "erased":
         erase_one(scenario, C2)
     scenario.write_segments(2, refresh(C1, replace(C2, Subscriber="No") if how == "refused" else C2))
@@ -209,14 +210,14 @@ def test_whose_contact_was_merged_there_and_who_stands_in_the_source(
     assert scenario.members("Gold") == {ANCHOR.EMail, C1.EMail}
     assert "not found" not in str(result.report.warnings)
     unsubscribed = {C2.EMail} if withdrawn == "unsubscribe" else set()
-    assert scenario.emulator.account.unsubscribed() == unsubscribed
+    assert scenario.stand.unsubscribed() == unsubscribed
 
 
 @pytest.mark.parametrize("how", ["erased", "left"])
 def test_whose_contact_was_merged_there_and_who_is_nowhere_in_the_source_is_told(
     scenario: Scenario, how: str
 ) -> None:
-    merged_there(scenario, "list")
+    merged_there(scenario)
     if how == "erased":
         erase_one(scenario, C2)
     scenario.write_segments(2, refresh(C1))
@@ -229,13 +230,12 @@ def test_whose_contact_was_merged_there_and_who_is_nowhere_in_the_source_is_told
     assert ("1 person is on it" in str(again.report.warnings)) is (how == "left")
 
 
-def merged_there(scenario: Scenario, membership: str, **settings: str) -> None:
+def merged_there(scenario: Scenario, way: str | None = None, **settings: str) -> None:
     """Deliver both customers; then staff merge the second one's contact into another."""
-    scenario.begin(membership=membership, **settings)
+    scenario.begin(membership=way, **settings)
     scenario.write_segments(1, refresh(C1, C2))
     assert not scenario.export.run().red
-    staff, account = scenario.emulator.staff, scenario.emulator.account
-    staff.delete_contact(C2.EMail)
-    custom = {field_name("Gold"): True} if membership == "field" else None
-    staff.add_contact(C2.EMail, lists=tuple(account.list_ids("Gold")), custom=custom)
+    scenario.stand.staff.delete_contact(C2.EMail)
+    scenario.stand.staff.add_contact(C2.EMail)
+    scenario.stand.put_on("Gold", C2.EMail, scenario.membership)
     assert scenario.members("Gold") == {ANCHOR.EMail, C1.EMail, C2.EMail}

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 from segment_exports.definition import ListTarget
 from segment_exports.delivery.engine import deliver_chunk_blocking
 from segment_exports.delivery.job import ChunkJob
-from segment_exports.destinations.autopilot.client import AutopilotClient
-from segment_exports.destinations.autopilot.destination import AutopilotDestination
+from segment_exports.destinations.check_destination import AccountConnection
+from segment_exports.destinations.opening import open_destination
 from segment_exports.records.receipts import chunk_fingerprint
 from segment_exports.records.staging import Store
-from segment_exports.transport.pacing import Pacer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +52,9 @@ def deliver(task: dict[str, Any]) -> None:
                 membership=task["membership"],
                 requests_in_flight=task["requests_in_flight"],
             )
-            client = AutopilotClient(task["base_url"], task["api_key"], pacer=Pacer(task["rate"]))
-            if not deliver_chunk_blocking(job, AutopilotDestination(client)).complete:
+            account = AccountConnection("account", task["base_url"], task["api_key"], task["rate"])
+            destination = open_destination(task["destination"]).delivery(account)
+            if not deliver_chunk_blocking(job, destination).complete:
                 sys.exit(1)
 
 

@@ -14,14 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.search.steps import Rules
-
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
 
 @pytest.fixture
-def course(
-    tmp_path: Path, served: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Rules], Any]:
+def course(tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch) -> Callable[[Rules], Any]:
     """Begin a course with an empty account and no ledger."""
     from tests.search.course import Course
 
@@ -31,7 +28,7 @@ def course(
         await asyncio.sleep(0)
 
     monkeypatch.setitem(Transport.__init__.__kwdefaults__, "sleep", at_once)
-    watched, numbers = WatchedAccount(served, monkeypatch), itertools.count()
+    watched, numbers = WatchedAccount(stand, monkeypatch), itertools.count()
 
     def begin(rules: Rules, held: frozenset[str] = frozenset()) -> Course:
         folder = tmp_path / str(next(numbers))

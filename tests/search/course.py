@@ -6,7 +6,6 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.faults.expected_account import field_name
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, refresh_time
 from tests.search.knowledge import Reading
@@ -30,7 +29,6 @@ from tests.search.steps import (
 )
 from tests.segment_exports.books_agree import require_books_agree
 
-from segment_emulators.autopilot import ListOnUpsert
 from segment_exports.commands.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.plan import PlanState, planned
@@ -108,13 +106,15 @@ class Course:
         rules: Rules,
         held: frozenset[str] = frozenset(),
     ) -> None:
-        watched.emulator.reset()
-        watched.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
+        self.stand = watched.stand
+        self.stand.reset()
+        self.stand.join_in_upserts()
         watched.deeds.clear()
         self.watched = watched
+        self.way = self.stand.usual_way if rules.membership not in self.stand.ways else rules.membership
         self.source = Source()
-        self.promises = Promises(rules, watched, held=held)
-        self.export = AskingExport(folder, watched.emulator, monkeypatch, _definition(rules))
+        self.promises = Promises(rules, self.stand, held=held)
+        self.export = AskingExport(folder, self.stand, monkeypatch, _definition(rules))
         self.export.asks = rules.guards == "ask"
         self.lake = LakeFolder(self.export.lake)
         self.hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
@@ -137,30 +137,29 @@ class Course:
             case Erased(person, address, customer):
                 self._erase(person, address=address, customer=customer)
             case Corrected() | Unsubscribed() | Deleted() | SignsUp() | TakenOff() | Refuses():
-                with self.watched.staff() as staff:
-                    self._by_hand(step, staff)
+                self._by_hand(step)
             case _:
                 self.source.change(step)
 
     # By hand
 
-    def _by_hand(self, step: Step, staff: Any) -> None:
+    def _by_hand(self, step: Step) -> None:
         if isinstance(step, Refuses):
-            bad = self.watched.emulator.switches.bad_emails
-            change = bad | {step.address} if step.refuses else bad - {step.address}
-            self.watched.emulator.switch(bad_emails=frozenset(change))
+            bad = self.stand.refused
+            self.stand.refuse(bad | {step.address} if step.refuses else bad - {step.address})
             self.promises.gave_up(step.address)
         elif isinstance(step, SignsUp):
-            if self.watched.account.find(step.address) is None:
-                staff.add_contact(step.address)
-        elif contact := self.watched.account.find(step.address):
-            self._to_contact(step, staff, contact.contact_id)
+            if self.stand.person(step.address) is None:
+                self.stand.staff.add_contact(step.address)
+        elif contact := self.stand.person(step.address):
+            self._to_contact(step, contact.id)
 
-    def _to_contact(self, step: Step, staff: Any, contact: str) -> None:
+    def _to_contact(self, step: Step, contact: str) -> None:
+        staff = self.stand.staff
         known = self.promises.ours.get(contact)
         concerned = [step.address, *([known.address] if known else [])]
         match step:
-            case Corrected(_, to) if self.watched.account.find(to) is None:
+            case Corrected(_, to) if self.stand.person(to) is None:
                 staff.change_email(contact, to)
                 if self._is_somebody_elses(to, contact):
                     self.promises.gave_up(*concerned, to)
@@ -169,14 +168,9 @@ class Course:
             case Deleted():
                 staff.delete_contact(contact)
                 self.promises.gave_up(*concerned)
-            case TakenOff(_, segment) if self.promises.rules.membership == "field":
-                if LISTS[segment] in self.watched.lists_of(contact):
-                    staff.set_field(contact, field_name(LISTS[segment]), False)
-                    self.promises.gave_up(*concerned)
-            case TakenOff(_, segment):
-                for list_id in self.watched.account.list_ids(LISTS[segment]):
-                    if staff.remove_from_list(list_id, contact):
-                        self.promises.gave_up(*concerned)
+            case TakenOff(_, segment) if LISTS[segment] in self.stand.lists_of(contact):
+                self.stand.take_off(LISTS[segment], contact, self.way)
+                self.promises.gave_up(*concerned)
 
     def _is_somebody_elses(self, address: str, contact: str) -> bool:
         """Staff gave a contact the address of another one of ours: whose it is nobody can know."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.search.steps import Rules, Run
-    from tests.search.watched_account import Deed, WatchedAccount
+    from tests.search.watched_account import Deed
+    from tests.stands.account_stand import AccountStand
 
 
 class BrokenPromiseError(AssertionError):
@@ -83,7 +84,7 @@ class Promises:
     """
 
     rules: Rules
-    watched: WatchedAccount
+    stand: AccountStand
     knowledge: Knowledge = field(default_factory=Knowledge)
     ours: dict[str, Ours] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
@@ -197,7 +198,7 @@ class Promises:
         return [
             one
             for one, theirs in self.ours.items()
-            if one != contact and theirs.address == address and one in self.watched.account.contacts
+            if one != contact and theirs.address == address and self.stand.person(one)
         ]
 
     # How the account is after a run
@@ -205,7 +206,7 @@ class Promises:
     def _still_on_lists(self, reading: Reading, erased: set[str]) -> Iterator[BrokenPromiseError]:
         known_then = replace(self.knowledge, erased=erased)
         for contact, known in self.ours.items():
-            lists = self.watched.lists_of(contact)
+            lists = self.stand.lists_of(contact)
             if lists and known_then.says_no(known.address, known.ids, reading):
                 told = f"{known.address} is still on {', '.join(sorted(lists))}, but gave no permission"
                 yield StillMailedError(told)
@@ -217,7 +218,7 @@ class Promises:
                     yield LostError(f"{address} is missing on {LISTS[segment]}")
 
     def _is_expected(self, address: str, reading: Reading) -> bool:
-        bad = self.watched.emulator.switches.bad_emails
+        bad = self.stand.refused
         if address in self.given_up | bad or not self.knowledge.may_be_mailed(address, reading):
             return False
         ids = {one for row in reading.rows(address) for one in ids_of(row)}
@@ -227,7 +228,7 @@ class Promises:
 
     def _is_on(self, title: str, address: str) -> bool:
         return any(
-            title in self.watched.lists_of(contact)
+            title in self.stand.lists_of(contact)
             for contact, theirs in self.ours.items()
             if theirs.address == address
         )
@@ -239,7 +240,7 @@ class Promises:
                 on = [
                     contact
                     for contact, theirs in self.ours.items()
-                    if theirs.address == address and title in self.watched.lists_of(contact)
+                    if theirs.address == address and title in self.stand.lists_of(contact)
                 ]
                 if len(on) > 1:
                     yield MailedTwiceError(f"{address} is on {title} as {len(on)} contacts")
@@ -250,7 +251,7 @@ class Promises:
             if known.is_forgotten:
                 continue  # who put them on a list nobody knows
             here = reading.rows(known.address)
-            for title in sorted(self.watched.lists_of(contact)):
+            for title in sorted(self.stand.lists_of(contact)):
                 segment = next(one for one, its in LISTS.items() if its == title)
                 if known.address in self.given_up or self._is_unsubscribed(contact):
                     continue  # who unsubscribed gets no mail, whatever list they are on
@@ -292,7 +293,7 @@ class Promises:
             known.ids, known.is_forgotten = set(), True
 
     def _is_unsubscribed(self, contact_id: str) -> bool:
-        contact = self.watched.account.contacts.get(contact_id)
+        contact = self.stand.person(contact_id)
         return bool(contact and contact.unsubscribed)
 
 

@@ -1,22 +1,20 @@
-"""Every deed of the API at the emulated account, in order, and none of its staff's."""
+"""Every deed of the API at the emulated account, in order, and none of its staff's.
+
+A deed is what differs after a request; an upsert is one too where it changed nothing.
+"""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.faults.expected_account import field_name
-from tests.search.steps import LISTS
-
-from segment_emulators.autopilot import api
+from segment_emulators.account_api.routes import RoutedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pytest
-
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
 
 @dataclass(frozen=True)
@@ -32,71 +30,69 @@ class Deed:
     title: str = ""
 
 
+class _Held(NamedTuple):
+    """What the account holds of a contact."""
+
+    email: str
+    lists: frozenset[str]
+    unsubscribed: bool
+
+
 class WatchedAccount:
-    """Sees what is done to an account at the moment that it is done, also what is undone later."""
+    """Sees what each request does to an account, also what is undone later."""
 
-    def __init__(self, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.emulator = emulator
-        self.account = emulator.account
+    def __init__(self, stand: AccountStand, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.stand = stand
         self.deeds: list[Deed] = []
-        self._is_staff = False
-        for what in ("create", "change_email", "join", "leave", "unsubscribe", "delete"):
-            monkeypatch.setattr(self.account, what, self._seen(what, getattr(self.account, what)))
-        monkeypatch.setattr(api, "upsert", self._seen("upsert", self._with_fields(api.upsert)))
+        for kind in RoutedRequest.__subclasses__():
+            monkeypatch.setattr(kind, "perform", self._seen(kind.perform))
 
-    @contextmanager
-    def staff(self) -> Iterator[Any]:
-        """What is done inside is done by hand."""
-        self._is_staff = True
-        try:
-            yield self.emulator.staff
-        finally:
-            self._is_staff = False
-
-    def lists_of(self, contact_id: str) -> set[str]:
-        """Return the titles of the lists that a contact is on, be it by a field."""
-        contact = self.account.contacts.get(contact_id)
-        if contact is None:
-            return set()
-        return {self.account.lists[one].title for one in (contact.lists or ())} | _by_field(contact)
-
-    def _with_fields(self, upsert: Any) -> Any:
-        """See joins and leaves in what an upsert does to the fields that stand for lists."""
-
-        def seen(account: Any, switches: Any, sent: Any, **named: Any) -> Any:
-            known = account.find(sent["Email"].strip())
-            before = _by_field(known) if known else set()
-            contact = upsert(account, switches, sent, **named)
-            now = _by_field(contact)
-            for what, titles in (("leave", before - now), ("join", now - before)):
-                self.deeds += [
-                    Deed(what, contact.contact_id, contact.email or "", title) for title in sorted(titles)
-                ]
-            return contact
+    def _seen(self, perform: Any) -> Any:
+        def seen(request: RoutedRequest, switches: Any) -> Any:
+            if request.entry.reads:
+                return perform(request, switches)
+            with self.stand.emulator.account.lock:
+                before = self._held()
+                answer = perform(request, switches)
+                after = self._held()
+            self.deeds += _differences(before, after)
+            self.deeds += self._upserts(request.entry.number, before, after)
+            return answer
 
         return seen
 
-    def _seen(self, what: str, work: Any) -> Any:
-        def seen(*arguments: Any, **named: Any) -> Any:
-            if self._is_staff:
-                return work(*arguments, **named)
-            contact = None
-            if what in ("unsubscribe", "delete"):
-                contact = self.account.get(arguments[0])
-            done = work(*arguments, **named)
-            if what in ("create", "upsert"):
-                contact = done
-            elif contact is None:
-                contact = arguments[0]
-            title = arguments[1].title if what in ("join", "leave") else ""
-            if done or what not in ("join", "leave"):
-                name = "rename" if what == "change_email" else what
-                self.deeds.append(Deed(name, contact.contact_id, contact.email or "", title))
-            return done
+    def _held(self) -> dict[str, _Held]:
+        lists_of = self.stand.lists_of
+        return {
+            one.id: _Held(one.email or "", frozenset(lists_of(one.id)), one.unsubscribed)
+            for one in self.stand.people()
+        }
 
-        return seen
+    def _upserts(
+        self, number: int, before: Mapping[str, _Held], after: Mapping[str, _Held]
+    ) -> Iterator[Deed]:
+        """Give an upsert of each contact that has the address that was sent, or had it before."""
+        sent = self.stand.sent(number - 1)
+        named = {one.email for one in sent if one.number == number and one.what == "upsert"}
+        named -= self.stand.refused
+        for contact, held in after.items():
+            if held.email in named or (contact in before and before[contact].email in named):
+                yield Deed("upsert", contact, held.email)
 
 
-def _by_field(contact: Any) -> set[str]:
-    custom = contact.custom or {}
-    return {title for title in LISTS.values() if custom.get(field_name(title)) is True}
+def _differences(before: Mapping[str, _Held], after: Mapping[str, _Held]) -> Iterator[Deed]:
+    """Give what was done; of a contact first how it came to be, then its lists."""
+    nobody = _Held("", frozenset(), unsubscribed=False)
+    for contact in sorted(before.keys() | after.keys()):
+        was, now = before.get(contact, nobody), after.get(contact, nobody)
+        if contact not in after:
+            yield Deed("delete", contact, was.email)
+            continue
+        if contact not in before:
+            yield Deed("create", contact, now.email)
+        elif was.email != now.email:
+            yield Deed("rename", contact, now.email)
+        yield from (Deed("leave", contact, now.email, title) for title in sorted(was.lists - now.lists))
+        yield from (Deed("join", contact, now.email, title) for title in sorted(now.lists - was.lists))
+        if now.unsubscribed and not was.unsubscribed:
+            yield Deed("unsubscribe", contact, now.email)
