@@ -51,7 +51,7 @@ class Stand:
             {
                 "name": "newsletter",
                 "source": {"type": "lake", "path": "/lake"},
-                "destination": {"type": self.eyes.destination},
+                "destination": self.eyes.destination({}),
                 "segments": ["News", "Win back"],
                 "mapping": {"Email": "mail", "FirstName": "first"},
             }

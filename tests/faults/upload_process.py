@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segment_exports.definition import ListTarget
+from segment_exports.definition import ExportDefinition, ListTarget
 from segment_exports.delivery.engine import deliver_chunk_blocking
 from segment_exports.delivery.job import ChunkJob
 from segment_exports.destinations.check_destination import AccountConnection
@@ -53,7 +53,8 @@ def deliver(task: dict[str, Any]) -> None:
                 requests_in_flight=task["requests_in_flight"],
             )
             account = AccountConnection("account", task["base_url"], task["api_key"], task["rate"])
-            destination = open_destination(task["destination"]).delivery(account)
+            definition = ExportDefinition.model_validate(task["definition"])
+            destination = open_destination(definition.destination.type).delivery(account, definition)
             if not deliver_chunk_blocking(job, destination).complete:
                 sys.exit(1)
 

@@ -44,6 +44,8 @@ class Arrival:
     """Who was to leave which."""
     body_keys: tuple[str, ...] = ()
     """Keys of all contact objects in the body; those of ``custom`` as ``custom/<key>``."""
+    done: tuple[str, ...] = ()
+    """What was done to each contact; where an API tells these apart."""
     options: dict[str, Any] = field(default_factory=dict)
     """What the request said of all its contacts alike."""
     permissions: tuple[bool | None, ...] = ()

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from segment_emulators.account_api.access_log import Arrival
+
 
 class FaultKind(StrEnum):
     """The faults. Where the work is done or not stands at each; ``work_done`` decides the others."""
@@ -53,6 +55,8 @@ class Fault(BaseModel):
     method: str | None = None
     path: str = ""
     """Regular expression, searched in the decoded path below ``/v1``, such as ``^/contacts$``."""
+    has_key: str | None = None
+    """Matches only requests of which a contact has this key; see the log's ``body_keys``."""
     skip: int = Field(default=0, ge=0)
     times: int | None = Field(default=1, ge=1)
     probability: float = Field(default=1.0, gt=0.0, le=1.0)
@@ -87,9 +91,11 @@ class _Rule:
         self.draws = random.Random(self.fault.seed)  # noqa: S311 not for secrets
         self.path = re.compile(self.fault.path)
 
-    def hits(self, method: str, path: str) -> bool:
+    def hits(self, entry: Arrival) -> bool:
         fault = self.fault
-        if (fault.method and fault.method != method) or not self.path.search(path):
+        if (fault.method and fault.method != entry.method) or not self.path.search(entry.path):
+            return False
+        if fault.has_key is not None and fault.has_key not in entry.body_keys:
             return False
         self.matched += 1
         if self.matched <= fault.skip or (fault.times is not None and self.hit >= fault.times):
@@ -115,10 +121,10 @@ class FaultPlan:
         """Put more rules in force, after those before."""
         self._rules = [*self._rules, *(_Rule(fault) for fault in faults)]
 
-    def strike(self, method: str, path: str) -> Fault | None:
+    def strike(self, entry: Arrival) -> Fault | None:
         """Return the fault that hits this request, and count it."""
         for rule in self._rules:
-            if rule.hits(method, path):
+            if rule.hits(entry):
                 return rule.fault
         return None
 

@@ -89,7 +89,7 @@ class Gate(ABC):
         if refusal is not None:
             await self._send(entry, refusal, send)
             return
-        fault = self.emulator.faults.strike(entry.method, entry.path)
+        fault = self.emulator.faults.strike(entry)
         if self.emulator.switches.latency:
             await asyncio.sleep(self.emulator.switches.latency)
         if fault is None or fault.kind is FaultKind.LATENCY:

@@ -341,7 +341,7 @@ class TestFilters:
                 "ben eva",
             ),
         ],
-        ids=str,
+        ids=lambda one: " ".join(sorted(one)) if isinstance(one, set) else str(one),
     )
     def test_who_is_found(self, api: Api, narrowed: dict[str, Any], found: str) -> None:
         api.emulator.staff.make_field("Age", "integer")

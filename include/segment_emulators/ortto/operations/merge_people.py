@@ -45,6 +45,8 @@ class Wanted:
     """The one that is there."""
     refusal: dict[str, Any] | None = None
     """The item of one who is invalid or suppressed."""
+    done: str = ""
+    """``created``, ``merged``, ``ignored``; nothing where neither was."""
 
 
 @route("POST", "/person/merge")
@@ -175,6 +177,7 @@ def _merge_all(
     for place in places:
         if id(wanted[place]) not in left_out:
             items[place] = _merged(call, options, wanted[place])
+    call.entry.done = tuple(one.done for one in wanted)
     return [item for _, item in sorted(items.items()) if item is not None]
 
 
@@ -190,6 +193,7 @@ def _merged(call: Call, options: Options, one: Wanted) -> dict[str, Any] | None:
         person, done = merge(account, switches, options, one.sent, there)
     except SuppressedError:
         return _SUPPRESSED
+    one.done = done
     if done == "ignored":
         if switches.ignored is IgnoredPerson.NO_ITEM:
             return None
