@@ -173,14 +173,18 @@ class Account:
         self.changing(person)
         self.set_field(person, EMAIL, email)
 
-    def permit(self, person: Person, may_mail: bool) -> None:
-        """Subscribe or unsubscribe a person, who keeps all tags."""
+    def permit(self, person: Person, *, may_mail: bool, reason: str | None = None) -> None:
+        """Subscribe or unsubscribe a person, who keeps all tags.
+
+        :param reason: what is shown for it.
+        """
         was = person.fields.get(PERMISSION)
         if was is may_mail:
             return
         now = time_text(self.clock())
         self.set_field(person, PERMISSION, may_mail)
         self.set_field(person, "s" if may_mail else "u", now)
+        self.set_field(person, "str::s-ctx" if may_mail else "str::u-ctx", reason)
         if was is not None or not may_mail:
             self.happened("subscribed" if may_mail else "unsubscribed", person)
 
@@ -191,7 +195,7 @@ class Account:
         """
         person = self.get(contact_id_or_email)
         self.changing(person)
-        self.permit(person, may_mail=False)
+        self.permit(person, may_mail=False, reason="Unsubscribed by link")
 
     def archive(self, contact_id: str) -> bool:
         """Put a person into the archive; return whether it was among the people."""

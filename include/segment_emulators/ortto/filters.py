@@ -1,6 +1,7 @@
 """Who a filter of a listing names.
 
-The operators are those of the vendor's page, and ``$u4s::is`` of a recorded audience.
+The operators are some of the vendor's page (no comparison of dates, nor of sets and lists of texts), and
+``$u4s::is`` of a recorded audience.
 """
 
 from __future__ import annotations
@@ -48,11 +49,8 @@ class _Reading:
         if not isinstance(given, dict) or len(given) != 1 or depth > _DEEPEST:
             raise FilterError("a filter is an object with one operation")
         ((name, argument),) = given.items()
-        if name in {"$and", "$or"}:
+        if name in {"$and", "$or", "$andgroup", "$orgroup"}:
             return self._joined(name, argument, depth)
-        if name == "$not":
-            inner = self.read(argument, depth + 1)
-            return lambda fields, tags: not inner(fields, tags)
         self._conditions += 1
         if self._conditions > _MOST_CONDITIONS:
             raise FilterError(f"more than {_MOST_CONDITIONS} conditions")
@@ -62,7 +60,7 @@ class _Reading:
         if not isinstance(argument, list) or not argument:
             raise FilterError(f"{name} takes an array")
         parts = [self.read(one, depth + 1) for one in argument]
-        join = all if name == "$and" else any
+        join = all if name.startswith("$and") else any
         return lambda fields, tags: join(part(fields, tags) for part in parts)
 
     def _condition(self, name: str, argument: Any) -> Test:
@@ -74,56 +72,69 @@ class _Reading:
         field_id, value = argument["field_id"], argument.get("value")
         if name == "$u4s::is":
             return lambda _, tags: value in tags
-        if name == "$has_any_value":
-            return lambda fields, tags: bool(tags) if field_id == TAGS else field_id in fields
+        if name in {"$has_any_value", "$has_no_value"}:
+            is_any = name == "$has_any_value"
+            return lambda fields, tags: (bool(tags) if field_id == TAGS else field_id in fields) is is_any
         if name == "$bol::is":
             return lambda fields, _: (fields.get(field_id) is True) is (value is True)
-        if name == "$geo::is":
-            return lambda fields, _: fields.get(field_id, {}).get("name") == value
-        if name.startswith("$str::"):
+        if name.startswith(("$str::", "$geo::")):
             return self._text(name, field_id, str(value))
-        if name.startswith(("$int::", "$tme::", "$dtz::")):
+        if name.startswith("$int::"):
             return _compared(name, field_id, argument)
-        raise FilterError(f"Unknown operation {name} (Invalid value)")
+        raise _unknown(name)
 
     def _text(self, name: str, field_id: str, value: str) -> Test:
-        tests: dict[str, Callable[[str, str], bool]] = {
-            "$str::is": str.__eq__,
-            "$str::contains": str.__contains__,
-            "$str::starts": str.startswith,
-            "$str::ends": str.endswith,
-        }
-        found = tests.get(name)
+        """Compare a text, or the name of a place."""
+        operation, is_meant = _NEGATED.get(name, (name, True))
+        found = _TEXT_TESTS.get(operation)
         if found is None:
-            raise FilterError(f"Unknown operation {name} (Invalid value)")
+            raise _unknown(name)
         folds = field_id != EMAIL or self._email_case is Case.FOLDED
 
         def test(fields: Mapping[str, Any], _: Iterable[int]) -> bool:
             there = fields.get(field_id)
+            there = there.get("name") if isinstance(there, dict) else there
             if not isinstance(there, str):
-                return False
-            return found(there.lower(), value.lower()) if folds else found(there, value)
+                return not is_meant
+            same = found(there.lower(), value.lower()) if folds else found(there, value)
+            return same is is_meant
 
         return test
 
 
+_TEXT_TESTS: dict[str, Callable[[str, str], bool]] = {
+    "$str::is": str.__eq__,
+    "$geo::is": str.__eq__,
+    "$str::contains": str.__contains__,
+    "$str::starts": str.startswith,
+    "$str::ends": str.endswith,
+}
+_NEGATED = {
+    "$str::is_not": ("$str::is", False),
+    "$geo::is_not": ("$geo::is", False),
+    "$str::does_not_contains": ("$str::contains", False),
+}
+
+
+def _unknown(name: str) -> FilterError:
+    return FilterError(f"Unknown operation {name} (Invalid value)")
+
+
 def _compared(name: str, field_id: str, argument: Mapping[str, Any]) -> Test:
-    operation = name.partition("::")[2]
     value = argument.get("value")
     tests: dict[str, Callable[[Any], bool]] = {
         "is": lambda there: bool(there == value),
+        "is_not": lambda there: bool(there != value),
         "greater_than": lambda there: bool(there > value),
         "less_than": lambda there: bool(there < value),
         "between": lambda there: bool(argument.get("from") <= there <= argument.get("to")),
     }
-    test = tests.get(operation)
+    test = tests.get(name.partition("::")[2])
     if test is None:
-        raise FilterError(f"Unknown operation {name} (Invalid value)")
+        raise _unknown(name)
 
     def told(fields: Mapping[str, Any], _: Iterable[int]) -> bool:
         there = fields.get(field_id)
-        if isinstance(there, dict):
-            there = (there.get("year"), there.get("month"), there.get("day"))
         try:
             return there is not None and test(there)
         except TypeError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from segment_emulators.ortto.fields import EMAIL, EXTERNAL_ID, PERMISSION, PERSO
 from segment_emulators.ortto.values import UNSET, BadPersonError, same_address, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from segment_emulators.ortto.account import Account
     from segment_emulators.ortto.config import Switches
@@ -52,6 +52,8 @@ class Options:
     find: Find = Find.ANY
     skip_non_existing: bool = False
     suppression_field: str | None = None
+    also_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """``merge_by_alt_fields``: by key, other fields that may hold its value."""
 
     @property
     def by_id(self) -> bool:
@@ -92,7 +94,8 @@ def checked(account: Account, switches: Switches, options: Options, sent: Any) -
             raise BadPersonError(
                 f"failed to validate field {field_id} in schema: {field_id}: Object not found"
             )
-        if not account.fields.is_writable(found):
+        is_mere_key = field_id in options.keys and options.skip_non_existing
+        if not account.fields.is_writable(found) and not is_mere_key:
             raise BadPersonError(f"failed to validate field {field_id}: field is read only")
         result.fields[field_id] = stored(found, value, switches)
     clear = sent.get("clear_fields") or {}
@@ -124,7 +127,7 @@ def find(account: Account, switches: Switches, options: Options, sent: Sent, arr
         return account.contacts.get(sent.person_id or "")
     keys = [key for key in options.keys if sent.fields.get(key) not in (None, "", UNSET)]
     if options.find is Find.ALL:
-        holders = [list(_holders(account, switches, key, sent)) for key in options.keys]
+        holders = [list(_holders(account, switches, options, key, sent)) for key in keys]
         found = [one for one in holders[0] if all(one in others for others in holders)] if keys else []
     else:
         found = [one for key in keys for one in _of_key(account, switches, options, key, sent)]
@@ -135,17 +138,21 @@ def find(account: Account, switches: Switches, options: Options, sent: Sent, arr
 
 def _of_key(account: Account, switches: Switches, options: Options, key: str, sent: Sent) -> Iterator[Person]:
     first = options.keys[0]
-    for person in _holders(account, switches, key, sent):
+    for person in _holders(account, switches, options, key, sent):
         if options.find is Find.ANY or key == first or not person.fields.get(first):
             yield person
 
 
-def _holders(account: Account, switches: Switches, key: str, sent: Sent) -> Iterator[Person]:
+def _holders(
+    account: Account, switches: Switches, options: Options, key: str, sent: Sent
+) -> Iterator[Person]:
+    """Return the people who have the value of a key, first in its own field, then in the others named."""
     wanted = sent.fields.get(key)
-    if key == EMAIL:
-        yield from account.with_email(str(wanted), switches.email_case)
-    else:
-        yield from (one for one in account.contacts.values() if one.fields.get(key) == wanted)
+    for field_id in (key, *options.also_in.get(key, ())):
+        if field_id == EMAIL:
+            yield from account.with_email(str(wanted), switches.email_case)
+        else:
+            yield from (one for one in account.contacts.values() if one.fields.get(field_id) == wanted)
 
 
 def merge(
@@ -164,7 +171,7 @@ def merge(
     if person is None:
         person = account.create(email if isinstance(email, str) else None)
         _write(account, person, sent, only_empty=False)
-        account.permit(person, may_mail=sent.fields.get(PERMISSION, True) is not False)
+        _say(account, person, sent, may_mail=sent.fields.get(PERMISSION, True) is not False)
         account.set_field(person, SMS_PERMISSION, sent.fields.get(SMS_PERMISSION) is True)
         _tag(account, switches, person, sent)
         return person, "created"
@@ -211,9 +218,16 @@ def _permit(account: Account, switches: Switches, options: Options, person: Pers
     said = sent.fields.get(PERMISSION)
     if isinstance(said, bool):
         if options.strategy is Strategy.OVERWRITE:
-            account.permit(person, may_mail=said)
+            _say(account, person, sent, may_mail=said)
     elif switches.permission_omitted is PermissionOmitted.SUBSCRIBES:
-        account.permit(person, may_mail=True)
+        _say(account, person, sent, may_mail=True)
+
+
+def _say(account: Account, person: Person, sent: Sent, *, may_mail: bool) -> None:
+    """Subscribe or unsubscribe a person, for the reason that was sent, or for the usual one."""
+    reason = sent.fields.get("str::s-ctx" if may_mail else "str::u-ctx")
+    usual = "Subscribed via API" if may_mail else "Unsubscribed via API"
+    account.permit(person, may_mail=may_mail, reason=reason if isinstance(reason, str) else usual)
 
 
 def _tag(account: Account, switches: Switches, person: Person, sent: Sent) -> None:

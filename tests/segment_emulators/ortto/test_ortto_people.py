@@ -87,6 +87,28 @@ class TestKeys:
         assert api.words({"str::ei": "7"}, **by) == ["created"]
         assert api.words({"str::ei": "7", "str::first": "Eva"}, **by) == ["merged"]
 
+    def test_of_all_keys_those_that_are_sent_must_match(self, api: Api) -> None:
+        api.made({"str::email": EVA, "str::ei": "7"}, merge_by=["str::email"])
+        keys = {"merge_by": ["str::email", "str::ei"], "find_strategy": 2}
+        assert api.words(EVA, **keys) == ["merged"]
+
+    def test_a_key_may_stand_in_another_field(self, api: Api) -> None:
+        other = api.emulator.staff.make_field("Other address")
+        api.made({"str::email": EVA, other: "ana@example.com"})
+        sent = "ana@example.com"
+        assert api.words(sent, merge_by=["str::email"], merge_by_alt_fields={"str::email": [other]}) == [
+            "merged"
+        ]
+
+    def test_a_field_that_is_read_only_may_be_a_key_where_nobody_is_made(self, api: Api) -> None:
+        key = api.emulator.staff.make_field("Customer", namespace="cb", read_only=True)
+        api.made(EVA)
+        api.emulator.staff.set_field(EVA, key, "7")
+        sent = {"str::email": "new@example.com", key: "7"}
+        assert api.merge(sent, merge_by=[key]).status_code == 400
+        assert api.words(sent, merge_by=[key], **SKIP) == ["merged"]
+        assert list(api.emulator.account.contacts_by_email()) == ["new@example.com"]
+
     @pytest.mark.parametrize(
         ("find", "word"), [(0, "merged"), (1, "created"), (2, "created")], ids=["any", "if empty", "all"]
     )
@@ -133,6 +155,12 @@ class TestPermission:
             "str::u-ctx": "moved from elsewhere",
             "bol::p": False,
         }
+
+    def test_the_usual_reason(self, api: Api) -> None:
+        api.made({"str::email": EVA, "bol::p": False})
+        assert api.read(EVA, "str::u-ctx", "str::s-ctx") == {"str::u-ctx": "Unsubscribed via API"}
+        api.made({"str::email": EVA, "bol::p": True})
+        assert api.read(EVA, "str::s-ctx") == {"str::s-ctx": "Subscribed via API"}
 
     def test_what_staff_do_is_told_apart(self, api: Api) -> None:
         api.made(EVA)
@@ -329,7 +357,10 @@ class TestFilters:
             ({"$int::between": {"field_id": "int:cm:age", "from": 30, "to": 41}}, "ben eva"),
             ({"$geo::is": {"field_id": "geo::city", "value": "Lyon"}}, "eva"),
             ({"$has_any_value": {"field_id": "str::first"}}, "eva"),
-            ({"$not": {"$has_any_value": {"field_id": "str::first"}}}, "ben"),
+            ({"$has_no_value": {"field_id": "str::first"}}, "ben"),
+            ({"$str::is_not": {"field_id": "str::first", "value": "eva"}}, "ben"),
+            ({"$str::is": {"field_id": "geo::city", "value": "Lyon"}}, "eva"),
+            ({"$int::is_not": {"field_id": "int:cm:age", "value": 30}}, "ben"),
             ({"$u4s::is": {"field_id": "u4s::t", "value": 1}}, ""),
             (
                 {

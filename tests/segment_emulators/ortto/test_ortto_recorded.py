@@ -115,6 +115,26 @@ class TestListing:
         assert page["contacts"] is None
         assert (page["meta"], page["next_offset"]) == (dict.fromkeys(META, 0), 0)
 
+    def test_an_offset_beyond_everybody_is_as_if_the_account_were_empty(self, api: Api) -> None:
+        api.made("eva@example.com")
+        page = api.post("/person/get", {"fields": ["str::email"], "limit": 50, "offset": 100}).json()
+        assert page == {
+            "contacts": None,
+            "meta": dict.fromkeys(META, 0),
+            "offset": 0,
+            "next_offset": 0,
+            "cursor_id": "0" * 24,
+            "has_more": False,
+        }
+
+    def test_a_page_sorted_by_name(self, api: Api) -> None:
+        names = ["Correia", "Blanda", "Doe"]
+        api.made(*({"str::email": f"p{one}@example.com", "str::last": one} for one in names))
+        asked = {"fields": ["str::last"], "limit": 2, "sort_by_field_id": "str::last", "sort_order": "asc"}
+        page = api.post("/person/get", asked).json()
+        assert [one["fields"]["str::last"] for one in page["contacts"]] == ["Blanda", "Correia"]
+        assert (page["next_offset"], page["has_more"]) == (2, True)
+
     def test_the_account_of_a_person_comes_unasked(self, api: Api) -> None:
         api.made("eva@example.com")
         api.emulator.staff.set_field("eva@example.com", "idt::o", "106904f4fd2dad244ea03100")
@@ -180,6 +200,13 @@ class TestFieldsAndSchema:
             "track_changes": False,
         }
 
+    def test_a_text_has_no_values(self, api: Api) -> None:
+        field_id = api.post("/person/custom-field/create", {"type": "text", "name": "Tier"}).json()[
+            "field_id"
+        ]
+        answer = api.put("/person/custom-field/update", {"field_id": field_id, "track_changes": True})
+        assert answer.json() == {"field_id": field_id, "values": None, "track_changes": True}
+
     def test_the_schema(self, api: Api) -> None:
         api.post("/person/custom-field/create", {"type": "text", "name": "Tier"})
         spaces = api.post("/instance-schema/get", {"namespaces": []}).json()["namespaces"]
@@ -218,6 +245,14 @@ class TestTagsAndAudiences:
         assert (shown["filter"], shown["members"], shown["subscribers"]) == (narrowed, 1, 1)
         (bare,) = api.post("/audiences/get", {"limit": 40}).json()
         assert bare["filter"] is None
+        assert set(bare) == {
+            "id", "instance_id", "folder_id", "data_source_id", "icon_id", "type", "building", "ready",
+            "is_public", "sms_is_public", "sms_public_name", "sms_public_description", "filter", "filter_sha",
+            "last_built_at", "new_filter", "new_filter_sha", "last_used", "created", "created_by_id",
+            "created_by_name", "edited_at", "name", "public_name", "public_description", "exit_selection",
+            "new_exit_criteria_filter", "ds_destinations", "sms_opted_in", "subscribers", "members",
+            "added_last_30_days", "engagement", "revenue", "is_cold",
+        }  # fmt: skip
 
         eva = api.emulator.account.get("eva@example.com").contact_id
         wanted = {"audience_id": audience_id, "people": [{"person_id": eva, "subscribed": False}]}

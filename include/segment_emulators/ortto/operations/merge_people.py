@@ -104,9 +104,17 @@ def _options(call: Call) -> Options:
             Find(body.get("find_strategy", Find.ANY)),
             body.get("skip_non_existing") is True,
             suppression,
+            _also_in(call),
         )
     except ValueError as wrong:
         raise call.malformed("no such strategy") from wrong
+
+
+def _also_in(call: Call) -> dict[str, tuple[str, ...]]:
+    given = call.body.get("merge_by_alt_fields") or {}
+    if not isinstance(given, dict) or not all(isinstance(one, list) for one in given.values()):
+        raise call.malformed("merge_by_alt_fields must be an object of arrays")
+    return {str(key): tuple(str(one) for one in others) for key, others in given.items()}
 
 
 def _can_be_key(call: Call, field_id: str) -> bool:

@@ -72,10 +72,7 @@ def update_field(call: Call) -> Answer:
             values = [one for one in values if one not in given]
     tracked = body.get("track_changes", found.tracked) is True
     book.made[found.field_id] = replace(found, values=tuple(values), tracked=tracked)
-    told: dict[str, Any] = {"field_id": found.field_id}
-    if values:
-        told["values"] = values
-    return answered({**told, "track_changes": tracked})
+    return answered({"field_id": found.field_id, "values": values or None, "track_changes": tracked})
 
 
 def _are_texts(values: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from segment_emulators.ortto.fields import PERMISSION, SMS_PERMISSION
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 NOBODY = "0" * 24
 MOST_AUDIENCES = 40
 MOST_PEOPLE = 100
+_NOT_SAID = (
+    "sms_public_name", "sms_public_description", "new_filter_sha", "created_by_id", "created_by_name",
+    "public_name", "public_description", "exit_selection",
+)  # fmt: skip
+"""Texts of an audience that are empty."""
 
 
 @route("POST", "/tags/get", reads=True)
@@ -69,22 +75,22 @@ def _audience(call: Call, audience: Audience, *, with_filter: bool) -> dict[str,
         "instance_id": call.config.instance,
         "folder_id": None,
         "data_source_id": NOBODY,
+        **dict.fromkeys(("is_public", "sms_is_public", "building", "is_cold"), False),
+        **dict.fromkeys(_NOT_SAID, ""),
         "type": "permanent",
-        "building": False,
+        "icon_id": "audiences-illustration-icon",
         "ready": True,
-        "is_public": False,
         "filter": audience.filter if with_filter else None,
-        "last_built_at": made,
-        "last_used": made,
-        "created": made,
-        "created_by_id": "",
-        "created_by_name": "",
-        "edited_at": made,
+        "filter_sha": hashlib.sha1(repr(audience.filter).encode(), usedforsecurity=False).hexdigest(),
+        **dict.fromkeys(("new_filter", "new_exit_criteria_filter", "ds_destinations"), None),
+        **dict.fromkeys(("last_built_at", "last_used", "created", "edited_at"), made),
         "name": audience.name,
         "sms_opted_in": sum(one.fields.get(SMS_PERMISSION) is True for one in people),
         "subscribers": sum(audience.is_subscribed(one) for one in people),
         "members": len(people),
-        "is_cold": False,
+        "added_last_30_days": len(people),
+        "engagement": 0,
+        "revenue": 0,
     }
 
 

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 PAGE, LARGEST_PAGE = 50, 500
 MOST_FIELDS, MOST_IDS = 150, 500
+_BEYOND = {
+    "contacts": None,
+    "meta": dict.fromkeys(("total_contacts", "total_organizations", "total_matches", "total_subscribers"), 0),
+    "offset": 0,
+    "next_offset": 0,
+    "cursor_id": "0" * 24,
+    "has_more": False,
+}
+"""What was recorded for an offset beyond everybody: as if the account were empty."""
 _ID_LENGTHS = {12, 26}
 _SEARCHED = ("str::email", "str::first", "str::last", "str::name", "phn::phone")
 
@@ -43,6 +52,8 @@ def get_people(call: Call) -> Answer:
         cursor = cursor or f"00{next(account.arrivals):022x}"
         listing = _found(call, archived=archived)
         account.cursors.keep(cursor, listing)
+    if 0 < offset >= len(listing.ids):
+        return answered(_BEYOND)
     people = account.archive_of if archived else account.contacts
     page = [people[one] for one in listing.ids[offset : offset + limit] if one in people]
     contacts = [_shown(call, one, fields, call.switches.seen_after) for one in page]
@@ -78,6 +89,8 @@ def get_people_by_ids(call: Call) -> Answer:
 
 def _asked(call: Call) -> tuple[str, ...]:
     """Return the fields that are asked for.
+
+    Nobody knows what is done about one that isn't there. Refusing it finds a client's mistakes.
 
     :raises RefusedError: one of them isn't there, or too many.
     """
@@ -141,7 +154,7 @@ def _sort(call: Call, found: list[tuple[Person, dict[str, Any]]]) -> None:
         raise call.malformed("sort_by_field_id names no field")
     if key and key != "c":
         found.sort(key=lambda one: str(one[1].get(key, "")))
-    if str(call.body.get("sort_order") or "desc") == "desc":
+    if not key or call.body.get("sort_order") != "asc":
         found.reverse()
 
 
