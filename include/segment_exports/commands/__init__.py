@@ -3,6 +3,7 @@
 export_check        ``make check``: would the exports run
 check_result        what it found
 values_check        what the values of profiles would become
+told_of_destination what a definition means at its destination
 export_check_table  that as text
 new_export          ``make segments`` and ``make new-export``
 exportable          what a source has, and guesses at its meaning

@@ -1,8 +1,8 @@
 """Hold every definition against its source: would it run, and what would it read.
 
 On a command line: ``python -m segment_exports.commands.export_check [NAME …]``.
-Nothing is sent and nothing is written. Sources that need an Airflow connection are checked by whoever
-can open them: :func:`check_folder` takes the opener.
+Nothing is sent, and nothing written but that something was told. Sources that need an Airflow connection are
+checked by whoever can open them: :func:`check_folder` takes the opener.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from segment_exports.commands.check_result import CheckResult, SegmentCheck
 from segment_exports.commands.export_check_table import written
 from segment_exports.commands.terminal import complain, say
+from segment_exports.commands.told_of_destination import told_of_destination
 from segment_exports.commands.values_check import ValuesCheck
 from segment_exports.definition import definitions_folder, load_definitions
 from segment_exports.definition.problems import near
@@ -89,6 +90,7 @@ def check_export(
         + sampled.told_of_sample(is_whole=is_whole)
         + doubts_of(source)
         + _consent_notes(definition)
+        + told_of_destination(definition, staging)
         + _former_lists(definition, staging)
         + _age_notes(definition, segments, now)
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
+from segment_exports.contact_fields.destination_fields import FieldRefusal
 from segment_exports.contact_fields.fields import FieldType
 from segment_exports.mapping.column_counts import (
     ColumnCounts,
@@ -44,10 +45,14 @@ _CHOICE = re.compile(r"(?=[0-9]{9}\Z)[1-9][0-9]{1,4}0{3,}[0-9]{1,3}")
 _ANOTHER_NUMBER = ". If it is a number in another form, give the field a format (1.234,56)"
 _ADVICE = {
     ValueRefusal.OUT_OF_RANGE.value: ". Map it to a string field",
+    FieldRefusal.LONGER_THAN_255.value: ". A custom field of type text takes 4,000",
+    FieldRefusal.NO_COUNTRY_CODE.value: '. Write destination.phone_country_code, such as "+61"',
+    FieldRefusal.NOT_A_CHOICE.value: ". Add what is missing to the field's values",
     ValueRefusal.NOT_A_DATE.value: ". If it is a date in another form, give the field a format (M/d/yyyy)",
     ValueRefusal.NOT_AN_INTEGER.value: _ANOTHER_NUMBER,
     ValueRefusal.NOT_A_NUMBER.value: _ANOTHER_NUMBER,
 }
+_MAY_BE_CHOICES = {FieldType.STRING, FieldType.SELECT, FieldType.MULTISELECT}
 _MOST_SHOWN, _LONGEST_SHOWN = 5, 40
 _YES, _NO = frozenset({"yes", "true", "1", "y", "on"}), frozenset({"no", "false", "0", "n", "off"})
 
@@ -76,7 +81,7 @@ class ValuesCheck:
             if (field, reason) not in self._shapes:
                 self._shapes[field, reason] = shape_of(profiles[self._attributes[field]][row].as_py() or "")
         for one in self._definition.mapping.fields:
-            if one.type is FieldType.STRING and self._choices.get(one.attribute, True):
+            if one.type in _MAY_BE_CHOICES and self._choices.get(one.attribute, True):
                 given = [text for text in pc.unique(profiles[one.attribute]).to_pylist() if text]
                 if given:
                     self._choices[one.attribute] = all(map(_CHOICE.fullmatch, given))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_exports.contact_fields.destination_fields import FieldThere
 from segment_exports.contact_fields.fields import FieldType, name_of
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class AutopilotFields:
         from segment_exports.contact_fields import json_columns as as_json
 
         told = [
-            as_json.members(self.name_there(field), values, quoted=field.type not in _UNQUOTED)
+            as_json.members(self.there(field).key, values, quoted=field.type not in _UNQUOTED)
             for field, values in zip(fields, columns, strict=True)
         ]
         members = [member for field, member in zip(fields, told, strict=True) if not field.custom]
@@ -64,6 +65,8 @@ class AutopilotFields:
         """Tell nothing: it takes what the mapping's own rules let through."""
         yield from ()
 
-    def name_there(self, field: MappedField) -> str:
-        """Return the field's own name, which is a string's where Autopilot has no such type."""
-        return field.target if field.type in _OWN_TYPES else f"string--{name_of(field.target)}"
+    def there(self, field: MappedField) -> FieldThere:
+        """Return the field itself, or a string where Autopilot has no such type."""
+        kind = field.type if field.type in _OWN_TYPES else FieldType.STRING
+        name = field.target if kind is field.type else f"{kind}--{name_of(field.target)}"
+        return FieldThere(name, name, kind, is_made=field.custom)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +23,22 @@ class FieldRefusal(StrEnum):
     NOT_A_PHONE_NUMBER = "not_a_phone_number"
     NO_COUNTRY_CODE = "phone_without_country_code"
     NOT_A_CHOICE = "not_one_of_the_values"
+
+
+@dataclass(frozen=True)
+class FieldThere:
+    """One field of a destination.
+
+    :param key: two fields of one key would overwrite each other.
+    :param name: as people see it there.
+    :param type: by the destination's own word.
+    :param is_made: whether an account has it only where it was made.
+    """
+
+    key: str
+    name: str
+    type: str
+    is_made: bool
 
 
 class DestinationFields(Protocol):
@@ -48,5 +65,5 @@ class DestinationFields(Protocol):
     def contradictions(self, fields: Sequence[MappedField], /) -> Iterator[str]:
         """Tell what of a mapping can't be had there; each text continues the key ``mapping``."""
 
-    def name_there(self, field: MappedField) -> str:
-        """Return the name under which it is one field there: two of one name would overwrite each other."""
+    def there(self, field: MappedField) -> FieldThere:
+        """Return what it is there."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_exports.contact_fields.destination_fields import FieldThere
 from segment_exports.contact_fields.ortto_names import (
     REFUSED_FIELDS,
     CustomField,
@@ -57,7 +58,9 @@ class OrttoFields:
         """Tell what of a mapping can't be had there."""
         return contradictions(fields)
 
-    def name_there(self, field: MappedField) -> str:
-        """Return the name under which a field is one field there."""
+    def there(self, field: MappedField) -> FieldThere:
+        """Return its own field by id, or the custom field by name."""
         place = place_of(field)
-        return folded(place.custom.name) if place.custom else place.key
+        if place.custom is None:
+            return FieldThere(place.key, place.key, place.type, is_made=False)
+        return FieldThere(folded(place.custom.name), place.custom.name, place.type, is_made=True)

@@ -9,6 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from segment_exports.contact_fields.fields import FieldType, name_of
@@ -112,11 +113,11 @@ class CustomField:
     def placeholder(self) -> bytes:
         """What stands for the field in the bytes of a payload, and nowhere else in them.
 
-        ``,"@Company":``, to be replaced by ``,"str:cm:company":``. The address comes first, so a comma is
-        always before; and inside a JSON string no quote stands without a backslash before it, so a value
-        can't hold this, nor can the key of another field.
+        ``"@Company":``, to be replaced by ``"str:cm:company":``. A value can't hold it: no quote stands in a
+        JSON string without a backslash before it, and no colon behind a value. Nor can the key of another
+        field, since there is no quote in any.
         """
-        return f",{json.dumps(self.key, ensure_ascii=False)}:".encode()
+        return f"{json.dumps(self.key, ensure_ascii=False)}:".encode()
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ def place_of(field: MappedField) -> Place:
         if field.custom
         else _MADE[field.target]
     )
-    key = f"@{field.target}"
+    # Two names that differ by their quotes are one to Ortto, and refused.
+    key = f"@{field.target}".replace('"', "'")
     return Place(key, kind, CustomField(key, name, kind, field.values))
 
 
@@ -146,6 +148,7 @@ def custom_fields(fields: Sequence[MappedField]) -> tuple[CustomField, ...]:
     return tuple(custom for field in fields if (custom := place_of(field).custom))
 
 
+@lru_cache(maxsize=10_000)
 def folded(name: str) -> str:
     """Return what two names have in common of which Ortto makes one id.
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from segment_exports.contact_fields.fields import name_of
+from segment_exports.contact_fields.opening import fields_of
+from segment_exports.definition.destination_settings import Membership
 from segment_exports.definition.model import EXPORT_NAME, ExportDefinition
 from segment_exports.definition.problems import explained, place_in_words, shape
+from segment_exports.definition.segment_targets import folded_title
 from segment_exports.definition.yaml_text import YamlText, YamlTextError, read_yaml
 from segment_exports.errors import DefinitionError
 from segment_exports.records.storing.foreign_files import ForeignFileError, read_foreign
@@ -189,18 +192,31 @@ def _contradictions(one: LoadedDefinition, other: LoadedDefinition) -> Iterator[
 def _same_list(one: ExportDefinition, other: ExportDefinition, account: str) -> Iterator[str]:
     ids = {target.list_id for target in one.lists if target.list_id}
     titles = {target.title for target in one.lists}
+    tags = {folded_title(title): title for title in titles if one.destination.membership is Membership.TAG}
     for target in other.lists:
         if target.title in titles or target.list_id in ids:
             yield (
                 f"the list {_literal(target.title)} of {account} is also written by {{other}}; give one of "
                 "the two exports another list"
             )
+        elif tag := tags.get(folded_title(target.title)):
+            yield (
+                f"the lists {_literal(tag)} and {_literal(target.title)} of {account}, here and in "
+                "{other}, differ by case or blanks only, and both may be one tag; give one another title"
+            )
 
 
 def _same_field(one: ExportDefinition, other: ExportDefinition, account: str) -> Iterator[str]:
-    mine = {field.target: field.attribute for field in one.mapping.fields}
+    there = fields_of(one.destination.type).there
+    mine = {there(field).key: field for field in one.mapping.fields}
     for field in other.mapping.fields[1:]:
-        if mine.get(field.target, field.attribute) != field.attribute:
+        same = mine.get(there(field).key, field)
+        if same.target != field.target:
+            yield (
+                f"{_literal(same.target)} and {_literal(field.target)}, here and in {{other}}, are one "
+                f"contact field of {account}; write it alike in both, or give one another name"
+            )
+        elif same.attribute != field.attribute:
             yield (
                 f"the contact field {_literal(field.target)} of {account} is filled from another attribute "
                 "in {other}; fill it from one attribute in both"

@@ -18,6 +18,7 @@ TIER = MappedField("string--Loyalty--Tier", "Tier", FieldType.STRING, custom=Tru
 POINTS = MappedField("integer--Points", "Points", FieldType.INTEGER, custom=True)
 INCOME = MappedField("float--Income", "Income", FieldType.FLOAT, custom=True)
 ACTIVE = MappedField('boolean--"Ação"', "Active", FieldType.BOOLEAN, custom=True)
+COLORS = MappedField("multiselect--Colors", "Colors", FieldType.MULTISELECT, custom=True)
 BORN = MappedField("date--Born", "Born", FieldType.DATE, custom=True)
 FIELDS = [EMAIL, NAME, CITY, TIER, POINTS, INCOME, ACTIVE, BORN]
 
@@ -72,6 +73,11 @@ def test_a_contact_is_one_json_object_with_custom_fields_inside():
         ([EMAIL], ("a@x.de",), '{"Email":"a@x.de"}'),
         ([EMAIL, NAME], ("a@x.de", None), '{"Email":"a@x.de"}'),
         ([EMAIL, TIER], ("a@x.de", None), '{"Email":"a@x.de"}'),
+        (
+            [EMAIL, COLORS],
+            ("a@x.de", "red;blue"),
+            '{"Email":"a@x.de","custom":{"string--Colors":"red;blue"}}',
+        ),
         ([EMAIL, TIER, POINTS], ("a@x.de", None, 0), '{"Email":"a@x.de","custom":{"integer--Points":0}}'),
     ],
 )

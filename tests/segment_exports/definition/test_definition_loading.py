@@ -395,6 +395,49 @@ def test_two_exports_that_fill_a_field_from_different_attributes_are_refused(
     assert not any("Email" in (error or "") for error in errors), "the key may differ"
 
 
+TO_ORTTO = """name: {0}
+source: {{type: lake, path: x}}
+segments: [{{name: {0}, list: {1}}}]
+mapping: {{Email: E, custom: {{{2}}}}}
+destination: {3}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("title", "custom", "told"),
+    [
+        (
+            "GOLD",
+            "",
+            "a.yaml: the lists Gold and GOLD of ortto_default, here and in b.yaml, differ by case or blanks "
+            "only, and both may be one tag; give one another title",
+        ),
+        (
+            "Silver",
+            "string--tier: Tier",
+            "a.yaml: string--Tier and string--tier, here and in b.yaml, are one contact field of "
+            "ortto_default; write it alike in both, or give one another name",
+        ),
+        (
+            "Silver",
+            "integer--Tier: Tier",
+            "a.yaml: string--Tier and integer--Tier, here and in b.yaml, are one contact field of "
+            "ortto_default; write it alike in both, or give one another name",
+        ),
+    ],
+)
+def test_two_exports_to_ortto_whose_tags_or_fields_may_be_one_there_are_refused(
+    write: Callable[..., Path], tmp_path: Path, title: str, custom: str, told: str
+) -> None:
+    write(TO_ORTTO.format("a", "Gold", "string--Tier: Tier", ORTTO), file="a.yaml")
+    write(TO_ORTTO.format("b", title, custom, ORTTO), file="b.yaml")
+    write(TO_ORTTO.format("c", title, custom, ORTTO + "connection: other"), file="c.yaml")
+    errors = [one.error for one in load_definitions(tmp_path)]
+    assert errors[0] == told
+    assert errors[1] is not None
+    assert errors[2] is None
+
+
 @pytest.mark.parametrize(
     ("segments", "custom", "told"),
     [

@@ -421,6 +421,38 @@ def test_invalid_rows_are_told_with_their_number_and_a_masked_address():
         ]
 
 
+def test_what_the_destination_can_not_hold_makes_its_row_invalid_with_field_and_reason():
+    settings = {"type": "ortto", "new_people": "subscribed", "create_fields": True}
+    mapping = {
+        "Email": "EMail",
+        "FirstName": "Name",
+        "MobilePhone": "Points",
+        "custom": {"text--Born": "Born"},
+    }
+    changes = {"destination": settings, "mapping": mapping}
+    definition = ExportDefinition.model_validate(DEFINITION.model_dump(exclude_unset=True) | changes)
+    rows = [
+        profile("a@x.de", Name="ü" * 255, Points="+61 401 234 567", Born="x" * 4_000),
+        profile("b@x.de", Name="ü" * 256, Points="none"),
+        profile("c@x.de", Points="0401 234 567"),
+        profile("d@x.de", Born="x" * 4_001),
+    ]
+    with a_run({"Gold": rows, "Silver": [], "Bronze": []}) as files:
+        map_profiles(definition, files, HASHER)
+        assert [(row["row"], row["field"], row["reason"]) for row in read(files, files.INVALID)] == [
+            (2, "FirstName", "longer_than_255_characters"),
+            (3, "MobilePhone", "phone_without_country_code"),
+            (4, "text--Born", "longer_than_4000_characters"),
+        ]
+        (contact,) = read(files, files.CONTACTS)
+        assert json.loads(contact["payload"]) == {
+            "str::email": "a@x.de",
+            "str::first": "ü" * 255,
+            "@MobilePhone": {"phone": "61401234567", "parse_with_country_code": True},
+            "@text--Born": "x" * 4_000,
+        }
+
+
 def test_contacts_lie_in_row_groups_of_at_most_16384_sorted_by_hash():
     rows = [profile(f"user{number}@example.com") for number in range(40_000)]
     with a_run({"Gold": rows, "Silver": [], "Bronze": []}) as files:
