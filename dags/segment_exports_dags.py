@@ -32,7 +32,7 @@ from segment_exports_airflow.operators.export import (
     MapProfilesOperator,
 )
 from segment_exports_airflow.operators.settle import SettleRunOperator
-from segment_exports_airflow.operators.upload import AutopilotUploadOperator
+from segment_exports_airflow.operators.upload import UploadOperator
 from segment_exports_airflow.pools import pool_of
 from segment_exports_airflow.refresh_schedule import schedule_of
 from segment_exports_airflow.run_form import form_fields
@@ -83,7 +83,7 @@ def export_dag(definition: ExportDefinition) -> DAG:
         asks = definition.guards.when_tripped is WhenTripped.ASK
         chunk = ChunkChangesOperator(**step("chunk_changes"), approval_task=ASK if asks else None)
         upload_duties, upload = (
-            AutopilotUploadOperator.partial(
+            UploadOperator.partial(
                 **step(task_id),
                 pool=pool_of(definition.destination.connection),
                 retries=4,

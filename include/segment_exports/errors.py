@@ -127,6 +127,10 @@ class CredentialsRefusedError(DestinationError):
     """The key is wrong or was revoked (401): the run stops at once; rotate the key and clear the task."""
 
 
+class WrongRegionError(CredentialsRefusedError):
+    """The key is good, but of an account in another region than the connection asks; the text names it."""
+
+
 class RequestRefusedError(DestinationError):
     """The destination itself refuses this request, in its own words, for what is in it: never retried."""
 

@@ -21,15 +21,14 @@ if TYPE_CHECKING:
     from segment_exports.destinations.check_destination import AccountConnection
     from segment_exports.destinations.opening import Destination
     from segment_exports.records.staging import Store
+    from segment_exports.settings.given_fields import GivenFields
 
 log = logging.getLogger(__name__)
 
 AGREEMENT_FILE = "agreement.json"
-DEFAULT_TYPE = "autopilot"
-"""What a definition means that names no ``destination.type``."""
 
 
-def account_of(connection_id: str, destination_type: str = DEFAULT_TYPE) -> AccountConnection:
+def account_of(connection_id: str, destination_type: str) -> AccountConnection:
     """Return what the connection of an account says, as it is now.
 
     :param destination_type: the type of destination, which the type of the connection has to be.
@@ -70,13 +69,17 @@ def account_connection(connection: Connection, destination: Destination) -> Acco
     given = fields_of(connection, ConnectionFieldError)
     return AccountConnection(
         connection_id=connection.conn_id,
-        base_url=url_of(connection, ConnectionFieldError) or destination.default_base_url,
+        service=destination.name,
+        base_url=_base_url(connection, given, destination),
         api_key=connection.password or "",
         requests_per_second=given.number(
             "requests_per_second",
             destination.default_requests_per_second,
             least=bounds.LEAST_RATE,
             most=bounds.MOST_RATE,
+        ),
+        requests_per_minute=given.number(
+            "requests_per_minute", None, least=60 * bounds.LEAST_RATE, most=60 * bounds.MOST_RATE
         ),
         enabled=given.switch("enabled", default=True),
         agreement=Agreement.of(given.given),
@@ -85,13 +88,30 @@ def account_connection(connection: Connection, destination: Destination) -> Acco
     )
 
 
+def _base_url(connection: Connection, given: GivenFields, destination: Destination) -> str:
+    """Return where an account is asked: at the URL of the connection, or in its region.
+
+    :raises ConnectionFieldError: there is no such region, or it stands beside a URL.
+    """
+    region = given.choice("region", destination.regions)
+    url = url_of(connection, ConnectionFieldError)
+    if not region:
+        return url or destination.default_base_url
+    if url and url != destination.regions[region] != destination.default_base_url:
+        raise ConnectionFieldError(
+            f"connection {connection.conn_id} names the region {region} beside a base URL; leave one of the "
+            f"two empty"
+        )
+    return url or destination.regions[region]
+
+
 def account_folder(connection_id: str) -> Store:
     """Return where things are kept that hold for all exports of an account."""
     staging = staging_root()
     return staging.sub(staging.named("_accounts", connection_id))
 
 
-def reason_to_stop(connection_id: str, destination_type: str = DEFAULT_TYPE) -> str | None:
+def reason_to_stop(connection_id: str, destination_type: str) -> str | None:
     """Return why a running upload must stop now: its connection was removed, disabled or not agreed to."""
     try:
         return account_of(connection_id, destination_type).reason_to_refuse()
@@ -103,7 +123,7 @@ def reason_to_stop(connection_id: str, destination_type: str = DEFAULT_TYPE) -> 
         return None
 
 
-def told_of_account(connection_id: str, destination_type: str = DEFAULT_TYPE) -> list[str]:
+def told_of_account(connection_id: str, destination_type: str) -> list[str]:
     """Return what a person should know of an account's connection before a run does; nothing is asked of it.
 
     Nothing of a connection that isn't in the environment: one made in the UI may be another Airflow's.

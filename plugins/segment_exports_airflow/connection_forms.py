@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from segment_exports.destinations.agreement import AGREEMENT_TEXT, AGREEMENT_VERSION
+from segment_exports.destinations.agreement import agreement_text, agreement_version
 
 _CA_BUNDLE: dict[str, Any] = {
     "ca_bundle": {
@@ -42,22 +42,12 @@ _APP_REGISTRATION: dict[str, Any] = {
 }
 _APP_LABELS = {"login": "Client ID", "password": "Client secret"}
 
-AUTOPILOT: dict[str, Any] = {
-    "connection-type": "autopilot",
-    "hook-class-name": "segment_exports_airflow.hooks.autopilot.AutopilotHook",
-    "hook-name": "Autopilot",
-    "ui-field-behaviour": {
-        "hidden-fields": ["login", "port", "schema", "extra"],
-        "relabeling": {"host": "Base URL", "password": "API key"},
-        "placeholders": {"host": "https://api2.autopilothq.com/v1"},
-    },
-    "conn-fields": {
-        "requests_per_second": {
-            "label": "Requests per second",
-            "description": "Rate of the whole account, all exports together. Autopilot documents 5; "
-            "later clients were given 20.",
-            "schema": {"type": ["number", "null"], "default": 5, "minimum": 0.1},
-        },
+
+def _account_fields(service: str, **of_service: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an account of a destination."""
+    version = agreement_version(service)
+    return {
+        **of_service,
         "enabled": {
             "label": "Enabled",
             "description": "Off stops every export to this account, a running one within seconds.",
@@ -68,11 +58,11 @@ AUTOPILOT: dict[str, Any] = {
         # Choosing it says which text was agreed to; a changed text has another version, and asks again.
         "agreed_text": {
             "label": "Data privacy and compliance",
-            "description": AGREEMENT_TEXT,
+            "description": agreement_text(service),
             "schema": {
                 "type": ["string", "null"],
-                "enum": [AGREEMENT_VERSION],
-                "values_display": {AGREEMENT_VERSION: f"I agree (text {AGREEMENT_VERSION})"},
+                "enum": [version],
+                "values_display": {version: f"I agree (text {version})"},
             },
         },
         "agreed_by": {
@@ -84,7 +74,68 @@ AUTOPILOT: dict[str, Any] = {
             "label": "Agreed on",
             "schema": {"type": ["string", "null"], "format": "date"},
         },
+    }
+
+
+AUTOPILOT: dict[str, Any] = {
+    "connection-type": "autopilot",
+    "hook-class-name": "segment_exports_airflow.hooks.autopilot.AutopilotHook",
+    "hook-name": "Autopilot",
+    "ui-field-behaviour": {
+        "hidden-fields": ["login", "port", "schema", "extra"],
+        "relabeling": {"host": "Base URL", "password": "API key"},
+        "placeholders": {"host": "https://api2.autopilothq.com/v1"},
     },
+    "conn-fields": _account_fields(
+        "Autopilot",
+        requests_per_second={
+            "label": "Requests per second",
+            "description": "Rate of the whole account, all exports together. Autopilot documents 5; "
+            "later clients were given 20.",
+            "schema": {"type": ["number", "null"], "default": 5, "minimum": 0.1},
+        },
+    ),
+}
+
+ORTTO: dict[str, Any] = {
+    "connection-type": "ortto",
+    "hook-class-name": "segment_exports_airflow.hooks.ortto.OrttoHook",
+    "hook-name": "Ortto",
+    "ui-field-behaviour": {
+        "hidden-fields": ["login", "port", "schema", "extra"],
+        "relabeling": {"host": "Base URL", "password": "API key"},
+        "placeholders": {"host": "Empty, but for an address of your own; choose the region below"},
+    },
+    "conn-fields": _account_fields(
+        "Ortto",
+        region={
+            "label": "Region",
+            "description": "Where the account lives, as its page Settings > Account says. A key works in its "
+            "own region only; Test finds out which one that is.",
+            "schema": {
+                "type": ["string", "null"],
+                "enum": ["default", "australia", "europe"],
+                "values_display": {
+                    "default": "Default (api.ap3api.com)",
+                    "australia": "Australia (api.au.ap3api.com)",
+                    "europe": "Europe (api.eu.ap3api.com)",
+                },
+                "default": "default",
+            },
+        },
+        requests_per_second={
+            "label": "Requests per second",
+            "description": "Rate of the whole account, all exports together: 10 in the plan Professional, 30 "
+            "in Business and Enterprise.",
+            "schema": {"type": ["number", "null"], "default": 10, "minimum": 0.1},
+        },
+        requests_per_minute={
+            "label": "Requests per minute",
+            "description": "Only where the account has such a bound too, as older plans had: 300 beside 10 "
+            "a second. Leave it empty otherwise.",
+            "schema": {"type": ["number", "null"], "minimum": 6},
+        },
+    ),
 }
 
 DATAVERSE: dict[str, Any] = {
@@ -125,13 +176,14 @@ CUSTOMER_INSIGHTS: dict[str, Any] = {
 }
 
 FORMS: dict[str, dict[str, Any]] = {
-    one["connection-type"]: one for one in (AUTOPILOT, DATAVERSE, CUSTOMER_INSIGHTS)
+    one["connection-type"]: one for one in (AUTOPILOT, ORTTO, DATAVERSE, CUSTOMER_INSIGHTS)
 }
 """Each form by its connection type."""
 
 _OF_MICROSOFT = frozenset(DATAVERSE["conn-fields"]) | frozenset(CUSTOMER_INSIGHTS["conn-fields"])
 KNOWN_FIELDS: dict[str, frozenset[str]] = {
     "autopilot": frozenset(AUTOPILOT["conn-fields"]),
+    "ortto": frozenset(ORTTO["conn-fields"]),
     # One app registration may serve both, and be copied from one connection to the other.
     "dataverse": _OF_MICROSOFT,
     "customer_insights": _OF_MICROSOFT,

@@ -60,6 +60,7 @@ class Stand:
     def account(self, **changes: Any) -> AccountConnection:
         known: dict[str, Any] = {
             "connection_id": "the_account",
+            "service": self.destination.name,
             "base_url": self.eyes.url,
             "api_key": self.eyes.key,
             "requests_per_second": 1000.0,

@@ -29,7 +29,7 @@ from segment_exports_airflow.operators.export import (
     MapProfilesOperator,
 )
 from segment_exports_airflow.operators.settle import SettleRunOperator
-from segment_exports_airflow.operators.upload import AutopilotUploadOperator
+from segment_exports_airflow.operators.upload import UploadOperator
 from segment_exports_airflow.sensors import refresh
 from segment_exports_airflow.sensors.plan import PlanChangesSensor
 from segment_exports_airflow.staging_root import run_files
@@ -298,7 +298,7 @@ class RunningExport:
             if attempt and between_attempts:
                 between_attempts()
             result.attempts += 1
-            operator = AutopilotUploadOperator(task_id="upload", export=self.name, chunk=chunk)
+            operator = UploadOperator(task_id="upload", export=self.name, chunk=chunk)
             try:
                 operator.execute(self.context(run_id, params, "upload", index))
             except (Killed, BaseExceptionGroup):

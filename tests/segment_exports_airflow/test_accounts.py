@@ -17,15 +17,16 @@ KEY = "f" * 32
 
 
 def test_of_a_good_connection_nothing_is_told(connect: Callable[..., str]) -> None:
-    assert told_of_account(connect("https://api.example.com/v1", KEY)) == []
+    assert told_of_account(connect("https://api.example.com/v1", KEY), "autopilot") == []
 
 
 def test_of_a_connection_that_is_not_in_the_environment_nothing_is_known() -> None:
-    assert told_of_account("made_in_the_ui") == []
+    assert told_of_account("made_in_the_ui", "autopilot") == []
 
 
 def test_a_way_in_clear_text_is_told(connect: Callable[..., str]) -> None:
-    (told,) = told_of_account(connect("http://api.example.com/v1", KEY, allow_clear_text=True, **SIGNED))
+    connection = connect("http://api.example.com/v1", KEY, allow_clear_text=True, **SIGNED)
+    (told,) = told_of_account(connection, "autopilot")
     assert told.startswith("http://api.example.com:80 is asked in clear text")
 
 
@@ -40,7 +41,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("extra", "why"), REFUSED)
 def test_what_would_stop_a_run_is_told(connect: Callable[..., str], extra: dict[str, Any], why: str) -> None:
-    (told,) = told_of_account(connect("https://api.example.com/v1", KEY, **(extra or {"enabled": True})))
+    connection = connect("https://api.example.com/v1", KEY, **(extra or {"enabled": True}))
+    (told,) = told_of_account(connection, "autopilot")
 
     assert told.startswith("a run would stop before it reads anything: ")
     assert why in told
@@ -48,4 +50,4 @@ def test_what_would_stop_a_run_is_told(connect: Callable[..., str], extra: dict[
 
 @pytest.mark.parametrize(("extra", "why"), REFUSED[1:])
 def test_a_running_upload_stops_for_it(connect: Callable[..., str], extra: dict[str, Any], why: str) -> None:
-    assert why in str(reason_to_stop(connect("https://api.example.com/v1", KEY, **extra)))
+    assert why in str(reason_to_stop(connect("https://api.example.com/v1", KEY, **extra), "autopilot"))

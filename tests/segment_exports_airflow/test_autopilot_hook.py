@@ -19,11 +19,11 @@ from tests.thief import listening_thief
 
 from segment_emulators.customer_insights.serving import write_certificate
 from segment_emulators.serving import serve_in_thread
-from segment_exports.destinations.agreement import AGREEMENT_VERSION, signed_agreement
+from segment_exports.destinations.agreement import agreement_version, signed_agreement
 from segment_exports.errors import AgreementMissingError, ConnectionDisabledError, DestinationError
 from segment_exports.settings import bounds
 from segment_exports_airflow.connection_forms import KNOWN_FIELDS
-from segment_exports_airflow.hooks.autopilot import KEY_HEADER, AutopilotHook
+from segment_exports_airflow.hooks.autopilot import AutopilotHook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,7 +135,7 @@ class TestConnectionTest:
         _, message = AutopilotHook(connect(emulator.base_url, emulator.api_key, **extra)).test_connection()
 
         assert "has changed since the tests agreed" in message
-        assert AGREEMENT_VERSION in message
+        assert agreement_version("Autopilot") in message
 
     @pytest.mark.parametrize("off", [False, "false", "0", "off", "No"])
     def test_a_disabled_connection(
@@ -266,7 +266,7 @@ class TestHttpHook:
 
         session = AutopilotHook(connection, method="GET").get_conn()
 
-        assert session.headers[KEY_HEADER] == emulator.api_key
+        assert session.headers["autopilotapikey"] == emulator.api_key
         known = KNOWN_FIELDS["autopilot"]
         assert not known & {name.lower() for name in session.headers}
         assert AutopilotHook(connection, method="GET").run("/lists").ok

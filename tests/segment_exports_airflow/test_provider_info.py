@@ -9,7 +9,8 @@ import pytest
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk.module_loading import import_string
 
-from segment_exports.destinations.agreement import AGREEMENT_TEXT, AGREEMENT_VERSION
+from segment_exports.destinations.agreement import agreement_text, agreement_version
+from segment_exports.destinations.opening import destination_types, open_destination
 from segment_exports_airflow.provider_info import get_provider_info
 
 TYPES = {one["connection-type"]: one for one in get_provider_info()["connection-types"]}
@@ -32,7 +33,7 @@ def test_it_belongs_to_the_installed_distribution() -> None:
     assert [point.dist and point.dist.name for point in points] == [get_provider_info()["package-name"]]
 
 
-@pytest.mark.parametrize("name", ["autopilot", "dataverse", "customer_insights"])
+@pytest.mark.parametrize("name", ["autopilot", "ortto", "dataverse", "customer_insights"])
 def test_a_connection_type_leads_to_its_hook(name: str) -> None:
     hook = import_string(TYPES[name]["hook-class-name"])
 
@@ -41,17 +42,17 @@ def test_a_connection_type_leads_to_its_hook(name: str) -> None:
     assert callable(hook.test_connection)
 
 
-def test_airflow_shows_the_form_of_the_account() -> None:
+@pytest.mark.parametrize("kind", ["autopilot", "ortto"])
+def test_airflow_shows_the_form_of_the_account(kind: str) -> None:
     manager = ProvidersManager()
-    behaviour: Any = manager.field_behaviours["autopilot"]
+    behaviour: Any = manager.field_behaviours[kind]
     fields = {
-        widget.field_name
-        for name, widget in manager.connection_form_widgets.items()
-        if "__autopilot__" in name
+        widget.field_name for name, widget in manager.connection_form_widgets.items() if f"__{kind}__" in name
     }
 
     assert behaviour["relabeling"] == {"host": "Base URL", "password": "API key"}
-    assert fields == {
+    of_type = {"ortto": {"region", "requests_per_minute"}}.get(kind, set())
+    assert fields == of_type | {
         "requests_per_second",
         "enabled",
         "ca_bundle",
@@ -62,11 +63,13 @@ def test_airflow_shows_the_form_of_the_account() -> None:
     }
 
 
-def test_agreeing_is_a_choice_that_names_the_text() -> None:
-    field = TYPES["autopilot"]["conn-fields"]["agreed_text"]
+@pytest.mark.parametrize("name", destination_types())
+def test_agreeing_is_a_choice_that_names_the_text(name: str) -> None:
+    field = TYPES[name]["conn-fields"]["agreed_text"]
+    service = open_destination(name).name
 
-    assert field["description"] == AGREEMENT_TEXT
-    assert field["schema"]["enum"] == [AGREEMENT_VERSION]
+    assert field["description"] == agreement_text(service)
+    assert field["schema"]["enum"] == [agreement_version(service)]
     assert "default" not in field["schema"]
 
 

@@ -28,7 +28,7 @@ from segment_exports.records.problems import recorded_problems
 from segment_exports.settings import bounds
 from segment_exports_airflow.accounts import account_folder, reason_to_stop
 from segment_exports_airflow.operators.export import ChunkChangesOperator
-from segment_exports_airflow.operators.upload import AutopilotUploadOperator
+from segment_exports_airflow.operators.upload import UploadOperator
 from segment_exports_airflow.staging_root import ledger_hasher, run_files, staging_root
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def chunk(tmp_path: Path, account: str, monkeypatch: pytest.MonkeyPatch) -> dict
     return dict(reference)
 
 
-def upload(chunk: dict[str, Any]) -> AutopilotUploadOperator:
-    return AutopilotUploadOperator(task_id="upload", export="newsletter", chunk=chunk)
+def upload(chunk: dict[str, Any]) -> UploadOperator:
+    return UploadOperator(task_id="upload", export="newsletter", chunk=chunk)
 
 
 def test_it_delivers_the_chunk_and_answers_counts_only(
@@ -155,7 +155,7 @@ def test_one_that_does_not_stop_is_broken_off_and_the_next_attempt_goes_on(
     assert len(emulator.account.members("NewsletterReaders")) == chunk["contacts"]
 
 
-def end_midway(operator: AutopilotUploadOperator, emulator: AutopilotEmulator) -> None:
+def end_midway(operator: UploadOperator, emulator: AutopilotEmulator) -> None:
     """Run a task with Airflow's own timeout around it, and let that be over after some requests."""
 
     def be_over() -> None:
@@ -221,18 +221,18 @@ class TestReasonToStop:
     """Asked every other second while an upload runs."""
 
     def test_none_while_the_connection_is_good(self, account: str) -> None:
-        assert reason_to_stop(account) is None
+        assert reason_to_stop(account, "autopilot") is None
 
     def test_the_connection_was_disabled(self, connect: Callable[..., str]) -> None:
         connection = connect(None, "f" * 32, enabled=False, **signed_agreement("the tests"))
 
-        assert "is disabled" in str(reason_to_stop(connection))
+        assert "is disabled" in str(reason_to_stop(connection, "autopilot"))
 
     def test_the_connection_was_removed(self, airflow_database: object) -> None:
-        assert "there is no connection" in str(reason_to_stop("autopilot_removed"))
+        assert "there is no connection" in str(reason_to_stop("autopilot_removed", "autopilot"))
 
     def test_the_agreement_was_taken_back(self, connect: Callable[..., str]) -> None:
-        assert "nobody has agreed" in str(reason_to_stop(connect(None, "f" * 32, enabled=True)))
+        assert "nobody has agreed" in str(reason_to_stop(connect(None, "f" * 32, enabled=True), "autopilot"))
 
     def test_a_secrets_backend_that_is_out_is_no_reason(
         self, account: str, monkeypatch: pytest.MonkeyPatch
@@ -242,4 +242,4 @@ class TestReasonToStop:
 
         monkeypatch.setattr("segment_exports_airflow.connections.BaseHook.get_connection", out)
 
-        assert reason_to_stop(account) is None
+        assert reason_to_stop(account, "autopilot") is None

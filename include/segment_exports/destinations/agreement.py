@@ -16,18 +16,15 @@ from segment_exports.settings import bounds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-AGREEMENT_TEXT = (
+_TEXT = (
     "I agree: data leaves Customer Insights. An export that uses this connection transfers data, personal "
-    "data among it, out of the compliance boundary of Dynamics 365 Customer Insights to Autopilot, as its "
-    "definition says. I am responsible for making sure that Autopilot meets the privacy and security "
+    "data among it, out of the compliance boundary of Dynamics 365 Customer Insights to {receiver}, as its "
+    "definition says. I am responsible for making sure that {receiver} meets the privacy and security "
     "obligations that apply to these data. Removing or disabling this connection ends the transfer at any "
     "time."
 )
 """In plain words what Microsoft's page on its own connector to Autopilot asks for under "Data privacy
-and compliance"."""
-
-AGREEMENT_VERSION = hashlib.sha256(AGREEMENT_TEXT.encode()).hexdigest()[:12]
-"""Names the text; another text asks again."""
+and compliance". Another text asks everybody again."""
 
 _KEYS = ("agreed_by", "agreed_at", "agreed_text")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?")
@@ -38,6 +35,19 @@ _EARLIEST_ZONE = timedelta(hours=14)
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
+def agreement_text(receiver: str) -> str:
+    """Return the text that is agreed to.
+
+    :param receiver: name of the destination's service, such as ``Autopilot``.
+    """
+    return _TEXT.format(receiver=receiver)
+
+
+def agreement_version(receiver: str) -> str:
+    """Return what names the text; who agreed to one receiver agreed to no other."""
+    return hashlib.sha256(agreement_text(receiver).encode()).hexdigest()[:12]
+
+
 @dataclass(frozen=True)
 class Agreement:
     """Who agreed to the transfer, when (ISO 8601, a day or a time), and to which text (its version)."""
@@ -46,10 +56,9 @@ class Agreement:
     agreed_at: str
     agreed_text: str
 
-    @property
-    def is_current(self) -> bool:
-        """Whether it is the present text that was agreed to."""
-        return self.agreed_text == AGREEMENT_VERSION
+    def is_current(self, receiver: str) -> bool:
+        """Tell whether it is the present text, and of this receiver, that was agreed to."""
+        return self.agreed_text == agreement_version(receiver)
 
     @classmethod
     def of(cls, extra: Mapping[str, Any]) -> Agreement | None:
@@ -82,13 +91,15 @@ class Agreement:
         return dict(zip(_KEYS, (self.agreed_by, self.agreed_at, self.agreed_text), strict=True))
 
 
-def signed_agreement(agreed_by: str, at: datetime | None = None) -> dict[str, str]:
+def signed_agreement(
+    agreed_by: str, at: datetime | None = None, *, receiver: str = "Autopilot"
+) -> dict[str, str]:
     """Return the keys of a connection's extra by which someone agrees to the present text.
 
     :param at: when; now, if it is not given.
     """
     moment = (at or datetime.now(UTC)).replace(microsecond=0)
-    return Agreement(agreed_by, moment.isoformat(), AGREEMENT_VERSION).to_json()
+    return Agreement(agreed_by, moment.isoformat(), agreement_version(receiver)).to_json()
 
 
 def _moment(text: str) -> datetime | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from segment_exports.destinations.agreement import AGREEMENT_VERSION, Agreement
+from segment_exports.destinations.agreement import Agreement, agreement_version
 from segment_exports.errors import AgreementMissingError, ConnectionDisabledError
 from segment_exports.records.outcomes import counted
 
@@ -26,7 +27,9 @@ class AccountConnection:
     """What a connection says of an account.
 
     :param connection_id: names the account; ledgers and budget are kept under it.
+    :param service: name of the destination's service, which the agreement has to name.
     :param requests_per_second: the account's rate.
+    :param requests_per_minute: a slower bound of the account's, where it has one.
     :param enabled: off stops every export that uses it.
     :param ca_bundle: file of the CAs to trust instead of the system's, on each worker.
     :param agreement: None while nobody agreed to the transfer.
@@ -34,13 +37,21 @@ class AccountConnection:
     """
 
     connection_id: str
+    service: str
     base_url: str
     api_key: str = field(repr=False)
     requests_per_second: float
+    requests_per_minute: float | None = None
     enabled: bool = True
     agreement: Agreement | None = None
     ca_bundle: str | None = None
     allow_clear_text: bool = False
+
+    @property
+    def lasting_rate(self) -> float:
+        """Requests per second that the account takes for longer than some seconds."""
+        by_minute = math.inf if self.requests_per_minute is None else self.requests_per_minute / 60
+        return min(self.requests_per_second, by_minute)
 
     def fingerprint(self, hasher: KeyedHasher) -> str:
         """Name address and key without giving them away: under another key may be another account."""
@@ -71,10 +82,11 @@ class AccountConnection:
             )
         if fault := self.agreement.fault(now or datetime.now(UTC)):
             return f"nobody has agreed on {name} to the transfer of data out of Customer Insights: {fault}"
-        if not self.agreement.is_current:
+        if not self.agreement.is_current(self.service):
             return (
                 f"the text of the agreement has changed since {self.agreement.agreed_by} agreed on {name} "
-                f"({self.agreement.agreed_at}); read it again and set agreed_text to {AGREEMENT_VERSION}"
+                f"({self.agreement.agreed_at}), or it was on a transfer to another service than "
+                f"{self.service}; read it again and set agreed_text to {agreement_version(self.service)}"
             )
         return None
 

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -22,6 +22,8 @@ _SWITCH: dict[str, bool] = dict.fromkeys(("true", "yes", "1", "on"), True) | dic
 )
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 _AS_CLOSE_AS_A_SLIP = 0.6
+
+N = TypeVar("N", float, None)
 
 
 class GivenFields:
@@ -67,8 +69,8 @@ class GivenFields:
             )
         return _SWITCH[known]
 
-    def number(self, name: str, default: float, *, least: float, most: float) -> float:
-        """Return a number within bounds.
+    def number(self, name: str, default: N, *, least: float, most: float) -> float | N:
+        """Return a number within bounds; the default where there is none.
 
         :raises SegmentExportError: (``refusal``) it is none, or not within them.
         """
@@ -85,6 +87,18 @@ class GivenFields:
                 f"{name} of {self._where} must be a number of at least {least:g} and at most {most:,.0f}"
             )
         return number
+
+    def choice(self, name: str, choices: Collection[str]) -> str:
+        """Return one of some words, in any case; empty where there is none.
+
+        :raises SegmentExportError: (``refusal``) it is another.
+        """
+        chosen = self.text(name).lower()
+        if chosen and chosen not in choices:
+            raise self._refusal(
+                f"{name} of {self._where} must be one of {', '.join(choices)}.{_near(chosen, choices)}"
+            )
+        return chosen
 
     def text(self, name: str) -> str:
         """Return a text without white space around it; empty where there is none.

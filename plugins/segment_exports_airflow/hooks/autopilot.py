@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from airflow.providers.http.hooks.http import HttpHook
-from airflow.sdk.exceptions import AirflowException
-
-from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, KEY_HEADER
-from segment_exports.destinations.autopilot.faces import Autopilot
-from segment_exports.errors import (
-    ConnectionDisabledError,
-    CredentialsRefusedError,
-    DestinationError,
-    DestinationUnreachableError,
-    own_words,
-)
-from segment_exports.transport.sessions import JudgedSession
-from segment_exports_airflow.accounts import account_of
+from segment_exports_airflow.hooks.destination import DestinationHook
 
 if TYPE_CHECKING:
-    from requests import Response, Session
-
     from segment_exports.destinations.autopilot.client import AutopilotClient
-    from segment_exports.destinations.check_destination import AccountConnection, DestinationCheck
 
 
-class AutopilotHook(HttpHook):
-    """Resolves a connection of type ``autopilot`` and hands its key and rate to the client of the core.
+class AutopilotHook(DestinationHook):
+    """A connection of type ``autopilot``.
 
-    HttpHook's own methods work too, for a single call from a DAG of your own:
-    ``AutopilotHook(method="GET").run("/lists").json()``. They are not paced.
-
-    HttpHook sends what it finds in a connection's ``extra`` as headers; this one sends the key, and nothing
-    of ``extra``. It asks the account alone, checks certificates whatever its caller says, and asks nothing
-    of a connection that is switched off.
+    A single call from a DAG of your own: ``AutopilotHook(method="GET").run("/lists").json()``.
 
     :param autopilot_conn_id: Airflow connection of the account.
     :param method: HTTP method of :meth:`run`.
@@ -45,97 +23,14 @@ class AutopilotHook(HttpHook):
     default_conn_name = "autopilot_default"
     conn_type = "autopilot"
     hook_name = "Autopilot"
-    default_host = DEFAULT_BASE_URL
+    default_host = "https://api2.autopilothq.com/v1"
 
     def __init__(
         self, autopilot_conn_id: str = default_conn_name, method: str = "POST", **kwargs: Any
     ) -> None:
-        super().__init__(method=method, http_conn_id=autopilot_conn_id, **kwargs)
+        super().__init__(autopilot_conn_id, method, **kwargs)
         self.autopilot_conn_id = autopilot_conn_id
 
-    @property
-    def account(self) -> AccountConnection:
-        """What the connection says, as it is now.
-
-        :raises ConnectionDisabledError: there is no such connection, or it is of another type.
-        :raises ConnectionFieldError: a field of it is malformed.
-        """
-        return account_of(self.autopilot_conn_id, self.conn_type)
-
     def client(self) -> AutopilotClient:
-        """Return a client of the account, paced to its rate; use it as an asynchronous context manager.
-
-        :raises AgreementMissingError: nobody agreed to the transfer.
-        :raises ConnectionDisabledError: the connection is switched off.
-        """
-        account = self.account
-        account.require_usable()
-        return Autopilot().client(account)
-
-    def check(self) -> DestinationCheck:
-        """Make one cheap authenticated call.
-
-        :raises DestinationError: the connection must not be used, or the account doesn't answer as it should.
-        """
-        return asyncio.run(_check(self.client()))
-
-    def test_connection(self) -> tuple[bool, str]:
-        """Tell whether the account can be used, and if not why: key, host, agreement or something else."""
-        try:
-            return True, self.check().message
-        except CredentialsRefusedError as error:
-            return False, f"Wrong key: {error}"
-        except DestinationUnreachableError as error:
-            return False, f"Unreachable: {error}"
-        except Exception as error:  # noqa: BLE001 - Airflow would show its words
-            return False, str(own_words(error))
-
-    def get_conn(
-        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
-    ) -> Session:
-        """Return a session with the key, which asks the account alone.
-
-        Redirects are not followed, whoever asks for it: they would carry the key to wherever they lead.
-
-        :raises ConnectionDisabledError: the connection is switched off.
-        :raises ConnectionFieldError: a field of it is malformed.
-        """
-        options = {**(extra_options or {}), "allow_redirects": False}
-        self._set_base_url()
-        session = JudgedSession(
-            self.base_url,
-            Autopilot.name,
-            "the key",
-            "what was asked",
-            DestinationError,
-            ca_bundle=self.account.ca_bundle,
-        )
-        session.cert, session.stream = options.get("cert"), bool(options.get("stream"))
-        session.headers.update({KEY_HEADER: self.account.api_key.strip(), **(headers or {})})
-        self.merged_extra = options
-        return self._configure_session_from_mount_adapters(session)
-
-    def check_response(self, response: Response) -> None:
-        """Refuse an answer other than 2xx and 3xx. HttpHook would log its text and its reason phrase.
-
-        :raises AirflowException: with the status alone: the answer may quote people, or the key.
-        """
-        if response.status_code >= 400:
-            raise AirflowException(
-                f"{self.autopilot_conn_id} answered {response.status_code}; its words may quote data or the "
-                "key, so they are not repeated"
-            )
-
-    def _set_base_url(self, _connection: object = None) -> None:
-        account = self.account
-        if not account.enabled:
-            raise ConnectionDisabledError(str(account.reason_to_refuse()))
-        self.base_url = Autopilot().client(account).base_url
-        self._base_url_initialized = True
-
-
-async def _check(client: AutopilotClient) -> DestinationCheck:
-    from segment_exports.destinations.autopilot.account import check_account
-
-    async with client:
-        return await check_account(client)
+        """Return a client of the account. Raises as in every :class:`.DestinationHook`."""
+        return cast("AutopilotClient", super().client())

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from segment_exports.records.staging import RunFiles
 
 
-class AutopilotUploadOperator(ExportOperator):
-    """Deliver one chunk: batches of at most 100, several requests in flight, paced to the account's rate.
+class UploadOperator(ExportOperator):
+    """Deliver one chunk: in batches, several requests in flight, paced to the account's rate.
 
     Every outcome is written down before the next step relies on it: a task that is retried, cleared or
     killed sends again at most what was in flight.
@@ -61,6 +61,7 @@ class AutopilotUploadOperator(ExportOperator):
         from segment_exports.delivery.engine import deliver_chunk_blocking
         from segment_exports.records import lease
         from segment_exports.records.plan import planned
+        from segment_exports.records.warnings import record_warnings
         from segment_exports_airflow.accounts import account_of
 
         files = self.files(context)
@@ -73,6 +74,8 @@ class AutopilotUploadOperator(ExportOperator):
         job, way = self._job(files, plan, hasher), self.destination.delivery(account, self.definition)
         with stopped_at_timeout(self._end):
             result = deliver_chunk_blocking(job, way)
+        if warnings := way.transport.warnings:
+            record_warnings(files.store, f"{self.task_id} {result.chunk}", warnings)
         self.log.info("Chunk %s: %s; requests %s", result.chunk, result.counts, result.requests)
         if result.membership_note:
             self.log.info("Membership: %s", result.membership_note)

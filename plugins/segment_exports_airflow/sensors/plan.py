@@ -76,7 +76,7 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
                 connection_fingerprint=account.fingerprint(hasher),
                 options=self.request(context).options,
                 lease=None,
-                requests_per_second=account.requests_per_second,
+                requests_per_second=account.lasting_rate,
                 now=datetime.now(UTC),
                 unasked=began_by_itself(context),
                 list_ids=self.destination.known_lists(account_folder(connection)),

@@ -8,13 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_exports.destinations.agreement import AGREEMENT_VERSION, Agreement, signed_agreement
+from segment_exports.destinations.agreement import (
+    Agreement,
+    agreement_text,
+    agreement_version,
+    signed_agreement,
+)
 
+VERSION = agreement_version("Autopilot")
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
 def fault(agreed_at: str = "2026-03-01", agreed_by: str = "Maria Silva") -> str | None:
-    return Agreement(agreed_by, agreed_at, AGREEMENT_VERSION).fault(NOW)
+    return Agreement(agreed_by, agreed_at, VERSION).fault(NOW)
 
 
 @pytest.mark.parametrize(
@@ -37,8 +43,8 @@ def test_a_day_or_time_that_has_begun_somewhere_is_taken(agreed_at: str) -> None
 
 def test_the_day_in_the_earliest_zone_is_taken() -> None:
     late = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
-    assert Agreement("Maria", "2026-03-03", AGREEMENT_VERSION).fault(late) is None
-    assert Agreement("Maria", "2026-03-03", AGREEMENT_VERSION).fault(late - timedelta(seconds=1)) is not None
+    assert Agreement("Maria", "2026-03-03", VERSION).fault(late) is None
+    assert Agreement("Maria", "2026-03-03", VERSION).fault(late - timedelta(seconds=1)) is not None
 
 
 @pytest.mark.parametrize(
@@ -103,3 +109,21 @@ def test_who_signs_now_has_agreed(now: datetime) -> None:
 def test_any_text_is_judged(agreed_at: str, agreed_by: str) -> None:
     told = fault(agreed_at, agreed_by)
     assert told is None or told.isprintable()
+
+
+def test_who_agreed_to_a_transfer_to_the_one_agreed_to_no_other() -> None:
+    agreement = Agreement.of(signed_agreement("Maria", receiver="Ortto"))
+    assert agreement is not None
+    assert agreement.is_current("Ortto")
+    assert not agreement.is_current("Autopilot")
+
+
+def test_the_text_on_autopilot_is_the_one_that_was_agreed_to_all_along() -> None:
+    """Else everybody would be asked again."""
+    assert agreement_version("Autopilot") == "18be68180e3e"
+
+
+@pytest.mark.parametrize("receiver", ["Autopilot", "Ortto"])
+def test_the_text_names_the_receiver_and_says_what_it_must(receiver: str) -> None:
+    for word in ("compliance boundary", "personal data", "privacy and security", f"Insights to {receiver},"):
+        assert word in agreement_text(receiver)

@@ -5,18 +5,21 @@ Importing it is cheap; what a face needs is imported when that face is asked for
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from segment_exports.destinations.autopilot.api import DEFAULT_BASE_URL, DEFAULT_REQUESTS_PER_SECOND, NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from segment_exports.definition import ExportDefinition
     from segment_exports.destinations.autopilot.account import AccountReader, AutopilotAccount
     from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.destinations.autopilot.destination import AutopilotDestination
     from segment_exports.destinations.autopilot.erasing import AutopilotEraser
     from segment_exports.destinations.autopilot.membership import AutopilotCost
-    from segment_exports.destinations.check_destination import AccountConnection
+    from segment_exports.destinations.check_destination import AccountConnection, DestinationCheck
     from segment_exports.records.staging import Store
 
 
@@ -24,6 +27,8 @@ class Autopilot:
     """Autopilot, as ``destination.type: autopilot`` names it."""
 
     name = NAME
+    regions: Mapping[str, str] = MappingProxyType({})
+    """Base URLs by the regions in which an account may be: none there."""
     default_base_url = DEFAULT_BASE_URL
     default_requests_per_second = DEFAULT_REQUESTS_PER_SECOND
 
@@ -41,7 +46,7 @@ class Autopilot:
         return AutopilotClient(
             account.base_url,
             account.api_key,
-            pacer=Pacer(account.requests_per_second),
+            pacer=Pacer(account.requests_per_second, requests_per_minute=account.requests_per_minute),
             ca_bundle=account.ca_bundle,
             allow_clear_text=account.allow_clear_text,
         )
@@ -78,6 +83,13 @@ class Autopilot:
         from segment_exports.destinations.autopilot.erasing import AutopilotEraser
 
         return AutopilotEraser(lambda: self.client(account))
+
+    async def check(self, account: AccountConnection) -> DestinationCheck:
+        """Make one cheap call of the account. Raises as :meth:`client`, and the errors of the call."""
+        from segment_exports.destinations.autopilot.account import check_account
+
+        async with self.client(account) as client:
+            return await check_account(client)
 
     def known_lists(self, folder: Store) -> dict[str, str]:
         """Return the ids of the lists that we made in an account, by title."""

@@ -6,6 +6,7 @@ client          the endpoints
 ban             the budget of bad requests that keeps clear of it
 answers         what its answers mean
 account         can an account be sent to
+account_check   whether it answers, and where a key is of another region
 reading         who has a tag, who is there
 cost            what a plan costs in requests
 account_fields  custom fields: found by name, or made

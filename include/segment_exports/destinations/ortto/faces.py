@@ -5,13 +5,22 @@ Importing it is cheap; what a face needs is imported when that face is asked for
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from segment_exports.destinations.ortto.api import DEFAULT_BASE_URL, DEFAULT_REQUESTS_PER_SECOND, NAME
+from segment_exports.destinations.ortto.api import (
+    BASE_URLS,
+    DEFAULT_BASE_URL,
+    DEFAULT_REQUESTS_PER_SECOND,
+    NAME,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from segment_exports.definition import ExportDefinition
-    from segment_exports.destinations.check_destination import AccountConnection
+    from segment_exports.destinations.check_destination import AccountConnection, DestinationCheck
     from segment_exports.destinations.ortto.account import OrttoAccount
     from segment_exports.destinations.ortto.client import OrttoClient
     from segment_exports.destinations.ortto.cost import OrttoCost
@@ -25,6 +34,8 @@ class Ortto:
     """Ortto, as ``destination.type: ortto`` names it."""
 
     name = NAME
+    regions: Mapping[str, str] = MappingProxyType({str(name): url for name, url in BASE_URLS.items()})
+    """Base URLs by the regions in which an account may be."""
     default_base_url = DEFAULT_BASE_URL
     default_requests_per_second = DEFAULT_REQUESTS_PER_SECOND
 
@@ -43,7 +54,7 @@ class Ortto:
         return OrttoClient(
             account.base_url,
             account.api_key,
-            pacer=Pacer(account.requests_per_second),
+            pacer=Pacer(account.requests_per_second, requests_per_minute=account.requests_per_minute),
             ca_bundle=account.ca_bundle,
             allow_clear_text=account.allow_clear_text,
             bad_requests=bad_requests_at(account.base_url),
@@ -74,7 +85,15 @@ class Ortto:
         """
         from segment_exports.destinations.ortto.account import OrttoAccount
 
-        return OrttoAccount(lambda: self.client(account), folder)
+        return OrttoAccount(self._client_at(account), account.base_url, self.regions, folder)
+
+    async def check(self, account: AccountConnection) -> DestinationCheck:
+        """Make one cheap call of the account. Raises as :func:`.account_check.account_answers`."""
+        from segment_exports.destinations.ortto.account_check import account_answers
+
+        async with self.client(account) as client:
+            found, _ = await account_answers(client, self._client_at(account), self.regions)
+        return found
 
     def eraser(self, account: AccountConnection) -> OrttoEraser:
         """Return who deletes people there; errors of the connection come with the first deletion."""
@@ -87,3 +106,7 @@ class Ortto:
         from segment_exports.destinations.list_registry import ListRegistry
 
         return ListRegistry(folder).ids()
+
+    def _client_at(self, account: AccountConnection) -> Callable[[str], OrttoClient]:
+        """Return who makes a client with the account's key at another base URL."""
+        return lambda base_url: self.client(replace(account, base_url=base_url))
