@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from segment_exports.definition import Membership
-from segment_exports.delivery.chunk import is_due
 from segment_exports.delivery.queue import Batch, Single
 from segment_exports.destinations.autopilot.batches import send_batch
 from segment_exports.destinations.autopilot.chunk_delivery import ChunkDelivery
@@ -17,19 +14,13 @@ from segment_exports.destinations.autopilot.membership import MembershipWay
 from segment_exports.destinations.autopilot.probing import check_joins, choose_way, send_canary
 from segment_exports.destinations.autopilot.restoring import restore
 from segment_exports.destinations.autopilot.singles import send_single
+from segment_exports.destinations.gone_lists import settle_gone_lists, titles_to_make
 from segment_exports.destinations.list_registry import ListRegistry
-from segment_exports.errors import ListProblemError
-from segment_exports.records.outcomes import Operation, Outcome
-from segment_exports.transport.call import Call
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from segment_exports.delivery.destination import Attempt
     from segment_exports.delivery.queue import Item, WorkQueue
     from segment_exports.destinations.autopilot.client import AutopilotClient
-
-LIST_GONE = "the list is not there any more"
 
 
 class AutopilotDestination:
@@ -98,9 +89,6 @@ class AutopilotChunk:
 async def find_list_ids(delivery: ChunkDelivery) -> dict[str, str]:
     """Return the ids of the chunk's lists by title; those to be joined are made if need be.
 
-    Memberships that would only be sent again for contacts made anew are left out where their list is
-    not there any more. Where a list is gone that the definition names no more, everybody has left it.
-
     :raises ListProblemError: a list has vanished, is double, not ours, or one with another of the export.
     """
     chunk, job = delivery.chunk, delivery.job
@@ -115,41 +103,10 @@ async def find_list_ids(delivery: ChunkDelivery) -> dict[str, str]:
         delivery.client,
         [targets[title] for title in titles],
         registry,
-        make=[titles[column] for column in _columns(chunk.is_planned_join)],
+        make=titles_to_make(delivery),
         former=job.former_lists,
         now=delivery.now,
         sleep=delivery.sleep,
     )
-    chunk.forget_lists([column for column, title in enumerate(titles) if title not in ids])
-    left = _columns(is_due(chunk.leave[:, : chunk.unsubscribe]))
-    gone = [column for column in left if titles[column] not in ids]
-    vanished = [titles[column] for column in gone if titles[column] not in job.former_lists]
-    if vanished:
-        raise ListProblemError(
-            f"contacts are to leave lists that the account does not have: {', '.join(vanished)}"
-        )
-    await _settle_leaves(delivery, gone)
+    await settle_gone_lists(delivery, ids)
     return ids
-
-
-async def _settle_leaves(delivery: ChunkDelivery, columns: list[int]) -> None:
-    """Write down that nobody is on some lists any more."""
-    blocks = [
-        delivery.progress.settle(
-            Operation.LEAVE,
-            np.flatnonzero(is_due(delivery.chunk.leave[:, column])).tolist(),
-            Outcome.DELIVERED,
-            Call(),
-            column=column,
-            reason=LIST_GONE,
-        )
-        for column in columns
-    ]
-    if blocks:
-        await delivery.flusher.write(blocks)
-
-
-def _columns(states: npt.NDArray[np.bool_]) -> list[int]:
-    """Return the columns in which any row is set."""
-    found: list[int] = np.flatnonzero(np.any(states, axis=0)).tolist()
-    return found

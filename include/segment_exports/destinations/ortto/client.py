@@ -133,11 +133,15 @@ class OrttoClient(Transport):
     ) -> tuple[MergedItem, ...]:
         """Write up to 100 people, each a JSON object in UTF-8 with ``fields``, ``tags`` and the like.
 
+        One that may create is not repeated when its fate is unknown: should the first be under way still,
+        there might be two records of each. Look for them first.
+
         :return: the items of the answer, in its order; they may be fewer than the people.
         :raises PeopleRefusedError: nobody was taken.
         """
         body = b'{"people":[' + b",".join(people) + b"]," + options.members() + b"}"
-        request = Request("POST", "/person/merge", MERGE, body, about_people=True)
+        once = options.may_create
+        request = Request("POST", "/person/merge", MERGE, body, once=once, about_people=True)
         return await self.send(request, merged_items, call)
 
     async def people_by_id(

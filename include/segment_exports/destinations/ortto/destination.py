@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from segment_exports.contact_fields.ortto import custom_fields
 from segment_exports.definition.destination_settings import NewPeople, OrttoSettings
-from segment_exports.delivery.chunk import is_due
 from segment_exports.delivery.queue import Batch, Single, SingleKind
+from segment_exports.destinations.gone_lists import settle_gone_lists, titles_to_make
 from segment_exports.destinations.list_registry import ListRegistry
 from segment_exports.destinations.ortto.account_fields import ensure_fields
 from segment_exports.destinations.ortto.delivering.chunk_delivery import KNOWN, LEAVING, WAY, OrttoDelivery
@@ -20,9 +18,6 @@ from segment_exports.destinations.ortto.delivering.look_ups import look_up, rest
 from segment_exports.destinations.ortto.delivering.updating import update
 from segment_exports.destinations.ortto.permissions import Permissions
 from segment_exports.destinations.ortto.tags import names_of_tags
-from segment_exports.errors import ListProblemError
-from segment_exports.records.outcomes import Operation, Outcome
-from segment_exports.transport.call import Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +27,6 @@ if TYPE_CHECKING:
     from segment_exports.delivery.destination import Attempt
     from segment_exports.delivery.queue import Item, WorkQueue
     from segment_exports.destinations.ortto.client import OrttoClient
-
-LIST_GONE = "the list is not there any more"
 
 
 class OrttoDestination:
@@ -119,9 +112,6 @@ def _settings_of(definition: ExportDefinition) -> OrttoSettings:
 async def _find_tags(delivery: OrttoDelivery) -> dict[str, str]:
     """Return the names of the chunk's tags by title.
 
-    Memberships that would only be sent again for people made anew are left out where their tag is not there
-    any more. Where one is gone that the definition names no more, everybody has left it.
-
     :raises ListProblemError: a tag has vanished, is not ours, or is one with another of the export.
     """
     chunk, job = delivery.chunk, delivery.job
@@ -129,34 +119,13 @@ async def _find_tags(delivery: OrttoDelivery) -> dict[str, str]:
     if not titles:
         return {}
     targets = {target.title: target for target in job.lists}
-    joined = np.flatnonzero(chunk.is_planned_join.any(axis=0)).tolist()
     names = names_of_tags(
         await delivery.client.tags(),
         [targets[title] for title in titles],
         ListRegistry(job.account),
-        make=[titles[column] for column in joined],
+        make=titles_to_make(delivery),
         former=job.former_lists,
         now=delivery.now(),
     )
-    chunk.forget_lists([column for column, title in enumerate(titles) if title not in names])
-    left = np.flatnonzero(is_due(chunk.leave[:, : chunk.unsubscribe]).any(axis=0)).tolist()
-    gone = [column for column in left if titles[column] not in names]
-    vanished = [titles[column] for column in gone if titles[column] not in job.former_lists]
-    if vanished:
-        raise ListProblemError(
-            f"contacts are to leave lists that the account has no tags for: {', '.join(vanished)}"
-        )
-    blocks = [
-        delivery.progress.settle(
-            Operation.LEAVE,
-            np.flatnonzero(is_due(chunk.leave[:, column])).tolist(),
-            Outcome.DELIVERED,
-            Call(),
-            column=column,
-            reason=LIST_GONE,
-        )
-        for column in gone
-    ]
-    if blocks:
-        await delivery.flusher.write(blocks)
+    await settle_gone_lists(delivery, names)
     return names

@@ -7,6 +7,7 @@ id, or of all who have unsubscribed at once where those are few.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ class Permissions:
         self._off_ids: set[str] | None = None
         self._off_emails: set[str] = set()
         self._is_proven = False
+        self._first = asyncio.Lock()
 
     async def prepare(self, batches: int) -> None:
         """Read all who have unsubscribed, if that takes fewer requests than so many batches do.
@@ -72,18 +74,29 @@ class Permissions:
         :param whole: also tell whether they are there, and under which address.
         :raises DestinationError: the account can't be read.
         """
-        if self._off_ids is not None and self._is_proven and not whole:
-            return [
-                Standing(one in self._off_ids or (email or "").casefold() in self._off_emails)
-                for one, email in zip(person_ids, emails, strict=True)
-            ]
+        if whole or self._off_ids is None:
+            return await self._read(person_ids)
+        async with self._first:
+            if not self._is_proven:
+                return await self._prove(person_ids)
+        if self._off_ids is None:
+            return await self._read(person_ids)
+        return [
+            Standing(one in self._off_ids or (email or "").casefold() in self._off_emails)
+            for one, email in zip(person_ids, emails, strict=True)
+        ]
+
+    async def _read(self, person_ids: Sequence[str]) -> list[Standing]:
         found = await self._client.people_by_id(person_ids, FIELDS)
-        standings = [standing_of(found.get(one)) for one in person_ids]
-        if self._off_ids is not None:
-            told = zip(person_ids, standings, strict=True)
-            if any(one.is_off and person_id not in self._off_ids for person_id, one in told):
-                self._off_ids = None  # somebody unsubscribed since, or the listing leaves people out
-            self._is_proven = True
+        return [standing_of(found.get(one)) for one in person_ids]
+
+    async def _prove(self, person_ids: Sequence[str]) -> list[Standing]:
+        """Read people by id, and give the listing up where it lacks one of them who has unsubscribed."""
+        standings = await self._read(person_ids)
+        off = {person_id for person_id, one in zip(person_ids, standings, strict=True) if one.is_off}
+        if self._off_ids is not None and not off <= self._off_ids:
+            self._off_ids = None  # somebody unsubscribed since, or it leaves people out
+        self._is_proven = True
         return standings
 
 

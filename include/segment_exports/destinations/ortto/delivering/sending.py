@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from segment_exports.destinations.ortto.answers import (
     PeopleRefusedError,
 )
 from segment_exports.destinations.ortto.api import LARGEST_BODY
+from segment_exports.destinations.ortto.delivering.chunk_delivery import NEW
 from segment_exports.errors import (
     AccountRefusedError,
     DestinationError,
@@ -25,6 +26,7 @@ from segment_exports.errors import (
     WithdrawnError,
 )
 from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.transport.call import Call
 from segment_exports.transport.reasons import reason_of, sift_about
 
 if TYPE_CHECKING:
@@ -173,7 +175,10 @@ def _doubt(delivery: OrttoDelivery, batch: Batch, content: Content) -> None:
 async def _unanswered(
     delivery: OrttoDelivery, batch: Batch, content: Content, error: DestinationError
 ) -> None:
-    """Try smaller batches: heavy ones time out, one contact may break a server or displease a firewall."""
+    """Try smaller batches: heavy ones time out, one contact may break a server or displease a firewall.
+
+    New people are first looked for, and those who are not there sent once more together.
+    """
     if batch.call.in_doubt or isinstance(error, OutcomeUnknownError | AccountFullError):
         delivery.progress.doubt_content(content)
         delivery.maybe_there[content.rows] = True
@@ -189,6 +194,9 @@ async def _unanswered(
         delivery.stopping.answered()
     else:
         delivery.stopping.missed(error)
+    if batch.kind is NEW and isinstance(error, OutcomeUnknownError) and batch.call.max_attempts is None:
+        delivery.queue.add_again(replace(batch, call=Call(max_attempts=_ATTEMPTS_AFTER_SPLIT)))
+        return
     if len(content.rows) > 1 and isinstance(
         error, OutcomeUnknownError | AccountRefusedError | RequestRefusedError
     ):
