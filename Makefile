@@ -41,8 +41,9 @@ segments: .venv/.ready ## Show what a source has to export (EXPORT=newsletter, S
 	@$(BIN)/python tools/new_export.py list $(SOURCE_OPTIONS)
 
 .PHONY: new-export
-new-export: .venv/.ready ## Write a first definition (NAME=winback, and the source as for segments)
-	@$(BIN)/python tools/new_export.py write "$(NAME)" $(SOURCE_OPTIONS)
+new-export: .venv/.ready ## Write a first definition (NAME=winback, the source as for segments; DESTINATION=ortto NEW_PEOPLE=… CREATE_FIELDS=…)
+	@$(BIN)/python tools/new_export.py write "$(NAME)" $(SOURCE_OPTIONS) $(if $(DESTINATION),--to "$(DESTINATION)") \
+		$(if $(NEW_PEOPLE),--new-people "$(NEW_PEOPLE)") $(if $(CREATE_FIELDS),--create-fields "$(CREATE_FIELDS)")
 
 .PHONY: erase
 erase: .venv/.ready ## Erase people (EMAILS=file IDS=file, one a line; AT_DESTINATION=yes deletes them there too; DRY_RUN=yes)

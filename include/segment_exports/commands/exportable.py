@@ -34,7 +34,7 @@ _FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "MailingPostalCode": ("Location.PostalCode", ("postcode", "postalcode", "zip")),
     "MailingCountry": ("Location.Country", ("country", "countryorregion")),
 }
-"""Autopilot's field → semantic type and plain names of the attribute that fills it."""
+"""Contact field → semantic type and plain names of the attribute that fills it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Exportable:
         return tuple(one.name for one in self.attributes if _CONSENT.search(_plain(one.name)))
 
     def fields(self) -> dict[str, str]:
-        """Return Autopilot's standard fields that attributes seem to fill, address apart."""
+        """Return the standard fields that attributes seem to fill, address apart."""
         found = {
             field: _first(self.attributes, semantic, names) for field, (semantic, names) in _FIELDS.items()
         }

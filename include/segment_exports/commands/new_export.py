@@ -5,6 +5,8 @@ On a command line (``make segments``, ``make new-export``):
     python -m segment_exports.commands.new_export list --like newsletter
     python -m segment_exports.commands.new_export list --source api --connection customer_insights_default
     python -m segment_exports.commands.new_export write winback --source lake --path CustomerInsights_…/Export
+    python -m segment_exports.commands.new_export write winback --like newsletter --to ortto \
+        --new-people unsubscribed --create-fields yes
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from segment_exports.commands.exportable import exportable, table
 from segment_exports.commands.taken_names import Taken, taken_by
 from segment_exports.commands.terminal import complain, say
 from segment_exports.definition import (
+    DEFAULT_DESTINATION,
     ExportDefinition,
+    NewPeople,
     definitions_folder,
     load_definition,
     load_definitions,
@@ -51,6 +55,7 @@ def draft(
     source: dict[str, Any],
     found: Exportable,
     *,
+    destination: Mapping[str, Any] | None = None,
     segments: Sequence[str] = (),
     email: str | None = None,
     taken: Taken | None = None,
@@ -59,6 +64,7 @@ def draft(
     """Return the text of a first definition: every segment, the mapping as far as it can be guessed.
 
     :param source: the ``source`` block.
+    :param destination: the ``destination`` block; left out by default.
     :param segments: those to export; all by default.
     :param email: attribute with the address; guessed by default.
     :param taken: what other exports write to the same account; nothing by default.
@@ -74,12 +80,15 @@ def draft(
         f"name: {written(name)}",
         "source:",
         *(f"  {key}: {written(value)}" for key, value in source.items()),
+        *(["destination:"] if destination else ()),
+        *(f"  {key}: {written(value)}" for key, value in (destination or {}).items()),
         "segments: # each becomes a list of the same name; {name: A, list: B} gives it another",
         *_segment_lines(names, taken.titles_beside(name, names)),
         "mapping:",
         f"  Email: {written(address)}" + ("" if email else " # guessed: check that it is the address"),
         *(_field_line(field, one, taken.fields.get(field), found) for field, one in fields.items()),
-        "  # custom: {string--Loyalty--Tier: Loyalty Tier} # <type>--<Name>, made in Autopilot first",
+        "  # custom: {string--Loyalty--Tier: Loyalty Tier} # <type>--<Name>"
+        + ("" if destination else ", made in Autopilot first"),
         *_permission_lines(found),
         "# As in Customer Insights, Settings > System > Schedule:",
         '# refresh: {timezone: Europe/Berlin, times: ["05:00"]}',
@@ -121,8 +130,9 @@ def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None
         folder = definitions_folder()
         if chosen.command == "write" and not chosen.name:
             raise DefinitionError("Name the export (with make: NAME=…)")  # noqa: TRY301
-        source = _source_block(chosen)
-        found = exportable(opener(_probe(source)))
+        source, destination = _source_block(chosen), _destination_block(chosen)
+        probe = _probe({"source": source} | ({"destination": destination} if destination else {}))
+        found = exportable(opener(probe))
         if chosen.command == "list":
             say(table(found, datetime.now(UTC)))
             return 0
@@ -130,9 +140,10 @@ def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None
             chosen.name,
             source,
             found,
+            destination=destination,
             segments=chosen.segment or (),
             email=chosen.email,
-            taken=taken_by(load_definitions(folder)),
+            taken=taken_by(load_definitions(folder), probe.destination),
             schema=schema_beside(folder),
         )
         path = write_definition(folder, chosen.name, text)
@@ -232,9 +243,21 @@ def _source_block(chosen: argparse.Namespace) -> dict[str, Any]:
     return {key: value for key, value in block.items() if value is not None}
 
 
-def _probe(source: dict[str, Any]) -> ExportDefinition:
-    """Return a definition of nothing but the source, which is what an opener looks at."""
-    probe = {"name": "source", "source": source, "segments": ["any"], "mapping": {"Email": "any"}}
+def _destination_block(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return the block of a destination that has to be named; what has no default is left out if unsaid."""
+    if chosen.command == "list" or chosen.to in (None, DEFAULT_DESTINATION.type):
+        return {}
+    creates = {"yes": True, "no": False}.get(chosen.create_fields)
+    block = {"type": chosen.to, "new_people": chosen.new_people, "create_fields": creates}
+    return {key: value for key, value in block.items() if value is not None}
+
+
+def _probe(blocks: dict[str, Any]) -> ExportDefinition:
+    """Return a definition of nothing but source and destination, of which an opener looks at the first.
+
+    :raises DefinitionError: what is wrong with them.
+    """
+    probe = {"name": "source", **blocks, "segments": ["any"], "mapping": {"Email": "any"}}
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "source.yaml"
         path.write_text(written(probe), encoding="utf-8")
@@ -255,6 +278,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     writing.add_argument(
         "--email", metavar="ATTRIBUTE", help="attribute with the address; guessed by default"
+    )
+    writing.add_argument("--to", choices=["autopilot", "ortto"], help="type of destination")
+    writing.add_argument(
+        "--new-people", choices=list(NewPeople), help="whether people made in Ortto may be mailed there"
+    )
+    writing.add_argument(
+        "--create-fields", choices=["yes", "no"], help="whether custom fields that Ortto lacks are made"
     )
     for one in (listing, writing):
         one.add_argument("--like", metavar="EXPORT", help="take the source of this export")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from segment_exports.commands import new_export
 from segment_exports.commands.exportable import Exportable, exportable, table
 from segment_exports.commands.taken_names import Taken
-from segment_exports.definition import load_definition, load_definitions
+from segment_exports.definition import OrttoSettings, load_definition, load_definitions
 from segment_exports.definition.yaml_text import read_yaml
 from segment_exports.errors import SourceError
 from segment_exports.sources import Attribute, SegmentInfo
@@ -200,6 +200,20 @@ class TestBesideOtherExports:
 
         assert [one.list for one in load_definition(folder / "winback.yaml").segments] == ["Churn", "Big"]
 
+    def test_a_tag_in_another_case_may_be_the_same_in_ortto(self, folder: Path) -> None:
+        to_ortto = ("--to", "ortto", "--new-people", "unsubscribed", "--create-fields", "yes")
+        run("write", "newsletter", *self.LAKE, *to_ortto)
+        path = folder / "newsletter.yaml"
+        path.write_text(path.read_text().replace("- Churn\n", "- {name: Churn, list: CHURN}\n"))
+
+        run("write", "winback", *self.LAKE)
+        run("write", "winback_there", *self.LAKE, *to_ortto)
+
+        assert [one.list for one in load_definition(folder / "winback.yaml").segments] == ["Churn", "Big"]
+        lists = [one.list for one in load_definition(folder / "winback_there.yaml").segments]
+        assert lists == ["Winback there - Churn", "Winback there - Big"]
+        assert [one.error for one in load_definitions(folder)] == [None, None, None]
+
     def test_fields_are_filled_as_in_the_other_export(self, folder: Path) -> None:
         run("write", "newsletter", *self.LAKE)
         path = folder / "newsletter.yaml"
@@ -220,6 +234,21 @@ class TestBesideOtherExports:
         text = (folder / "winback.yaml").read_text()
         assert "  # FirstName: firstname # another export fills it from FirstName; choose one" in text
         assert [one.error for one in load_definitions(folder)] == [None, None]
+
+
+def test_a_definition_for_ortto_says_what_nobody_can_take_back(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = ("--source", "lake", "--path", "x", "--to", "ortto")
+    assert run("write", "winback", *source) == 1
+    told = capsys.readouterr().err
+    assert "destination.new_people: is missing; write subscribed" in told
+    assert "destination.create_fields: is missing; write true" in told
+
+    assert run("write", "winback", *source, "--new-people", "unsubscribed", "--create-fields", "no") == 0
+    there = load_definition(folder / "winback.yaml").destination
+    assert isinstance(there, OrttoSettings)
+    assert (there.new_people, there.create_fields) == ("unsubscribed", False)
 
 
 def test_editors_find_the_schema_from_wherever_the_definition_is(folder: Path) -> None:
