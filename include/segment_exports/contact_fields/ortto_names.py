@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -79,6 +80,7 @@ _MADE = {
 }
 """Standard fields that Ortto lacks: name and type of the custom field."""
 
+_ID = re.compile(r"[a-z0-9]{2,3}:[a-z0-9]*:", re.IGNORECASE)
 _PERMISSION = "it says who may be mailed; see destination.new_people and when_permission_withdrawn"
 _GIVEN = "Ortto gives it and doesn't take it"
 REFUSED_FIELDS: dict[str, str] = {
@@ -155,7 +157,8 @@ def folded(name: str) -> str:
     In lower case, ``-`` for each character that is no letter or digit, ``$`` dropped. (What it makes of
     letters outside ASCII nobody has told; they stay apart here.)
     """
-    return re.sub(r"[^\w]|_", "-", name.casefold().replace("$", ""))
+    plain = unicodedata.normalize("NFC", name).casefold().replace("$", "")
+    return re.sub(r"\W|_", "-", plain)
 
 
 def contradictions(fields: Sequence[MappedField]) -> Iterator[str]:
@@ -180,7 +183,8 @@ def contradictions(fields: Sequence[MappedField]) -> Iterator[str]:
 def _refused(name: str) -> str | None:
     permission = dict.fromkeys(("subscribed", "unsubscribed"), _PERMISSION)
     refused = {_words(one): why for one, why in (REFUSED_FIELDS | permission).items()}
-    return refused.get(_words(name))
+    is_id = "it is written as an id of Ortto's; a custom field has a name, such as Loyalty--Tier"
+    return refused.get(_words(name)) or (is_id if _ID.match(name) else None)
 
 
 def _words(name: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from segment_exports.contact_fields.fields import STANDARD_FIELDS, FieldType, MappedField
 from segment_exports.contact_fields.ortto import CustomField, OrttoFields, custom_fields
+from segment_exports.mapping.field_values import convert
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -136,6 +137,51 @@ def test_any_row_reads_back_as_a_plain_reading_gives_it_in_the_order_of_the_mapp
 def test_equal_values_give_equal_text_whatever_stands_beside_them(rows) -> None:
     assert rendered(FIELDS, rows) == [rendered(FIELDS, [row])[0] for row in rows]
 
+
+ANYTHING = st.lists(
+    st.none()
+    | TEXTS
+    | st.text("+0123456789()-. ;", max_size=20)
+    | st.floats().map(str)
+    | st.integers().map(str)
+    | st.datetimes().map(str)
+    | st.sampled_from(["yes", "a;a", ";", "x" * 256, "x" * 4_001, "+61 401 234 567"]),
+    max_size=6,
+)
+
+
+@pytest.mark.parametrize("kind", FieldType)
+@settings(max_examples=60, deadline=None)
+@given(texts=ANYTHING, code=st.sampled_from([None, "+1", "+7", "+39", "+61"]))
+def test_whatever_a_source_says_is_sent_as_json_of_its_type_or_refused(
+    kind: FieldType, texts: list[str | None], code: str | None
+) -> None:
+    field = custom(f"{kind}--Any", form=code if kind is FieldType.PHONE else None)
+    column = convert(pa.array(texts, pa.string()), kind).values
+    refusals = OrttoFields().refusals(field, column)
+    emails = pa.array(["a@x.de"] * len(texts), pa.string())
+    payloads = OrttoFields().render([EMAIL, field], [emails, column]).to_pylist()
+    for text, refusal, payload in zip(column.to_pylist(), refusals.to_pylist(), payloads, strict=True):
+        sent = json.loads(payload).get(f"@{kind}--Any")
+        if text is None or refusal is not None:
+            assert sent is None
+        elif kind is FieldType.MULTISELECT:
+            assert (sent or []) == list(dict.fromkeys(filter(None, map(str.strip, text.split(";")))))
+        else:
+            assert type(sent) in SENT_AS[kind]
+
+
+SENT_AS = {
+    FieldType.STRING: [str],
+    FieldType.TEXT: [str],
+    FieldType.SELECT: [str],
+    FieldType.INTEGER: [int],
+    FieldType.FLOAT: [int],
+    FieldType.BOOLEAN: [bool],
+    FieldType.DATE: [dict],
+    FieldType.PHONE: [dict],
+    FieldType.GEO: [dict],
+}
 
 NAMES = st.text('xyA":,\\@ü😀', min_size=1, max_size=8) | st.sampled_from(['x"@Company', 'y"@string--x'])
 
@@ -314,6 +360,7 @@ def test_every_standard_field_goes_somewhere_and_nowhere_twice() -> None:
             "fills string--Loyalty--Tier and string--Loyalty-Tier, which are one custom field in Ortto",
         ),
         (["string--Tier", "integer--TIER$"], "are one custom field in Ortto (TIER$)"),
+        (["string--Gar\u00e7on", "string--GARC\u0327ON"], "are one custom field in Ortto"),
         (["Company", "string--company"], "fills Company and string--company, which are one custom field"),
         (["Title", "string--Job_title"], "are one custom field in Ortto (Job_title)"),
         (
@@ -322,6 +369,8 @@ def test_every_standard_field_goes_somewhere_and_nowhere_twice() -> None:
         ),
         (["boolean--BOL--P"], "can't be mapped: it says who may be mailed"),
         (["boolean--Unsubscribed"], "can't be mapped: it says who may be mailed"),
+        (["string--phn::phone"], "it is written as an id of Ortto's; a custom field has a name"),
+        (["string--STR:cm:tier"], "it is written as an id of Ortto's; a custom field has a name"),
         (["string--str::person_id"], "Ortto gives it and doesn't take it"),
         (
             [f"string--x{number}" for number in range(201)],

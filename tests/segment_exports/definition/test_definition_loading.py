@@ -297,7 +297,9 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 _SECRETS = ["jane.doe@example.com", "0123456789abcdef0123456789abcdef"]
-_VALUES = st.sampled_from([*_SECRETS, 5, -1, 0.5, True, None, "", [], {}, [_SECRETS[0]], {"a": _SECRETS[1]}])
+_VALUES = st.sampled_from(
+    [*_SECRETS, "ortto", 5, -1, 0.5, True, None, "", [], {}, [_SECRETS[0]], {"a": _SECRETS[1]}]
+)
 _PATHS = st.sampled_from(
     [
         ("source",),
@@ -305,6 +307,10 @@ _PATHS = st.sampled_from(
         ("source", "path"),
         ("destination",),
         ("destination", "membership"),
+        ("destination", "type"),
+        ("destination", "new_people"),
+        ("destination", "phone_country_code"),
+        ("mapping", "custom", "select--Size"),
         ("segments",),
         ("mapping",),
         ("mapping", "Email"),
@@ -592,6 +598,17 @@ def test_a_mapping_has_so_many_custom_fields_and_not_one_more(write: Callable[..
     assert (
         told == "newsletter.yaml, line 6, mapping.custom: is a mapping of 1001 keys; it may have at most 1000"
     )
+
+
+def test_a_field_has_so_many_choices_and_not_one_more(write: Callable[..., Path]) -> None:
+    text = (
+        "name: newsletter\nsource: {{type: lake, path: lake}}\nsegments: [A]\n"
+        "mapping: {{Email: E, custom: {{select--Size: {{attribute: S, values: [{0}]}}}}}}\n"
+    )
+    most = [f"size {number}" for number in range(bounds.DEFINITION_ITEMS)]
+    load_definition(write(text.format(", ".join(most))))
+    told = refusal_soon(write(text.format(", ".join([*most, "more"]))))
+    assert "values: is a list of 1001 items; it may have at most 1000" in told
 
 
 @pytest.mark.parametrize(
