@@ -18,7 +18,7 @@ DEFINITION_CHARACTERS = 256 * KIB
 DEFINITIONS = 500
 """Of a folder; each is a DAG, and fifty make a large installation."""
 DEFINITION_ITEMS = 1_000
-"""Segments of one export, custom fields of its mapping, choices of a field; there are some hundred of each."""
+"""Segments of one export, custom fields of its mapping, choices of a field; hundreds are many."""
 PROBLEMS_TOLD = 50
 """Of one broken definition; nobody mends more at once."""
 DEFINITION_NESTING = 20
