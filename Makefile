@@ -50,6 +50,11 @@ erase: .venv/.ready ## Erase people (EMAILS=file IDS=file, one a line; AT_DESTIN
 	@$(BIN)/python tools/erase.py $(if $(EMAILS),--emails "$(EMAILS)") $(if $(IDS),--customer-ids "$(IDS)") \
 		$(if $(call is_yes,$(AT_DESTINATION)),--at-destination) $(if $(call is_yes,$(DRY_RUN)),--dry-run) $(ARGS)
 
+.PHONY: move
+move: .venv/.ready ## Before an export goes to Ortto, keep who unsubscribed unmailed there (EXPORT=… TO=ortto_default; APPLY=yes writes)
+	@$(BIN)/python tools/move.py "$(EXPORT)" "$(TO)" $(if $(FROM),--from "$(FROM)") $(if $(SCOPE),--scope "$(SCOPE)") \
+		$(if $(call is_yes,$(APPLY)),--apply) $(ARGS)
+
 is_yes = $(filter yes,$(1))$(if $(filter-out yes no,$(1)),$(error write yes or no, not $(1)))
 
 SOURCE_OPTIONS = $(if $(EXPORT),--like "$(EXPORT)") $(if $(SOURCE),--source "$(SOURCE)") \

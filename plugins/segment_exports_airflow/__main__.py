@@ -1,4 +1,4 @@
-"""Commands that ask the accounts of Airflow's connections: ``python -m segment_exports_airflow erase …``.
+"""Commands that ask accounts of Airflow's connections: ``python -m segment_exports_airflow erase|move …``.
 
 Of connections it knows those in the environment and in a secrets backend, not those made in Airflow's UI.
 """
@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from segment_exports.commands import erasure
+from segment_exports.commands.moving import command
 from segment_exports.commands.terminal import complain
 from segment_exports_airflow.accounts import open_account
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "erase": lambda arguments: erasure.main(arguments, open_account=open_account),
+    "move": lambda arguments: command.main(arguments, open_account=open_account),
 }
 
 

@@ -13,8 +13,9 @@ import pytest
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, Profile, people
 from tests.segment_exports.traces import traces
+from tests.stands.account_stand import Place
 
-from segment_emulators.autopilot import Fault, FaultKind
+from segment_emulators.account_api.faults import Fault, FaultKind
 from segment_exports.commands import erasure
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports_airflow.accounts import open_account
@@ -23,19 +24,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from segment_emulators.autopilot import AutopilotEmulator
+    from tests.stands.account_stand import AccountStand
 
 READERS = people(*range(5))
 ANN = Profile("customer-ann", "ann@example.com")
-NOTE = "_accounts/autopilot_default/to_be_erased.json"
 
 
 @pytest.fixture
 def export(
-    tmp_path: Path, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, short_waits: None
+    tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, short_waits: None
 ) -> RunningExport:
     monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
-    return RunningExport(tmp_path, emulator, monkeypatch, settings("newsletter"))
+    return RunningExport(tmp_path, stand, monkeypatch, settings("newsletter"))
 
 
 def settings(name: str) -> dict[str, object]:
@@ -82,17 +82,24 @@ def erase(
         patch.setattr(sys, "stderr", err)
         code = erasure.main(arguments, open_account=open_account)
     told = Told(code, out.getvalue(), err.getvalue())
-    for personal in (*emails, *ids, "person_"):
+    for personal in (*emails, *ids, *(one.id for one in export.stand.people())):
         assert personal not in told.out + told.err
     return told
 
 
-def contacts(emulator: AutopilotEmulator) -> set[str]:
-    return set(emulator.account.contacts_by_email())
+def asked(stand: AccountStand, told: Told) -> str:
+    """What is told of the account."""
+    (line,) = (one for one in told.out.splitlines() if one.startswith(f"{stand.connection_id} ("))
+    return line.partition("): ")[2]
 
 
-def deletions(emulator: AutopilotEmulator) -> int:
-    return sum(entry.method == "DELETE" and "/list/" not in entry.path for entry in emulator.log.entries)
+def note(export: RunningExport) -> Path:
+    return export.staging / "_accounts" / export.stand.connection_id / "to_be_erased.json"
+
+
+def deletions(stand: AccountStand) -> int:
+    paths = ("/contact/", "/person/archive", "/person/delete")
+    return sum(one.method != "GET" and one.path.startswith(paths) for one in stand.emulator.log.entries)
 
 
 def everybody_else() -> set[str]:
@@ -101,7 +108,7 @@ def everybody_else() -> set[str]:
 
 @pytest.mark.parametrize("by", ["address", "customer"])
 def test_the_contact_is_gone_and_the_next_runs_neither_miss_nor_make_it(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, by: str
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     write(export, 1, [*READERS, ANN])
     export.run()
@@ -110,86 +117,84 @@ def test_the_contact_is_gone_and_the_next_runs_neither_miss_nor_make_it(
     told = erase(export, monkeypatch, **named)
 
     assert told.code == 0, told
-    assert contacts(emulator) == everybody_else()
+    assert stand.addresses() == everybody_else()
     absent = int(by == "address")  # by the address nobody is left
-    assert f"autopilot_default (Autopilot): {1 + absent} asked for: 1 deleted, {absent} not there" in told.out
+    assert asked(stand, told) == f"{1 + absent} asked for: 1 deleted, {absent} not there."
     for number in (2, 3):
         write(export, number, [*READERS, ANN])
         assert not (result := export.run()).red, result.report.red_reasons
-    assert contacts(emulator) == everybody_else()
-    assert not (export.staging / NOTE).exists()
+    assert stand.addresses() == everybody_else()
+    assert not note(export).exists()
 
 
 def test_without_being_asked_for_it_no_destination_is_asked(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(export, 1, [*READERS, ANN])
     export.run()
-    before = len(emulator.log.entries)
+    before = len(stand.emulator.log)
 
     told = erase(export, monkeypatch, there=False)
 
     assert told.code == 0
     assert "delete their contacts at the destination, which keeps a record of its own" in told.out
-    assert len(emulator.log.entries) == before
+    assert len(stand.emulator.log) == before
 
 
 def test_staff_gave_the_contact_another_address_and_it_is_deleted_by_its_id(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(export, 1, [*READERS, ANN])
     export.run()
-    emulator.staff.change_email(ANN.EMail, "ann@married.example")
-    emulator.staff.add_contact(ANN.EMail)
+    stand.staff.change_email(ANN.EMail, "ann@married.example")
+    stand.staff.add_contact(ANN.EMail)
 
     told = erase(export, monkeypatch)
 
     assert told.code == 0
     assert "2 deleted" in told.out
-    assert contacts(emulator) == everybody_else()
+    assert stand.addresses() == everybody_else()
 
 
 TROUBLES = {
-    "revoked": "The API key is wrong or was revoked",
+    "revoked": "was answered 401",
     "disabled": "is disabled; nothing is sent until it is enabled again",
-    "unsigned": "nobody has agreed on connection autopilot_default",
-    "gone": "there is no connection autopilot_default",
-    "of another type": "is of type http; wanted is one of type autopilot",
+    "unsigned": "nobody has agreed on connection",
+    "gone": "there is no connection",
+    "of another type": "is of type http; wanted is one of type autopilot or ortto",
     "down": "was answered 503",
 }
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_what_fails_there_is_told_our_own_records_are_erased_and_doing_it_again_completes_it(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, trouble: str
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     write(export, 1, [*READERS, ANN])
     export.run()
-    emulator.staff.remove_from_list(emulator.account.list_ids("Readers of newsletter")[0], ANN.EMail)
-    key, variable = emulator.api_key, "AIRFLOW_CONN_AUTOPILOT_DEFAULT"
+    key, variable = stand.key, f"AIRFLOW_CONN_{stand.connection_id.upper()}"
     if trouble == "revoked":
-        emulator.revoke_key()
+        stand.emulator.rotate_key("another-key-of-the-account")
     elif trouble == "down":
-        emulator.inject(Fault(kind=FaultKind.ERROR, status=503, method="DELETE", times=None))
+        stand.emulator.inject(Fault(kind=FaultKind.ERROR, status=503, method="DELETE", times=None))
     elif trouble == "disabled":
         export.connect(enabled=False)
     elif trouble == "gone":
         monkeypatch.delenv(variable)
-    elif trouble == "unsigned":
-        monkeypatch.setenv(variable, json.dumps({"conn_type": "autopilot", "password": key}))
     else:
-        monkeypatch.setenv(variable, json.dumps({"conn_type": "http", "password": key}))
+        conn_type = "http" if trouble == "of another type" else stand.name
+        monkeypatch.setenv(variable, json.dumps({"conn_type": conn_type, "host": stand.url, "password": key}))
 
     told = erase(export, monkeypatch)
 
     assert told.code == 3
     assert TROUBLES[trouble] in told.out
     assert "Mend it, and erase the same people again" in told.out
-    assert ANN.EMail in contacts(emulator)
+    assert ANN.EMail in stand.addresses()
     assert "1 contact is on a list or may be" in told.out, "our own records were seen to"
-    assert (export.staging / NOTE).exists()
-    emulator.inject()
-    emulator.rotate_key(key)
+    assert note(export).exists()
+    stand.emulator.inject()
+    stand.emulator.rotate_key(key)
     export.connect()
     write(export, 2, READERS)
     assert not export.run().red, "the ledger has forgotten her by now"
@@ -197,38 +202,38 @@ def test_what_fails_there_is_told_our_own_records_are_erased_and_doing_it_again_
     again = erase(export, monkeypatch)
 
     assert again.code == 0, again
-    assert "autopilot_default (Autopilot): 2 asked for: 1 deleted, 1 not there" in again.out
-    assert contacts(emulator) == everybody_else()
-    assert not (export.staging / NOTE).exists()
+    assert asked(stand, again) == "2 asked for: 1 deleted, 1 not there."
+    assert stand.addresses() == everybody_else()
+    assert not note(export).exists()
 
 
 def test_the_note_of_who_is_left_names_nobody_and_whoever_is_erased_next_completes_it(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(export, 1, [*READERS, ANN])
     export.run()
-    key = emulator.api_key
-    emulator.revoke_key()
+    key = stand.key
+    stand.emulator.rotate_key("another-key-of-the-account")
     assert erase(export, monkeypatch, emails=(), ids=(ANN.CustomerId,)).code == 3
-    note = (export.staging / NOTE).read_text()
-    assert ANN.EMail not in note
-    assert ANN.CustomerId not in note
-    emulator.rotate_key(key)
+    noted = note(export).read_text()
+    assert ANN.EMail not in noted
+    assert ANN.CustomerId not in noted
+    stand.emulator.rotate_key(key)
     export.connect()
 
     told = erase(export, monkeypatch, emails=(READERS[0].EMail,))
 
     assert told.code == 0, told
-    assert contacts(emulator) == everybody_else() - {READERS[0].EMail}
+    assert stand.addresses() == everybody_else() - {READERS[0].EMail}
 
 
 def test_a_rehearsal_tells_what_would_be_asked_and_does_nothing(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(export, 1, [*READERS, ANN])
     export.run()
     files = {path: path.read_bytes() for path in export.staging.rglob("*") if path.is_file()}
-    before = len(emulator.log.entries)
+    before = len(stand.emulator.log)
 
     told = erase(export, monkeypatch, "--dry-run", emails=(ANN.EMail, "nobody@example.com"))
 
@@ -236,9 +241,10 @@ def test_a_rehearsal_tells_what_would_be_asked_and_does_nothing(
     assert "Nothing was done: this is a rehearsal" in told.out
     assert "Addresses and ids to be erased: 2; erased before: 0" in told.out
     assert "No ledger knows 1 of the addresses (line 2)" in told.out
-    assert "autopilot_default (Autopilot) would be asked to delete 2 contacts or addresses" in told.out
+    assert f"{stand.connection_id} (" in told.out
+    assert ") would be asked to delete 2 contacts or addresses" in told.out
     assert {path: path.read_bytes() for path in export.staging.rglob("*") if path.is_file()} == files
-    assert len(emulator.log.entries) == before
+    assert len(stand.emulator.log) == before
 
 
 def test_a_rehearsal_tells_which_account_could_not_be_asked(
@@ -255,26 +261,26 @@ def test_a_rehearsal_tells_which_account_could_not_be_asked(
 
 
 def test_somebody_whom_no_ledger_knows_is_asked_for_nowhere(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(export, 1, READERS)
     export.run()
-    emulator.staff.add_contact(ANN.EMail)
+    stand.staff.add_contact(ANN.EMail)
 
     told = erase(export, monkeypatch)
 
     assert told.code == 0
     assert "No ledger or run knows of an account that holds them" in told.out
-    assert deletions(emulator) == 0
+    assert deletions(stand) == 0
 
 
 def test_a_contact_that_is_somebody_elses_too_is_left_alone_and_told(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another export reads the same address as another customer's, who isn't erased."""
     write(export, 1, [*READERS, ANN])
     export.run()
-    other = RunningExport(export.staging.parent, emulator, monkeypatch, settings("other"))
+    other = RunningExport(export.staging.parent, stand, monkeypatch, settings("other"))
     write(other, 2, [*READERS, replace(ANN, CustomerId="another")])
     other.run()
 
@@ -282,13 +288,13 @@ def test_a_contact_that_is_somebody_elses_too_is_left_alone_and_told(
 
     assert told.code == 3
     assert "1 contact is somebody else's too, as a ledger knows, and left alone" in told.out
-    assert ANN.EMail in contacts(emulator)
-    assert deletions(emulator) == 0
+    assert ANN.EMail in stand.addresses()
+    assert deletions(stand) == 0
 
 
 @pytest.mark.parametrize("by", ["address", "customer"])
 def test_in_flight_what_is_sent_already_is_deleted_and_again_after_the_run(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch, by: str
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     """The first run ever: no ledger knows her, and a request on the wire makes her after the deletion."""
     write(export, 1, [*READERS, ANN])
@@ -297,42 +303,44 @@ def test_in_flight_what_is_sent_already_is_deleted_and_again_after_the_run(
 
     def meanwhile() -> None:
         first.append(erase(export, monkeypatch, **named))
-        emulator.staff.add_contact(ANN.EMail)
+        stand.staff.add_contact(ANN.EMail)
 
     assert not export.run(before_upload=meanwhile).red
 
     assert first[0].code == 3
     assert "a run of newsletter is under way, or was killed" in first[0].out
-    assert ANN.EMail in contacts(emulator)
+    assert ANN.EMail in stand.addresses()
     again = erase(export, monkeypatch, emails=(ANN.EMail,), ids=(ANN.CustomerId,))
     assert again.code == 0, again
-    assert contacts(emulator) == everybody_else()
+    assert stand.addresses() == everybody_else()
 
 
 def test_known_by_a_hash_alone_she_must_be_named_by_her_address(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Her upsert was never answered: there may be a contact, and nobody knows its id."""
     write(export, 1, [ANN])
-    emulator.inject(Fault(kind=FaultKind.RESET, path="^/contacts$", work_done=True, times=None))
+    fault = Fault(kind=FaultKind.RESET, **stand.at(Place.UPSERT), work_done=True, times=None)
+    stand.emulator.inject(fault)
     assert export.run().red
-    emulator.inject()
+    stand.emulator.inject()
 
     told = erase(export, monkeypatch, emails=(), ids=(ANN.CustomerId,))
 
     assert told.code == 3
     assert "erase them again by their addresses" in told.out
-    assert ANN.EMail in contacts(emulator)
+    assert ANN.EMail in stand.addresses()
     assert erase(export, monkeypatch).code == 0
-    assert contacts(emulator) == set()
+    assert stand.addresses() == set()
 
 
 def test_nothing_is_kept_of_her_in_the_end(
-    export: RunningExport, emulator: AutopilotEmulator, monkeypatch: pytest.MonkeyPatch
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(export, 1, [*READERS, ANN])
     export.run()
-    contact = str(emulator.account.contacts_by_email()[ANN.EMail]["contact_id"])
+    person = stand.person(ANN.EMail)
+    assert person is not None
     for number in (2, 3):
         erase(export, monkeypatch, ids=(ANN.CustomerId,))
         write(export, number, READERS)
@@ -341,7 +349,7 @@ def test_nothing_is_kept_of_her_in_the_end(
     assert erase(export, monkeypatch, ids=(ANN.CustomerId,)).code == 0
 
     hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
-    assert traces(export.staging, (ANN.EMail, ANN.CustomerId, contact), hasher) == set()
+    assert traces(export.staging, (ANN.EMail, ANN.CustomerId, person.id), hasher) == set()
 
 
 def test_the_command_alone_says_who_can_ask_destinations(

@@ -70,7 +70,6 @@ class AccessLog:
 
     def __init__(self, limit: int | None = None) -> None:
         self._entries: deque[Arrival] = deque(maxlen=limit)
-        self._unfinished: dict[int, Arrival] = {}
         self._count = 0
         self.totals: Counter[tuple[str, int | None]] = Counter()
         """(endpoint or method, status) → requests finished."""
@@ -83,25 +82,18 @@ class AccessLog:
         self._count += 1
         entry = Arrival(self._count, arrived, wall_time, method, path, reads=method == "GET")
         self._entries.append(entry)
-        self._unfinished[id(entry)] = entry
         return entry
 
     def finish(self, entry: Arrival, finished: float, *, counts: bool = True) -> None:
         """Complete an entry that was answered (or whose connection was reset), and count it in the totals."""
         entry.finished = finished
-        self._unfinished.pop(id(entry), None)
         if counts:
             self.totals[entry.endpoint or entry.method, entry.status] += 1
 
     @property
     def under_way(self) -> int:
         """Number of requests that have arrived and are not finished, whether or not their client waits."""
-        return len(self._unfinished)
-
-    @property
-    def unfinished(self) -> list[Arrival]:
-        """Those requests, oldest first."""
-        return list(self._unfinished.values())
+        return sum(entry.finished is None for entry in self.entries)
 
     @property
     def entries(self) -> list[Arrival]:
@@ -145,7 +137,6 @@ class AccessLog:
     def clear(self) -> None:
         """Forget everything and count from 1 again."""
         self._entries.clear()
-        self._unfinished.clear()
         self._count = 0
         self.totals.clear()
 

@@ -89,8 +89,8 @@ class OrttoGate(Gate):
         switches = self.emulator.switches
         if switches.many_merges is ManyMerges.TAKEN or not _merges_by_key(entry):
             return None
-        under_way = sum(_merges_by_key(one) for one in self.emulator.log.unfinished)
-        if under_way <= switches.merges_at_once:
+        others = sum(_merges_by_key(one) and one.finished is None for one in self.emulator.log.entries)
+        if others <= switches.merges_at_once:
             return None
         if switches.many_merges is ManyMerges.THROTTLED:
             return self.throttled()

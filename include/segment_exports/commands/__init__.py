@@ -8,6 +8,7 @@ export_check_table  that as text
 new_export          ``make segments`` and ``make new-export``
 exportable          what a source has, and guesses at its meaning
 taken_names         what other exports write already
+moving              ``make move``: from one destination to another
 erasure             hold erased people back, and take them out
 erased_names        whom a person names
 erased_there        delete them at the destinations too

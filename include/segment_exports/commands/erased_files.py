@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.mapping.email_address import judge_email
+from segment_exports.mapping.email_address import EmailRefusal, judge_email
 from segment_exports.mapping.previous_ids import split_previous_ids
 from segment_exports.records.plan import files_of_runs
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
@@ -150,7 +150,8 @@ class _Finder:
             return np.zeros(len(values), np.bool_)
         distinct = values.dictionary_encode()
         texts = distinct.dictionary.to_pylist()
-        addresses = [judged if isinstance(judged := judge_email(text), str) else None for text in texts]
+        judged = [judge_email(text) for text in texts]
+        addresses = [None if isinstance(one, EmailRefusal) else one for one in judged]
         known = self._named(self._hasher.column(pa.array(addresses, pa.string())))
         theirs = distinct.dictionary.filter(pa.array(known))
         found: Mask = pc.is_in(values, value_set=theirs).to_numpy(zero_copy_only=False)

@@ -3,6 +3,7 @@
 opening            from ``destination.type`` to the package
 check_destination  the fourth face: may and can the account be sent to
 erasing            what becomes of people who are deleted at a destination
+moving             what a move from one destination to another asks of the two
 agreement          the text that somebody agreed to
 list_registry      the lists that we made in an account
 gone_lists         lists that are not there any more

@@ -24,18 +24,6 @@ def test_what_reads_is_no_write() -> None:
     assert (get.reads, log.writes()) == (True, [])
 
 
-def test_what_is_under_way_has_arrived_since_the_last_clearing_and_is_not_finished() -> None:
-    log = AccessLog(limit=1)
-    first, second = log.add(0.0, 0.0, "GET", "/a"), log.add(0.0, 0.0, "GET", "/b")
-    assert (log.under_way, log.unfinished) == (2, [first, second])
-    log.finish(first, 1.0)
-    assert log.unfinished == [second]
-    log.clear()
-    third = log.add(0.0, 0.0, "GET", "/c")
-    log.finish(second, 2.0, counts=False)
-    assert log.unfinished == [third]
-
-
 @pytest.mark.parametrize(
     ("times", "most"), [([], 0), ([0.0, 0.5, 0.99, 1.0], 3), ([0.0, 1.0, 2.0], 1), ([3.0, 3.0], 2)]
 )

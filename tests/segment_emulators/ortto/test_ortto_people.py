@@ -464,14 +464,6 @@ class TestTheWayIn:
     def test_too_few_people_and_too_many(self, api: Api, people: Any) -> None:
         assert api.post("/person/merge", {"people": people}).status_code == 400
 
-    def test_the_log_tells_what_was_done_whatever_was_answered(self, api: Api) -> None:
-        api.emulator.switch(skipped="no_item", ignored="no_item", order="other")
-        api.made(EVA)
-        api.merge(EVA, "ben@example.com", merge_strategy=3)
-        api.merge(EVA, "cleo@example.com", skip_non_existing=True)
-        done = [one.done for one in api.emulator.log.select("merge_people")]
-        assert done == [("created",), ("ignored", "created"), ("merged", "")]
-
     def test_the_log_tells_what_a_merge_said(self, api: Api) -> None:
         (eva,) = api.made({"str::email": EVA, "bol::p": False})
         leave = {"fields": {"str::person_id": eva}, "unset_tags": ["Readers"]}

@@ -4,7 +4,7 @@ faces           what leads to its faces
 api             its address, header and limits
 client          the endpoints
 answers         what its answers mean
-account         an account, asked outside of a delivery: can it be sent to, who is there
+account         an account, asked outside of a delivery: can it be sent to, who is there and may be mailed
 destination     a chunk's lists are found or made; then which step an item of the queue is the work of
 chunk_delivery  what these steps share, and what is queued for whom
 lists           lists by title: ours, adopted, or made once

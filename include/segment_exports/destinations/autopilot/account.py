@@ -1,4 +1,4 @@
-"""An account of Autopilot, asked outside of a delivery: can it be sent to, and who is there."""
+"""An account of Autopilot, asked outside of a delivery: can it be sent to, who is there and may be mailed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from segment_exports.destinations.autopilot.lists import check_lists
 from segment_exports.destinations.blocking_pages import blocking_pages
 from segment_exports.destinations.check_destination import DestinationCheck
 from segment_exports.destinations.list_registry import ListRegistry
+from segment_exports.destinations.moving import Standing
 from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnknownError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from segment_exports.definition import ListTarget
     from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.records.staging import Store
+
+
+_CAME_BACK, _COMPLAINED = "mail_hardbounced", "mail_complained"
+"""Objects that are keyed by the delivery (recorded); absent or empty where there was none."""
 
 
 class AutopilotAccount:
@@ -107,7 +112,39 @@ class AccountReader:
         return sum(one is not None for one in found)
 
 
+class AutopilotRefusals:
+    """Reads one account.
+
+    :param client: makes a client; nothing is asked of the account before the first question.
+    """
+
+    def __init__(self, client: Callable[[], AutopilotClient]) -> None:
+        self._client = client
+
+    async def people(self, list_ids: Sequence[str] | None = None) -> AsyncIterator[Sequence[Standing]]:
+        """Yield all contacts, page by page, or the members of some lists.
+
+        :raises OutcomeUnknownError: in the end, if not all were shown. Nothing of it may be believed then.
+        """
+        async with self._client() as client:
+            listings = [client.contacts()] if list_ids is None else [client.members(one) for one in list_ids]
+            for listing in listings:
+                async for page in listing:
+                    yield [_standing(one) for one in page.contacts]
+
+
 def _name(contact: Mapping[str, Any]) -> tuple[str, str | None]:
     """Return a contact's id, and its address if it has one."""
     address = contact.get("Email")
     return str(contact["contact_id"]), address if isinstance(address, str) else None
+
+
+def _standing(contact: Mapping[str, Any]) -> Standing:
+    email, lists = contact.get("Email"), contact.get("lists")
+    has_complained = bool(contact.get(_COMPLAINED))
+    return Standing(
+        email if isinstance(email, str) and email.strip() else None,
+        is_unsubscribed=has_complained or contact.get("unsubscribed") is True,
+        is_undeliverable=has_complained or bool(contact.get(_CAME_BACK)),
+        lists=tuple(one for one in lists if isinstance(one, str)) if isinstance(lists, list) else (),
+    )

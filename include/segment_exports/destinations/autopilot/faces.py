@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from segment_exports.definition import ExportDefinition
-    from segment_exports.destinations.autopilot.account import AccountReader, AutopilotAccount
+    from segment_exports.destinations.autopilot.account import (
+        AccountReader,
+        AutopilotAccount,
+        AutopilotRefusals,
+    )
     from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.destinations.autopilot.destination import AutopilotDestination
     from segment_exports.destinations.autopilot.erasing import AutopilotEraser
@@ -90,6 +94,12 @@ class Autopilot:
 
         async with self.client(account) as client:
             return await check_account(client)
+
+    def refusals(self, account: AccountConnection) -> AutopilotRefusals:
+        """Return who reads who may not be mailed; errors of the connection come with the first question."""
+        from segment_exports.destinations.autopilot.account import AutopilotRefusals
+
+        return AutopilotRefusals(lambda: self.client(account))
 
     def known_lists(self, folder: Store) -> dict[str, str]:
         """Return the ids of the lists that we made in an account, by title."""

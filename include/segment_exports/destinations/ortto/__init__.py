@@ -13,6 +13,7 @@ account_fields  custom fields: found by name, or made
 tags            tags by title: ours, adopted, or made by use
 permissions     who has unsubscribed there
 erasing         one person, archived and then deleted
+refusals        people who come from elsewhere and may not be mailed
 destination     a chunk's fields and tags; then which step an item of the queue is the work of
 delivering      those steps
 """

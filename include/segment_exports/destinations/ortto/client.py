@@ -48,10 +48,12 @@ class MergeOptions:
     :param may_create: then who exists is left untouched (strategy 3, "ignore"), and the suppression list is
         asked; else nobody is created (``skip_non_existing``) and values are overwritten.
     :param key: id of the field that people are found by.
+    :param overwrites: values are, also where people may be created; then no suppression list is asked.
     """
 
     may_create: bool
     key: str = EMAIL
+    overwrites: bool = False
 
     def members(self) -> bytes:
         """Return them as members of the request's JSON object."""
@@ -59,16 +61,18 @@ class MergeOptions:
             "async": False,
             "merge_by": [self.key],
             "find_strategy": 0,
-            "merge_strategy": _IGNORE if self.may_create else _OVERWRITE,
+            "merge_strategy": _IGNORE if self.may_create and not self.overwrites else _OVERWRITE,
             "skip_non_existing": not self.may_create,
         }
-        if self.may_create:
+        if self.may_create and not self.overwrites:
             told["suppression_list_field_id"] = EMAIL
         return orjson.dumps(told)[1:-1]
 
 
 CREATE = MergeOptions(may_create=True)
 """Make those who are not there; who is there is left untouched."""
+CREATE_OR_UPDATE = MergeOptions(may_create=True, overwrites=True)
+"""Make those who are not there, overwrite those who are: of permission that is never more than none."""
 UPDATE = MergeOptions(may_create=False)
 """Overwrite those who have the address; make nobody."""
 UPDATE_BY_ID = MergeOptions(may_create=False, key=PERSON_ID)
@@ -223,8 +227,10 @@ class OrttoClient(Transport):
         await self.send(request, lambda value: value)
 
     async def _on_people(self, method: str, path: str, person_ids: Sequence[str]) -> None:
+        if not person_ids:  # what an empty list means is documented nowhere, and all is one of the things
+            raise ValueError("nobody is named")
         body = orjson.dumps({"inclusion_ids": list(person_ids)})
-        request = Request(method, path, f"{method} {path}", body, about_people=True)
+        request = Request(method, path, f"{method} {path}", body, about_people=True, empty_is_done=True)
         await self.send(request, lambda value: mapping(value, f"{method} {path}"))
 
     async def _pages(self, asked: Mapping[str, Any]) -> AsyncIterator[PeoplePage]:

@@ -15,7 +15,7 @@ from segment_exports.errors import DestinationError, RequestRefusedError, WrongS
 from segment_exports.records.outcomes import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from segment_exports.destinations.ortto.client import OrttoClient
 
@@ -35,16 +35,17 @@ class OrttoEraser:
     async def erase(self, emails: Sequence[str], contact_ids: Sequence[str]) -> ErasedThere:
         """Delete people by their ids, and all that have one of the addresses; trouble ends it."""
         found: dict[str, set[str]] = {}
+        archived: set[str] = set()
         fates: dict[str, Fate] = {}
         reasons: list[str] = []
         try:
             async with self._client() as client:
                 for at in range(0, len(emails), _ADDRESSES):
-                    found |= await _people_with(client, emails[at : at + _ADDRESSES])
+                    found |= await _people_with(client, emails[at : at + _ADDRESSES], archived)
                 named = [*contact_ids, *(one for ids in found.values() for one in sorted(ids))]
                 asked = list(dict.fromkeys(named))
                 for at in range(0, len(asked), BATCH_LIMIT):
-                    fates |= await _delete(client, asked[at : at + BATCH_LIMIT])
+                    fates |= await _delete(client, asked[at : at + BATCH_LIMIT], archived)
         except DestinationError as error:
             reasons.append(str(error))
         left = sum(fate is Fate.LEFT for fate in fates.values())
@@ -69,12 +70,14 @@ def _fate_of(people: set[str] | None, known: frozenset[str], fates: dict[str, Fa
     return next((one for one in (Fate.LEFT, Fate.DELETED) if one in found), Fate.ABSENT)
 
 
-async def _people_with(client: OrttoClient, emails: Sequence[str]) -> dict[str, set[str]]:
-    """Return the ids of those who have an address, also in the archive."""
+async def _people_with(client: OrttoClient, emails: Sequence[str], archived: set[str]) -> dict[str, set[str]]:
+    """Return the ids of those who have an address, also in the archive, which are added to ``archived``."""
     found: dict[str, set[str]] = {one: set() for one in emails}
     people = await client.people_with(emails)
     for email in emails:
-        people += await client.archived(email)
+        there = await client.archived(email)
+        archived.update(one.person_id for one in there)
+        people += there
     for one in people:
         address = str(one.fields.get(EMAIL, "")).lower()
         if address in found:
@@ -82,20 +85,25 @@ async def _people_with(client: OrttoClient, emails: Sequence[str]) -> dict[str, 
     return found
 
 
-async def _delete(client: OrttoClient, asked: Sequence[str]) -> dict[str, Fate]:
+async def _delete(client: OrttoClient, asked: Sequence[str], archived: Collection[str]) -> dict[str, Fate]:
     """Delete up to 100 people; that one isn't there is not believed on one answer."""
     shown = set(await client.people_by_id(asked))
-    if hidden := [one for one in asked if one not in shown]:
+    hidden = [one for one in asked if one not in shown and one not in archived]
+    if hidden:
         shown |= set(await client.people_by_id(hidden))
         hidden = [one for one in hidden if one not in shown]
     fates = dict.fromkeys(hidden, Fate.ABSENT)
-    if there := [one for one in asked if one in shown]:
-        await client.archive(there)
+    if there := [one for one in asked if one not in fates]:
+        if living := [one for one in there if one in shown]:
+            await client.archive(living)
         await client.delete(there)
         still = await client.people_by_id(there)
         fates |= {one: Fate.LEFT if one in still else Fate.DELETED for one in there}
     if hidden:
-        # They are in the archive, or nowhere: of the latter a refusal is all that can come.
+        # They are nowhere, or in the archive, or were made so lately that they aren't shown: of those who are
+        # nowhere a refusal is all that can come.
+        with suppress(RequestRefusedError, WrongServerError):
+            await client.archive(hidden)
         with suppress(RequestRefusedError, WrongServerError):
             await client.delete(hidden)
     return fates

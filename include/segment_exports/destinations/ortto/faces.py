@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from segment_exports.destinations.ortto.destination import OrttoDestination
     from segment_exports.destinations.ortto.erasing import OrttoEraser
     from segment_exports.destinations.ortto.reading import AccountReader
+    from segment_exports.destinations.ortto.refusals import OrttoRefusals
     from segment_exports.records.staging import Store
 
 
@@ -100,6 +101,12 @@ class Ortto:
         from segment_exports.destinations.ortto.erasing import OrttoEraser
 
         return OrttoEraser(lambda: self.client(account))
+
+    def refusal_writer(self, account: AccountConnection) -> OrttoRefusals:
+        """Return who keeps people from being mailed there. Raises as :meth:`client`."""
+        from segment_exports.destinations.ortto.refusals import OrttoRefusals
+
+        return OrttoRefusals(lambda: self.client(account))
 
     def known_lists(self, folder: Store) -> dict[str, str]:
         """Return the ids of the tags that we made in an account, by title."""
