@@ -44,12 +44,15 @@ class Activity:
     """Something that happened to a person: Ortto keeps it, shows it, and may start a journey by it."""
 
     what: str
-    """``created``, ``merged``, ``address_changed``, ``tag_added``, ``tag_removed``, ``subscribed`` (not at
-    creation), ``unsubscribed``, ``archived``, ``restored``, ``deleted``."""
+    """``created``, ``merged``, ``address_changed``, ``tag_added``, ``tag_removed``, ``first_subscribed`` (at
+    creation), ``subscribed`` (again), ``unsubscribed``, ``archived``, ``restored``, ``deleted``,
+    ``activity`` (one that was sent)."""
     contact_id: str
     email: str | None
     detail: str = ""
-    """The tag's name; the address before."""
+    """The tag's name; the reason; the address before."""
+    at: float = 0.0
+    """Seconds since 1970."""
     by_staff: bool = False
     """Whether it was done in Ortto's own pages."""
 
@@ -185,8 +188,8 @@ class Account:
         self.set_field(person, PERMISSION, may_mail)
         self.set_field(person, "s" if may_mail else "u", now)
         self.set_field(person, "str::s-ctx" if may_mail else "str::u-ctx", reason)
-        if was is not None or not may_mail:
-            self.happened("subscribed" if may_mail else "unsubscribed", person)
+        subscribed = "subscribed" if was is not None else "first_subscribed"
+        self.happened(subscribed if may_mail else "unsubscribed", person, reason or "")
 
     def unsubscribe(self, contact_id_or_email: str) -> None:
         """Unsubscribe a person.
@@ -305,7 +308,7 @@ class Account:
     def happened(self, what: str, person: Person, detail: str = "") -> None:
         """Keep an activity."""
         self.activities.append(
-            Activity(what, person.contact_id, person.email, detail, self._staff_is_at_work)
+            Activity(what, person.contact_id, person.email, detail, self.clock(), self._staff_is_at_work)
         )
 
     def members_of(self, audience: Audience) -> list[Person]:

@@ -74,18 +74,21 @@ str::su Subscribed via URL url r
 str::u-ctx Email unsubscribe context text r
 tme::ct Current time text r
 tme::ds_ Data source text_dictionary h
-tme::sa Email suppressed at time r
-tme::ua Email unsuppressed at time r
+tme::m_ Member of audience audience_member h
+tme::sa Suppressed at time r
+tme::soo SMS unsubscribe date time r
+tme::ua Unsuppressed at time r
 u Email unsubscribe date time r
 u4s::t Tag tags r
 """
-_ACTIVITIES = {
-    "aclk": "Ad clicked", "afs": "Article feedback submitted", "as": "App session", "b": "Bounced email",
-    "c": "Clicked email", "d": "Deferred email", "es": "Email suppressed", "i": "Invalid email",
-    "o": "Opened email", "sub": "Subscribed to email", "ta": "Tag added", "tr": "Tag removed",
-    "us": "User session", "ws": "Website session",
+ACTIVITIES = {
+    "aclk": "Ad clicked", "b": "Bounced email", "c": "Clicked email", "enter-audience": "Entered audience",
+    "es": "Email suppressed", "eu": "Email unsuppressed", "i": "Invalid email", "o": "Opened email",
+    "oos-all": "Unsubscribed from SMS", "r": "Received email", "s": "Sent email",
+    "s-all": "Subscribed to email", "ta": "Tag added", "tr": "Tag removed",
+    "u-all": "Unsubscribed from email", "us": "User session", "ws": "Website session",
 }  # fmt: skip
-"""Some of those that have two read-only fields each: when they first and when they last occurred."""
+"""Some of those that are kept of people. Each has two read-only fields: when it first and last occurred."""
 _ORGANIZATION = {
     "geo:o:city": ("City", "geo"), "int:o:employees": ("Employees", "integer"),
     "str:o:industry": ("Industry", "text"), "str:o:name": ("Name", "text"),
@@ -140,7 +143,7 @@ def _built_in() -> dict[str, Field]:
         field_id, display_type, name = words[0], words[-1], " ".join(words[1:-1])
         liquid = f"people.{_slug(name)}"
         found[field_id] = Field(field_id, name, display_type, liquid, "r" in flags, "h" in flags)
-    for key, name in _ACTIVITIES.items():
+    for key, name in ACTIVITIES.items():
         for end, when in (("f", "first"), ("l", "last")):
             told = f"{name} {when} occurred"
             field_id = f"tme::{key}!{end}"
@@ -221,6 +224,9 @@ class FieldBook:
         for field_id, (name, display_type) in _ORGANIZATION.items():
             made = Field(field_id, name, display_type, f"account.{_slug(name)}")
             spaces["o"]["fields"][field_id] = made.to_json()
+        for key, name in ACTIVITIES.items():
+            shown = {"id": f"act::{key}", "name": name, "display_type": "activity", "attributes": []}
+            spaces[""]["fields"][shown["id"]] = shown
         for one in (*self.built_in.values(), *self.made.values()):
             space = spaces.setdefault(one.namespace, {"id": one.namespace, "fields": {}})
             space["fields"][one.field_id] = one.to_json()

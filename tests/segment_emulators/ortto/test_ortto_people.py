@@ -166,7 +166,7 @@ class TestPermission:
         api.made(EVA)
         api.emulator.staff.unsubscribe(EVA)
         happened = [(one.what, one.by_staff) for one in api.emulator.account.activities]
-        assert happened == [("created", False), ("unsubscribed", True)]
+        assert happened == [("created", False), ("first_subscribed", False), ("unsubscribed", True)]
 
 
 class TestTags:

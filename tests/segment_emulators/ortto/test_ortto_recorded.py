@@ -217,6 +217,8 @@ class TestFieldsAndSchema:
         assert (fields["bol::hb"]["read_only"], fields["bol::hb"]["hidden"]) == (True, True)
         assert "read_only" not in fields["bol::p"]
         assert fields["str::u-ctx"]["read_only"] is True
+        assert set(fields["act::s-all"]) == {"id", "name", "display_type", "attributes"}
+        assert fields["tme::s-all!f"]["read_only"] is True
         assert not {"str::person_id", "str::fcm_ios_token"} & set(fields)
         assert set(spaces["cm"]["fields"]) == {"str:cm:tier"}
 
@@ -274,6 +276,43 @@ class TestTagsAndAudiences:
         assert (by_id["email_permissions"], by_id["sms_permissions"]) == (True, False)
         (one,) = by_id["subscriptions"]
         assert {"audience_id", "audience_name", "member_from", "subscribed", "subscribed_from"} <= set(one)
+
+
+class TestActivities:
+    def test_a_new_person_was_subscribed_by_the_api(self, api: Api) -> None:
+        (eva,) = api.made("eva@example.com")
+        page = api.post("/person/get/activities", {"person_id": eva}).json()
+        assert set(page) == {"activities", "meta", "offset", "next_offset"}
+        assert page["meta"] == {
+            "total_activities": 1,
+            "field_ids": None,
+            "has_more": False,
+            "retention": {"type": "time", "max_value": 90},
+        }
+        (one,) = page["activities"]
+        assert set(one) == {"id", "attr", "created_at", "field_id", "render_cmds"}
+        assert (one["field_id"], one["attr"]) == (
+            "act::s-all",
+            {"str::is": "API", "str::s-ctx": "Subscribed via API"},
+        )
+
+    def test_none_of_some_kinds_is_null(self, api: Api) -> None:
+        (eva,) = api.made("eva@example.com")
+        asked = {"person_id": eva, "activities": ["act::o", "act::c"], "limit": 20, "offset": 0}
+        page = api.post("/person/get/activities", asked).json()
+        assert (page["activities"], page["meta"]["field_ids"]) == (None, ["act::o", "act::c"])
+
+    def test_those_that_are_sent_are_queued_and_only_an_id_comes_back(self, api: Api) -> None:
+        (eva,) = api.made("eva@example.com")
+        by_id = {"activity_id": "act::c", "person_id": eva}
+        merged = {"activity_id": "act::c", "fields": {"str::email": "ben@example.com"}}
+        answer = api.post("/activities/create", {"activities": [by_id, merged]})
+        queued = {"status": "queued", "person_status": "queued"}
+        assert (answer.status_code, answer.json()) == (
+            200,
+            {"activities": [{"person_id": eva, **queued}, queued]},
+        )
+        assert set(api.emulator.account.contacts_by_email()) == {"eva@example.com", "ben@example.com"}
 
 
 def test_archive_restore_and_delete_count(api: Api) -> None:

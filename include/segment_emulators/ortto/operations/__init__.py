@@ -3,6 +3,7 @@
 Statuses, bodies and texts are those that were documented or recorded (see the project's facts on the
 API), where any were; other texts are the emulator's own.
 
+activities     what happened to people
 merge_people   making and changing people
 read_people    listing people, reading them by id
 people_fields  the schema and the custom fields
@@ -13,6 +14,7 @@ permissions    tags, audiences, and who may be mailed
 from __future__ import annotations
 
 from segment_emulators.ortto.operations import (
+    activities,
     merge_people,
     people_away,
     people_fields,
@@ -20,4 +22,4 @@ from segment_emulators.ortto.operations import (
     read_people,
 )
 
-__all__ = ["merge_people", "people_away", "people_fields", "permissions", "read_people"]
+__all__ = ["activities", "merge_people", "people_away", "people_fields", "permissions", "read_people"]
