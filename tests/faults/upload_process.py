@@ -52,10 +52,16 @@ def deliver(task: dict[str, Any]) -> None:
                 membership=task["membership"],
                 requests_in_flight=task["requests_in_flight"],
             )
-            account = AccountConnection("account", task["base_url"], task["api_key"], task["rate"])
             definition = ExportDefinition.model_validate(task["definition"])
-            destination = open_destination(definition.destination.type).delivery(account, definition)
-            if not deliver_chunk_blocking(job, destination).complete:
+            destination = open_destination(definition.destination.type)
+            account = AccountConnection(
+                connection_id="account",
+                service=destination.name,
+                base_url=task["base_url"],
+                api_key=task["api_key"],
+                requests_per_second=task["rate"],
+            )
+            if not deliver_chunk_blocking(job, destination.delivery(account, definition)).complete:
                 sys.exit(1)
 
 

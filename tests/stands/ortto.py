@@ -67,7 +67,7 @@ class OrttoStand(AccountStand):
             "conn_type": "ortto",
             "host": self.url,
             "password": self.key,
-            "extra": {"requests_per_second": rate, **signed_agreement("Nora Öz"), **extra},
+            "extra": {"requests_per_second": rate, **signed_agreement("Nora Öz", receiver="Ortto"), **extra},
         }
 
     def destination(self, asked: Mapping[str, Any]) -> dict[str, Any]:
