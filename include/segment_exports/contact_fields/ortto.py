@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from segment_exports.contact_fields.fields import MappedField
 
-__all__ = ["CustomField", "OrttoFields", "custom_fields"]
+__all__ = ["CustomField", "OrttoFields", "custom_fields", "place_of"]
 
 
 class OrttoFields:

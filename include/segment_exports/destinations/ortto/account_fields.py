@@ -6,10 +6,12 @@ several statuses, so after a refusal the fields are read again and decide.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from segment_exports.contact_fields.fields import name_of
+from segment_exports.contact_fields.ortto import place_of
 from segment_exports.destinations.ortto.client import AccountField
 from segment_exports.errors import (
     AccountRefusedError,
@@ -21,6 +23,7 @@ from segment_exports.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from segment_exports.contact_fields.fields import MappedField
     from segment_exports.contact_fields.ortto import CustomField
     from segment_exports.destinations.ortto.client import OrttoClient
 
@@ -142,3 +145,27 @@ def _told_missing(missing: Sequence[CustomField], there: Sequence[AccountField],
 def ids_by_key(found: Mapping[str, AccountField]) -> dict[bytes, bytes]:
     """Return the members of a payload as they stand there, and as they are sent: ``"@key":`` to ``"id":``."""
     return {orjson.dumps(key) + b":": orjson.dumps(field.field_id) + b":" for key, field in found.items()}
+
+
+class FieldNames:
+    """Fields as people see them, for what the account says of them by its ids.
+
+    :param fields: those of the mapping.
+    :param found: the account's field for each custom one, by its key in payloads.
+    """
+
+    def __init__(self, fields: Sequence[MappedField], found: Mapping[str, AccountField]) -> None:
+        self._by_key = {place_of(one).key: one.target for one in fields}
+        ids = {found[key].field_id if key in found else key: name for key, name in self._by_key.items()}
+        self._by_id = dict(sorted(ids.items(), key=lambda one: len(one[0]), reverse=True))
+
+    def told(self, text: str) -> str:
+        """Return a text with the names instead of the ids; those of custom fields without their type."""
+        for field_id, target in self._by_id.items():
+            text = text.replace(field_id, name_of(target).replace("--", " ") or target)
+        return text
+
+    def of_payload(self, payload: bytes) -> bytes:
+        """Return the JSON object of a payload with the names for keys."""
+        values: dict[str, Any] = orjson.loads(payload)
+        return orjson.dumps({self._by_key.get(key, key): value for key, value in values.items()})

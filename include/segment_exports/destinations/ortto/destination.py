@@ -9,7 +9,7 @@ from segment_exports.definition.destination_settings import NewPeople, OrttoSett
 from segment_exports.delivery.queue import Batch, Single, SingleKind
 from segment_exports.destinations.gone_lists import settle_gone_lists, titles_to_make
 from segment_exports.destinations.list_registry import ListRegistry
-from segment_exports.destinations.ortto.account_fields import ensure_fields
+from segment_exports.destinations.ortto.account_fields import FieldNames, ensure_fields
 from segment_exports.destinations.ortto.delivering.chunk_delivery import KNOWN, LEAVING, WAY, OrttoDelivery
 from segment_exports.destinations.ortto.delivering.concluding import conclude
 from segment_exports.destinations.ortto.delivering.creating import create
@@ -22,7 +22,7 @@ from segment_exports.destinations.ortto.tags import names_of_tags
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from segment_exports.contact_fields.ortto import CustomField
+    from segment_exports.contact_fields.fields import MappedField
     from segment_exports.definition import ExportDefinition
     from segment_exports.delivery.destination import Attempt
     from segment_exports.delivery.queue import Item, WorkQueue
@@ -38,7 +38,7 @@ class OrttoDestination:
     def __init__(self, client: OrttoClient, definition: ExportDefinition) -> None:
         self.transport = client
         self._settings = _settings_of(definition)
-        self._fields = custom_fields(definition.mapping.fields)
+        self._fields = definition.mapping.fields
 
     def begin(self, attempt: Attempt) -> OrttoChunk:
         """Return an attempt at a chunk; nothing is asked of the account yet."""
@@ -57,7 +57,7 @@ class OrttoChunk:
     way = WAY
 
     def __init__(
-        self, delivery: OrttoDelivery, fields: Sequence[CustomField], *, create_fields: bool
+        self, delivery: OrttoDelivery, fields: Sequence[MappedField], *, create_fields: bool
     ) -> None:
         self._delivery = delivery
         self._fields = fields
@@ -81,7 +81,8 @@ class OrttoChunk:
     async def set_up(self) -> None:
         """Find or make fields, find the tags, learn who has unsubscribed, and queue what is due."""
         delivery = self._delivery
-        fields = await ensure_fields(delivery.client, self._fields, create=self._create_fields)
+        fields = await ensure_fields(delivery.client, custom_fields(self._fields), create=self._create_fields)
+        delivery.names = FieldNames(self._fields, fields)
         delivery.use(await _find_tags(delivery), fields)
         await delivery.permissions.prepare(delivery.known_batches())
         delivery.plan()

@@ -131,16 +131,21 @@ class Account:
 
     def ids_told(self, number: int) -> dict[str, str]:
         """The id of each address, as the receipts of a chunk tell it last."""
+        told = self._receipts(number)
+        return {one["email"]: one["contact_id"] for one in told if one["contact_id"] is not None}
+
+    def reasons(self, number: int) -> dict[str, str]:
+        """Why the upsert of an address was not carried out, as the receipts of a chunk tell it."""
+        told = self._receipts(number)
+        return {one["email"]: one["reason"] for one in told if one["operation"] == "upsert" and one["reason"]}
+
+    def _receipts(self, number: int) -> list[dict[str, Any]]:
+        """The receipts of upserts and joins, with the addresses."""
         with self.run.parquet_file(RunFiles.chunk(number)) as file:
             emails = file.read(columns=["email"])["email"].to_pylist()
         folder = ReceiptFolder(self.run, number, chunk_fingerprint(self.run, number))
-        table = folder.read().table
-        columns = (table[name].to_pylist() for name in ("row", "operation", "contact_id"))
-        return {
-            emails[row]: contact_id
-            for row, operation, contact_id in zip(*columns, strict=True)
-            if operation != "leave" and contact_id is not None
-        }
+        rows: list[dict[str, Any]] = folder.read().table.to_pylist()
+        return [one | {"email": emails[one["row"]]} for one in rows if one["operation"] != "leave"]
 
     def id_of(self, email: str) -> str:
         """The id of the person with an address."""

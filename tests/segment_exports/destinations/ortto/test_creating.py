@@ -104,3 +104,14 @@ def test_ids_are_those_of_their_people_in_whatever_order_they_are_answered(
 
     assert len(told) == 320
     assert told == {email: account.id_of(email) for email in told}
+
+
+def test_why_somebody_was_refused_is_told_in_the_words_of_the_definition(account: Account) -> None:
+    rows = many(account, 30)
+    rows[20]["payload"] = rows[20]["payload"].replace('"Gold"', "20")
+    number = account.plan(*rows)
+
+    account.deliver(number)
+
+    told = "failed to validate field Loyalty Tier: … is not a valid text"
+    assert account.reasons(number) == {"p20@example.com": told}

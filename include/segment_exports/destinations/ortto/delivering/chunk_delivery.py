@@ -11,6 +11,7 @@ import numpy as np
 from segment_exports.delivery.chunk import State, is_due, is_there
 from segment_exports.delivery.destination import Attempt
 from segment_exports.delivery.queue import BatchKind, Single, SingleKind, WorkQueue
+from segment_exports.destinations.ortto.account_fields import FieldNames
 from segment_exports.destinations.ortto.api import BATCH_LIMIT, LARGEST_BODY
 from segment_exports.destinations.ortto.delivering.apart import Apart
 from segment_exports.destinations.ortto.delivering.bodies import Bodies
@@ -52,7 +53,7 @@ class OrttoDelivery(Attempt):
     for already; ``maybe_there`` those that a request may have made which was not answered. ``by_order`` are
     rows whose ids were taken from an answer by their place in it alone. ``not_created`` says why nobody is
     created any more. ``unchecked``: what was written down is still to be checked. ``with_addresses``: the
-    account wants an address beside an id.
+    account wants an address beside an id. ``names``: of fields, as people see them.
     """
 
     client: OrttoClient
@@ -67,6 +68,7 @@ class OrttoDelivery(Attempt):
     not_created: DestinationError | None = None
     unchecked: bool = False
     with_addresses: bool = False
+    names: FieldNames = field(default_factory=lambda: FieldNames((), {}))
     off: Mask = field(init=False)
     maybe_there: Mask = field(init=False)
     bodies: Bodies = field(init=False)

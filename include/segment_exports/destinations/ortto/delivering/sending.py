@@ -102,7 +102,8 @@ async def refuse(
         await _settle_suppressed(delivery, batch, one)
         return
     words = None if item is None else item.words
-    reason = (sift_about(words.text, _payloads(delivery, row)) if words else "") or _INVALID
+    contacts = [delivery.names.of_payload(payload) for payload in _payloads(delivery, row)]
+    reason = (sift_about(delivery.names.told(words.text), contacts) if words else "") or _INVALID
 
     async def book() -> None:
         await reject(delivery, batch, one, reason)
