@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_exports.contact_fields.fields import FIELDS_OF_CHOICES
 from segment_exports.contact_fields.opening import fields_of
 from segment_exports.definition import NewPeople, OrttoSettings
 from segment_exports.errors import StagingError
@@ -47,6 +48,9 @@ def _fields_to_be_made(definition: ExportDefinition, destination: OrttoSettings)
         if destination.create_fields
         else "a run stops if the account lacks one, and names it (destination.create_fields is false)"
     )
+    unmade = [one.target for one in definition.fields if one.type in FIELDS_OF_CHOICES and not one.values]
+    if unmade and destination.create_fields:
+        missing += f", but none of choices without values ({', '.join(unmade)})"
     return [
         f"{counted(len(told), 'field')} of the mapping must be custom fields; {missing}: {', '.join(told)}"
     ]

@@ -29,6 +29,7 @@ class FieldType(StrEnum):
     MULTISELECT = "multiselect"
 
 
+FIELDS_OF_CHOICES = frozenset({FieldType.SELECT, FieldType.MULTISELECT})
 _PHONES = {"Phone", "MobilePhone", "Fax"}
 
 TYPES = ", ".join(FieldType)

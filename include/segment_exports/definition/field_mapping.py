@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from segment_exports.contact_fields.fields import (
+    FIELDS_OF_CHOICES,
     STANDARD_FIELDS,
     TYPES,
     FieldType,
@@ -36,7 +37,6 @@ _FORMS: dict[FieldType, Callable[[str], object]] = {
     FieldType.FLOAT: NumberForm.of,
     FieldType.PHONE: checked_country_code,
 }
-_WITH_CHOICES = {FieldType.SELECT, FieldType.MULTISELECT}
 
 
 class FieldSource(StrictModel):
@@ -65,8 +65,27 @@ class FieldSource(StrictModel):
         return value
 
 
+def _require_choices(target: str, kind: FieldType, values: tuple[str, ...]) -> None:
+    if kind not in FIELDS_OF_CHOICES:
+        raise ValueError(f"gives {target} values; only select and multiselect have them")
+    if twice := more_than_once(values):
+        raise ValueError(f"gives {target} the value {twice[0]} more than once")
+    if kind is FieldType.MULTISELECT and any(";" in value for value in values):
+        raise ValueError(f"gives {target} a value with a semicolon, which stands between values")
+
+
+def _require_form(target: str, kind: FieldType, text: str) -> None:
+    form = _FORMS.get(kind)
+    if form is None:
+        raise ValueError(f"gives {target} a format; only dates, numbers and phones have one")
+    try:
+        form(text)
+    except ValueError as error:
+        raise ValueError(f"gives {target} a format that {error}") from None
+
+
 class FieldMapping(StrictModel):
-    """Contact fields by Autopilot's exact names; each value is the name of a profile attribute."""
+    """Contact fields by their neutral names, which are Autopilot's; each value names a profile attribute."""
 
     refused_keys: ClassVar[Mapping[str, str]] = {
         name: f"can't be mapped: {why}" for name, why in refused_fields().items()
@@ -114,17 +133,10 @@ class FieldMapping(StrictModel):
     def _formats_and_values_of_their_types(cls, custom: dict[str, FieldSource]) -> dict[str, FieldSource]:
         for target, source in custom.items():
             kind = FieldType(target.partition("--")[0])
-            if source.values and kind not in _WITH_CHOICES:
-                raise ValueError(f"gives {target} values; only select and multiselect have them")
-            if source.format is None:
-                continue
-            form = _FORMS.get(kind)
-            if form is None:
-                raise ValueError(f"gives {target} a format; only dates, numbers and phones have one")
-            try:
-                form(source.format)
-            except ValueError as error:
-                raise ValueError(f"gives {target} a format that {error}") from None
+            if source.values:
+                _require_choices(target, kind, source.values)
+            if source.format is not None:
+                _require_form(target, kind, source.format)
         return custom
 
     @property

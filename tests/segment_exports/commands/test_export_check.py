@@ -289,6 +289,19 @@ def test_it_is_told_where_falling_out_of_a_segment_ends_no_mailing(lake: LakeExp
     assert not any(told in note for note in check(lake, when_member_leaves="keep").notes)
 
 
+def test_what_ortto_can_not_hold_and_what_it_must_have_is_told_before_anything_is_sent(
+    lake: LakeExport,
+) -> None:
+    there = {"type": "ortto", "new_people": "unsubscribed", "create_fields": True}
+    mapping = {"Email": "EMail", "Phone": "Telephone", "Title": "FirstName"}
+    result = check(lake, destination=there, mapping=mapping)
+    assert any("would be refused (" in problem for problem in result.problems)
+    assert any("phone_without_country_code" in note for note in result.notes)
+    assert any("Title → Job title (text)" in note for note in result.notes)
+    coded = there | {"phone_country_code": "+1"}
+    assert check(lake, destination=coded, mapping=mapping).is_good
+
+
 def test_what_is_told_of_a_definition_by_others_is_a_note(
     lake: LakeExport, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,6 +49,14 @@ def test_fields_that_become_custom_ones_are_told_with_their_types_and_that_they_
     ]
 
 
+def test_a_field_of_choices_is_made_only_where_these_are_given(staging: Store) -> None:
+    custom = {"select--Size": "Size", "select--Tier": {"attribute": "Tier", "values": ["Gold"]}}
+    (note,) = told_of_destination(definition(ORTTO, {"Email": "EMail", "custom": custom}), staging)
+    assert (
+        "(destination.create_fields), but none of choices without values (select--Size): select--Size" in note
+    )
+
+
 def test_where_they_are_not_made_it_is_told_that_a_run_would_stop(staging: Store) -> None:
     (note,) = told_of_destination(definition(ORTTO | {"create_fields": False}), staging)
     assert note.startswith(

@@ -174,6 +174,14 @@ def test_a_wrong_destination_is_told(write: Callable[..., Path], destination: st
             "mapping.custom: gives string--Tier values; only select and multiselect have them",
         ),
         (
+            "{Email: E, custom: {select--Size: {attribute: S, values: [a, b, a]}}}",
+            "mapping.custom: gives select--Size the value a more than once",
+        ),
+        (
+            "{Email: E, custom: {multiselect--Colors: {attribute: S, values: [a, 'b;c']}}}",
+            "mapping.custom: gives multiselect--Colors a value with a semicolon",
+        ),
+        (
             "{Email: E, custom: {phone--Work: {attribute: T, format: '0061'}}}",
             "mapping.custom: gives phone--Work a format that must be a country code such as +61",
         ),
