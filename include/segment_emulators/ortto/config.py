@@ -181,6 +181,8 @@ class Switches(AccountSwitches):
     """More arrivals than this in any rolling second are answered 429; None is no limit."""
     rate_per_minute: int | None = Field(default=None, ge=1)
     """The same in any rolling 60 seconds."""
+    rate_of_address: bool = True
+    """Whether more than 2,000 in 10 seconds or 6,000 in 60 from one network address are too many."""
     try_in_seconds: int | None = None
     """What a 429 says of the wait; None is the truth, rounded up."""
     people_limit: int = Field(default=100, ge=1)

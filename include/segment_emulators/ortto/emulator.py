@@ -30,6 +30,8 @@ class OrttoEmulator(AccountEmulator):
         self.staff = Staff(account)
         self.banned = Bans()
         self.minute_limit = RollingLimit(60.0)
+        self.address_limits: dict[str, tuple[RollingLimit, RollingLimit]] = {}
+        """By network address: of ten seconds, of a minute."""
         super().__init__(given, account)
 
     @property
@@ -48,3 +50,4 @@ class OrttoEmulator(AccountEmulator):
             super().reset()
             self.banned.clear()
             self.minute_limit.reset()
+            self.address_limits.clear()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_emulators.account_api.answers import Answer, Reset, page_of_a_proxy
 from segment_emulators.account_api.gate import Gate
+from segment_emulators.account_api.rate_limit import RollingLimit
 from segment_emulators.ortto import operations as _operations  # noqa: F401 registers the routes
 from segment_emulators.ortto import routing
 from segment_emulators.ortto.config import AccountState, BadRequests, BanAnswer, ManyMerges
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     Scope = MutableMapping[str, Any]
 
 KEY_HEADER = b"x-api-key"
-_MINUTE = 60.0
+_TEN_SECONDS, _MINUTE = 10.0, 60.0
+_MOST_OF_ADDRESS = (2000, 6000)
+"""Requests from one network address in each of these."""
 _FORBIDDEN = {
     AccountState.EXPIRED: "Account has expired",
     AccountState.MAKER_LEFT: "The user who created this API key is no longer active",
@@ -76,7 +79,12 @@ class OrttoGate(Gate):
 
     def _of_rate(self, entry: Arrival) -> Answer | None:
         emulator, switches = self.emulator, self.emulator.switches
-        limits = ((emulator.rate_limit, switches.rate), (emulator.minute_limit, switches.rate_per_minute))
+        limits = [(emulator.rate_limit, switches.rate), (emulator.minute_limit, switches.rate_per_minute)]
+        if switches.rate_of_address:
+            both = emulator.address_limits.setdefault(
+                entry.address, (RollingLimit(_TEN_SECONDS), RollingLimit(_MINUTE))
+            )
+            limits += zip(both, _MOST_OF_ADDRESS, strict=True)
         waits = [
             limit.wait(entry.arrived, rate)
             for limit, rate in limits

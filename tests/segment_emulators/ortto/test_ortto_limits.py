@@ -48,6 +48,20 @@ class TestRate:
         clock.now += 20
         assert statuses(api) == [200]
 
+    def test_so_many_from_one_address(self, api: Api, clock: Clock) -> None:
+        assert statuses(api) == [200]
+        ((ten_seconds, _),) = api.emulator.address_limits.values()
+        for _ in range(1999):
+            assert ten_seconds.admits(clock.now, 2000, count_refused=True)
+        assert statuses(api) == [429]
+        clock.now += 10
+        assert statuses(api) == [200]
+
+    def test_an_address_may_be_let_off(self, api: Api) -> None:
+        api.emulator.switch(rate_of_address=False)
+        assert statuses(api) == [200]
+        assert api.emulator.address_limits == {}
+
     @pytest.mark.usefixtures("clock")
     def test_the_error_is_an_object(self, api: Api) -> None:
         api.emulator.switch(rate=1)
