@@ -178,11 +178,10 @@ class Switches(AccountSwitches):
     """Everything that may be changed at run time."""
 
     rate: int | None = Field(default=10, ge=1)
-    """More arrivals than this in any rolling second are answered 429; None is no limit."""
+    """More arrivals than this in any rolling second are answered 429, and more than 2,000 in ten or 6,000 in
+    sixty from one network address; None is no limit of either kind."""
     rate_per_minute: int | None = Field(default=None, ge=1)
     """The same in any rolling 60 seconds."""
-    rate_of_address: bool = True
-    """Whether more than 2,000 in 10 seconds or 6,000 in 60 from one network address are too many."""
     try_in_seconds: int | None = None
     """What a 429 says of the wait; None is the truth, rounded up."""
     people_limit: int = Field(default=100, ge=1)

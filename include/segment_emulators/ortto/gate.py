@@ -80,7 +80,7 @@ class OrttoGate(Gate):
     def _of_rate(self, entry: Arrival) -> Answer | None:
         emulator, switches = self.emulator, self.emulator.switches
         limits = [(emulator.rate_limit, switches.rate), (emulator.minute_limit, switches.rate_per_minute)]
-        if switches.rate_of_address:
+        if switches.rate is not None:
             both = emulator.address_limits.setdefault(
                 entry.address, (RollingLimit(_TEN_SECONDS), RollingLimit(_MINUTE))
             )
