@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_exports.commands.moving.marker import moved, note_told
 from segment_exports.contact_fields.fields import FIELDS_OF_CHOICES
 from segment_exports.contact_fields.opening import fields_of
 from segment_exports.definition import NewPeople, OrttoSettings
@@ -26,15 +27,6 @@ def told_of_destination(definition: ExportDefinition, staging: Store | None) -> 
         *_fields_to_be_made(definition, definition.destination),
         *_never_moved(definition, definition.destination, staging),
     ]
-
-
-def moved_marker(connection: str, export: str, staging: Store) -> str:
-    """Return the file in the staging root that says that an export was moved to an account."""
-    return f"{_moved(connection, staging)}/{export}.json"
-
-
-def _moved(connection: str, staging: Store) -> str:
-    return f"{staging.named('_accounts', connection)}/moved"
 
 
 def _fields_to_be_made(definition: ExportDefinition, destination: OrttoSettings) -> list[str]:
@@ -73,10 +65,8 @@ def _is_news(definition: ExportDefinition, staging: Store | None) -> bool:
     """Whether it was neither moved nor told; notes that it is told now."""
     if staging is None:
         return True
-    connection = definition.destination.connection
+    account, export = definition.destination.connection, definition.name
     try:
-        if staging.exists(moved_marker(connection, definition.name, staging)):
-            return False
-        return staging.create(f"{_moved(connection, staging)}/{definition.name}.told", b"")
+        return moved(staging, account, export) is None and note_told(staging, account, export)
     except StagingError:
         return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from segment_exports.commands.told_of_destination import moved_marker, told_of_destination
+from segment_exports.commands.moving.marker import Moved, note_moved
+from segment_exports.commands.told_of_destination import told_of_destination
 from segment_exports.definition import ExportDefinition
 from segment_exports.records.staging import Store
 
@@ -86,7 +88,19 @@ def test_another_account_is_another_move(staging: Store) -> None:
 
 
 def test_nothing_is_told_of_an_export_that_was_moved(staging: Store) -> None:
-    staging.write_json(moved_marker("ortto_default", "newsletter", staging), {})
+    note_moved(
+        staging,
+        Moved(
+            export="newsletter",
+            from_connection="autopilot_default",
+            to_connection="ortto_default",
+            moved_at=datetime(2026, 1, 1, tzinfo=UTC),
+            scope="account",
+            contacts=10,
+            unsubscribed=1,
+            undeliverable=0,
+        ),
+    )
     assert told_of_destination(PLAIN, staging) == []
 
 

@@ -47,6 +47,15 @@ def note_moved(staging: Store, move: Moved) -> str:
     return folder.path(name)
 
 
-def _place(staging: Store, connection: str, export: str) -> tuple[Store, str]:
+def note_told(staging: Store, connection: str, export: str) -> bool:
+    """Note that somebody was told of a move that was never done; False where that was noted before.
+
+    :raises StagingError: nothing can be noted.
+    """
+    folder, name = _place(staging, connection, export, ending=".told")
+    return folder.create(name, b"")
+
+
+def _place(staging: Store, connection: str, export: str, ending: str = ".json") -> tuple[Store, str]:
     folder = staging.sub(staging.named("_accounts", connection))
-    return folder, folder.named("moved", export, ending=".json")
+    return folder, folder.named("moved", export, ending=ending)
