@@ -67,7 +67,7 @@ class Account:
         email = f"{name.lower()}@example.com"
         values = {"Email": email, "FirstName": due.pop("first", name)}
         values |= due.pop("values", {"string--Loyalty--Tier": "Gold", "float--Spent": "9.99"})
-        mapped = self.definition.mapping.fields
+        mapped = self.definition.fields
         columns = [pa.array([values.get(one.target)], pa.string()) for one in mapped]
         row = {
             "email_hash": hashlib.md5(name.encode(), usedforsecurity=False).digest(),
