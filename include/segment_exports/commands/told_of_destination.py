@@ -24,8 +24,18 @@ def told_of_destination(definition: ExportDefinition, staging: Store | None) -> 
     if not isinstance(definition.destination, OrttoSettings):
         return []
     return [
+        *_ids_of_lists(definition),
         *_fields_to_be_made(definition, definition.destination),
         *_never_moved(definition, definition.destination, staging),
+    ]
+
+
+def _ids_of_lists(definition: ExportDefinition) -> list[str]:
+    known = {one.title: one.list_id for one in definition.lists}
+    return [
+        f"the list_id of {one.list} is a list's in Autopilot and isn't used: the tag is known by its name"
+        for one in definition.segments
+        if one.list_id and not known[one.list]
     ]
 
 

@@ -27,6 +27,7 @@ from segment_exports.definition.segment_targets import (
     require_no_contradiction,
     require_own_fields,
     require_own_tags,
+    tag_id,
 )
 from segment_exports.definition.source_settings import SourceSettings  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.strict import Days, Name, Number, People, Share, StrictModel, Text
@@ -237,7 +238,11 @@ class ExportDefinition(StrictModel):
     @property
     def lists(self) -> tuple[ListTarget, ...]:
         """The distinct lists, in the order of their first segment."""
-        return tuple(dict.fromkeys(ListTarget(one.list, one.list_id) for one in self.segments))
+        as_tags = self.destination.membership is Membership.TAG
+        ids = [tag_id(one.list_id) if as_tags else one.list_id for one in self.segments]
+        return tuple(
+            dict.fromkeys(ListTarget(one.list, known) for one, known in zip(self.segments, ids, strict=True))
+        )
 
     @property
     def segment_names(self) -> tuple[str, ...]:

@@ -16,6 +16,9 @@ from segment_exports.records.outcomes import UNSUBSCRIBE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_OF_AUTOPILOT = "contactlist_"
+"""How the ids of Autopilot's lists begin."""
+
 
 class SegmentTarget(StrictModel):
     """A segment and the list that its members join."""
@@ -25,7 +28,9 @@ class SegmentTarget(StrictModel):
         default_factory=lambda before: str(before.get("name", "-")),
         description="Title of the list; the segment's name where it is left out. In Ortto, the tag.",
     )
-    list_id: Name | None = Field(default=None, description="Id of a list that exists already and is adopted.")
+    list_id: Name | None = Field(
+        default=None, description="Id of a list, in Ortto of a tag, that exists already and is adopted."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -84,10 +89,15 @@ def require_own_tags(segments: Sequence[SegmentTarget]) -> None:
                 f"gives lists the titles {other} and {segment.list}, which differ by case or blanks only; in "
                 f"Ortto both may be one tag. Give one of them another title"
             )
-        if segment.list_id and not (segment.list_id.isascii() and segment.list_id.isdecimal()):
+        if segment.list_id and not (segment.list_id.startswith(_OF_AUTOPILOT) or tag_id(segment.list_id)):
             raise ValueError(
                 f"gives the list {segment.list} a list_id that is no number; in Ortto it is the tag's id"
             )
+
+
+def tag_id(list_id: str | None) -> str | None:
+    """Return the id of a tag; None for that of a list of Autopilot's, which an export brings that moved."""
+    return list_id if list_id and list_id.isascii() and list_id.isdecimal() else None
 
 
 def folded_title(title: str) -> str:

@@ -71,6 +71,13 @@ def test_nothing_is_told_of_fields_that_ortto_has_nor_of_an_export_to_autopilot(
     assert told_of_destination(definition({}), staging) == []
 
 
+def test_the_id_of_a_list_in_autopilot_is_told_not_to_be_used(staging: Store) -> None:
+    segments = [{"name": "Gold", "list_id": "contactlist_7"}, {"name": "Silver", "list_id": "12"}]
+    moved = definition(ORTTO, {"Email": "EMail"}).model_dump(exclude_unset=True) | {"segments": segments}
+    (note,) = told_of_destination(ExportDefinition.model_validate(moved), staging)
+    assert note.startswith("the list_id of Gold is a list's in Autopilot and isn't used")
+
+
 PLAIN = definition(ORTTO | {"new_people": "subscribed"}, {"Email": "EMail"})
 
 

@@ -230,7 +230,7 @@ REFUSED = {
     "two tags that differ by blanks": {"destination": ORTTO, "segments": ["Win back", "Win  back"]},
     "a tag's id that is no number": {
         "destination": ORTTO,
-        "segments": [{"name": "A", "list_id": "contactlist_1"}],
+        "segments": [{"name": "A", "list_id": "one"}],
     },
     "values of what has no choices": {
         "mapping": {"Email": "E", "custom": {"string--Tier": {"attribute": "T", "values": ["a"]}}}
@@ -305,7 +305,7 @@ def test_an_export_to_ortto_says_what_has_no_default_and_keeps_its_lists_as_tags
 
 
 EVERYTHING = {
-    "segments": ["Gold", {"name": "B", "list": "Win-back"}],
+    "segments": [{"name": "Gold", "list_id": "contactlist_7"}, {"name": "B", "list": "Win-back"}],
     "mapping": {
         **{name: f"the {name}" for name in STANDARD_FIELDS},
         "custom": {f"{kind}--The--{kind}": f"a {kind}" for kind in FieldType},
@@ -317,7 +317,14 @@ EVERYTHING = {
 def test_an_export_moves_to_ortto_by_its_destination_alone() -> None:
     here, there = definition(**EVERYTHING), definition(destination=ORTTO, **EVERYTHING)
     assert here.model_dump(exclude={"destination"}) == there.model_dump(exclude={"destination"})
-    assert (here.fields, here.lists) == (there.fields, there.lists)
+    assert here.fields == there.fields
+    assert here.lists == (ListTarget("Gold", "contactlist_7"), ListTarget("Win-back", None))
+    assert there.lists == (ListTarget("Gold", None), ListTarget("Win-back", None))
+
+
+def test_a_tag_that_is_there_is_adopted_by_its_id() -> None:
+    adopted = definition(destination=ORTTO, segments=[{"name": "Gold", "list_id": "12"}])
+    assert adopted.lists == (ListTarget("Gold", "12"),)
 
 
 def test_phone_numbers_get_the_country_code_of_the_destination_where_their_field_names_none() -> None:
