@@ -98,6 +98,7 @@ class DestinationCheck:
     :param destination: name of the service, for the message.
     :param clock_ahead: seconds by which this machine's clock is ahead of the service's, as far as it told.
     :param way: what is to be told of the way to the service.
+    :param things: what a list is called there.
     """
 
     destination: str
@@ -105,11 +106,12 @@ class DestinationCheck:
     seconds: float
     clock_ahead: float | None = None
     way: tuple[str, ...] = ()
+    things: str = "list"
 
     @property
     def message(self) -> str:
         """What to tell a person who asked."""
-        lists = counted(self.lists, "list")
+        lists = counted(self.lists, self.things)
         found = f"{self.destination} answered in {self.seconds:.2f} s; the account has {lists}"
         return "; ".join([found, *self.warnings])
 

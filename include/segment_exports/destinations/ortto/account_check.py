@@ -52,7 +52,8 @@ async def account_answers(
             f"what answers at the base URL is not {NAME}'s API: {error}", status=error.status
         ) from error
     seconds = client.seconds() - began
-    return DestinationCheck(NAME, len(tags), seconds, client.clock_ahead, client.warnings), tags
+    found = DestinationCheck(NAME, len(tags), seconds, client.clock_ahead, client.warnings, things="tag")
+    return found, tags
 
 
 async def _judged(
