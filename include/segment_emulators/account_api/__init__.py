@@ -1,6 +1,7 @@
 """What the emulators of marketing accounts share: the way in, and the looking into.
 
 access_log      every arrival
+addresses       which addresses an account takes
 answers         an answer before it is sent
 command_line    an emulator as a process of its own
 control_client  talks to another process's control plane

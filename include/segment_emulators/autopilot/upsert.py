@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from segment_emulators.account_api.addresses import is_bad_address
 from segment_emulators.autopilot.config import (
     AddressTaken,
     EmptyValue,
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from segment_emulators.autopilot.account import Account
     from segment_emulators.autopilot.contacts import Contact
 
-_ADDRESS = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _NAMES = ("FirstName", "LastName")
 _NOT_STORED = frozenset(
     {
@@ -64,16 +63,6 @@ def _is_taken(account: Account, sent: dict[str, Any]) -> bool:
         return False
     taken = account.find(sent["_NewEmail"].strip())
     return taken is not None and taken is not account.find(str(sent.get("Email")).strip())
-
-
-def is_bad_address(switches: Switches, address: Any) -> bool:
-    """Tell whether an address is bad, by its shape or because the switches say so."""
-    if not isinstance(address, str):
-        return True
-    stored = address.strip().lower()
-    if switches.bad_syntax and not _ADDRESS.fullmatch(stored):
-        return True
-    return stored in switches.bad_emails or stored.rpartition("@")[2] in switches.bad_domains
 
 
 def upsert(account: Account, switches: Switches, sent: dict[str, Any], *, in_bulk: bool) -> Contact:

@@ -159,5 +159,10 @@ def _email(named: Any, account: Account) -> str:
     return ((person and person.email) or named).strip().lower()
 
 
+def are_texts(value: Any) -> bool:
+    """Tell whether a value is an array of texts."""
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
 def _texts(value: Any) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

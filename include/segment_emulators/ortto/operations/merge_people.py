@@ -25,7 +25,7 @@ from segment_emulators.ortto.merging import (
     find,
     merge,
 )
-from segment_emulators.ortto.routing import Call, answered, error, route
+from segment_emulators.ortto.routing import Call, answered, are_texts, error, route
 from segment_emulators.ortto.values import BadPersonError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _options(call: Call) -> Options:
     """
     body = call.body
     keys = body.get("merge_by") or list(call.config.merge_by)
-    if not isinstance(keys, list) or not all(isinstance(one, str) for one in keys):
+    if not are_texts(keys):
         raise call.malformed("merge_by must be an array of field ids")
     if len(keys) > _MOST_KEYS or (PERSON_ID in keys and len(keys) > 1):
         raise call.malformed(f"merge_by takes up to {_MOST_KEYS} fields, and {PERSON_ID} alone")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from segment_emulators.ortto.routing import Call, answered, route
+from segment_emulators.ortto.routing import Call, answered, are_texts, route
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ def _chosen(call: Call, people: Iterable[str]) -> list[str]:
     :raises RefusedError: it names none, or too many.
     """
     ids, spared = call.body.get("inclusion_ids") or [], call.body.get("exclusion_ids") or []
-    if not _are_texts(ids) or not _are_texts(spared):
+    if not are_texts(ids) or not are_texts(spared):
         raise call.malformed("inclusion_ids and exclusion_ids must be arrays of ids")
     if call.body.get("all_rows_selected") is True:
         return [one for one in people if one not in spared]
@@ -91,10 +91,6 @@ def unsuppress(call: Call) -> Answer:
 
 def _addresses(call: Call) -> list[str]:
     emails = call.body.get("emails")
-    if not emails or not _are_texts(emails):
+    if not emails or not are_texts(emails):
         raise call.malformed("emails must be an array of addresses")
     return [one.strip().lower() for one in emails]
-
-
-def _are_texts(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(one, str) for one in values)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from segment_emulators.ortto.fields import CUSTOM, PREFIXES, SELECTS, FieldNameTakenError
-from segment_emulators.ortto.routing import Call, RefusedError, answered, error, route
+from segment_emulators.ortto.routing import Call, RefusedError, answered, are_texts, error, route
 
 if TYPE_CHECKING:
     from segment_emulators.account_api.answers import Answer
@@ -37,7 +37,7 @@ def create_field(call: Call) -> Answer:
     name, kind, values = body.get("name"), body.get("type"), body.get("values")
     if not isinstance(name, str) or not name.strip() or kind not in PREFIXES:
         raise call.malformed("name and a known type are required")
-    if (kind in SELECTS) is not bool(values) or not _are_texts(values or []):
+    if (kind in SELECTS) is not bool(values) or not are_texts(values or []):
         raise call.malformed("values are required for, and only for, selects")
     if len(call.account.fields.custom()) >= switches.field_limit:
         raise RefusedError(error(switches.full_fields, f"{call.config.instance}: too many custom fields"))
@@ -62,7 +62,7 @@ def update_field(call: Call) -> Answer:
     values = list(found.values)
     for key in ("replace_values", "add_values", "remove_values"):
         given = body.get(key) or []
-        if not _are_texts(given) or (given and found.display_type not in SELECTS):
+        if not are_texts(given) or (given and found.display_type not in SELECTS):
             raise call.malformed(f"{key} must be an array of texts, of a select")
         if key == "replace_values":
             values = list(given) or values
@@ -73,7 +73,3 @@ def update_field(call: Call) -> Answer:
     tracked = body.get("track_changes", found.tracked) is True
     book.made[found.field_id] = replace(found, values=tuple(values), tracked=tracked)
     return answered({"field_id": found.field_id, "values": values or None, "track_changes": tracked})
-
-
-def _are_texts(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(one, str) for one in values)
