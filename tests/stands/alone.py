@@ -30,6 +30,7 @@ class Why(Enum):
     PLANNING = ("autopilot", "its subject is planning, mapping or reading, which know no destination")
     STAGING = ("autopilot", "its subject is what lies in the staging, which is the same for any destination")
     ENGINE = ("autopilot", "its subject is the engine, over a destination of the test's own")
+    UNANSWERED = ("autopilot", "whom a request made that was never answered has no id; Ortto is asked for it")
     RATE = ("autopilot", "its subject is the pacing that all destinations share, in seconds of a real clock")
 
     @property
