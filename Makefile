@@ -25,12 +25,12 @@ help: ## Show this list
 		/^[a-z-]+:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: .venv/.ready ## Deliver a generated tenant to an emulated Autopilot through a real Airflow, print the report
-	@$(BIN)/python tools/demo.py run
+demo: .venv/.ready ## Deliver a generated tenant to an emulated Autopilot (DESTINATION=ortto) through a real Airflow, print the report
+	@$(BIN)/python tools/demo.py run $(if $(DESTINATION),--destination "$(DESTINATION)")
 
 .PHONY: up
 up: .venv/.ready ## Keep Airflow's UI open (Ctrl-C ends it): with your own exports where they are set, else the demo
-	@$(BIN)/python tools/demo.py up
+	@$(BIN)/python tools/demo.py up $(if $(DESTINATION),--destination "$(DESTINATION)")
 
 .PHONY: check
 check: .venv/.ready ## Hold every export definition against its source; nothing is sent

@@ -1,12 +1,12 @@
 """``make demo`` and ``make up``: an export through a real Airflow on this machine.
 
-``run`` generates a tenant's lake export, starts an emulated Autopilot and Airflow, delivers the
+``run`` generates a tenant's lake export, starts an emulated account and Airflow, delivers the
 export through the scheduler, prints the run report and leaves nothing running. ``up`` does the same and
 keeps Airflow open until Ctrl-C.
 
-With SEGMENT_EXPORTS_DEFINITIONS or a connection to Autopilot set, ``up`` generates and emulates nothing:
-it starts Airflow with the caller's own definitions, connections and lake (SEGMENT_EXPORTS_LAKE). Every DAG
-is paused then: nothing is sent before you say so.
+With SEGMENT_EXPORTS_DEFINITIONS or a connection to Autopilot or Ortto set, ``up`` generates and emulates
+nothing: it starts Airflow with the caller's own definitions, connections and lake (SEGMENT_EXPORTS_LAKE).
+Every DAG is paused then: nothing is sent before you say so.
 """
 
 from __future__ import annotations
@@ -17,54 +17,43 @@ import os
 import secrets
 import shutil
 import socket
-import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
+from demo_accounts import (
+    AUTOPILOT,
+    DEFINITION,
+    DESTINATIONS,
+    EXPORT,
+    RATE,
+    emulated_account,
+    write_definition,
+)
 from demo_report import identities_hold, report_text
-from demo_tenant import ATTRIBUTES_OF_NEWSLETTER, write_lake
+from demo_tenant import write_lake
 from ending import end_on_signals
 from folder_lock import FolderInUseError, only_one_in
 from local_airflow import ROOT, USER, LocalAirflow, LocalAirflowError, free_port
 from own_exports import CONNECTION, OWN_FOLDER, own_definitions, own_settings, what_is_opened, why_own
-from plain_reading import differences, read_plainly
+from plain_reading import TOLD_BY, differences, read_plainly
 from run_progress import watch
-from segment_emulators.account_api.control_client import EmulatorControl
 from segment_exports.commands.terminal import complain, say
-from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.errors import DefinitionError, SettingsError
 from segment_exports.settings.environment import require_good_settings
 from segment_exports.settings.ledger_secret import ledger_secret_alone
 from segment_exports.settings.names import DEFINITIONS, LAKE, STAGING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from demo_accounts import DemoDestination, Emulator
     from segment_exports.definition import LoadedDefinition
 
 FOLDER = ROOT / ".demo"
-EXPORT = "newsletter"
-DEFINITION = ROOT / "include" / "exports" / f"{EXPORT}.yaml"
-RATE = 400
-"""Requests a second of the demo. A real account takes 5 to 20: the demo would take an hour."""
 UI_PORT = 8080
-
-
-@dataclass(frozen=True)
-class Emulator:
-    """An emulated Autopilot in a process of its own."""
-
-    url: str
-    key: str
-
-    @property
-    def control(self) -> EmulatorControl:
-        """What reads the emulated account back."""
-        return EmulatorControl(self.url)
 
 
 def main() -> int:
@@ -73,10 +62,17 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=("run", "up"))
+    parser.add_argument("--destination", default=AUTOPILOT.type, help=" or ".join(DESTINATIONS))
     chosen = parser.parse_args()
+    destination = DESTINATIONS.get(chosen.destination)
+    if destination is None:
+        complain(f"DESTINATION is {' or '.join(DESTINATIONS)}, not {chosen.destination}")
+        return 2
     end_on_signals()
     try:
-        return open_airflow() if chosen.what == "up" else run_demo(keep_open=False)
+        if chosen.what == "up":
+            return open_airflow(destination)
+        return run_demo(destination, keep_open=False)
     except KeyboardInterrupt:
         print("\nEnded.")
         return 130
@@ -85,7 +81,7 @@ def main() -> int:
         return 1
 
 
-def open_airflow() -> int:
+def open_airflow(destination: DemoDestination = AUTOPILOT) -> int:
     """Open the caller's own exports or the demo, and say which and why; answer the exit code."""
     require_good_settings()
     definitions = own_definitions()
@@ -93,26 +89,27 @@ def open_airflow() -> int:
     if why is not None:
         _say(f"Opening your own exports, because {why}; every DAG is paused")
         return run_own_exports(definitions)
-    _say(f"Opening the demo, because neither {DEFINITIONS} nor a connection to Autopilot is set")
+    _say(f"Opening the demo, because neither {DEFINITIONS} nor a connection of an account is set")
     print(f"   For your own exports set one of them, such as {CONNECTION}; see README.md.")
-    return run_demo(keep_open=True)
+    return run_demo(destination, keep_open=True)
 
 
-def run_demo(*, keep_open: bool) -> int:
+def run_demo(destination: DemoDestination, *, keep_open: bool) -> int:
     """Deliver the generated tenant and print its report; answer 0 if the run is green and adds up."""
     started = time.monotonic()
     with ExitStack() as stack:
         stack.enter_context(only_one_in(FOLDER))
         _generate_lake()
         _say(
-            f"Starting an emulated Autopilot (rate raised to {RATE} requests/s; a real account takes 5 to 20)"
+            f"Starting an emulated {destination.name} (rate raised to {RATE} requests/s; a real account "
+            f"takes {destination.usual_rate})"
         )
-        emulator = stack.enter_context(emulated_autopilot(FOLDER))
+        emulator = stack.enter_context(emulated_account(FOLDER, destination))
         _say("Starting Airflow: SQLite, LocalExecutor, scheduler, DAG processor, API server")
         airflow = stack.enter_context(
             LocalAirflow(
                 FOLDER / "airflow",
-                settings=demo_settings(FOLDER, emulator.url, emulator.key),
+                settings=demo_settings(FOLDER, emulator),
                 port=_ui_port() if keep_open else free_port(),
             )
         )
@@ -143,7 +140,7 @@ def run_own_exports(definitions: Iterable[LoadedDefinition]) -> int:
     return 0
 
 
-def demo_settings(folder: Path, url: str, key: str, rate: float = RATE) -> dict[str, str]:
+def demo_settings(folder: Path, emulator: Emulator, rate: float = RATE) -> dict[str, str]:
     """Return the variables that make an Airflow deliver the generated tenant to an emulator.
 
     It sees the shipped definition alone. DAGs of the demo aren't paused, so a caller's own export beside it
@@ -151,56 +148,14 @@ def demo_settings(folder: Path, url: str, key: str, rate: float = RATE) -> dict[
     """
     exports = folder / "exports"
     exports.mkdir(exist_ok=True)
-    shutil.copyfile(DEFINITION, exports / DEFINITION.name)
-    connection = {
-        "conn_type": "autopilot",
-        "host": f"{url}/v1",
-        "password": key,
-        "extra": {"requests_per_second": rate, "enabled": True, **signed_agreement("the demo")},
-    }
+    write_definition(exports, emulator.of)
     return {
-        CONNECTION: json.dumps(connection),
+        emulator.of.variable: emulator.connection(rate),
         **ledger_secret_alone(secrets.token_hex(32)),
         DEFINITIONS: str(exports),
         LAKE: str(folder / "lake"),
         STAGING: str(folder / "staging"),
     }
-
-
-@contextmanager
-def emulated_autopilot(folder: Path) -> Iterator[Emulator]:
-    """Run the emulator as a process and end it; its log lies in the folder.
-
-    :raises LocalAirflowError: it did not start.
-    """
-    key, port = secrets.token_hex(16), free_port()
-    command = [
-        sys.executable, "-m", "segment_emulators.autopilot", "--port", str(port), "--rate", "0",
-        *(part for field in ATTRIBUTES_OF_NEWSLETTER for part in ("--custom-field", field)),
-    ]  # fmt: skip
-    with (folder / "emulator.log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            env=os.environ | {"AUTOPILOT_EMULATOR_KEY": key, "PYTHONPATH": str(ROOT / "include")},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    emulator = Emulator(f"http://127.0.0.1:{port}", key)
-    try:
-        until = time.monotonic() + 30
-        while not emulator.control.health():
-            if process.poll() is not None or time.monotonic() > until:
-                raise LocalAirflowError(f"The emulator did not start; see {folder / 'emulator.log'}")
-            time.sleep(0.1)
-        yield emulator
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-        process.kill()
-        process.wait()
 
 
 def _generate_lake() -> None:
@@ -227,19 +182,25 @@ def _tell_where(runs: Path, emulator: Emulator) -> None:
     for what, path in (
         ("Report", run / "report.json"),
         ("Refused profiles, with reasons", run / "refused.csv"),
-        ("Definition", DEFINITION),
+        ("Definition", _definition(emulator)),
         ("Lake export", FOLDER / "lake"),
         ("Airflow's logs", FOLDER / "airflow" / "logs"),
     ):
         print(f"   {what + ':':32}{path.relative_to(ROOT)}")
 
 
+def _definition(emulator: Emulator) -> Path:
+    """Return the definition that was delivered: the shipped one, where nothing of it was changed."""
+    return DEFINITION if emulator.of.destination is None else FOLDER / "exports" / DEFINITION.name
+
+
 def _compare_account(emulator: Emulator) -> bool:
     """Hold the account against a plain reading of the CSV files, address by address."""
-    expected = read_plainly(DEFINITION, FOLDER / "lake")
+    definition = _definition(emulator)
+    expected = read_plainly(definition, FOLDER / "lake")
     control = emulator.control
     members = {title: control.members(title) for title in expected.members}
-    found = differences(expected, control.contacts(), members)
+    found = differences(expected, control.contacts(), members, TOLD_BY[emulator.of.type])
     if found:
         print(f"\nThe account differs from the CSV files in {len(found)} places, such as:")
         print("\n".join(f"   {text}" for text in found[:5]))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CONNECTION = "AIRFLOW_CONN_AUTOPILOT_DEFAULT"
 OWN_FOLDER = ROOT / ".airflow"
-_TO_AUTOPILOT = "AIRFLOW_CONN_AUTOPILOT"
+_TO_ACCOUNTS = ("AIRFLOW_CONN_AUTOPILOT", "AIRFLOW_CONN_ORTTO")
 
 
 def why_own(environment: Mapping[str, str], loaded: Iterable[LoadedDefinition]) -> str | None:
@@ -35,7 +35,7 @@ def why_own(environment: Mapping[str, str], loaded: Iterable[LoadedDefinition]) 
         return f"{DEFINITIONS} is set"
     of_definitions = {_variable(one) for each in _usable(loaded) for one in _connections(each)}
     for name in sorted(environment):
-        if (name.startswith(_TO_AUTOPILOT) or name in of_definitions) and environment[name]:
+        if (name.startswith(_TO_ACCOUNTS) or name in of_definitions) and environment[name]:
             return f"{name} is set"
     return None
 

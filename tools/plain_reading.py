@@ -1,7 +1,7 @@
 """What an account must hold after an export: read from the CSV files in plain Python, row by row.
 
 Shares no code with the exporter: the ``csv`` module, dictionaries, and the rules of the README. The demo and
-the tests compare the account with it, address by address.
+the tests compare the account with it, address by address: each destination tells a contact in its own way.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 _ADDRESS = re.compile(
@@ -60,22 +60,70 @@ def read_plainly(definition: Path, lake: Path) -> Expected:
 
 
 def differences(
-    expected: Expected, contacts: Mapping[str, Mapping[str, Any]], members: Mapping[str, Iterable[str]]
+    expected: Expected,
+    contacts: Mapping[str, Mapping[str, Any]],
+    members: Mapping[str, Iterable[str]],
+    told_by: Callable[[Mapping[str, Any], str], Any] | None = None,
 ) -> list[str]:
-    """Return where an account differs: its contacts as ``GET /contact`` tells them, its members by title."""
+    """Return where an account differs: its contacts as it tells them, its members by title.
+
+    :param told_by: gives of a contact the value of a field by its name; by default as Autopilot tells it.
+    """
+    told_by = told_by or _told_by_autopilot
     found = [f"{email} is missing" for email in expected.contacts.keys() - contacts.keys()]
     found += [f"{email} should not be there" for email in contacts.keys() - expected.contacts.keys()]
     for email in expected.contacts.keys() & contacts.keys():
-        told = contacts[email]
-        custom = {one["kind"]: one["value"] for one in told.get("custom_fields", ())}
         for name, value in expected.contacts[email].items():
-            there = custom.get(name) if name in custom else told.get(name)
+            there = told_by(contacts[email], name)
             if there != value:
                 found.append(f"{email}: {name} is {there!r}, not {value!r}")
     for title, emails in expected.members.items():
         found += [f"{email} is missing on {title}" for email in emails - set(members.get(title, ()))]
         found += [f"{email} should not be on {title}" for email in set(members.get(title, ())) - emails]
     return sorted(found)
+
+
+def _told_by_autopilot(contact: Mapping[str, Any], name: str) -> Any:
+    custom = {one["kind"]: one["value"] for one in contact.get("custom_fields", ())}
+    return custom.get(name) if name in custom else contact.get(name)
+
+
+def _told_by_ortto(person: Mapping[str, Any], name: str) -> Any:
+    """Return a value in the form in which the other account would tell it; of numbers the digits."""
+    fields = person["fields"]
+    dashed = name.lower().replace(" ", "-")
+    own = _OWN_OF_ORTTO.get(name)
+    value = (
+        fields.get(own)
+        if own
+        else next((fields[key] for key in fields if key.endswith(f":cm:{dashed}")), None)
+    )
+    if not isinstance(value, dict):
+        return value
+    if "c" in value:
+        return _phone_at_home(value)
+    if "year" in value:
+        return f"{value['year']:04}-{value['month']:02}-{value['day']:02}T00:00:00.000Z"
+    return value.get("name")
+
+
+_OWN_OF_ORTTO = {
+    "FirstName": "str::first",
+    "LastName": "str::last",
+    "Phone": "phn::phone",
+    "MailingCity": "geo::city",
+    "MailingCountry": "geo::country",
+}
+
+
+def _phone_at_home(value: Mapping[str, str]) -> str:
+    """Return a number of the tenant as its files write it, without the country code that was added."""
+    number = value["n"]
+    return f"({number[:3]}) {number[3:6]}-{number[6:]}" if value["c"] == "1" else f"+{value['c']}{number}"
+
+
+TOLD_BY = {"autopilot": _told_by_autopilot, "ortto": _told_by_ortto}
+"""Destination → how it tells the field of a contact."""
 
 
 def _segment_and_list(entry: Any) -> tuple[str, str]:

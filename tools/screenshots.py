@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import sync_playwright
 
-from demo import demo_settings, emulated_autopilot
+from demo import demo_settings
+from demo_accounts import emulated_account
 from demo_tenant import write_lake
 from local_airflow import ROOT, USER, LocalAirflow
 
@@ -37,8 +38,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_lake(folder / "lake", _CUSTOMERS)
-        with emulated_autopilot(folder) as emulator:
-            settings = demo_settings(folder, emulator.url, emulator.key)
+        with emulated_account(folder) as emulator:
+            settings = demo_settings(folder, emulator)
             with LocalAirflow(folder / "airflow", settings=settings) as airflow:
                 airflow.wait_for_dag(DAG)
                 run_id = airflow.trigger(DAG)

@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from demo_accounts import DESTINATIONS, Emulator, write_definition
 from demo_tenant import write_lake
-from plain_reading import differences, read_plainly
-from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilot
-from segment_exports.destinations.agreement import signed_agreement
+from plain_reading import TOLD_BY, differences, read_plainly
+from segment_emulators import autopilot, ortto
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from airflow.dag_processing.dagbag import DagBag
 
 pytestmark = pytest.mark.airflow
+SERVED: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "autopilot": partial(
+        autopilot.serve_autopilot, autopilot.EmulatorConfig(switches=autopilot.Switches(rate=None))
+    ),
+    "ortto": partial(ortto.serve_ortto, ortto.EmulatorConfig(switches=ortto.Switches(rate=None))),
+}
 
 
+@pytest.mark.parametrize("destination", DESTINATIONS)
 def test_the_account_holds_what_the_csv_files_say_address_by_address(
-    tmp_path: Path, repository: Path, load_dags: Callable[[], DagBag], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, load_dags: Callable[[], DagBag], monkeypatch: pytest.MonkeyPatch, destination: str
 ) -> None:
     written = write_lake(tmp_path / "lake", customers=3_000)
-    definitions = repository / "include" / "exports"
-    monkeypatch.setenv("SEGMENT_EXPORTS_DEFINITIONS", str(definitions))
+    (tmp_path / "exports").mkdir()
+    definition = write_definition(tmp_path / "exports", DESTINATIONS[destination])
+    monkeypatch.setenv("SEGMENT_EXPORTS_DEFINITIONS", str(definition.parent))
     monkeypatch.setenv("SEGMENT_EXPORTS_LAKE", str(tmp_path / "lake"))
     monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", str(tmp_path / "staging"))
-    with serve_autopilot(EmulatorConfig(switches=Switches(rate=None))) as emulator:
-        connection = {
-            "conn_type": "autopilot",
-            "host": emulator.base_url,
-            "password": emulator.api_key,
-            "extra": {"requests_per_second": 3000, **signed_agreement("the tests")},
-        }
-        monkeypatch.setenv("AIRFLOW_CONN_AUTOPILOT_DEFAULT", json.dumps(connection))
+    with SERVED[destination]() as emulator:
+        account = Emulator(DESTINATIONS[destination], emulator.url, emulator.api_key)
+        monkeypatch.setenv(account.of.variable, account.connection(3000))
 
         run = load_dags().dags["export_newsletter"].test()
 
-        account = emulator.account
-        expected = read_plainly(definitions / "newsletter.yaml", tmp_path / "lake")
-        members = {title: account.members(title) for title in expected.members}
-        found = differences(expected, account.contacts_by_email(), members)
-        titles = sorted(one.title for one in account.lists.values())
+        expected = read_plainly(definition, tmp_path / "lake")
+        members = {title: emulator.account.members(title) for title in expected.members}
+        contacts = emulator.account.contacts_by_email()
+        found = differences(expected, contacts, members, TOLD_BY[destination])
+        titles = {one.title for one in emulator.account.lists.values() if one.members}
 
     assert str(run.state) == "success"
     assert found == []
-    assert titles == sorted(expected.members)
+    assert titles == set(expected.members)
     assert len(expected.contacts) > written.profiles / 3
     assert all(len(emails) > 50 for emails in expected.members.values())
 

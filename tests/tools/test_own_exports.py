@@ -44,7 +44,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What ``make up`` would open, without opening it."""
     what: list[str] = []
     monkeypatch.setattr(demo, "run_own_exports", lambda _definitions: what.append("own") or 0)
-    monkeypatch.setattr(demo, "run_demo", lambda *, keep_open: what.append("demo") or 0)
+    monkeypatch.setattr(demo, "run_demo", lambda *_, keep_open: what.append("demo") or 0)
     return what
 
 
@@ -97,7 +97,7 @@ def test_the_demo_tells_how_to_open_ones_own(
 
     assert opened == ["demo"]
     told = capsys.readouterr().out
-    assert "the demo, because neither SEGMENT_EXPORTS_DEFINITIONS nor a connection to Autopilot is" in told
+    assert "the demo, because neither SEGMENT_EXPORTS_DEFINITIONS nor a connection of an account is" in told
 
 
 def test_exports_are_named_with_what_they_lack(folder: Path, loaded: tuple[LoadedDefinition, ...]) -> None:
