@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from segment_exports.contact_fields.fields import name_of
-from segment_exports.contact_fields.opening import fields_of
 from segment_exports.definition.destination_settings import Membership
 from segment_exports.definition.model import EXPORT_NAME, ExportDefinition
 from segment_exports.definition.problems import explained, place_in_words, shape
@@ -207,10 +206,8 @@ def _same_list(one: ExportDefinition, other: ExportDefinition, account: str) -> 
 
 
 def _same_field(one: ExportDefinition, other: ExportDefinition, account: str) -> Iterator[str]:
-    there = fields_of(one.destination.type).there
-    mine = {there(field).key: field for field in one.mapping.fields}
-    for field in other.mapping.fields[1:]:
-        same = mine.get(there(field).key, field)
+    for key, field in other.fields_there.items():
+        same = one.fields_there.get(key, field)
         if same.target != field.target:
             yield (
                 f"{_literal(same.target)} and {_literal(field.target)}, here and in {{other}}, are one "

@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -286,6 +287,12 @@ class ExportDefinition(StrictModel):
             replace(one, form=code) if code and one.is_phone and not one.form else one
             for one in self.mapping.fields
         )
+
+    @cached_property
+    def fields_there(self) -> dict[str, MappedField]:
+        """The mapped fields but the address, by what they are at the destination."""
+        there = fields_of(self.destination.type).there
+        return {there(field).key: field for field in self.mapping.fields[1:]}
 
     @property
     def membership_fields(self) -> dict[str, str]:
