@@ -13,14 +13,13 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from segment_emulators.account_api.control_plane import NotThereError
 from segment_emulators.ortto.config import Case
 from segment_emulators.ortto.cursors import Cursors
 from segment_emulators.ortto.fields import EMAIL, PERMISSION, PREFIXES, FieldBook
-from segment_emulators.ortto.people import Before, Person, Tag, time_text
+from segment_emulators.ortto.people import Activity, Before, Person, Tag, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,24 +36,6 @@ class PersonNotFoundError(NotThereError):
 
 class TagNotFoundError(NotThereError):
     """No tag of this id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """Something that happened to a person: Ortto keeps it, shows it, and may start a journey by it."""
-
-    what: str
-    """``created``, ``merged``, ``address_changed``, ``tag_added``, ``tag_removed``, ``first_subscribed`` (at
-    creation), ``subscribed`` (again), ``unsubscribed``, ``archived``, ``restored``, ``deleted``,
-    ``activity`` (one that was sent)."""
-    contact_id: str
-    email: str | None
-    detail: str = ""
-    """The tag's name; the reason; the address before."""
-    at: float = 0.0
-    """Seconds since 1970."""
-    by_staff: bool = False
-    """Whether it was done in Ortto's own pages."""
 
 
 class Account:

@@ -1,4 +1,4 @@
-"""A person and a tag as the account keeps them and as the API answers them."""
+"""A person, a tag and what happens to people, as the account keeps them."""
 
 from __future__ import annotations
 
@@ -83,6 +83,24 @@ class Tag:
     def list_id(self) -> str:
         """The id as text."""
         return str(self.tag_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something that happened to a person: Ortto keeps it, shows it, and may start a journey by it."""
+
+    what: str
+    """``created``, ``merged``, ``address_changed``, ``tag_added``, ``tag_removed``, ``first_subscribed`` (at
+    creation), ``subscribed`` (again), ``unsubscribed``, ``archived``, ``restored``, ``deleted``,
+    ``activity`` (one that was sent)."""
+    contact_id: str
+    email: str | None
+    detail: str = ""
+    """The tag's name; the reason; the address before."""
+    at: float = 0.0
+    """Seconds since 1970."""
+    by_staff: bool = False
+    """Whether it was done in Ortto's own pages."""
 
 
 def time_text(seconds: float) -> str:

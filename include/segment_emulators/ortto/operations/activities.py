@@ -12,8 +12,7 @@ from segment_emulators.ortto.values import BadPersonError
 
 if TYPE_CHECKING:
     from segment_emulators.account_api.answers import Answer
-    from segment_emulators.ortto.account import Activity
-    from segment_emulators.ortto.people import Person
+    from segment_emulators.ortto.people import Activity, Person
 
 MOST_ACTIVITIES = 100
 PAGE, LARGEST_PAGE = 50, 100
