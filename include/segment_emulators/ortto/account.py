@@ -248,10 +248,9 @@ class Account:
 
     def find_tag(self, title: str, case: Case = Case.EXACT) -> Tag | None:
         """Return the tag of people that has a name."""
-        for tag in self.tags.values():
-            if tag.title == title or (case is Case.FOLDED and tag.title.lower() == title.lower()):
-                return tag
-        return None
+        folded = title.lower() if case is Case.FOLDED else None
+        found = (one for one in self.tags.values() if one.title == title or one.title.lower() == folded)
+        return next(found, None)
 
     def make_tag(self, title: str) -> Tag:
         """Make a tag of people."""
