@@ -182,21 +182,28 @@ def _write_lake(work: WorkData, tables: dict[str, pa.Table]) -> None:
         for index, start in enumerate(range(0, table.num_rows, PARTITION_ROWS), start=1):
             path = folder / f"{SEGMENT}_{index}.csv"
             pacsv.write_csv(table.slice(start, PARTITION_ROWS), path)
-            partitions.append(_partition(path.relative_to(work.lake), moment))
-    attributes = [{"name": name, "dataType": "string"} for name in tables["first"].column_names]
-    model = {
+            partitions.append(partition(path.relative_to(work.lake), moment))
+    model = lake_model(tables["first"].column_names, {SEGMENT: partitions})
+    (work.lake / "model.json").write_text(json.dumps(model, indent=1))
+
+
+def lake_model(columns: list[str], partitions: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return what ``model.json`` says of tables that have the same columns, all texts."""
+    attributes = [{"name": name, "dataType": "string"} for name in columns]
+    return {
         "application": "Customer Insights",
         "name": EXPORT,
         "version": "1.0",
         "modifiedTime": max(SNAPSHOTS.values()).isoformat(),
         "entities": [
-            {"$type": "LocalEntity", "name": SEGMENT, "attributes": attributes, "partitions": partitions}
+            {"$type": "LocalEntity", "name": name, "attributes": attributes, "partitions": parts}
+            for name, parts in partitions.items()
         ],
     }
-    (work.lake / "model.json").write_text(json.dumps(model, indent=1))
 
 
-def _partition(path: Path, moment: datetime) -> dict[str, Any]:
+def partition(path: Path, moment: datetime) -> dict[str, Any]:
+    """Return how ``model.json`` names a file of a table, by its path below the export's folder."""
     return {
         "name": path.stem,
         "refreshTime": moment.isoformat(),

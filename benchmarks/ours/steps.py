@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchmarks.contacts import SNAPSHOTS
 from benchmarks.ours.definition import CONNECTION, EXPORT, LEDGER_SECRET, write_definition
@@ -20,8 +20,8 @@ from segment_exports.records.staging import RunFiles, Store
 
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
+    from segment_exports.delivery.destination import DeliveryDestination
     from segment_exports.delivery.job import ChunkJob
-    from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.records.lease import Lease
 
 NO_LIMIT = 1e6
@@ -43,6 +43,7 @@ class OurRun:
     key: str
     in_flight: int = 8
     rate: float | None = None
+    connection: ClassVar[str] = CONNECTION
 
     @property
     def definition(self) -> ExportDefinition:
@@ -95,7 +96,7 @@ class OurRun:
             staging=self.staging,
             files=self.files,
             definition=self.definition,
-            account=CONNECTION,
+            account=self.connection,
             hasher=self.hasher,
             options=RunOptions(),
             lease=lease,
@@ -123,18 +124,24 @@ class OurRun:
 
         :raises RuntimeError: something was left undone.
         """
-        from segment_exports.delivery.engine import deliver_chunk_blocking
-        from segment_exports.destinations.autopilot.destination import AutopilotDestination
+        return [self.deliver(one) for one in self.references()[:at_most]]
 
-        definition, results = self.definition, []
-        for reference in self.files.store.read_json(_REFERENCES)[:at_most]:
-            result = deliver_chunk_blocking(
-                self._job(definition, reference), AutopilotDestination(self._client())
-            )
-            if not result.complete:
-                raise RuntimeError(f"chunk {reference['number']}: {result.stopped} {result.counts}")
-            results.append(result.to_json())
-        return results
+    def references(self) -> list[dict[str, Any]]:
+        """Return what the upload tasks are given."""
+        found: list[dict[str, Any]] = self.files.store.read_json(_REFERENCES)
+        return found
+
+    def deliver(self, reference: dict[str, Any]) -> dict[str, Any]:
+        """Deliver one chunk.
+
+        :raises RuntimeError: something was left undone.
+        """
+        from segment_exports.delivery.engine import deliver_chunk_blocking
+
+        result = deliver_chunk_blocking(self._job(self.definition, reference), self._destination())
+        if not result.complete:
+            raise RuntimeError(f"chunk {reference['number']}: {result.stopped} {result.counts}")
+        return result.to_json()
 
     def settle(self) -> dict[str, Any]:
         """Fold the receipts into the ledger and write the report.
@@ -149,7 +156,7 @@ class OurRun:
                 staging=self.staging,
                 files=self.files,
                 definition=self.definition,
-                account=CONNECTION,
+                account=self.connection,
                 agreement=None,
                 list_ids={},
                 failed_steps=(),
@@ -170,17 +177,18 @@ class OurRun:
             run=self.files.store,
             number=reference["number"],
             fingerprint=reference["fingerprint"],
-            account=self.staging.sub(f"_accounts/{CONNECTION}"),
+            account=self.staging.sub(f"_accounts/{self.connection}"),
             lists=definition.lists,
             membership=definition.destination.membership.value,
             requests_in_flight=self.in_flight,
         )
 
-    def _client(self) -> AutopilotClient:
+    def _destination(self) -> DeliveryDestination:
         from segment_exports.destinations.autopilot.client import AutopilotClient
+        from segment_exports.destinations.autopilot.destination import AutopilotDestination
         from segment_exports.transport.pacing import Pacer
 
-        return AutopilotClient(f"{self.url}/v1", self.key, pacer=Pacer(self.rate))
+        return AutopilotDestination(AutopilotClient(f"{self.url}/v1", self.key, pacer=Pacer(self.rate)))
 
 
 def run_of_environment(folder: str, lake: str) -> OurRun:
