@@ -28,6 +28,10 @@ help: ## Show this list
 demo: .venv/.ready ## Deliver a generated tenant to an emulated Autopilot (DESTINATION=ortto) through a real Airflow, print the report
 	@$(BIN)/python tools/demo.py run $(if $(DESTINATION),--destination "$(DESTINATION)")
 
+.PHONY: demo-move
+demo-move: .venv/.ready ## Move an export from an emulated Autopilot to an emulated Ortto, and compare who may be mailed
+	@$(BIN)/python tools/demo_move.py
+
 .PHONY: up
 up: .venv/.ready ## Keep Airflow's UI open (Ctrl-C ends it): with your own exports where they are set, else the demo
 	@$(BIN)/python tools/demo.py up $(if $(DESTINATION),--destination "$(DESTINATION)")

@@ -99,7 +99,7 @@ def run_demo(destination: DemoDestination, *, keep_open: bool) -> int:
     started = time.monotonic()
     with ExitStack() as stack:
         stack.enter_context(only_one_in(FOLDER))
-        _generate_lake()
+        generate_lake()
         _say(
             f"Starting an emulated {destination.name} (rate raised to {RATE} requests/s; a real account "
             f"takes {destination.usual_rate})"
@@ -158,7 +158,8 @@ def demo_settings(folder: Path, emulator: Emulator, rate: float = RATE) -> dict[
     }
 
 
-def _generate_lake() -> None:
+def generate_lake() -> None:
+    """Generate the tenant's lake export in an empty folder."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     _say("Generating a Customer Insights tenant and its lake export")

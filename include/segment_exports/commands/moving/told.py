@@ -28,11 +28,12 @@ class Names:
 
 def told_of_the_old(names: Names, counts: Counts, scope: str) -> str:
     """Return what was found at the old account."""
-    ours = "" if scope == "lists" else f", {counts.of_our_lists:,} of these on lists of {names.export}"
+    ours = f", {counts.of_our_lists:,} of these on lists of {names.export}" if counts.of_our_lists else ""
+    of_lists = scope == "lists"
     text = (
-        f"{names.old}: {counts.contacts:,} contacts{' on our lists' if scope == 'lists' else ''} were read. "
-        f"{counts.unsubscribed:,} are unsubscribed{ours}; from {counts.undeliverable:,} mail comes back, or "
-        f"they complained of it.\n"
+        f"{names.old}: {counts.contacts:,} contacts{' on our lists' if of_lists else ''} were read. "
+        f"{counts.unsubscribed:,} are unsubscribed{'' if of_lists else ours}; from {counts.undeliverable:,} "
+        f"mail comes back, or they complained of it.\n"
     )
     left = (
         (counts.nameless, "without an address"),
