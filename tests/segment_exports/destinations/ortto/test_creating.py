@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from segment_emulators.ortto import IgnoredPerson, MixedPeople, Order, PermissionOmitted
+from segment_emulators.ortto import Fault, FaultKind, IgnoredPerson, MixedPeople, Order, PermissionOmitted
 
 if TYPE_CHECKING:
     from tests.segment_exports.destinations.ortto.conftest import Account
@@ -115,3 +115,35 @@ def test_why_somebody_was_refused_is_told_in_the_words_of_the_definition(account
 
     told = "failed to validate field Loyalty Tier: … is not a valid text"
     assert account.reasons(number) == {"p20@example.com": told}
+
+
+def test_who_was_made_and_could_not_be_read_back_is_of_unknown_fate(account: Account) -> None:
+    account.emulator.inject(Fault(kind=FaultKind.ERROR, path="get-by-ids", times=None))
+
+    result = account.send(*many(account, 30))
+
+    assert not result.complete
+    assert result.counts["upsert"] == {"failed": 30}
+    assert result.counts["join"] == {"failed": 30}
+
+    account.emulator.inject()
+    again = account.deliver(1)
+
+    assert again.complete
+    assert len(account.emulator.account.contacts) == 30
+    assert len(account.emulator.account.members("News")) == 30
+
+
+def test_a_stop_while_people_are_read_back_leaves_them_of_unknown_fate(account: Account) -> None:
+    account.emulator.switch(seen_by_id_after=3600.0)
+    stopped: list[str] = []
+    account.emulator.inject(Fault(kind=FaultKind.LATENCY, seconds=0.3, path="get-by-ids", times=None))
+
+    def reason() -> str | None:
+        stopped.extend("x" for _ in account.emulator.log.select("get_people_by_ids"))
+        return "the connection was disabled" if stopped else None
+
+    result = account.send(*many(account, 30), should_stop=reason, stop_poll_seconds=0.01)
+
+    assert result.stopped is not None
+    assert set(result.counts["upsert"]) <= {"failed", "delivered"}

@@ -99,7 +99,11 @@ async def _judge(delivery: OrttoDelivery, batch: Batch, content: Content, answer
         await _nobody_taken(delivery, batch, content, answered, blamed)
         return
     emails = delivery.chunk.emails[content.rows].tolist()
-    matched = await match_new(delivery, emails, answered.items)
+    try:
+        matched = await match_new(delivery, emails, answered.items)
+    except BaseException:  # a stop among them: they may have been made
+        _may_be_there(delivery, content)
+        raise
     words = [None if one is None else one.status for one in matched.items]
     created = np.array([one is ItemStatus.CREATED for one in words])
     await _settle_created(delivery, batch, content, created, matched.items, by_order=matched.by_order)
@@ -136,6 +140,11 @@ async def _settle_created(
     )
 
 
+def _may_be_there(delivery: OrttoDelivery, content: Content) -> None:
+    delivery.progress.doubt_content(content)
+    delivery.maybe_there[content.rows] = True
+
+
 def _exists(delivery: OrttoDelivery, content: Content, place: int, person_id: str) -> None:
     """Go on with a person who exists as with a known one: whether tags were given is not known."""
     row = int(content.rows[place])
@@ -147,6 +156,8 @@ def _exists(delivery: OrttoDelivery, content: Content, place: int, person_id: st
 async def _find_out(delivery: OrttoDelivery, batch: Batch, content: Content, places: Sequence[int]) -> None:
     """Look for people of whom the answer says nothing that is known; who is not there is sent again."""
     rows = content.rows[list(places)].tolist()
+    for place in places:
+        _may_be_there(delivery, content.at(place))
     there = await _look(delivery, rows)
     left = []
     for place, row in zip(places, rows, strict=True):
@@ -159,7 +170,6 @@ async def _find_out(delivery: OrttoDelivery, batch: Batch, content: Content, pla
     if len(content.rows) > 1:
         halve(delivery, batch, left)
         return
-    delivery.progress.doubt_content(content)
     await leave_open(delivery, batch, content, _SAYS_NOTHING)
 
 

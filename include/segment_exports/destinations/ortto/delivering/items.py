@@ -92,7 +92,7 @@ async def _addresses(delivery: OrttoDelivery, person_ids: Sequence[str]) -> dict
     """Return the address of each of these people, as far as the account shows them by now."""
     found: dict[str, str] = {}
     for wait in (0.0, *LOOK_AGAIN):
-        if len(found) == len(set(person_ids)):
+        if len(found) == len(set(person_ids)) or (found and delivery.stopping.stop is not None):
             break
         await delivery.sleep(wait)
         people = await delivery.client.people_by_id(person_ids)

@@ -163,6 +163,9 @@ async def _judge(
     left = np.flatnonzero(~taken)
     if not len(left):
         return
+    if answered.refusal is None:
+        for place in left.tolist():
+            delivery.progress.doubt_content(content.at(place))
     rest = Batch(batch.rows[left], batch.lists[left], batch.feeds, batch.kind, batch.call)
     await _without_the_gone(delivery, rest, whole=True)
     batch.recording = True
@@ -176,7 +179,6 @@ async def _judge(
     elif answered.refusal is not None:
         await refuse(delivery, batch, content, 0, None)
     else:
-        delivery.progress.doubt_content(content)
         await leave_open(delivery, batch, content, _NOT_TAKEN)
 
 

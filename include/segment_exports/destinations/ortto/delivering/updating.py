@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from segment_exports.delivery.content import Content
     from segment_exports.delivery.queue import Batch
+    from segment_exports.destinations.ortto.answers import MergedItem
     from segment_exports.destinations.ortto.delivering.chunk_delivery import OrttoDelivery
     from segment_exports.destinations.ortto.delivering.sending import Answered
     from segment_exports.destinations.ortto.permissions import Standing
@@ -135,36 +136,44 @@ async def _look_after(
     expected: Sequence[str],
 ) -> None:
     """Find out why some were not taken: gone, elsewhere, or refused."""
+    if answered.refusal is None:
+        for place in left:
+            delivery.progress.doubt_content(content.at(place))
     rest = type(batch)(batch.rows[list(left)], batch.lists[list(left)], batch.feeds, batch.kind, batch.call)
     await _without_the_gone(delivery, rest, whole=True)
     batch.recording = True
     left = [place for place in left if content.rows[place] in rest.rows]
     if not left:
         return
-    blamed = culprits(delivery, len(expected), answered.items)
-    if blamed is None and in_place(expected, answered.items):
-        blamed = [None if one.is_taken else one for one in answered.items]
+    blamed = _blamed(delivery, answered, expected)
     if blamed is None:
-        if len(content.rows) > 1:
-            halve(delivery, batch, left)
-            return
-        blamed = [None]
+        halve(delivery, batch, left)
+        return
     again = []
     for place in left:
         item = blamed[place]
         if item is not None and item.status is ItemStatus.INVALID:
             await refuse(delivery, batch, content, place, item)
-        elif len(content.rows) > 1:
-            again.append(place)
         else:
-            await _give_up(delivery, batch, content, answered)
-    if again:
+            again.append(place)
+    if len(content.rows) == 1 and again:
+        await _give_up(delivery, batch, content, answered)
+    elif again:
         halve(delivery, batch, again)
+
+
+def _blamed(
+    delivery: OrttoDelivery, answered: Answered, expected: Sequence[str]
+) -> Sequence[MergedItem | None] | None:
+    """Return what an answer says of those whom it has not taken, by place; None where it can't be told."""
+    found = culprits(delivery, len(expected), answered.items)
+    if found is None and in_place(expected, answered.items):
+        return [None if one.is_taken else one for one in answered.items]
+    return found
 
 
 async def _give_up(delivery: OrttoDelivery, batch: Batch, content: Content, answered: Answered) -> None:
     if answered.refusal is not None:
         await refuse(delivery, batch, content, 0, None)
         return
-    delivery.progress.doubt_content(content)
     await leave_open(delivery, batch, content, _NOT_TAKEN)
