@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from segment_exports.definition import ListTarget, Membership
 from segment_exports.errors import CredentialsRefusedError, DestinationError, DestinationUnreachableError
 
 if TYPE_CHECKING:
     from tests.destinations.conftest import Stand
 
-NEWS = (ListTarget("News", None),)
-
 
 def check(stand: Stand, **account: str) -> str:
     asked = stand.destination.account(stand.account(**account), stand.folder)
-    return asyncio.run(asked.check(NEWS, Membership.AUTO)).message
+    return asyncio.run(asked.check(stand.definition)).message
 
 
 def test_an_account_that_answers_says_its_name_and_is_not_changed(stand: Stand) -> None:

@@ -25,7 +25,9 @@ from segment_exports.errors import (
 )
 from segment_exports.records import lease
 from segment_exports.records.problems import recorded_problems
+from segment_exports.records.warnings import recorded_warnings
 from segment_exports.settings import bounds
+from segment_exports.transport.transport import Transport
 from segment_exports_airflow.accounts import account_folder, reason_to_stop
 from segment_exports_airflow.operators.export import ChunkChangesOperator
 from segment_exports_airflow.operators.upload import UploadOperator
@@ -215,6 +217,23 @@ def test_lists_that_we_made_are_known_for_the_account(chunk: dict[str, Any]) -> 
     upload(chunk).execute(context_of())
 
     assert account_folder("autopilot_default").names("lists")
+
+
+def test_what_is_to_be_told_of_the_way_gets_into_the_report(
+    chunk: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as that the service had shut this machine out, which only who sends comes to know."""
+    context, told = context_of(), "the service shut this machine out for a while"
+    operator = upload(chunk)
+    operator.execute(context)
+    run = operator.files(context).store
+    before = recorded_warnings(run)
+
+    monkeypatch.setattr(Transport, "warnings", (told,))
+    operator.execute(context)
+    monkeypatch.setattr(Transport, "warnings", ())
+    operator.execute(context)
+    assert set(recorded_warnings(run)) == {*before, told}
 
 
 class TestReasonToStop:

@@ -12,9 +12,7 @@ from segment_exports.errors import AgreementMissingError, ConnectionDisabledErro
 from segment_exports.records.outcomes import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from segment_exports.definition import ListTarget, Membership
+    from segment_exports.definition import ExportDefinition
     from segment_exports.records.keyed_hash import KeyedHasher
 
 
@@ -99,6 +97,7 @@ class DestinationCheck:
     :param clock_ahead: seconds by which this machine's clock is ahead of the service's, as far as it told.
     :param way: what is to be told of the way to the service.
     :param things: what a list is called there.
+    :param doubts: what else is doubtful.
     """
 
     destination: str
@@ -107,6 +106,7 @@ class DestinationCheck:
     clock_ahead: float | None = None
     way: tuple[str, ...] = ()
     things: str = "list"
+    doubts: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
@@ -119,11 +119,12 @@ class DestinationCheck:
     def warnings(self) -> tuple[str, ...]:
         """What is doubtful: a way that others can read, a clock that is wrong."""
         off = self.clock_ahead or 0.0
+        doubts = (*self.way, *self.doubts)
         if abs(off) < CLOCK_TOLERANCE:
-            return self.way
+            return doubts
         side = "ahead of" if off > 0 else "behind"
         return (
-            *self.way,
+            *doubts,
             f"the clock of this machine is {timedelta(seconds=round(abs(off)))} {side} that of "
             f"{self.destination}; set it: by it are reckoned which snapshot is too old or still to come, how "
             f"long who was refused is held back, what is purged, and every time in reports",
@@ -133,9 +134,9 @@ class DestinationCheck:
 class Account(Protocol):
     """One account, asked whether it can be sent to."""
 
-    async def check(self, lists: Sequence[ListTarget], membership: Membership) -> DestinationCheck:
+    async def check(self, definition: ExportDefinition) -> DestinationCheck:
         """Make as few cheap authenticated calls as tell that the account answers and can be sent to.
 
-        :param lists: those of the export, for a way of keeping membership that needs them.
-        :raises DestinationError: it doesn't; the kind says what can be done about it.
+        :param definition: the export, for its lists and for the fields that its mapping fills.
+        :raises DestinationError: it can't; the kind says what can be done about it.
         """

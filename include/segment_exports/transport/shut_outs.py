@@ -47,7 +47,7 @@ class ShutOuts:
         error: DestinationError,
         is_late: Callable[[float], bool],
     ) -> bool:
-        """Tell whether an attempt failed for it; then the next one, of anybody, begins when it is over.
+        """Tell whether an attempt failed for it and is made again. All that come next wait until it is over.
 
         Not for ever, nor beyond a deadline, nor for a request that may have been done and is not repeated.
 
@@ -57,13 +57,13 @@ class ShutOuts:
             self._signs = 0 if answer is not None else self._signs
             return False
         self._signs += 1 if answer is None or answer.status >= 500 else _ENOUGH
-        may_wait = call.shut_outs < bounds.SHUT_OUTS and not (request.once and call.in_doubt)
-        if self._signs < _ENOUGH or not may_wait or not self._budget.happened_lately():
+        if self._signs < _ENOUGH or call.shut_outs >= bounds.SHUT_OUTS or not self._budget.happened_lately():
             return False
-        if is_late(self._budget.shut_out()):
+        self._signs = 0
+        wait = self._budget.shut_out()
+        if (request.once and call.in_doubt) or is_late(wait):
             return False
         call.shut_outs += 1
-        self._signs = 0
         return True
 
     def _is_sign(self, answer: Answer | None, error: DestinationError) -> bool:

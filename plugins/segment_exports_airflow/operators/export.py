@@ -57,7 +57,7 @@ class ExportOperator(ExportStep, BaseOperator):
 
 
 class CheckDestinationOperator(ExportOperator):
-    """Make sure that data may be sent, before any is read: agreement, enabled, key, lists.
+    """Make sure that data may be sent, before any is read: agreement, enabled, key, lists, fields.
 
     :param export: name of the definition.
     """
@@ -90,7 +90,7 @@ class CheckDestinationOperator(ExportOperator):
             self.files(context).store.write_json(AGREEMENT_FILE, account.agreement.to_json())
         asked = self.destination.account(account, account_folder(account.connection_id))
         try:
-            found = asyncio.run(asked.check(self.definition.lists, wanted.membership))
+            found = asyncio.run(asked.check(self.definition))
         except ListProblemError:
             # In another account than ours no list is: its key is the problem, and none of the lists.
             if not options.full_resync:

@@ -192,14 +192,18 @@ async def test_a_request_waits_out_so_many_shut_outs_and_not_one_more(server, cl
     assert f"bad requests, {bounds.SHUT_OUTS} times" in client.warnings[-1]
 
 
-async def test_what_may_have_been_done_and_must_not_be_repeated_is_not(server, client) -> None:
-    server.answers = [BAD, BREAK]
+async def test_what_may_have_been_done_and_must_not_be_repeated_is_not_but_has_all_others_wait(
+    server, client
+) -> None:
+    server.answers = [BAD, BREAK, BREAK, BREAK]
     await refused(client)
-    call = Call()
-    client._shut_outs._signs = 2
-    with pytest.raises(OutcomeUnknownError):
-        await ask(client, call, once=True)
-    assert (call.in_doubt, call.attempts) == (True, 1)
+    for _ in range(3):
+        call = Call()
+        with pytest.raises(OutcomeUnknownError):
+            await ask(client, call, once=True)
+        assert (call.in_doubt, call.attempts, server.now) == (True, 1, 1000.0)
+    await ask(client, once=True)
+    assert server.now == pytest.approx(1000 + 15 + MARGIN)
 
 
 async def test_none_is_waited_out_beyond_the_deadline(server, client) -> None:

@@ -19,7 +19,7 @@ from segment_exports.errors import DestinationError, NotFoundError, OutcomeUnkno
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
-    from segment_exports.definition import ListTarget
+    from segment_exports.definition import ExportDefinition
     from segment_exports.destinations.autopilot.client import AutopilotClient
     from segment_exports.records.staging import Store
 
@@ -39,16 +39,16 @@ class AutopilotAccount:
         self._client = client
         self._folder = folder
 
-    async def check(self, lists: Sequence[ListTarget], membership: Membership) -> DestinationCheck:
-        """Make sure that the account answers and that these lists are there, or can be made.
+    async def check(self, definition: ExportDefinition) -> DestinationCheck:
+        """Make sure that the account answers and that the export's lists are there, or can be made.
 
         :raises DestinationError: as :func:`check_account`.
         :raises ListProblemError: a list has vanished, stands twice, is not ours, or is one with another.
         """
         async with self._client() as client:
             found = await check_account(client)
-            if membership is not Membership.FIELD:
-                await check_lists(client, lists, ListRegistry(self._folder))
+            if definition.destination.membership is not Membership.FIELD:
+                await check_lists(client, definition.lists, ListRegistry(self._folder))
         return found
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from segment_exports.contact_fields.ortto import custom_fields
+from segment_exports.definition.destination_settings import OrttoSettings
 from segment_exports.destinations.list_registry import ListRegistry
 from segment_exports.destinations.ortto.account_check import account_answers
+from segment_exports.destinations.ortto.account_fields import missing_fields, told_room
 from segment_exports.destinations.ortto.tags import check_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from segment_exports.definition import ListTarget, Membership
+    from segment_exports.definition import ExportDefinition
     from segment_exports.destinations.check_destination import DestinationCheck
     from segment_exports.destinations.ortto.client import OrttoClient
     from segment_exports.records.staging import Store
@@ -36,13 +40,22 @@ class OrttoAccount:
         self._client_at, self._base_url, self._regions = client_at, base_url, regions
         self._folder = folder
 
-    async def check(self, lists: Sequence[ListTarget], _membership: Membership) -> DestinationCheck:
-        """Make sure that the account answers and that these tags are there, or can be made.
+    async def check(self, definition: ExportDefinition) -> DestinationCheck:
+        """Make sure that the account answers, and that the export's tags and fields are or can be there.
 
         :raises DestinationError: as :func:`.account_check.account_answers`.
         :raises ListProblemError: a tag has vanished, is not ours, or is one with another.
+        :raises FieldProblemError: a custom field is missing and must not be made, or can't be filled.
         """
+        wanted = custom_fields(definition.mapping.fields)
         async with self._client_at(self._base_url) as client:
             found, tags = await account_answers(client, self._client_at, self._regions)
-        check_tags(tags, lists, ListRegistry(self._folder))
-        return found
+            there = await client.custom_fields() if wanted else ()
+        check_tags(tags, definition.lists, ListRegistry(self._folder))
+        told = told_room(missing_fields(wanted, there, create=_may_create(definition)), there)
+        return replace(found, doubts=(told,)) if told else found
+
+
+def _may_create(definition: ExportDefinition) -> bool:
+    settings = definition.destination
+    return isinstance(settings, OrttoSettings) and settings.create_fields

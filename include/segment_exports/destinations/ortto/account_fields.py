@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PLAN_LIMITS = "100, 150 or 200 custom fields by plan"
 """Documented; the API's own page says 100 of every plan."""
+_LEAST_LIMIT = 100
 
 _TAKEN_BY = {
     "text": {"text", "single_select", "link", "email"},
@@ -60,23 +61,35 @@ async def ensure_fields(
     if not wanted:
         return {}
     there = await client.custom_fields()
-    found, missing = _judged(wanted, there)
-    if missing and not create:
-        raise FieldProblemError(_told_missing(missing, there, "destination.create_fields is false"))
-    for one in missing:
+    found, _ = _judged(wanted, there)
+    for one in missing_fields(wanted, there, create=create):
         found[one.key] = await _make(client, one)
     return found
 
 
-def judge_fields(wanted: Sequence[CustomField], there: Sequence[AccountField], *, create: bool) -> list[str]:
-    """Return what keeps these fields from being filled, without making any."""
-    try:
-        _, missing = _judged(wanted, there)
-    except FieldProblemError as problem:
-        return [str(problem)]
+def missing_fields(
+    wanted: Sequence[CustomField], there: Sequence[AccountField], *, create: bool
+) -> list[CustomField]:
+    """Return which fields of the mapping have to be made. Nothing is made.
+
+    :param there: all custom fields of the account.
+    :param create: whether they may be made.
+    :raises FieldProblemError: as :func:`ensure_fields`.
+    """
+    _, missing = _judged(wanted, there)
     if missing and not create:
-        return [_told_missing(missing, there, "destination.create_fields is false")]
-    return []
+        raise FieldProblemError(_told_missing(missing, there, "destination.create_fields is false"))
+    return missing
+
+
+def told_room(missing: Sequence[CustomField], there: Sequence[AccountField]) -> str | None:
+    """Say that the plan may have no room for the fields that have to be made; None where every plan has."""
+    if len(there) + len(missing) <= _LEAST_LIMIT:
+        return None
+    return (
+        f"the account has {len(there)} custom fields, and {len(missing)} more have to be made: Ortto has "
+        f"{PLAN_LIMITS}. Where the plan has no room the upload stops and names them"
+    )
 
 
 def _judged(
