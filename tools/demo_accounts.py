@@ -97,16 +97,23 @@ class Emulator:
         )
 
 
-def write_definition(folder: Path, destination: DemoDestination) -> Path:
-    """Write the shipped definition into a folder, with that destination, and return where."""
-    written = folder / DEFINITION.name
+def write_definition(
+    folder: Path, destination: DemoDestination, *, name: str = EXPORT, title: str | None = None
+) -> Path:
+    """Write the shipped definition into a folder, with that destination, and return where.
+
+    :param name: another one for the export, and ``title`` as people see it.
+    """
+    written = folder / f"{name}.yaml"
     if destination.destination is None:
         shutil.copyfile(DEFINITION, written)
-    else:
-        definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
-        definition["destination"] = dict(destination.destination)
-        text = yaml.safe_dump(definition, sort_keys=False, allow_unicode=True)
-        written.write_text(text, encoding="utf-8")
+        return written
+    definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8")) | {"name": name}
+    definition["destination"] = dict(destination.destination)
+    if title:
+        definition["display_name"] = title
+    text = yaml.safe_dump(definition, sort_keys=False, allow_unicode=True)
+    written.write_text(text, encoding="utf-8")
     return written
 
 

@@ -9,13 +9,15 @@ import os
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import sync_playwright
 
 from demo import demo_settings
-from demo_accounts import emulated_account
+from demo_accounts import AUTOPILOT, ORTTO, RATE, emulated_account, write_definition
 from demo_tenant import write_lake
 from local_airflow import ROOT, USER, LocalAirflow
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 IMAGES = ROOT / "docs" / "images"
 DAG = "export_newsletter"
+_SECOND = "newsletter_ortto"
 _CUSTOMERS = 4_000
 _MOMENT = 1500
 
@@ -35,18 +38,27 @@ def main() -> int:
         print("Chromium is missing: apt-get install chromium, or name it in CHROMIUM", file=sys.stderr)
         return 1
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         write_lake(folder / "lake", _CUSTOMERS)
-        with emulated_account(folder) as emulator:
-            settings = demo_settings(folder, emulator)
-            with LocalAirflow(folder / "airflow", settings=settings) as airflow:
-                airflow.wait_for_dag(DAG)
-                run_id = airflow.trigger(DAG)
-                ended = {"success", "failed"}
-                airflow.wait_for("the run", lambda: airflow.run_state(DAG, run_id) in ended, seconds=600)
-                take_pictures(airflow, run_id, chromium)
+        old, new = (stack.enter_context(emulated_account(folder, one)) for one in (AUTOPILOT, ORTTO))
+        settings = demo_settings(folder, old) | {ORTTO.variable: new.connection(RATE)}
+        write_definition(folder / "exports", ORTTO, name=_SECOND, title="Newsletter in Ortto")
+        airflow = stack.enter_context(LocalAirflow(folder / "airflow", settings=settings))
+        runs = {dag: _started(airflow, dag) for dag in (f"export_{_SECOND}", DAG)}
+        for dag, run_id in runs.items():
+            airflow.wait_for("the runs", partial(_has_ended, airflow, dag, run_id), seconds=600)
+        take_pictures(airflow, runs[DAG], chromium)
     return 0
+
+
+def _started(airflow: LocalAirflow, dag: str) -> str:
+    airflow.wait_for_dag(dag)
+    return airflow.trigger(dag)
+
+
+def _has_ended(airflow: LocalAirflow, dag: str, run_id: str) -> bool:
+    return airflow.run_state(dag, run_id) in {"success", "failed"}
 
 
 def take_pictures(airflow: LocalAirflow, run_id: str, chromium: str) -> None:
@@ -56,9 +68,11 @@ def take_pictures(airflow: LocalAirflow, run_id: str, chromium: str) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 1400})
         log_in(page, airflow)
         connection_form(page, airflow)
+        ortto_form(page, airflow)
         trigger_form(page, airflow)
         page.set_viewport_size({"width": 1280, "height": 640})
         run_page(page, airflow, run_id)
+        exports_page(page, airflow)
         browser.close()
 
 
@@ -91,6 +105,20 @@ def connection_form(page: Page, airflow: LocalAirflow) -> None:
     _picture(page, form, "connection-form")
 
 
+def ortto_form(page: Page, airflow: LocalAirflow) -> None:
+    """Picture the fields of a new connection of type Ortto."""
+    page.goto(f"{airflow.url}/connections")
+    page.get_by_role("button", name="Add Connection").click()
+    form = page.get_by_role("dialog")
+    form.get_by_role("combobox").click()
+    page.keyboard.type("Ortto")
+    page.keyboard.press("Enter")
+    form.get_by_label("Connection ID").fill("ortto_default")
+    form.get_by_role("button", name="Extra Fields", exact=True).click()
+    page.wait_for_timeout(_MOMENT)
+    _picture(page, form, "connection-form-ortto")
+
+
 def trigger_form(page: Page, airflow: LocalAirflow) -> None:
     """Picture the form of a manual run."""
     page.goto(f"{airflow.url}/dags/{DAG}")
@@ -109,6 +137,14 @@ def run_page(page: Page, airflow: LocalAirflow, run_id: str) -> None:
     page.goto(f"{airflow.url}/dags/{DAG}/runs/{run_id}")
     page.wait_for_timeout(3 * _MOMENT)
     page.screenshot(path=IMAGES / "run.png")
+
+
+def exports_page(page: Page, airflow: LocalAirflow) -> None:
+    """Picture the list of the exports, one to each destination."""
+    page.set_viewport_size({"width": 1280, "height": 570})
+    page.goto(f"{airflow.url}/dags")
+    page.wait_for_timeout(3 * _MOMENT)
+    page.screenshot(path=IMAGES / "exports.png")
 
 
 def _picture(page: Page, form: Locator, name: str) -> None:
