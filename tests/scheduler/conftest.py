@@ -21,6 +21,9 @@ from segment_emulators.autopilot import EmulatorConfig, Switches, serve_autopilo
 from segment_emulators.customer_insights import CustomerInsights
 from segment_emulators.customer_insights.serving import serve
 from segment_emulators.lake_writer import CsvFormat, LakeExport
+from segment_emulators.ortto import EmulatorConfig as OrttoConfig
+from segment_emulators.ortto import Switches as OrttoSwitches
+from segment_emulators.ortto import serve_ortto
 from segment_emulators.tenant import Tenant
 from segment_exports.records.storing.file_names import file_name
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from segment_emulators.autopilot import AutopilotEmulator
+    from segment_emulators.ortto import OrttoEmulator
 
 DAYS = 5
 
@@ -42,6 +46,11 @@ class Stage:
     insights: CustomerInsights
     staging: Path
     lake: LakeExport
+    ortto: OrttoEmulator
+
+    def account_of(self, export: str) -> AutopilotEmulator | OrttoEmulator:
+        """Return the account that an export delivers to."""
+        return self.ortto if export.endswith("_in_ortto") else self.emulator
 
     def tell_of_refresh(self, export: str) -> str:
         """Do what docs/sources.md tells a Power Automate flow to do; return the run that it starts."""
@@ -84,6 +93,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     insights = CustomerInsights(Tenant(600, seed=5))
     with ExitStack() as stack:
         emulator = stack.enter_context(serve_autopilot(EmulatorConfig(switches=Switches(rate=None))))
+        ortto = stack.enter_context(serve_ortto(OrttoConfig(switches=OrttoSwitches(rate=None))))
         addresses = stack.enter_context(serve(insights, folder))
         accounts = {
             f"AIRFLOW_CONN_AUTOPILOT_{name.upper()}": json.dumps(account(emulator, rate=200))
@@ -91,6 +101,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         }
         settings = {
             **accounts,
+            "AIRFLOW_CONN_ORTTO_UNMEANT": json.dumps(account(ortto, rate=200, service="Ortto")),
             "AIRFLOW_CONN_CUSTOMER_INSIGHTS_DEFAULT": json.dumps(api_connection(insights, addresses)),
             "AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET": LEDGER_SECRET,
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
@@ -103,4 +114,4 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             airflow.wait_for_dag(f"export_{name}")
             if name not in PAUSED:
                 airflow.patch(f"/dags/export_{name}", {"is_paused": False})
-        yield Stage(airflow, emulator, insights, folder / "staging", lake)
+        yield Stage(airflow, emulator, insights, folder / "staging", lake, ortto)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from segment_emulators.autopilot import AutopilotEmulator
     from segment_emulators.customer_insights import CustomerInsights
     from segment_emulators.customer_insights.serving import Addresses
+    from segment_emulators.ortto import OrttoEmulator
 
 # Each has lists of its own: one on whose lists another export has people is red until it has read them back.
 DEFINITION = """\
@@ -45,9 +46,9 @@ segments: [{{name: ChurnProne, list: Removed}}]
 mapping: {{Email: EMail}}
 """
 UNMEANT = """\
-name: unmeant
+name: {name}
 source: {{type: lake, path: {path}, unseen_snapshots: read}}
-destination: {{connection: autopilot_unmeant, membership: field}}
+destination: {destination}
 segments: [{{name: ChurnProne, list: Unmeant}}]
 mapping: {{Email: EMail}}
 guards: {{stop_above_invalid: 1.0}}
@@ -74,7 +75,13 @@ IN_BERLIN = '{timezone: Europe/Berlin, times: ["02:30"]}'
 TIMED_ONLY = ("in_sao_paulo", "in_berlin")
 """Airflow would start their last missed time, were they unpaused."""
 LEDGER_SECRET = "a ledger secret of the scheduler tests"
-PAUSED = (*TIMED_ONLY, "unmeant")
+NOBODY_MEANT = {
+    "unmeant": "{connection: autopilot_unmeant, membership: field}",
+    "unmeant_in_ortto": "{type: ortto, connection: ortto_unmeant, new_people: unsubscribed, "
+    "create_fields: false}",
+}
+"""The destination of each export that nobody has meant yet to deliver; one of each type."""
+PAUSED = (*TIMED_ONLY, *NOBODY_MEANT)
 
 
 def write_definitions(folder: Path, path: Path) -> list[str]:
@@ -83,7 +90,8 @@ def write_definitions(folder: Path, path: Path) -> list[str]:
         name: DEFINITION.format(name=name, path=path, in_flight=IN_FLIGHT) + schedule
         for name, schedule in (("killed", ""), ("missed", SCHEDULE))
     }
-    texts["unmeant"] = UNMEANT.format(path=path)
+    for name, destination in NOBODY_MEANT.items():
+        texts[name] = UNMEANT.format(name=name, path=path, destination=destination)
     texts |= {"asked": ASKED.format(path=path), "removed": REMOVED.format(path=path), "from_api": FROM_API}
     for segment, name, refresh in zip("AB", TIMED_ONLY, (IN_SAO_PAULO, IN_BERLIN), strict=True):
         texts[name] = TIMED.format(name=name, segment=segment, refresh=refresh)
@@ -93,13 +101,16 @@ def write_definitions(folder: Path, path: Path) -> list[str]:
     return list(texts)
 
 
-def account(emulator: AutopilotEmulator, *, rate: float) -> dict[str, Any]:
-    """Return the connection of the emulated account."""
+def account(
+    emulator: AutopilotEmulator | OrttoEmulator, *, rate: float, service: str = "Autopilot"
+) -> dict[str, Any]:
+    """Return the connection of an emulated account."""
+    signed = signed_agreement("a test", receiver=service)
     return {
-        "conn_type": "autopilot",
+        "conn_type": service.lower(),
         "host": emulator.base_url,
         "password": emulator.api_key,
-        "extra": {"requests_per_second": rate, "enabled": True, **signed_agreement("a test")},
+        "extra": {"requests_per_second": rate, "enabled": True, **signed},
     }
 
 

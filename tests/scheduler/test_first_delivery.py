@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.scheduler.exports_under_test import NOBODY_MEANT
 
 if TYPE_CHECKING:
     from tests.scheduler.conftest import Stage
@@ -17,26 +18,28 @@ EXPORT = "unmeant"
 DAG = f"export_{EXPORT}"
 
 
+@pytest.mark.parametrize("export", NOBODY_MEANT)
 def test_a_paused_export_is_tried_and_what_an_event_begins_delivers_only_once_a_person_did(
-    stage: Stage,
+    stage: Stage, export: str
 ) -> None:
-    before = len(stage.emulator.log.writes())
-    stage.airflow.run("dags", "test", DAG, "--conf", json.dumps({"dry_run": True}))
-    (tried,) = stage.runs(EXPORT, "manual")
-    report = stage.report(EXPORT, tried)
+    dag, log = f"export_{export}", stage.account_of(export).log
+    before = len(log.writes())
+    stage.airflow.run("dags", "test", dag, "--conf", json.dumps({"dry_run": True}))
+    (tried,) = stage.runs(export, "manual")
+    report = stage.report(export, tried)
     assert report["state"] == "dry_run"
     assert report["contacts"]["not_sent"] == report["contacts"]["total"] > 100
-    assert stage.airflow.get(f"/dags/{DAG}")["is_paused"]
+    assert stage.airflow.get(f"/dags/{dag}")["is_paused"]
 
-    stage.airflow.patch(f"/dags/{DAG}", {"is_paused": False})
-    stopped = stage.ended(EXPORT, stage.tell_of_refresh(EXPORT))
+    stage.airflow.patch(f"/dags/{dag}", {"is_paused": False})
+    stopped = stage.ended(export, stage.tell_of_refresh(export))
     assert stopped["state"] == "stopped"
     (reason,) = stopped["red_reasons"]
-    assert reason.startswith("guard: this would be the first delivery of unmeant")
-    assert len(stage.emulator.log.writes()) == before, "nobody meant it"
+    assert reason.startswith(f"guard: this would be the first delivery of {export}")
+    assert len(log.writes()) == before, "nobody meant it"
 
-    assert stage.ended(EXPORT, stage.airflow.trigger(DAG))["state"] == "delivered"
-    assert stage.ended(EXPORT, stage.tell_of_refresh(EXPORT))["state"] == "nothing_changed"
+    assert stage.ended(export, stage.airflow.trigger(dag))["state"] == "delivered"
+    assert stage.ended(export, stage.tell_of_refresh(export))["state"] == "nothing_changed"
 
 
 def test_a_cleared_run_is_stopped_where_the_staging_holds_nothing_of_what_it_sent(stage: Stage) -> None:
