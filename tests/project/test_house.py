@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CORE = "include/segment_exports"
 PROVIDER = "plugins/segment_exports_airflow"
 KNOW_NO_DESTINATION = ("delivery", "planning", "settling", "records", "mapping", "transport")
+DESTINATIONS = ("autopilot", "ortto")
 LONGEST = 330
 FULLEST = 16
 """Modules of a folder, its index not counted."""
