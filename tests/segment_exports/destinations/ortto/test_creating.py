@@ -147,3 +147,20 @@ def test_a_stop_while_people_are_read_back_leaves_them_of_unknown_fate(account: 
 
     assert result.stopped is not None
     assert set(result.counts["upsert"]) <= {"failed", "delivered"}
+
+
+@pytest.mark.parametrize("order", Order)
+def test_one_who_was_made_proves_no_order(account: Account, order: Order) -> None:
+    account.emulator.switch(order=order)
+    account.emulator.staff.suppress("p0@example.com")
+    rows = many(account, 3)
+    rows[2]["payload"] = rows[2]["payload"].replace('"P2"', "2")
+    number = account.plan(*rows)
+
+    result = account.deliver(number)
+
+    assert result.counts["upsert"] == {"delivered": 1, "suppressed": 1, "rejected": 1}
+    assert account.reasons(number) == {
+        "p0@example.com": "the address stands on the account's suppression list",
+        "p2@example.com": "failed to validate field FirstName: … is not a valid text",
+    }

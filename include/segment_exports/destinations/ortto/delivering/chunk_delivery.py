@@ -149,11 +149,16 @@ class OrttoDelivery(Attempt):
             self.chunk.mark_recreated(row)
         self.plan_contacts(rows)
 
-    def found_elsewhere(self, row: int) -> None:
-        """Note that the known person of a row has another address there: it loses the tags it was given."""
-        self.chunk.mark_displaced(row)
-        self.plan_leaves(np.array([row]))
-        self.plan_contacts([row])
+    def displace(self, row: int) -> None:
+        """Note that the person of a row, known or met in this run, has another address there.
+
+        It is to lose the tags that it was given; who has the address now is not known. Nothing is queued yet.
+        """
+        chunk = self.chunk
+        if chunk.planned_ids[row] is None:
+            chunk.planned_ids[row] = chunk.contact_ids[row]
+        chunk.mark_displaced(row)
+        chunk.contact_ids[row] = None
 
     def found_there(self, row: int, person_id: str) -> None:
         """Note that a person who was not known exists: it is written as a known one."""

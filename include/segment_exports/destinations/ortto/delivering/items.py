@@ -48,9 +48,8 @@ async def match_new(
         return Matched(items, by_order=len(items) > 1)
     ids = [one.person_id for one in items if one.person_id is not None]
     by_id = await _addresses(delivery, ids)
-    if counts_agree and _agrees(emails, items, by_id):
-        if len(ids) > 1:
-            delivery.order = Order.AS_SENT
+    if counts_agree and len(ids) > 1 and _agrees(emails, items, by_id):
+        delivery.order = Order.AS_SENT
         return Matched(items)
     if len(ids) > 1 and len(by_id) == len(ids):
         delivery.order = Order.OTHER

@@ -44,14 +44,15 @@ async def leave(delivery: OrttoDelivery, batch: Batch) -> None:
     put_off(delivery, batch, _ids(delivery, batch))
     async with delivery.apart.of(_ids(delivery, batch)):
         try:
-            off, emails = await _without_the_gone(delivery, batch, whole=delivery.with_addresses)
+            named = delivery.with_addresses
+            off, emails = await _without_the_gone(delivery, batch, whole=named)
             if not len(batch):
                 return
             ids = _ids(delivery, batch)
             content = delivery.bodies.leaving(batch.rows, ids, off, emails)
             answered = await send(delivery, batch, content, UPDATE_BY_ID)
             if answered is not None:
-                await _judge(delivery, batch, content, answered, ids)
+                await _judge(delivery, batch, content, answered, ids, with_addresses=named)
         except DestinationError as error:  # of a look
             batch.recording = True
             if not delivery.stopping.stops(error):
@@ -63,6 +64,8 @@ async def leave_alone(delivery: OrttoDelivery, single: Single) -> None:
     row, rows = single.row, np.array([single.row])
     names = _names(delivery, row)
     async with delivery.apart.of(names):
+        if not _due(delivery, row):
+            return  # it was queued twice, for the leaves of one row may be found out one after the other
         try:
             people = await _look(delivery, names)
             for person in people:
@@ -152,9 +155,19 @@ async def _without_the_gone(
 
 
 async def _judge(
-    delivery: OrttoDelivery, batch: Batch, content: Content, answered: Answered, ids: Sequence[str]
+    delivery: OrttoDelivery,
+    batch: Batch,
+    content: Content,
+    answered: Answered,
+    ids: Sequence[str],
+    *,
+    with_addresses: bool,
 ) -> None:
-    """Settle those whose ids were answered; look after the others."""
+    """Settle those whose ids were answered; look after the others.
+
+    :param with_addresses: whether these were sent with them; another batch may have found out meanwhile that
+        the account wants them.
+    """
     taken_ids = {one.person_id for one in answered.items if one.is_taken}
     taken = np.array([one in taken_ids for one in ids])
     if taken.any():
@@ -171,7 +184,7 @@ async def _judge(
     batch.recording = True
     if not len(rest):
         return
-    if answered.refusal is not None and not delivery.with_addresses:
+    if answered.refusal is not None and not with_addresses:
         delivery.with_addresses = True
         delivery.queue.add_again(rest)
     elif len(ids) > 1:

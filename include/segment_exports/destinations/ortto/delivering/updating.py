@@ -104,11 +104,12 @@ async def _settle_leaves_of_gone(delivery: OrttoDelivery, batch: Batch, gone: Ma
 
 async def _meet_elsewhere(delivery: OrttoDelivery, batch: Batch, row: int, *, is_off: bool) -> None:
     """Go on with the address of somebody who has another one now; who refused is not mailed under it."""
-    delivery.chunk.mark_displaced(row)
+    delivery.displace(row)
     if is_off:
         delivery.off[row] = True
         await delivery.flusher.write(delivery.progress.suppress_due_joins(row, batch.call))
-    delivery.found_elsewhere(row)
+    delivery.plan_leaves(np.array([row]))
+    delivery.plan_contacts([row])
 
 
 async def _judge(delivery: OrttoDelivery, batch: Batch, content: Content, answered: Answered) -> None:
