@@ -71,3 +71,22 @@ def test_a_python_that_does_not_run_is_told_in_words(make: Make, python: str) ->
         f"Python 3.11, 3.12 or 3.13 is needed, and {python} isn't one that runs.\n"
         "Install one, or name it: make PYTHON=/path/to/python3.12 check\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flag"),
+    [
+        (["erase", "EMAILS=people.txt", "AT_DESTINATION=yes"], "--at-destination"),
+        (["erase", "EMAILS=people.txt", "DRY_RUN=yes"], "--dry-run"),
+        (["move", "EXPORT=newsletter", "TO=ortto_default", "APPLY=yes"], "--apply"),
+    ],
+)
+def test_what_cannot_be_undone_is_done_for_a_yes_alone(make: Make, arguments: list[str], flag: str) -> None:
+    name = arguments[-1].partition("=")[0]
+
+    assert flag in make("--dry-run", *arguments).stdout
+    for no in ([], [f"{name}="], [f"{name}=no"]):
+        assert flag not in make("--dry-run", *arguments[:-1], *no).stdout
+    maybe = make("--dry-run", *arguments[:-1], f"{name}=maybe")
+    assert maybe.returncode
+    assert "write yes or no, not maybe" in maybe.stderr
