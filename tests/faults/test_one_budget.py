@@ -114,12 +114,19 @@ def test_through_one_slot_the_budget_is_used_and_kept(tmp_path: Path, stand: Acc
     assert throttled <= 0.001
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_without_the_slot_two_tasks_get_in_each_other_s_way_and_still_lose_nothing(
     tmp_path: Path, stand: AccountStand
 ) -> None:
-    """What the pool is for: each task paces itself to the whole rate, and gives way only after 429s."""
-    used = share(deliver_both(tmp_path, stand, 80, slot=None))
+    """What the pool is for: each task paces itself to the whole rate, and gives way only after 429s.
+
+    Tried again and again: on a machine that is busy with something else, both may be slower than the rate.
+    """
+    until = time.monotonic() + LONGEST_MEASURING
+    for attempt in itertools.count():
+        used = share(deliver_both(tmp_path / str(attempt), stand, 80, slot=None))
+        if used.throttled or time.monotonic() > until:
+            break
 
     print("no slot:", used)
     assert used.throttled > 0
