@@ -46,8 +46,9 @@ def test_the_specification_would_refuse_a_mistake(compose: dict[str, Any], schem
 
 
 def test_it_has_the_services_that_one_machine_needs(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"postgres", "init", *AIRFLOW, "autopilot-emulator"}
-    assert compose["services"]["autopilot-emulator"]["profiles"] == ["emulator"]
+    emulators = {"autopilot-emulator", "ortto-emulator"}
+    assert set(compose["services"]) == {"postgres", "init", *AIRFLOW, *emulators}
+    assert all(compose["services"][name]["profiles"] == ["emulator"] for name in emulators)
 
 
 def test_every_long_running_service_is_checked_and_restarted(compose: dict[str, Any]) -> None:
@@ -88,11 +89,10 @@ def test_no_secret_stands_in_the_file(compose: dict[str, Any], text: str) -> Non
     assert {"POSTGRES_PASSWORD", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET"} <= needed
 
 
-def test_connections_to_the_sources_are_passed_on_where_they_are_set(
-    compose: dict[str, Any], text: str
-) -> None:
-    for name in ("AIRFLOW_CONN_DATAVERSE_DEFAULT", "AIRFLOW_CONN_CUSTOMER_INSIGHTS_DEFAULT"):
-        assert f"{name}," in text or f", {name}\n" in text, "named at the top"
+def test_connections_are_passed_on_where_they_are_set(compose: dict[str, Any], text: str) -> None:
+    for one in ("AUTOPILOT", "ORTTO", "DATAVERSE", "CUSTOMER_INSIGHTS"):
+        name = f"AIRFLOW_CONN_{one}_DEFAULT"
+        assert re.search(rf"^# .*\b{name}\b", text, re.MULTILINE), "named at the top"
         for service in AIRFLOW:
             environment = compose["services"][service]["environment"]
             # Null passes the variable on; an empty text would be a connection that can't be read.

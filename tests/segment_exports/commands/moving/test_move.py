@@ -395,6 +395,47 @@ def test_on_every_side_of_what_is_not_known(mover: Mover, case: Case, order: Ord
     assert mover.ortto.bans == []
 
 
+SWITCHES: dict[str, dict[str, Any]] = {
+    "merges at once": {"many_merges": "error", "merges_at_once": 4},
+    "empty text": {"empty_text": "clears"},
+    "subscribed if omitted": {"permission_omitted": "subscribes"},
+    "ignored": {"ignored": "no_item", "skipped": "refused_if_nobody"},
+    "restored": {"archived": "restored"},
+    "two records": {"same_person": "two_records"},
+    "any bad request": {"ban_after": 2},
+}
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_whatever_else_the_account_does(mover: Mover, name: str) -> None:
+    refused = fill(mover.autopilot, 450)
+    for number in (1, 2):
+        mover.ortto.staff.archive(mover.ortto.staff.add_contact(f"refused{number}@example.com"))
+    mover.ortto.switch(**SWITCHES[name])
+
+    mover.move("--apply")
+
+    assert mover.may_not_be_mailed == refused == set(mover.ortto.account.contacts_by_email())
+    assert mover.ortto.bans == []
+    mover.ortto.log.clear()
+    mover.move("--apply")
+    assert mover.writes() == []
+
+
+def test_an_account_that_is_full_is_told_and_the_rest_is_written_once_there_is_room(mover: Mover) -> None:
+    refused = fill(mover.autopilot, 250)
+    mover.ortto.switch(contact_limit=120)
+
+    told = mover.move("--apply", code=1)
+
+    assert "The account has reached the number of contacts of its plan" in told
+    assert not mover.is_noted
+    assert mover.may_not_be_mailed <= refused
+    mover.ortto.switch(contact_limit=None)
+    mover.move("--apply")
+    assert mover.may_not_be_mailed == refused
+
+
 REFUSED = {
     "disabled": ({NEW: {"enabled": False}}, NEW, [], "is disabled"),
     "no agreement": (
