@@ -12,6 +12,7 @@ cost            what a plan costs in requests
 account_fields  custom fields: found by name, or made
 tags            tags by title: ours, adopted, or made by use
 permissions     who has unsubscribed there
+archive         who has, and is in the archive
 erasing         one person, archived and then deleted
 refusals        people who come from elsewhere and may not be mailed
 destination     a chunk's fields and tags; then which step an item of the queue is the work of

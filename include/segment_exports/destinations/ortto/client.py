@@ -184,10 +184,23 @@ class OrttoClient(Transport):
         async for page in self._pages(asked):
             yield page
 
+    async def is_everybody_subscribed(self) -> bool:
+        """Tell whether the account counts as many subscribers as people."""
+        body = orjson.dumps({"limit": 1, "fields": [EMAIL]})
+        request = Request("POST", "/person/get", _PEOPLE, body, about_people=True)
+        counts = await self.send(request, lambda value: member(value, "meta", dict, _PEOPLE))
+        people, subscribers = (counts.get(one) for one in ("total_contacts", "total_subscribers"))
+        return type(people) is int and people == subscribers
+
     async def archived(self, words: str, fields: Sequence[str] = (EMAIL,)) -> list[Person]:
         """Return archived people who answer to some words; only those can be asked of the archive."""
         asked = {"limit": PAGE, "fields": list(fields), "type": "archived", "q": words}
         return [one async for page in self._pages(asked) for one in page.people]
+
+    async def archive_pages(self, fields: Sequence[str] = (EMAIL,)) -> AsyncIterator[PeoplePage]:
+        """Page through the archive. Raises as :meth:`people`."""
+        async for page in self._pages({"limit": PAGE, "fields": list(fields), "type": "archived"}):
+            yield page
 
     async def tags(self) -> tuple[Tag, ...]:
         """Return all tags of people. Their answer has no pages."""

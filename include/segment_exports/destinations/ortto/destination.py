@@ -10,6 +10,7 @@ from segment_exports.delivery.queue import Batch, Single, SingleKind
 from segment_exports.destinations.gone_lists import settle_gone_lists, titles_to_make
 from segment_exports.destinations.list_registry import ListRegistry
 from segment_exports.destinations.ortto.account_fields import FieldNames, ensure_fields
+from segment_exports.destinations.ortto.archive import Archive
 from segment_exports.destinations.ortto.delivering.chunk_delivery import KNOWN, LEAVING, WAY, OrttoDelivery
 from segment_exports.destinations.ortto.delivering.concluding import conclude
 from segment_exports.destinations.ortto.delivering.creating import create
@@ -45,6 +46,7 @@ class OrttoDestination:
         delivery = OrttoDelivery(
             client=self.transport,
             permissions=Permissions(self.transport),
+            archive=Archive(self.transport),
             permission_off=self._settings.new_people is NewPeople.UNSUBSCRIBED,
             **vars(attempt),
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segment_exports.destinations.ortto.api import EMAIL, PAGE, PERMISSION
+from segment_exports.errors import OutcomeUnknownError, RequestRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,31 +39,29 @@ NOT_THERE = Standing(is_off=False, is_there=False)
 
 
 class Permissions:
-    """Permissions of people of one account, for one attempt at a chunk."""
+    """Permissions of people of one account, for one attempt at a chunk.
+
+    Who unsubscribes after their permission was read and before they are written can't be seen by anybody; so
+    a listing is read again when it is some time old.
+    """
 
     def __init__(self, client: OrttoClient) -> None:
         self._client = client
         self._off_ids: set[str] | None = None
         self._off_emails: set[str] = set()
+        self._batches = 0
+        self._stale_at = 0.0
         self._is_proven = False
-        self._first = asyncio.Lock()
+        self._turn = asyncio.Lock()
 
     async def prepare(self, batches: int) -> None:
         """Read all who have unsubscribed, if that takes fewer requests than so many batches do.
 
         :raises DestinationError: the account can't be read.
         """
-        if batches < _WORTH_A_LISTING:
-            return
-        ids, emails = set[str](), set[str]()
-        async for page in self._client.people(_OFF, FIELDS):
-            if not all(is_off(one) for one in page.people) or page.total is None:
-                return  # the filter is not understood as it is meant
-            if page.total > batches * PAGE:
-                return
-            ids.update(one.person_id for one in page.people)
-            emails.update(str(one.fields.get(EMAIL, "")).casefold() for one in page.people)
-        self._off_ids, self._off_emails = ids, emails - {""}
+        self._batches = batches
+        if batches >= _WORTH_A_LISTING:
+            await self._list()
 
     async def look(
         self, person_ids: Sequence[str], emails: Sequence[str | None], *, whole: bool = False
@@ -74,17 +73,39 @@ class Permissions:
         :param whole: also tell whether they are there, and under which address.
         :raises DestinationError: the account can't be read.
         """
+        if not whole:
+            async with self._turn:
+                if self._off_ids is not None and self._client.seconds() >= self._stale_at:
+                    await self._list()
+                if self._off_ids is not None and not self._is_proven:
+                    return await self._prove(person_ids)
         if whole or self._off_ids is None:
-            return await self._read(person_ids)
-        async with self._first:
-            if not self._is_proven:
-                return await self._prove(person_ids)
-        if self._off_ids is None:
             return await self._read(person_ids)
         return [
             Standing(one in self._off_ids or (email or "").casefold() in self._off_emails)
             for one, email in zip(person_ids, emails, strict=True)
         ]
+
+    async def _list(self) -> None:
+        """Read all who have unsubscribed; where that is too much or can't be believed, there is none."""
+        self._off_ids = None
+        began, pages = self._client.seconds(), 0
+        ids, emails = set[str](), set[str]()
+        try:
+            async for page in self._client.people(_OFF, FIELDS):
+                if not all(is_off(one) for one in page.people) or page.total is None:
+                    return  # the filter is not understood as it is meant
+                if page.total > self._batches * PAGE:
+                    return
+                pages += 1
+                ids.update(one.person_id for one in page.people)
+                emails.update(str(one.fields.get(EMAIL, "")).casefold() for one in page.people)
+        except (OutcomeUnknownError, RequestRefusedError):
+            return  # people came or went while it was read, or there is no such filter
+        if not ids and not await self._client.is_everybody_subscribed():
+            return  # a filter that finds nobody may not be understood either
+        self._off_ids, self._off_emails = ids, emails - {""}
+        self._stale_at = began + max(_FRESH_SECONDS, pages * _SECONDS_PER_PAGE)
 
     async def _read(self, person_ids: Sequence[str]) -> list[Standing]:
         found = await self._client.people_by_id(person_ids, FIELDS)
@@ -101,6 +122,9 @@ class Permissions:
 
 
 _WORTH_A_LISTING = 2
+_FRESH_SECONDS = 60.0
+_SECONDS_PER_PAGE = 2.0
+"""A listing of many pages is kept so much longer that reading it stays a small part of the requests."""
 
 
 def is_off(person: Person) -> bool:

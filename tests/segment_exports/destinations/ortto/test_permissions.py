@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from segment_emulators.account_api.faults import Fault, FaultKind
 from segment_exports.destinations.ortto.client import OrttoClient
 from segment_exports.destinations.ortto.permissions import NOT_THERE, Permissions, Standing
 from segment_exports.transport.pacing import Pacer
 
 if TYPE_CHECKING:
     from tests.segment_exports.destinations.ortto.conftest import Account
+
+
+CHANGED = (
+    '{"contacts":null,"meta":{"total_contacts":9,"total_matches":1,"total_subscribers":0},"offset":0,'
+    '"next_offset":0,"cursor_id":"","has_more":false}'
+)
 
 
 def looked(account: Account, batches: int, *looks: list[str]) -> list[list[Standing]]:
@@ -77,3 +84,51 @@ def test_a_listing_that_leaves_somebody_out_is_given_up(account: Account, people
 
     assert [one.is_off for one in first + second] == [True, True]
     assert requests(account, "get_people_by_ids") == 2
+
+
+def test_who_unsubscribes_while_a_long_chunk_is_delivered_is_seen(
+    account: Account, people: dict[str, str]
+) -> None:
+    now = [0.0]
+    client = OrttoClient(
+        account.emulator.base_url, account.emulator.api_key, pacer=Pacer(None), clock=lambda: now[0]
+    )
+
+    async def run() -> list[list[bool]]:
+        async with client:
+            permissions, seen = Permissions(client), []
+            await permissions.prepare(3)
+            for now[0] in (0.0, 59.0, 60.0):
+                account.emulator.staff.unsubscribe("on2@example.com")
+                standings = await permissions.look([people["on1"], people["on2"]], [None, None])
+                seen.append([one.is_off for one in standings])
+            return seen
+
+    assert asyncio.run(run())[-1] == [False, True]
+
+
+def test_a_listing_of_nobody_is_believed_only_where_all_are_counted_as_subscribers(account: Account) -> None:
+    ids = [account.emulator.staff.add_contact(f"on{number}@example.com") for number in range(4)]
+
+    looked(account, 2, ids[:2], ids[2:])
+
+    assert (requests(account, "get_people"), requests(account, "get_people_by_ids")) == (2, 1)
+    account.emulator.log.clear()
+    account.emulator.inject(
+        Fault(kind=FaultKind.GATEWAY, path="^/person/get$", skip=1, status=200, body=CHANGED)
+    )
+
+    looked(account, 2, ids[:2], ids[2:])
+
+    assert (requests(account, "get_people"), requests(account, "get_people_by_ids")) == (2, 2)
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, CHANGED), (400, '{"code":400,"error":"no such filter"}')])
+def test_a_listing_that_is_cut_or_refused_is_done_without(
+    account: Account, people: dict[str, str], status: int, body: str
+) -> None:
+    account.emulator.inject(Fault(kind=FaultKind.GATEWAY, path="^/person/get$", status=status, body=body))
+
+    first, second = looked(account, 3, [people["off1"]], [people["on1"]])
+
+    assert [one.is_off for one in first + second] == [True, False]

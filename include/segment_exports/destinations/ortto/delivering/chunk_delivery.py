@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from segment_exports.destinations.ortto.archive import Archive
     from segment_exports.destinations.ortto.client import AccountField, OrttoClient
     from segment_exports.destinations.ortto.permissions import Permissions
     from segment_exports.errors import DestinationError
@@ -58,6 +59,7 @@ class OrttoDelivery(Attempt):
 
     client: OrttoClient
     permissions: Permissions
+    archive: Archive
     permission_off: bool
     tags: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, AccountField] = field(default_factory=dict)

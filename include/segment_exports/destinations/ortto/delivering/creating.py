@@ -13,6 +13,7 @@ import numpy as np
 from segment_exports.destinations.ortto.answers import ItemStatus, MergedItem
 from segment_exports.destinations.ortto.client import CREATE
 from segment_exports.destinations.ortto.delivering.items import LOOK_AGAIN, culprits, match_new
+from segment_exports.destinations.ortto.delivering.look_ups import heed_archive
 from segment_exports.destinations.ortto.delivering.sending import (
     halve,
     leave_open,
@@ -50,6 +51,7 @@ async def create(delivery: OrttoDelivery, batch: Batch) -> None:
         try:
             if not await _without_those_there(delivery, batch):
                 return
+            await heed_archive(delivery, [row for row in batch.rows.tolist() if row not in delivery.sought])
             content = delivery.bodies.creating(batch.rows, delivery.off[batch.rows])
             answered = await send(delivery, batch, content, CREATE)
             if answered is not None:

@@ -21,6 +21,8 @@ from segment_exports.mapping.email_address import same_address
 from segment_exports.records.outcomes import CONTACT_GONE, Operation, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from segment_exports.delivery.queue import Restore, Single
     from segment_exports.destinations.ortto.client import Person
     from segment_exports.destinations.ortto.delivering.chunk_delivery import OrttoDelivery
@@ -132,9 +134,7 @@ async def restore(delivery: OrttoDelivery, item: Restore) -> None:
     hashes = chunk.table["email_hash"].take(pa.array(item.rows)).to_pylist()
     payloads = await asyncio.to_thread(read_payloads, delivery.job.run, hashes)
     try:
-        for row in item.rows:
-            if chunk.recreated[row]:
-                delivery.off[row] |= await _had_unsubscribed(delivery, chunk.emails[row] or "")
+        await heed_archive(delivery, [row for row in item.rows if chunk.recreated[row]], anew=True)
     except DestinationError as error:
         item.recording = True
         if not delivery.stopping.stops(error):
@@ -157,7 +157,10 @@ async def restore(delivery: OrttoDelivery, item: Restore) -> None:
     delivery.plan_contacts([row for row in item.rows if row not in lost])
 
 
-async def _had_unsubscribed(delivery: OrttoDelivery, email: str) -> bool:
-    """Tell whether an archived person with this address had unsubscribed: made anew, they would be mailed."""
-    people = await delivery.client.archived(email, FIELDS)
-    return any(is_off(one) and same_address(str(one.fields.get(EMAIL)), email) for one in people)
+async def heed_archive(delivery: OrttoDelivery, rows: Sequence[int], *, anew: bool = False) -> None:
+    """Mark who of these had unsubscribed and was archived: made anew, they would be mailed."""
+    emails = [delivery.chunk.emails[row] or "" for row in rows]
+    if not emails or delivery.permission_off:
+        return
+    refused = await delivery.archive.refused(emails, anew=anew)
+    delivery.off[[row for row, email in zip(rows, emails, strict=True) if email.casefold() in refused]] = True
