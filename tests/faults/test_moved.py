@@ -103,3 +103,17 @@ def test_the_note_is_of_this_export_and_this_account(export: RunningExport) -> N
     told = json.loads(note.read_text())
     assert (told["from_connection"], told["unsubscribed"]) == ("autopilot_default", len(REFUSED))
     assert told["contacts"] == len(READERS)
+
+
+def test_while_a_run_delivers_there_nothing_is_moved(
+    export: RunningExport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One person in two requests at once may become two people."""
+    codes: list[int] = []
+
+    export.run(before_upload=lambda: codes.append(move(export)))
+
+    assert codes == [1]
+    assert "of newsletter delivers to ortto_default, or was killed while it did" in capsys.readouterr().err
+    assert not list(export.staging.glob("_accounts/*/moved/*.json"))
+    assert move(export) == 0

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segment_exports.destinations.moving import CanBeLeft, CanBeMovedTo
-from segment_exports.errors import DefinitionError, DestinationError
+from segment_exports.errors import DefinitionError, DestinationError, LeaseHeldError, StagingError
+from segment_exports.records.lease import holder
 from segment_exports.records.ledger import newest_ledgers
+from segment_exports.records.plan import planned
+from segment_exports.records.staging import RunFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +77,23 @@ def new_account(open_account: OpenAccount, to: str) -> NewAccount:
     if not isinstance(destination, CanBeMovedTo):
         raise _unable(f"{to} is an account of {destination.name}, to which nothing is moved")
     return NewAccount(destination, account)
+
+
+def require_idle(staging: Store, to: str) -> None:
+    """Refuse while a run delivers to the new account: nobody may stand in two requests at once.
+
+    :raises LeaseHeldError: one does, or was killed while it did.
+    """
+    for name in staging.names():
+        lease = None if name.startswith("_") else holder(staging.sub(name))
+        if lease is None:
+            continue
+        with suppress(StagingError):  # it has planned nothing yet
+            if planned(RunFiles(staging.sub(name), lease.run_id).store).account == to:
+                raise LeaseHeldError(
+                    f"run {lease.run_id} of {name} delivers to {to}, or was killed while it did: wait for "
+                    f"its end, or trigger the export once more. Exports that are moved should be paused"
+                )
 
 
 def _unable(told: str) -> DestinationError:

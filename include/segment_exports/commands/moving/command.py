@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from segment_exports.commands.moving.accounts import new_account, old_account
+from segment_exports.commands.moving.accounts import new_account, old_account, require_idle
 from segment_exports.commands.moving.marker import Moved, note_moved
 from segment_exports.commands.moving.move import look, read_refusals, write
 from segment_exports.commands.moving.refused import RefusedPeople
@@ -53,7 +53,8 @@ def main(
 ) -> int:
     """Move an export, or tell what that would do.
 
-    :return: 0; 1 where it was not moved: what to do stands on standard error; 2 for a wrong command line.
+    :return: 0; 1 where it was not moved: what to do stands on standard error; 2 for a wrong command line; 130
+        where it was interrupted.
     """
     parser = argparse.ArgumentParser(
         prog="python -m segment_exports_airflow move",
@@ -85,7 +86,12 @@ def main(
         new = new_account(open_account, chosen.to)
         hasher = hasher_in_use(staging, ledger_secret_without_airflow())
         move = _Move(definition.name, staging, old, new, hasher, chosen.scope)
+        if chosen.apply:
+            require_idle(staging, chosen.to)
         return asyncio.run(move.run(sleep if chosen.apply else None))
+    except KeyboardInterrupt:
+        complain("Ended before it was done, and nothing is noted. Run the same command again: it goes on")
+        return 130
     except Exception as error:  # noqa: BLE001 - nobody is shown a traceback, nor another's words
         complain(str(own_words(error)))
         return 1
@@ -157,11 +163,12 @@ class _Move:
         sleep: Callable[[float], Awaitable[object]],
     ) -> int:
         why = f"Unsubscribed in {self._old.destination.name}, from where {self._names.export} moved"
-        written, doubt = await write(writer, people, why, sleep)
+        erased = partial(erased_hashes, self._staging, self._hasher)
+        written, doubt = await write(writer, people, why, erased=erased, sleep=sleep)
         if doubt.left.any():
             complain(told_of_doubt(self._names, doubt, people))
             return 1
-        say(told_of_written(self._names, counts, written))
+        say(told_of_written(self._names, written))
         move = Moved(
             export=self._names.export,
             from_connection=self._old.account.connection_id,
@@ -169,7 +176,7 @@ class _Move:
             moved_at=datetime.now(UTC),
             scope=self._scope,
             contacts=counts.contacts,
-            unsubscribed=counts.unsubscribed,
+            unsubscribed=written.refused,
             undeliverable=counts.undeliverable,
         )
         place = note_moved(self._staging, move)

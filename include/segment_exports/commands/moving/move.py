@@ -54,9 +54,10 @@ class Found:
 
 @dataclass
 class Written:
-    """What was written, and what was seen of it."""
+    """What was written, and what was seen of it. ``refused`` are all who stand there as they must."""
 
     people: int = 0
+    refused: int = 0
     suppressed: int = 0
     suppressed_seen: int | None = None
     kept_out: int = 0
@@ -159,22 +160,30 @@ async def write(
     writer: RefusalWriter,
     people: RefusedPeople,
     why: str,
+    *,
+    erased: Callable[[], Collection[bytes]],
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> tuple[Written, Doubt]:
     """Write who is to be written, and read back whether all stand as they must.
 
     :param people: with what a look has shown of them.
     :param why: shown at the account as the reason.
+    :param erased: gives the keyed hashes of people who were erased by now: nothing more is sent of them.
     :return: what was written, and of whom it isn't certain: nobody, where all is well.
     :raises DestinationError: the account doesn't answer, or refuses all.
     """
+    people.leave_out(erased())
     refused = people.have(Refusal.UNSUBSCRIBED)
     written = Written(suppressed=int(people.have(Refusal.UNDELIVERABLE).sum()))
     for some in people.emails(people.have(Refusal.UNDELIVERABLE), writer.most_written):
         await writer.suppress(some)
     written.people = int((refused & (people.there != There.OFF)).sum())
-    reasons, suppressed = await _unsubscribe(writer, people, refused & (people.there != There.OFF), why)
+    to_write = refused & (people.there != There.OFF)
+    reasons, suppressed = await _unsubscribe(writer, people, to_write, why, erased)
     await look(writer, people)
+    people.leave_out(erased())
+    refused = people.have(Refusal.UNSUBSCRIBED)
+    written.refused = int(refused.sum())
     left = refused & (people.there != There.OFF)
     for number, seconds in enumerate(_LOOKS):
         if not left.any():
@@ -192,7 +201,11 @@ async def write(
 
 
 async def _unsubscribe(
-    writer: RefusalWriter, people: RefusedPeople, which: Mask, why: str
+    writer: RefusalWriter,
+    people: RefusedPeople,
+    which: Mask,
+    why: str,
+    erased: Callable[[], Collection[bytes]],
 ) -> tuple[dict[str, str], frozenset[str]]:
     """Write people, several requests at a time, each person in one of them; return who wasn't taken."""
     reasons, suppressed = dict[str, str](), frozenset[str]()
@@ -202,7 +215,14 @@ async def _unsubscribe(
         (spelled[at : at + writer.most_written] for at in range(0, len(spelled), writer.most_written)),
     )
     while some := list(islice(batches, writer.at_once)):
-        for found in await asyncio.gather(*(writer.unsubscribe(one, why) for one in some)):
+        people.leave_out(erased())
+        asked = [kept for one in some if (kept := people.without_left_out(one))]
+        # All are awaited, also where one fails: what is on the wire then is answered, and known.
+        sending = (writer.unsubscribe(one, why) for one in asked)
+        answers = await asyncio.gather(*sending, return_exceptions=True)
+        for found in answers:
+            if isinstance(found, BaseException):
+                raise found
             reasons |= found.reasons
             suppressed |= found.suppressed
         if len(reasons) > _MOST_ALONE:

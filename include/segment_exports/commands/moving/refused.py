@@ -15,7 +15,7 @@ import numpy as np
 from segment_exports.mapping.email_address import EmailRefusal, judge_email
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -93,6 +93,17 @@ class RefusedPeople:
         self.there = np.zeros(len(self._keys), np.uint8)
         self._hashes, self._offsets, self._flags = bytearray(), array("q"), bytearray()
 
+    def leave_out(self, hashes: Collection[bytes]) -> None:
+        """Take people out who have one of these keyed hashes: they have no reason any more."""
+        for one in hashes:
+            if (place := self._place(np.frombuffer(one, "S16"))) is not None:
+                self.flags[place] = 0
+
+    def without_left_out(self, emails: Sequence[str]) -> list[str]:
+        """Return those of some addresses whose people were not taken out."""
+        places = ((one, self.find(one)) for one in emails)
+        return [one for one, place in places if place is not None and self.flags[place]]
+
     def have(self, refusal: Refusal) -> Mask:
         """Tell who has a reason."""
         found: Mask = (self.flags & refusal) != 0
@@ -113,10 +124,10 @@ class RefusedPeople:
     def find(self, email: str | None) -> int | None:
         """Return the place of an address, whatever its letter case; None if it isn't there."""
         judged = usable(email)
-        if judged is None or not len(self._keys):
-            return None
-        key = np.frombuffer(self._hasher.text(judged), "S16")
-        place = int(np.searchsorted(self._keys, key)[0])
+        return None if judged is None else self._place(np.frombuffer(self._hasher.text(judged), "S16"))
+
+    def _place(self, key: npt.NDArray[np.bytes_]) -> int | None:
+        place = int(np.searchsorted(self._keys, key)[0]) if len(self._keys) else 0
         return place if place < len(self._keys) and self._keys[place] == key[0] else None
 
     def mask_of(self, emails: Iterable[str]) -> Mask:

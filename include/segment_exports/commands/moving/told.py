@@ -63,11 +63,11 @@ def told_of_dry_run(names: Names, counts: Counts, found: Found, requests: int) -
     )
 
 
-def told_of_written(names: Names, counts: Counts, written: Written) -> str:
+def told_of_written(names: Names, written: Written) -> str:
     """Return what was written and seen again, all of it."""
     text = (
         f"{names.new}: {written.people:,} were written with permission off. Read back, all "
-        f"{counts.unsubscribed:,} stand there so"
+        f"{written.refused:,} stand there so"
     )
     if written.kept_out:
         text += f", or aren't there and on its suppression list ({written.kept_out:,})"

@@ -24,15 +24,17 @@ from segment_exports.destinations.agreement import Agreement, signed_agreement
 from segment_exports.destinations.check_destination import AccountConnection
 from segment_exports.destinations.list_registry import ListRegistry
 from segment_exports.destinations.opening import open_destination
+from segment_exports.destinations.ortto.refusals import OrttoRefusals
 from segment_exports.errors import ConnectionDisabledError
 from segment_exports.records.staging import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from segment_emulators.autopilot import AutopilotEmulator
     from segment_emulators.ortto import OrttoEmulator
+    from segment_exports.destinations.moving import Untaken
     from segment_exports.destinations.opening import Destination
 
 OLD, NEW = "autopilot_default", "ortto_default"
@@ -242,6 +244,29 @@ def test_people_without_a_usable_address_and_erased_ones_are_left_alone_and_told
     assert set(mover.ortto.account.contacts_by_email()) == {"stays@example.com"}
 
 
+def test_who_is_erased_meanwhile_is_not_sent_any_more(mover: Mover, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = fill(mover.autopilot, 450)
+    stage = Stage(mover.folder, definition_of(name="newsletter"))
+    stage.run(1).whole([Person("somebody@example.com", "1")])
+    erased = {f"refused{number}@example.com" for number in range(0, 450, 50)}
+    unsubscribe = OrttoRefusals.unsubscribe
+
+    async def meanwhile(self: OrttoRefusals, emails: Sequence[str], why: str) -> Untaken:
+        found = await unsubscribe(self, emails, why)
+        erase(stage.staging, HASHER, emails=sorted(erased), now=datetime.now(UTC))
+        return found
+
+    monkeypatch.setattr(OrttoRefusals, "unsubscribe", meanwhile)
+    monkeypatch.setattr(OrttoRefusals, "at_once", 1)
+
+    told = mover.move("--apply")
+
+    there = set(mover.ortto.account.contacts_by_email())
+    assert refused - erased <= there
+    assert len(there & erased) < len(erased), "but for those of the first request"
+    assert f"all {450 - len(erased)} stand there so" in told
+
+
 def test_of_our_lists_alone_where_that_is_asked_for(mover: Mover) -> None:
     ours = mover.autopilot.staff.add_list("A")
     other = mover.autopilot.staff.add_list("B")
@@ -379,6 +404,22 @@ def test_what_is_seen_late_is_waited_for(mover: Mover) -> None:
     assert mover.waited == [5.0]
     assert mover.may_not_be_mailed == refused
     assert mover.is_noted
+
+
+def test_interrupted_it_says_that_it_goes_on_the_next_time(mover: Mover) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    refused = fill(mover.autopilot, 120)
+    mover.ortto.switch(seen_after=3600.0)
+    mover.when_waiting = interrupt
+
+    assert "Run the same command again: it goes on" in mover.move("--apply", code=130)
+
+    assert not mover.is_noted
+    mover.ortto.switch(seen_after=0.0)
+    mover.move("--apply")
+    assert mover.may_not_be_mailed == refused
 
 
 @pytest.mark.parametrize("order", Order)
