@@ -77,3 +77,21 @@ def test_the_archive_says_nothing_where_new_people_are_made_unsubscribed_anyway(
     account.send(account.person("Ann"))
 
     assert reads_of_archive(account) == 0
+
+
+@pytest.mark.parametrize("new_people", ["subscribed", "unsubscribed"])
+def test_nobody_is_moved_to_an_address_that_had_unsubscribed_before_it_was_archived(
+    account: Account, new_people: str
+) -> None:
+    account.send(account.person("Ann", joins=["News"]))
+    old = account.id_of("ann@example.com")
+    archived(account, "new@example.com", unsubscribed=True)
+    account.new_people = new_people
+    moving = {"previous_contact_ids": [old], "moved_contact_id": old, "moved_member_of": ["News"]}
+
+    result = account.send(account.person("New", joins=["News"], **moving))
+
+    assert result.complete, result.trouble
+    assert account.id_of("ann@example.com") == old
+    assert account.emulator.account.unsubscribed() == {"new@example.com"}
+    assert account.emulator.account.members("News") == {"new@example.com"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from segment_emulators.account_api.faults import Fault, FaultKind
 from segment_emulators.ortto import AddressWithId
 
@@ -63,3 +65,21 @@ def test_leavers_who_are_refused_without_their_addresses_are_sent_with_them_each
 
     assert result.counts["leave"] == {"delivered": 201}
     assert account.emulator.account.members("News") == set()
+
+
+@pytest.mark.parametrize("with_id", AddressWithId)
+@pytest.mark.parametrize("alone", [False, True])
+def test_who_leaves_keeps_an_address_that_is_changed_meanwhile(
+    account: Account, with_id: AddressWithId, alone: bool
+) -> None:
+    # The address is written where it stands beside an id, so it goes along only where the account wants it.
+    account.send(account.person("Ann", joins=["News"]))
+    account.emulator.switch(address_with_id=with_id)
+    person_id = account.id_of("ann@example.com")
+
+    result = account.send(account.leaver(person_id, "News", email="ann@example.com", maybe_anew=alone))
+
+    assert result.complete, result.trouble
+    assert account.emulator.account.members("News") == set()
+    with_address = ["str::email" in one.body_keys for one in account.emulator.log.select("merge_people")[1:]]
+    assert with_address == ([False, True] if with_id is AddressWithId.NEEDED else [False])

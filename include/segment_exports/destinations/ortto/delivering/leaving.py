@@ -12,6 +12,7 @@ import numpy as np
 
 from segment_exports.delivery.chunk import is_due
 from segment_exports.delivery.queue import Batch
+from segment_exports.destinations.ortto.answers import PeopleRefusedError
 from segment_exports.destinations.ortto.client import UPDATE_BY_ID
 from segment_exports.destinations.ortto.delivering.sending import halve, leave_open, put_off, refuse, send
 from segment_exports.destinations.ortto.permissions import FIELDS, is_off, standing_of
@@ -49,7 +50,7 @@ async def leave(delivery: OrttoDelivery, batch: Batch) -> None:
             if not len(batch):
                 return
             ids = _ids(delivery, batch)
-            content = delivery.bodies.leaving(batch.rows, ids, off, emails)
+            content = delivery.bodies.leaving(batch.rows, ids, off, emails if named else [None] * len(ids))
             answered = await send(delivery, batch, content, UPDATE_BY_ID)
             if answered is not None:
                 await _judge(delivery, batch, content, answered, ids, with_addresses=named)
@@ -69,11 +70,7 @@ async def leave_alone(delivery: OrttoDelivery, single: Single) -> None:
         try:
             people = await _look(delivery, names)
             for person in people:
-                off, emails = np.array([is_off(person)]), [standing_of(person).email]
-                content = delivery.bodies.leaving(rows, [person.person_id], off, emails)
-                items = await delivery.client.merge(content.contacts, UPDATE_BY_ID, single.call)
-                if not any(one.is_taken and one.person_id == person.person_id for one in items):
-                    raise _NOT_TAKEN
+                await _take_off(delivery, single, person)
         except asyncio.CancelledError:
             _doubt(delivery, single)
             raise
@@ -85,6 +82,24 @@ async def leave_alone(delivery: OrttoDelivery, single: Single) -> None:
         single.recording = True
         delivery.stopping.answered()
         await _settle(delivery, single.call, rows, None if people else CONTACT_GONE)
+
+
+async def _take_off(delivery: OrttoDelivery, single: Single, person: Person) -> None:
+    """Take tags off one person; the address goes along only where the account wants it: it is written too."""
+    rows, off = np.array([single.row]), np.array([is_off(person)])
+    named = delivery.with_addresses
+    emails = [standing_of(person).email if named else None]
+    content = delivery.bodies.leaving(rows, [person.person_id], off, emails)
+    try:
+        items = await delivery.client.merge(content.contacts, UPDATE_BY_ID, single.call)
+    except PeopleRefusedError:
+        if named:
+            raise
+        delivery.with_addresses = True
+        await _take_off(delivery, single, person)
+        return
+    if not any(one.is_taken and one.person_id == person.person_id for one in items):
+        raise _NOT_TAKEN
 
 
 async def _judge_alone(delivery: OrttoDelivery, single: Single, error: DestinationError) -> None:

@@ -60,14 +60,17 @@ async def _look_at_previous(delivery: OrttoDelivery, single: Single) -> None:
 
 
 async def _move(delivery: OrttoDelivery, single: Single, person: Person) -> bool:
-    """Give the old person the new address, unless another has it already; tell whether it has it."""
+    """Give the old person the new address; tell whether it has it.
+
+    Not where another has it already, nor where one had it who unsubscribed and was archived.
+    """
     chunk, row = delivery.chunk, single.row
     old, new = person.fields.get(EMAIL), chunk.emails[row] or ""
     if not isinstance(old, str) or not old:
         return False
     if not same_address(old, new):
         async with delivery.apart.of([person.person_id, old, new]):
-            if await delivery.client.people_with([new]):
+            if await delivery.client.people_with([new]) or await delivery.archive.refused([new]):
                 return False
             try:
                 await delivery.client.merge([_moved(person, new)], UPDATE_BY_ID, single.call)
