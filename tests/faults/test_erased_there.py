@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.faults.export_run import RunningExport
@@ -17,12 +17,12 @@ from tests.stands.account_stand import Place
 from tests.stands.alone import Why
 
 from segment_emulators.account_api.faults import Fault, FaultKind
-from segment_exports.commands import erasure
+from segment_exports.commands import erased_there, erasure
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports_airflow.accounts import open_account
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
     from pathlib import Path
 
     from tests.stands.account_stand import AccountStand
@@ -207,6 +207,27 @@ def test_what_fails_there_is_told_our_own_records_are_erased_and_doing_it_again_
     assert " asked for: 1 deleted, " in asked(stand, again)
     assert stand.addresses() == everybody_else()
     assert not note(export).exists()
+
+
+def test_interrupted_it_is_completed_by_doing_it_again(
+    export: RunningExport, stand: AccountStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(export, 1, [*READERS, ANN])
+    export.run()
+
+    def interrupted(work: Coroutine[Any, Any, Any]) -> None:
+        work.close()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erased_there.asyncio, "run", interrupted)
+        told = erase(export, monkeypatch)
+
+    assert told.code == 130
+    assert "erase the same people again, which completes it" in told.err
+    assert ANN.EMail in stand.addresses()
+    assert erase(export, monkeypatch).code == 0
+    assert stand.addresses() == everybody_else()
 
 
 def test_the_note_of_who_is_left_names_nobody_and_whoever_is_erased_next_completes_it(

@@ -178,7 +178,8 @@ def main(arguments: list[str] | None = None, *, open_account: OpenAccount | None
     """Erase the people named in files, and tell what is left to do.
 
     :param open_account: leads to the accounts of connections, where that is known here.
-    :return: 0; 1 where nobody was erased; 3 where they were, and something is left to do at a destination.
+    :return: 0; 1 where nobody was erased; 3 where they were, and something is left to do at a destination;
+        130 where it was interrupted.
     """
     parser = argparse.ArgumentParser(
         prog="python -m segment_exports.commands.erasure",
@@ -218,6 +219,9 @@ def main(arguments: list[str] | None = None, *, open_account: OpenAccount | None
             open_account=open_account if chosen.at_destination else None,
             is_dry_run=chosen.dry_run,
         )
+    except KeyboardInterrupt:
+        complain("Ended before all was done: erase the same people again, which completes it")
+        return 130
     except Exception as error:  # noqa: BLE001 - nobody is shown a traceback, nor another's words
         complain(str(own_words(error)))
         return 1
