@@ -249,3 +249,26 @@ def test_who_may_have_been_made_anew_leaves_under_every_name(delivered: Account,
     assert result.complete, result.trouble
     gone = {email("P1"), email("P0")} if by_id else {email("P1")}
     assert members(account) == {email(name) for name in names()} - gone
+
+
+@pytest.mark.parametrize("count", [2, 130])
+@pytest.mark.parametrize("leaver", [0, 1])
+def test_people_who_exchanged_their_addresses_are_on_the_lists_of_their_addresses(
+    delivered: Account, count: int, leaver: int
+) -> None:
+    account, staff = delivered, delivered.emulator.staff
+    rows = [known(account, name, first="New", joins=["Win back"]) for name in names(count)]
+    rows[leaver] |= {"leaves": ["News"], "member_of": []}
+    staff.change_email(email("P0"), "between@example.com")
+    staff.change_email(email("P1"), email("P0"))
+    staff.change_email("between@example.com", email("P1"))
+    number = account.plan(*rows)
+
+    result = account.deliver(number)
+
+    assert result.complete, (result.stopped, result.trouble, result.counts)
+    both = {email("P0"), email("P1")}
+    assert both & members(account) == {email(f"P{1 - leaver}")}
+    assert both <= members(account, "Win back")
+    told = account.ids_told(number)
+    assert {one: told[one] for one in both} == {one: account.id_of(one) for one in both}

@@ -162,6 +162,18 @@ class OrttoDelivery(Attempt):
         chunk.mark_displaced(row)
         chunk.contact_ids[row] = None
 
+    def left(self, people: Mapping[str, Sequence[int]]) -> None:
+        """Note of which lists people were taken off, by id: who is another row's by now is put on them again.
+
+        So it goes where people exchange their addresses there.
+        """
+        chunk = self.chunk
+        for row in np.flatnonzero((chunk.join == State.DELIVERED).any(axis=1)).tolist():
+            columns = people.get(chunk.contact_ids[row] or "", ())
+            if lost := [column for column in columns if chunk.join[row, column] == State.DELIVERED]:
+                chunk.join[row, lost] = State.IN_DOUBT
+                self.plan_contacts([row])
+
     def found_there(self, row: int, person_id: str) -> None:
         """Note that a person who was not known exists: it is written as a known one."""
         self.chunk.contact_ids[row] = person_id

@@ -212,6 +212,8 @@ async def _judge(
 
 async def _settle(delivery: OrttoDelivery, call: Call, rows: Rows, reason: str | None) -> None:
     """Write down that these rows have left all that they were to leave."""
+    ids = delivery.chunk.ids_of(Operation.LEAVE, rows).tolist()
+    left = {person_id: _due(delivery, row) for person_id, row in zip(ids, rows.tolist(), strict=True)}
     await delivery.flusher.write(
         [
             delivery.progress.settle(
@@ -221,6 +223,7 @@ async def _settle(delivery: OrttoDelivery, call: Call, rows: Rows, reason: str |
             for column in _due(delivery, row)
         ]
     )
+    delivery.left(left)
 
 
 def _ids(delivery: OrttoDelivery, batch: Batch) -> list[str]:
