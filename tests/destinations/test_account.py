@@ -28,7 +28,7 @@ def test_a_wrong_key_and_a_host_that_is_not_there_are_told_apart(stand: Stand) -
         check(stand, api_key="f" * 32)
     with pytest.raises(DestinationUnreachableError):
         check(stand, base_url="http://127.0.0.1:9/v1")
-    with pytest.raises(DestinationError, match=f"not {stand.destination.name}'s API"):
+    with pytest.raises(DestinationError, match=f"{stand.destination.name}'s API"):
         check(stand, base_url=f"{stand.eyes.url}/elsewhere")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from tests.faults.expected_account import CUSTOM, STANDARD
+from tests.faults.refresh_reading import CUSTOM, STANDARD
 from tests.stands.list_fields import FLAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.faults.expected_account import ExpectedAccount, Reading
+    from tests.faults.expected_account import ExpectedAccount
+    from tests.faults.refresh_reading import Reading
     from tests.stands.account_stand import AccountStand
 
 MAPPED = {"Email", "custom", *STANDARD, *(f"custom/{name}" for name in CUSTOM)}

@@ -27,7 +27,7 @@ def emulator(stand: AccountStand) -> Any:
 
 
 @pytest.fixture
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_waits(stand: AccountStand, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every wait between two tries short; what is waited for, and how often, stays."""
     from segment_exports.delivery import engine
     from segment_exports.transport import pacing
@@ -40,6 +40,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(engine.deliver_chunk.__kwdefaults__, "sleep", _soon)
     monkeypatch.setattr(pacing, "_FIRST_PAUSE", _LONGEST_WAIT)
     monkeypatch.setattr(pacing, "_LONGEST_PAUSE", 4 * _LONGEST_WAIT)
+    stand.shorten_waits(monkeypatch)
 
 
 @pytest.fixture

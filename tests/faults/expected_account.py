@@ -9,33 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.faults.refresh_reading import CUSTOM, STANDARD, Reading, Rules, Wanted, read_refresh
 from tests.stands.list_fields import field_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from tests.faults.lake_folder import LakeFolder
-
-STANDARD = ("FirstName", "LastName")
-CUSTOM = {"string--Loyalty--Tier": "Tier", "integer--Points": "Points"}
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The part of an export's definition that decides, and what the account does with what it is sent.
-
-    ``salutation`` is the attribute that is mapped to it, if one is.
-    """
-
-    lists: Mapping[str, str]
-    when_member_leaves: str = "remove"
-    when_permission_withdrawn: str = "remove"
-    when_email_changes: str = "add"
-    membership: str = "list"
-    keeps_names: bool = False
-    drops_unknown_fields: bool = False
-    refuses: Callable[[str], bool] = lambda email: email.endswith("@bad.example.com")
-    salutation: str | None = None
 
 
 @dataclass
@@ -46,29 +24,6 @@ class Contact:
     fields: dict[str, str] = field(default_factory=dict)
     custom: dict[str, Any] = field(default_factory=dict)
     unsubscribed: bool = False
-
-
-@dataclass
-class Wanted:
-    """A contact of a refresh, by its address; ``ids`` are of everybody who has it, under all their ids."""
-
-    customer: str
-    ids: set[str]
-    payload: dict[str, Any]
-    lists: list[str]
-
-
-@dataclass
-class Reading:
-    """What a refresh asks for: contacts by address, addresses that are withheld, and customers that withdrew.
-
-    An invalid profile of somebody else says nothing of its customer.
-    """
-
-    contacts: dict[str, Wanted]
-    withheld: set[str]
-    withdrawn: set[str]
-    invalid_customers: set[str]
 
 
 @dataclass
@@ -91,6 +46,7 @@ class ExpectedAccount:
         self.members: dict[str, set[str]] = {title: set() for title in rules.lists.values()}
         self.rejected: set[str] = set()
         self._delivered: dict[str, Delivered] = {}
+        self._archived: dict[str, Contact] = {}
         self._made = 0
 
     # What staff do
@@ -103,6 +59,10 @@ class ExpectedAccount:
         del self.contacts[email]
         for members in self.members.values():
             members.discard(email)
+
+    def archive(self, email: str) -> None:
+        self._archived[email] = self.contacts[email]
+        self.delete_contact(email)
 
     def unsubscribe(self, email: str) -> None:
         self.contacts[email].unsubscribed = True
@@ -148,7 +108,7 @@ class ExpectedAccount:
 
     def deliver(self, lake: LakeFolder, number: int) -> Reading:
         """Take over a refresh as if nothing ever went wrong."""
-        reading = read_refresh(lake, number, self.rules.lists, self.rules.salutation)
+        reading = read_refresh(lake, number, self.rules)
         before = {email: known.customer for email, known in self._delivered.items()}
         for email, wanted in reading.contacts.items():
             earlier = [old for old, customer in before.items() if customer in wanted.ids and old != email]
@@ -189,10 +149,14 @@ class ExpectedAccount:
         return known.lists - set(wanted.lists) if removes else set()
 
     def _send(self, email: str, wanted: Wanted, known: Delivered) -> None:
+        before = self._made
         contact = self.contacts.setdefault(email, self._new())
         if known.made != contact.made:  # never seen, or made anew behind the exporter's back
             self._leave_elsewhere(known, wanted, contact)
             known.lists = set()
+        if contact.made > before and self.rules.makes_unsubscribed:
+            archived = self._archived.get(email)
+            contact.unsubscribed = known.suppressed or bool(archived and archived.unsubscribed)
         self._merge(contact, wanted.payload)
         for title in [] if known.suppressed else wanted.lists:
             if title not in known.lists:
@@ -274,57 +238,3 @@ class ExpectedAccount:
     def _new(self) -> Contact:
         self._made += 1
         return Contact(self._made)
-
-
-def read_refresh(
-    lake: LakeFolder, number: int, lists: Mapping[str, str], salutation: str | None = None
-) -> Reading:
-    """Read the files of a refresh and judge, merge and map their rows."""
-    by_email: dict[str, list[tuple[int, dict[str, str]]]] = {}
-    people: dict[str, set[str]] = {}
-    reading = Reading({}, set(), set(), set())
-    for place, segment in enumerate(lists):
-        for row in lake.rows(number, segment):
-            email = row["EMail"].strip().lower()
-            is_address = "@" in email and "." in email.rpartition("@")[2] and " " not in email
-            is_valid = is_address and _is_integer(row["Points"])
-            if row["Subscriber"] != "Yes":
-                reading.withdrawn.add(row["CustomerId"])
-                reading.withheld |= {email} if is_address else set()
-            if is_valid or (is_address and row["Subscriber"] != "Yes"):
-                people.setdefault(email, set()).update(_ids(row))
-            if is_valid:
-                by_email.setdefault(email, []).append((place, row))
-            else:
-                reading.invalid_customers.add(row["CustomerId"])
-    for email in reading.withheld:
-        reading.withdrawn |= people[email]
-    names = list(lists)
-    for email, rows in by_email.items():
-        rows.sort(key=lambda one: (one[0], one[1]["CustomerId"]))
-        winner = rows[0][1]
-        if email not in reading.withheld:
-            titles = dict.fromkeys(lists[names[place]] for place, _ in rows)
-            payload = _payload(winner, salutation)
-            reading.contacts[email] = Wanted(winner["CustomerId"], people[email], payload, list(titles))
-    return reading
-
-
-def _ids(row: dict[str, str]) -> set[str]:
-    previous = {part.strip() for part in row["PreviousCustomerId"].split(";")}
-    return {row["CustomerId"], *previous} - {""}
-
-
-def _payload(row: dict[str, str], salutation: str | None) -> dict[str, Any]:
-    payload: dict[str, Any] = {name: row[name] for name in STANDARD if row[name].strip()}
-    if salutation and row[salutation].strip():
-        payload["Salutation"] = row[salutation]
-    if row["Tier"].strip():
-        payload["string--Loyalty--Tier"] = row["Tier"]
-    if row["Points"].strip():
-        payload["integer--Points"] = int(row["Points"])
-    return payload
-
-
-def _is_integer(text: str) -> bool:
-    return not text.strip() or text.strip().lstrip("+-").isdigit()

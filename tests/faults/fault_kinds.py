@@ -36,12 +36,24 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 """All but the revoked key, which no retry survives."""
 
+_MIXED = [name for name in KINDS if not name.startswith(("latency", "done"))]
+
 TOO_LATE = {"done after the client gave up", "done, but answered too late"}
 
 
 def here_and_there(stand: AccountStand, name: str) -> list[Fault]:
     """Return the fault at one or a few requests of every kind that a delivery makes."""
     return [Fault(**KINDS[name], **place) for place in stand.places()]
+
+
+def one_of_ten(stand: AccountStand, *, seed: int) -> list[Fault]:
+    """Return faults of many kinds that strike one request of ten, whatever it asks."""
+    place = stand.at(Place.DELIVERY)
+    each = 0.1 / len(_MIXED)
+    return [
+        Fault(**KINDS[name], **place, times=None, probability=each, seed=seed * 100 + number)
+        for number, name in enumerate(_MIXED)
+    ]
 
 
 def storm(stand: AccountStand, name: str, *, seed: int, probability: float = 0.85) -> list[Fault]:

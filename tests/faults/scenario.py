@@ -6,11 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tests.faults import comparing
-from tests.faults.expected_account import ExpectedAccount, Rules
+from tests.faults.expected_account import ExpectedAccount
 from tests.faults.export_run import RunningExport
 from tests.faults.fault_kinds import PATIENCE, TOO_LATE, storm
 from tests.faults.lake_folder import LakeFolder
-from tests.faults.people import EVENTS, LISTS, Event, refresh
+from tests.faults.people import EVENTS, LISTS, Event, refresh, someone
+from tests.faults.refresh_reading import Rules
+from tests.stands.account_stand import JOINS_IN_UPSERTS
 
 from segment_exports.transport.transport import Transport
 
@@ -37,9 +39,6 @@ LOOKED_AT = {
 off, all is done again, the upsert too."""
 
 
-JOINS_IN_UPSERTS = ("bulk", "auto", "field", "tag")
-"""Ways of membership in which an upsert carries a join."""
-
 PUT_BACK_LATE = "changed-there-unsubscribed@example.com"
 """An upsert that is carried out after its client gave up puts back the join inside it that was taken back
 meanwhile. README: *Semantics and limits*."""
@@ -50,12 +49,14 @@ class Scenario:
 
     def __init__(self, folder: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch) -> None:
         self.stand = stand
+        stand.send_few_at_once(monkeypatch)
         self.emulator = stand.emulator
         self.folder = folder
         self._monkeypatch = monkeypatch
         self.may_repeat = False
         self.leave_by_both_names: set[str] = set()
         self.without_points: set[str] = set()
+        self.too_long = False
         self._also_mapped: list[str] = []
 
     def begin(
@@ -92,7 +93,8 @@ class Scenario:
         self.export = RunningExport(self.folder, self.stand, self._monkeypatch, self.settings)
         self.lake = LakeFolder(self.export.lake)
         way = "field" if membership == "field" else "list"
-        self.expected = ExpectedAccount(Rules(lists=LISTS, membership=way, **decisive, **(expects or {})))
+        told = {"makes_unsubscribed": self.stand.makes_unsubscribed, **decisive, **(expects or {})}
+        self.expected = ExpectedAccount(Rules(lists=LISTS, membership=way, **told))
 
     def strike(self, fault: str) -> None:
         """Prepare for a fault: where answers come too late, clients wait for a short time only."""
@@ -141,6 +143,9 @@ class Scenario:
             case "change":
                 staff.change_email(event.email, event.to)
                 expected.change_email(event.email, event.to)
+            case "archive":
+                staff.archive(event.email)
+                expected.archive(event.email)
             case "unsubscribe":
                 staff.unsubscribe(event.email)
                 expected.unsubscribe(event.email)
@@ -155,7 +160,10 @@ class Scenario:
 
     def write(self, number: int) -> None:
         """Write the refresh, and take it over into the expectation."""
-        self.write_segments(number, refresh(number, self.people, without_points=self.without_points))
+        segments = refresh(number, self.people, without_points=self.without_points)
+        if self.too_long:
+            segments["Gold"].append(someone("too-long", LastName="x" * 300))
+        self.write_segments(number, segments)
 
     def write_segments(self, number: int, segments: Mapping[str, Iterable[Profile]]) -> None:
         """Write a refresh of other people, and take it over into the expectation."""
@@ -182,11 +190,14 @@ class Scenario:
             found += [
                 f"{email}: {what} {title or ''} was acknowledged {count} times"
                 for (email, what, title), count in again.items()
-                if (email, what) not in LOOKED_AT
+                if (email, self._carried_by(what)) not in LOOKED_AT
                 and not (email in self.leave_by_both_names and what == "leave")
             ]
         if found:
             raise AssertionError("\n".join(["the account is not what it must be:", *found]))
+
+    def _carried_by(self, what: str) -> str:
+        return "upsert" if what == "join" and self.membership in JOINS_IN_UPSERTS else what
 
     def sent_outside(self) -> set[str]:
         """Keys of contacts that were sent although neither the mapping nor the mode allows them."""

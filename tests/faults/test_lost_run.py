@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, people
+from tests.stands.account_stand import Place
 
 from segment_emulators.autopilot import Fault, FaultKind
 
@@ -25,14 +26,12 @@ SETTINGS = {
     "permission": {"attribute": "Subscriber", "equals": "Yes"},
     "when_member_leaves": "remove",
 }
-UNPAID = Fault(
-    kind=FaultKind.GATEWAY,
-    method="POST",
-    path="",
-    times=None,
-    status=402,
-    body='{"error":"Payment Required","message":"Past due."}',
-)
+UNPAID: dict[str, Any] = {
+    "kind": FaultKind.GATEWAY,
+    "times": None,
+    "status": 402,
+    "body": '{"error":"Payment Required","message":"Past due."}',
+}
 
 
 @pytest.fixture
@@ -126,7 +125,7 @@ def test_after_a_reconcile_that_could_not_do_all_who_withdraws_next_leaves_and_r
     if holds_up == "a sample":
         options |= {"sample": 1}
     elif holds_up == "402":
-        stand.emulator.inject(UNPAID)
+        stand.emulator.inject(Fault(**UNPAID, **stand.at(Place.WRITES)))
     elif holds_up == "the limit":
         export.define(SETTINGS | {"limit": {"profiles": 15}})
     export.run(**options)

@@ -10,6 +10,7 @@ import pytest
 from tests.faults.export_run import RunningExport
 from tests.faults.lake_folder import LakeFolder, people
 from tests.stands import ortto
+from tests.stands.alone import Why
 from tests.stands.autopilot import AutopilotStand
 
 from segment_exports.commands.moving import command
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tests.stands.account_stand import AccountStand
 
     from segment_emulators.autopilot import AutopilotEmulator
+
+pytestmark = pytest.mark.alone(Why.MOVING)
 
 READERS = people(*range(12))
 EVERYBODY = {one.EMail for one in READERS}

@@ -12,7 +12,7 @@ from tests.faults.simulated_kills import run_killed
 from tests.faults.test_changed_there import NORA, THERE, WAYS, changed_there, on_lists, refresh, slowly
 from tests.stands.account_stand import Place
 
-from segment_emulators.autopilot import AddressTaken, Fault, FaultKind
+from segment_emulators.autopilot import Fault, FaultKind
 from segment_exports.planning.chunk_changes import chunk_changes
 
 if TYPE_CHECKING:
@@ -40,13 +40,14 @@ def begin(scenario: Scenario, way: str, **settings: str) -> None:
 
 @WAYS
 @LEAVING
-@pytest.mark.parametrize("taken", AddressTaken)
+@pytest.mark.parametrize("refused", [False, True])
 def test_who_cannot_be_moved_leaves_in_the_run_that_joins_the_contact_of_the_new_address(
-    scenario: Scenario, way: str, leaving: str, taken: AddressTaken
+    scenario: Scenario, way: str, leaving: str, refused: bool
 ) -> None:
     """Or every mail would come twice until the next run."""
     begin(scenario, way, when_member_leaves=leaving)
-    scenario.emulator.switch(address_taken=taken)
+    if refused:
+        scenario.stand.refuse_taken_addresses()
     scenario.stand.staff.add_contact(THERE)
     scenario.write_segments(2, refresh(MOVED))
 

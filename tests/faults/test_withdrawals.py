@@ -179,8 +179,7 @@ def test_contacts_that_left_and_were_deleted_are_no_sign_of_another_account(scen
 def test_an_upload_that_was_cleared_and_never_settled_is_known_to_the_next_run(scenario: Scenario) -> None:
     scenario.begin()
     scenario.write_segments(1, refresh(C1, C2))
-    everywhere = scenario.stand.at(Place.DELIVERY) | {"method": "POST"}
-    scenario.emulator.inject(Fault(kind=FaultKind.ERROR, times=None, **everywhere))
+    scenario.emulator.inject(Fault(kind=FaultKind.ERROR, times=None, **scenario.stand.at(Place.WRITES)))
     assert scenario.export.run(retries=0).red
     scenario.emulator.inject()
     scenario.export.clear_upload(scenario.export.last_run, settle=False)

@@ -177,6 +177,8 @@ class Promises:
             return True
         if reading.is_silent:
             return False
+        if deed.email != known.address and reading.rows(known.address):
+            return True  # staff gave the contact another address; the one of the source gets another contact
         segment = next(one for one, title in LISTS.items() if title == deed.title)
         rows = reading.segments.get(segment)
         is_there = rows is not None and any(address_of(row) == known.address for row in rows)

@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    import pytest
+
+
+JOINS_IN_UPSERTS = ("bulk", "auto", "field", "tag")
+"""Ways of membership in which an upsert carries a join."""
+
 
 class Place(StrEnum):
     """Kinds of requests of a delivery, at which a fault may strike."""
@@ -30,6 +36,8 @@ class Place(StrEnum):
     LISTS = "lists"
     """Where the account is asked for its lists."""
     MAKE_LIST = "make list"
+    WRITES = "writes"
+    """All that put something there."""
     DELIVERY = "delivery"
     """All of them."""
 
@@ -73,6 +81,11 @@ class AccountStand(ABC):
     default_way: ClassVar[str]
     """Of a definition that says nothing of it."""
 
+    makes_unsubscribed: ClassVar[bool]
+    """Whether a contact that is made for somebody who unsubscribed as another is unsubscribed too."""
+    permission_fields: ClassVar[frozenset[str]]
+    """Names of fields that would subscribe somebody."""
+
     def __init__(self, emulator: Any) -> None:
         self.emulator = emulator
 
@@ -99,6 +112,10 @@ class AccountStand(ABC):
     @abstractmethod
     def keys_of(self, way: str, titles: Iterable[str], *, moves: bool) -> set[str]:
         """Return keys of contacts that may be sent besides the mapped ones; ``moves`` where addresses are."""
+
+    @abstractmethod
+    def told(self, name: str, value: str) -> list[str]:
+        """Return the texts and numbers in a contact's JSON that stand for the value of a field."""
 
     # The account, and its staff
 
@@ -134,6 +151,10 @@ class AccountStand(ABC):
         """Let upserts make contacts members, where the account can be one that does not."""
 
     @abstractmethod
+    def refuse_taken_addresses(self) -> None:
+        """Refuse to give a contact the address of another, where the account can be one that does not."""
+
+    @abstractmethod
     def vary(self, number: int) -> str:
         """Make it one of the accounts (from 0) that it may be, and return the way of membership to use."""
 
@@ -145,6 +166,14 @@ class AccountStand(ABC):
     def refused(self) -> frozenset[str]:
         """The addresses that it refuses, because it was told to."""
         return frozenset(self.emulator.switches.bad_emails)
+
+    @abstractmethod
+    def shorten_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let no time pass that a destination of its kind is waited for."""
+
+    @abstractmethod
+    def send_few_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let few contacts be in one request, where all of a test's would be in one or two."""
 
     # Whom it holds
 

@@ -31,6 +31,12 @@ class Why(Enum):
     STAGING = ("autopilot", "its subject is what lies in the staging, which is the same for any destination")
     ENGINE = ("autopilot", "its subject is the engine, over a destination of the test's own")
     UNANSWERED = ("autopilot", "whom a request made that was never answered has no id; Ortto is asked for it")
+    ORTTO_SWITCHES = ("ortto", "a question that is open at Ortto")
+    ORTTO_INPUT = (
+        "ortto",
+        "something that only accounts of Ortto have: an archive, typed fields",
+    )
+    MOVING = ("autopilot", "it begins at Autopilot and ends at Ortto")
     RATE = ("autopilot", "its subject is the pacing that all destinations share, in seconds of a real clock")
 
     @property

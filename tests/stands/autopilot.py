@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 from tests.stands.account_stand import AccountStand, Person, Place, Sent
 from tests.stands.list_fields import FLAG, field_name
 
-from segment_emulators.autopilot import BadContact, EmulatorConfig, ListOnUpsert, Switches, serve_autopilot
+from segment_emulators.autopilot import (
+    AddressTaken,
+    BadContact,
+    EmulatorConfig,
+    ListOnUpsert,
+    Switches,
+    serve_autopilot,
+)
 from segment_exports.destinations.agreement import signed_agreement
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    import pytest
 
 _PLACES: dict[Place, tuple[str | None, str]] = {
     Place.UPSERT: ("POST", "^/contacts$"),
@@ -23,6 +32,7 @@ _PLACES: dict[Place, tuple[str | None, str]] = {
     Place.MEMBERS: ("GET", "^/list/[^/]+/contacts"),
     Place.LISTS: ("GET", "^/lists$"),
     Place.MAKE_LIST: ("POST", "^/list$"),
+    Place.WRITES: ("POST", ""),
     Place.DELIVERY: (None, "^/(contact|list)"),
 }
 _UPSERT, _SINGLE = ("POST", "^/contacts$"), ("POST", "^/contact$")
@@ -57,6 +67,8 @@ class AutopilotStand(AccountStand):
     ways = ("list", "bulk", "auto", "field")
     usual_way = "list"
     default_way = "auto"
+    makes_unsubscribed = False
+    permission_fields = frozenset({"unsubscribed"})
 
     def connection(self, rate: float, **extra: Any) -> dict[str, Any]:
         return {
@@ -74,6 +86,9 @@ class AutopilotStand(AccountStand):
         if way == "field":
             return keys | {f"custom/{field_name(title)}" for title in titles}
         return keys | ({"_autopilot_list"} if way in ("bulk", "auto") else set())
+
+    def told(self, name: str, value: str) -> list[str]:
+        return ["True" if value == "true" else value]
 
     def add_list(self, title: str) -> str:
         return str(self.staff.add_list(title))
@@ -96,10 +111,19 @@ class AutopilotStand(AccountStand):
     def join_in_upserts(self) -> None:
         self.emulator.switch(list_in_bulk=ListOnUpsert.HONOURED)
 
+    def refuse_taken_addresses(self) -> None:
+        self.emulator.switch(address_taken=AddressTaken.REFUSED)
+
     def vary(self, number: int) -> str:
         way, in_bulk = _VARIED[number % len(_VARIED)]
         self.emulator.switch(list_in_bulk=in_bulk)
         return way
+
+    def shorten_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """There is none."""
+
+    def send_few_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Joins and leaves take many requests as it is."""
 
     def refuse(self, emails: Collection[str], *, batch: bool = False) -> None:
         kind = BadContact.REFUSES_BATCH if batch else BadContact.LEFT_OUT

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import requests
 from tests.stands.account_stand import AccountStand, Person, Place, Sent
 
 from segment_emulators.ortto import (
@@ -18,11 +21,16 @@ from segment_emulators.ortto import (
     serve_ortto,
 )
 from segment_exports.destinations.agreement import signed_agreement
+from segment_exports.destinations.ortto.delivering import chunk_delivery
+from segment_exports.transport.bad_requests.budget import BadRequests
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    import pytest
+
 EMAIL, PERSON_ID, PERMISSION = "str::email", "str::person_id", "bol::p"
+FEW = 8
 SUBSCRIBES = "bol::p: true"
 """Stands among the keys that were sent where anybody was subscribed, which is never allowed."""
 
@@ -33,7 +41,7 @@ _TYPES = {"text": "string", "integer": "integer", "decimal": "float", "bool": "b
 
 _MERGE = "^/person/merge$"
 _PLACES: dict[Place, dict[str, str]] = {
-    Place.UPSERT: {"path": _MERGE, "has_key": EMAIL},
+    Place.UPSERT: {"path": _MERGE, "lacks_key": PERSON_ID},
     Place.JOIN: {"path": _MERGE, "has_key": "tags"},
     Place.LEAVE: {"path": _MERGE, "has_key": "unset_tags"},
     Place.LEAVE_APART: {"path": _MERGE, "has_key": "unset_tags"},
@@ -41,6 +49,7 @@ _PLACES: dict[Place, dict[str, str]] = {
     Place.MEMBERS: {"path": "^/person/get$"},
     Place.LISTS: {"path": "^/tags/get$"},
     Place.MAKE_LIST: {"path": _MERGE, "has_key": "tags"},
+    Place.WRITES: {"path": _MERGE},
     Place.DELIVERY: {"path": "^/(person|tags|instance-schema)"},
 }
 _VARIED: tuple[dict[str, Any], ...] = (
@@ -53,6 +62,20 @@ _VARIED: tuple[dict[str, Any], ...] = (
 )
 
 
+class _Clock:
+    """The machine's, set forward by who would wait."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return time.monotonic() + self.ahead
+
+    async def sleep(self, seconds: float) -> None:
+        self.ahead += seconds
+        await asyncio.sleep(0.001)
+
+
 class OrttoStand(AccountStand):
     """An account of Ortto, without a rate limit; whoever is bad for long is banned, as there."""
 
@@ -61,6 +84,8 @@ class OrttoStand(AccountStand):
     ways = ("tag",)
     usual_way = "tag"
     default_way = "tag"
+    makes_unsubscribed = True
+    permission_fields = frozenset({PERMISSION, "bol::sp"})
 
     def connection(self, rate: float, **extra: Any) -> dict[str, Any]:
         return {
@@ -77,6 +102,16 @@ class OrttoStand(AccountStand):
     def keys_of(self, way: str, titles: Iterable[str], *, moves: bool) -> set[str]:
         return {"tags", "unset_tags", PERSON_ID, PERMISSION, "str::u-ctx"}
 
+    def told(self, name: str, value: str) -> list[str]:
+        if name in ("Phone", "MobilePhone", "Fax"):
+            return [value.replace(" ", "").removeprefix("+"), "True"]
+        match name.partition("--")[0]:
+            case "float":
+                return [str(round(float(value) * 1000))]
+            case "date":
+                return [str(int(part)) for part in value[:10].split("-")]
+        return ["True" if value == "true" else value]
+
     def add_list(self, title: str) -> str:
         return str(self.staff.add_list(title))
 
@@ -92,9 +127,35 @@ class OrttoStand(AccountStand):
     def join_in_upserts(self) -> None:
         """They always do."""
 
+    def refuse_taken_addresses(self) -> None:
+        """What it does nobody knows; two people of one address are what may not come about."""
+
     def vary(self, number: int) -> str:
         self.emulator.switch(**_VARIED[number % len(_VARIED)])
         return self.usual_way
+
+    def shorten_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Keep time for the budget of bad requests, and for the account's bans: it passes while one waits."""
+        clock = self._clock = _Clock()
+        self.emulator.monotonic = clock.now
+        for name, value in {"clock": clock.now, "sleep": clock.sleep}.items():
+            monkeypatch.setitem(BadRequests.__init__.__kwdefaults__, name, value)
+
+    def let_pass(self, seconds: float) -> None:
+        """Let some time pass, for bans and for who counts bad requests."""
+        self._clock.ahead += seconds
+
+    def be_banned(self) -> None:
+        """Send bad requests from this address, as another program does, until the account bans it."""
+        before = len(self.emulator.bans)
+        for _ in range(100):
+            if len(self.emulator.bans) > before:
+                return
+            requests.post(f"{self.url}/nowhere", json={}, headers={"X-Api-Key": self.key}, timeout=10)
+        raise AssertionError("a hundred bad requests, and no ban")
+
+    def send_few_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(chunk_delivery, "BATCH_LIMIT", FEW)
 
     def refuse(self, emails: Collection[str], *, batch: bool = False) -> None:
         mixed = MixedPeople.REFUSED_NAMING_ALL if batch else MixedPeople.ITEMS
@@ -116,20 +177,24 @@ class OrttoStand(AccountStand):
         return {self.emulator.account.lists[one].title for one in found.lists} if found else set()
 
     def sent(self, since: int = 0) -> list[Sent]:
+        """Return it; an unsubscribe counts as unanswered, since every leave says it again of who is off."""
         found = []
         for entry in self.writes(since):
             if entry.endpoint != "merge_people":
                 found += [Sent(str(entry.endpoint), one, None, entry.number, True) for one in entry.emails]
                 continue
-            is_upsert = EMAIL in entry.body_keys
+            by_id = PERSON_ID in entry.options.get("merge_by", ())
             for place, email in enumerate(entry.emails):
                 is_done = not entry.done or entry.done[place] in ("created", "merged")
                 answered = entry.status == 200 and entry.fault is None and is_done
-                asked = [("upsert", None)] if is_upsert else []
-                if not is_upsert and entry.permissions[place] is False and "str::u-ctx" in entry.body_keys:
-                    asked.append(("unsubscribe", None))
-                asked += [("join", title) for named, title in entry.joins if named == email]
+                asked = [("join", title) for named, title in entry.joins if named == email]
                 asked += [("leave", title) for named, title in entry.leaves if named == email]
+                if not by_id:
+                    asked.insert(0, ("upsert", None))
+                elif entry.permissions[place] is False:
+                    found.append(Sent("unsubscribe", email, None, entry.number, answered=False))
+                elif not asked:
+                    asked.append(("move", None))
                 found += [Sent(what, email, title, entry.number, answered) for what, title in asked]
         return found
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from tests.stands import autopilot
+from tests.stands import autopilot, ortto
 from tests.stands.alone import alone_at
 
 if TYPE_CHECKING:
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
     from tests.stands.account_stand import AccountStand
 
-STANDS: dict[str, Callable[..., AbstractContextManager[AccountStand]]] = {"autopilot": autopilot.serve}
+STANDS: dict[str, Callable[..., AbstractContextManager[AccountStand]]] = {
+    "autopilot": autopilot.serve,
+    "ortto": ortto.serve,
+}
 """Destination → what serves an account of it; ``seed`` makes another one."""
 
-_WAYS = {"autopilot": autopilot.AutopilotStand.ways}
+_WAYS = {"autopilot": autopilot.AutopilotStand.ways, "ortto": ortto.OrttoStand.ways}
 
 
 class ServedStands:

@@ -57,6 +57,8 @@ class Fault(BaseModel):
     """Regular expression, searched in the decoded path below ``/v1``, such as ``^/contacts$``."""
     has_key: str | None = None
     """Matches only requests of which a contact has this key; see the log's ``body_keys``."""
+    lacks_key: str | None = None
+    """Matches only requests of which no contact has this key."""
     skip: int = Field(default=0, ge=0)
     times: int | None = Field(default=1, ge=1)
     probability: float = Field(default=1.0, gt=0.0, le=1.0)
@@ -96,6 +98,8 @@ class _Rule:
         if (fault.method and fault.method != entry.method) or not self.path.search(entry.path):
             return False
         if fault.has_key is not None and fault.has_key not in entry.body_keys:
+            return False
+        if fault.lacks_key in entry.body_keys:
             return False
         self.matched += 1
         if self.matched <= fault.skip or (fault.times is not None and self.hit >= fault.times):

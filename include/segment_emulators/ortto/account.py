@@ -84,6 +84,7 @@ class Account:
         self.audiences: dict[str, Audience] = {}
         self.activities: list[Activity] = []
         self.cursors = Cursors()
+        self._newest_tag = max(self.tags)
         self._by_email: dict[str, dict[str, None]] = {}
         self._ids_made: Counter[str] = Counter()
         for described in self._first_custom_fields:
@@ -255,7 +256,8 @@ class Account:
     def make_tag(self, title: str) -> Tag:
         """Make a tag of people."""
         now = self.clock()
-        tag = Tag(max(self.tags, default=0) + 1, title, created_at=now, last_used=now)
+        self._newest_tag += 1  # the id of one that was deleted is given to no other
+        tag = Tag(self._newest_tag, title, created_at=now, last_used=now)
         self.tags[tag.tag_id] = tag
         return tag
 

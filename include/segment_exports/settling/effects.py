@@ -71,7 +71,10 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
     unsure = still_due | _matrix(own, size, titles, Operation.LEAVE, Outcome.FAILED)
     elsewhere = unsure & displaced[:, None]
     unsure[displaced] = False
-    unsure |= _matrix(outcomes, size, titles, Operation.JOIN, Outcome.FAILED)
+    joining = _matrix(outcomes, size, titles, Operation.JOIN, Outcome.FAILED)
+    unsure |= joining
+    # What one contact left another may have joined, whom a request made that was never answered.
+    lost &= displaced[:, None] | ~joining
     # A contact that was made anew was to have its memberships again. Where none of them was written down, the
     # delivery was cut off in between.
     unsure |= anew[:, None] & to_matrix(chunk["member_of"], titles) & ~_told_joins(outcomes, size, titles)

@@ -45,9 +45,10 @@ def test_new_people_have_the_permission_that_the_definition_says(
 ) -> None:
     account.new_people = new_people
 
-    account.send(account.person("Ann"))
+    account.send(account.person("Ann", joins=["News"]), account.person("Bob"))
 
     assert fields_at(account, "ann@example.com")["bol::p"] is permission
+    assert fields_at(account, "bob@example.com")["bol::p"] is False, "who is kept off all lists has refused"
 
 
 @pytest.mark.parametrize("omitted", PermissionOmitted)

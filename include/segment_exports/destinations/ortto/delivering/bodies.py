@@ -53,10 +53,15 @@ class Bodies:
         self._permission_off = permission_off
 
     def creating(self, rows: Places, off: Mask) -> Content:
-        """Return what makes these people; ``off`` tells who must not be mailed."""
+        """Return what makes these people; ``off`` tells who must not be mailed.
+
+        Nor may who joins nothing: an earlier run kept them off the lists, since they refused under another
+        address.
+        """
         chunk = self._chunk
         due = is_due(chunk.upsert[rows])
         join = is_due(chunk.join[rows])
+        off = off | ~join.any(axis=1)
         payloads = due_payloads(chunk, rows, due)
         people = [
             self._person(payload or self._address(row), tags=tags, off=is_off or self._permission_off)

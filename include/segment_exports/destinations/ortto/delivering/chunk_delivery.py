@@ -51,10 +51,11 @@ class OrttoDelivery(Attempt):
 
     ``permission_off``: new people are made unsubscribed; ``off`` marks rows of people who refused under
     another name, and are never made otherwise. ``sought`` are rows whose person was gone and who were looked
-    for already; ``maybe_there`` those that a request may have made which was not answered. ``by_order`` are
-    rows whose ids were taken from an answer by their place in it alone. ``not_created`` says why nobody is
-    created any more. ``unchecked``: what was written down is still to be checked. ``with_addresses``: the
-    account wants an address beside an id. ``names``: of fields, as people see them.
+    for already; ``maybe_there`` those that a request may have made which was not answered; ``met`` those who
+    turned out to exist, maybe made since permissions were read. ``by_order`` are rows whose ids were taken
+    from an answer by their place in it alone. ``not_created`` says why nobody is created any more.
+    ``unchecked``: what was written down is still to be checked. ``with_addresses``: the account wants an
+    address beside an id. ``names``: of fields, as people see them.
     """
 
     client: OrttoClient
@@ -73,11 +74,12 @@ class OrttoDelivery(Attempt):
     names: FieldNames = field(default_factory=lambda: FieldNames((), {}))
     off: Mask = field(init=False)
     maybe_there: Mask = field(init=False)
+    met: Mask = field(init=False)
     bodies: Bodies = field(init=False)
     queue: WorkQueue = field(init=False)
 
     def __post_init__(self) -> None:
-        self.off, self.maybe_there = (np.zeros(self.chunk.rows, np.bool_) for _ in range(2))
+        self.off, self.maybe_there, self.met = (np.zeros(self.chunk.rows, np.bool_) for _ in range(3))
         self.unchecked = self.joins_unchecked
         self.use({}, {})
 
@@ -177,6 +179,7 @@ class OrttoDelivery(Attempt):
     def found_there(self, row: int, person_id: str) -> None:
         """Note that a person who was not known exists: it is written as a known one."""
         self.chunk.contact_ids[row] = person_id
+        self.met[row] = True
         self.plan_contacts([row])
 
     def _ride(self, rows: Rows) -> Mask:
@@ -184,7 +187,8 @@ class OrttoDelivery(Attempt):
         chunk = self.chunk
         known = is_there(chunk.contact_ids[rows]) & ~chunk.displaced[rows] & ~is_there(chunk.moved_ids[rows])
         unsubscribes = is_due(chunk.leave[rows, chunk.unsubscribe])
-        return known & self._due(rows) & chunk.is_contact[rows] & ~unsubscribes
+        alone = unsubscribes | chunk.maybe_anew[rows]
+        return known & self._due(rows) & chunk.is_contact[rows] & ~alone
 
     def _due(self, rows: Rows) -> Mask:
         """Tell which rows have something due for a contact."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_exports.delivery.chunk import is_due
-from segment_exports.delivery.queue import Batch
+from segment_exports.delivery.queue import Batch, Single, SingleKind
 from segment_exports.destinations.ortto.answers import PeopleRefusedError
 from segment_exports.destinations.ortto.client import UPDATE_BY_ID
 from segment_exports.destinations.ortto.delivering.sending import halve, leave_open, put_off, refuse, send
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segment_exports.delivery.content import Content
-    from segment_exports.delivery.queue import Single
     from segment_exports.destinations.ortto.client import Person
     from segment_exports.destinations.ortto.delivering.chunk_delivery import OrttoDelivery
     from segment_exports.destinations.ortto.delivering.sending import Answered
@@ -154,7 +153,8 @@ async def _without_the_gone(
 ) -> tuple[Mask, list[str | None]]:
     """Take out of a batch whoever is gone, and so has left; return of the others whose permission is off.
 
-    And under which address they are, as far as that was read.
+    And under which address they are, as far as that was read. Staff may have merged or made anew who is gone:
+    then another has the address, and leaves alone.
     """
     ids = _ids(delivery, batch)
     standings = await delivery.permissions.look(ids, [None] * len(ids), whole=whole)
@@ -162,7 +162,11 @@ async def _without_the_gone(
     off: Mask = np.array([one.is_off for one in standings])
     if gone.any():
         batch.recording = True
-        await _settle(delivery, batch.call, batch.rows[gone], CONTACT_GONE)
+        rows = batch.rows[gone]
+        has_address = np.array([len(_names(delivery, row)) > 1 for row in rows.tolist()])
+        await _settle(delivery, batch.call, rows[~has_address], CONTACT_GONE)
+        for row in rows[has_address].tolist():
+            delivery.queue.add_first(Single(SingleKind.LEAVE, row))
         batch.recording = False
     batch.rows, batch.lists = batch.rows[~gone], batch.lists[~gone]
     left: Mask = off[~gone]

@@ -52,7 +52,7 @@ async def update(delivery: OrttoDelivery, batch: Batch) -> None:
     names = [*chunk.emails[batch.rows].tolist(), *chunk.contact_ids[batch.rows].tolist()]
     async with delivery.apart.of(names):
         try:
-            off = await _without_the_gone(delivery, batch, whole=False)
+            off = await _without_the_gone(delivery, batch, whole=bool(delivery.met[batch.rows].any()))
             if not len(batch):
                 return
             content = delivery.bodies.updating(batch.rows, off)
