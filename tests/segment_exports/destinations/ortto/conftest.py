@@ -105,9 +105,9 @@ class Account:
 
     def deliver(self, number: int, **job: Any) -> ChunkResult:
         """Deliver a chunk."""
-        return asyncio.run(self._deliver(number, **job))
+        return asyncio.run(self.delivering(number, **job))
 
-    async def _deliver(self, number: int, **job: Any) -> ChunkResult:
+    async def delivering(self, number: int, **job: Any) -> ChunkResult:
         client = OrttoClient(
             self.emulator.base_url, self.emulator.api_key, pacer=Pacer(None), sleep=soon, timeout_seconds=10
         )

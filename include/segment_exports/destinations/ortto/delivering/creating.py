@@ -17,6 +17,7 @@ from segment_exports.destinations.ortto.delivering.look_ups import heed_archive
 from segment_exports.destinations.ortto.delivering.sending import (
     halve,
     leave_open,
+    leaves_of_gone,
     put_off,
     refuse,
     send,
@@ -137,9 +138,8 @@ async def _settle_created(
         delivery.by_order += rows.tolist()
     delivery.unchecked = True
     await delivery.refusals.took(Operation.UPSERT, int(created.sum()))
-    await delivery.flusher.write(
-        delivery.progress.settle_content(content, created, Outcome.DELIVERED, batch.call)
-    )
+    blocks = delivery.progress.settle_content(content, created, Outcome.DELIVERED, batch.call)
+    await delivery.flusher.write(blocks + leaves_of_gone(delivery, rows.tolist(), batch.call))
 
 
 def _may_be_there(delivery: OrttoDelivery, content: Content) -> None:

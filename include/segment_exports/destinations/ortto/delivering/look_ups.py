@@ -15,6 +15,7 @@ from segment_exports.delivery.queue import SingleKind
 from segment_exports.destinations.ortto.api import EMAIL, PERSON_ID
 from segment_exports.destinations.ortto.client import UPDATE_BY_ID
 from segment_exports.destinations.ortto.delivering.items import LOOK_AGAIN
+from segment_exports.destinations.ortto.delivering.sending import leaves_of_gone
 from segment_exports.destinations.ortto.permissions import FIELDS, is_off
 from segment_exports.errors import DestinationError, OutcomeUnknownError, RequestRefusedError
 from segment_exports.mapping.email_address import same_address
@@ -156,7 +157,8 @@ async def restore(delivery: OrttoDelivery, item: Restore) -> None:
         else:
             lost.append(row)
     if lost:
-        await delivery.flusher.write(delivery.progress.reject_due_joins(lost, item.call, CONTACT_GONE))
+        blocks = delivery.progress.reject_due_joins(lost, item.call, CONTACT_GONE)
+        await delivery.flusher.write(blocks + leaves_of_gone(delivery, lost, item.call))
     delivery.plan_contacts([row for row in item.rows if row not in lost])
 
 

@@ -25,7 +25,7 @@ from segment_exports.errors import (
     RequestRefusedError,
     WithdrawnError,
 )
-from segment_exports.records.outcomes import Operation, Outcome
+from segment_exports.records.outcomes import CONTACT_GONE, Operation, Outcome
 from segment_exports.transport.call import Call
 from segment_exports.transport.reasons import reason_of, sift_about
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from segment_exports.delivery.content import Content
+    from segment_exports.delivery.flushing import Block
     from segment_exports.delivery.queue import Batch
     from segment_exports.destinations.ortto.answers import MergedItem
     from segment_exports.destinations.ortto.client import MergeOptions
@@ -92,6 +93,21 @@ async def send(
     return Answered(items)
 
 
+def leaves_of_gone(delivery: OrttoDelivery, rows: Sequence[int], call: Call) -> list[Block]:
+    """Settle leaves of people who are gone, once it is known that they don't come back with their tags.
+
+    Whether the account takes them out of its archive again, as they were, shows when they are made anew.
+    """
+    return [
+        delivery.progress.settle(
+            Operation.LEAVE, [row], Outcome.DELIVERED, call, column=column, reason=CONTACT_GONE
+        )
+        for row in rows
+        if delivery.chunk.recreated[row]
+        for column in delivery.chunk.due_leaves(row)
+    ]
+
+
 async def refuse(
     delivery: OrttoDelivery, batch: Batch, content: Content, place: int, item: MergedItem | None
 ) -> None:
@@ -125,9 +141,8 @@ async def reject(delivery: OrttoDelivery, batch: Batch, content: Content, reason
         content, everybody, Outcome.REJECTED, batch.call, reason=reason, status=400
     )
     lost = content.rows[content.upserts].tolist()
-    await delivery.flusher.write(
-        blocks + delivery.progress.reject_due_joins(lost, batch.call, UPSERT_REFUSED)
-    )
+    blocks += delivery.progress.reject_due_joins(lost, batch.call, UPSERT_REFUSED)
+    await delivery.flusher.write(blocks + leaves_of_gone(delivery, content.rows.tolist(), batch.call))
 
 
 def halve(delivery: OrttoDelivery, batch: Batch, places: Sequence[int]) -> None:
@@ -217,7 +232,7 @@ async def _settle_suppressed(delivery: OrttoDelivery, batch: Batch, content: Con
     blocks = delivery.progress.settle_content(
         content, everybody, Outcome.SUPPRESSED, batch.call, reason=_SUPPRESSED, status=400
     )
-    await delivery.flusher.write(blocks)
+    await delivery.flusher.write(blocks + leaves_of_gone(delivery, content.rows.tolist(), batch.call))
 
 
 def _payloads(delivery: OrttoDelivery, row: int) -> list[bytes]:

@@ -23,7 +23,7 @@ from segment_exports.destinations.ortto.delivering.sending import (
 )
 from segment_exports.errors import DestinationError, OutcomeUnknownError
 from segment_exports.mapping.email_address import same_address
-from segment_exports.records.outcomes import CONTACT_GONE, Operation, Outcome
+from segment_exports.records.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,6 @@ async def _without_the_gone(delivery: OrttoDelivery, batch: Batch, *, whole: boo
     off: Mask = np.array([one.is_off for one in standings])
     if gone.any() or elsewhere.any():
         batch.recording = True
-        await _settle_leaves_of_gone(delivery, batch, gone)
         delivery.found_gone(batch.rows[gone])
         for row, is_off in zip(batch.rows[elsewhere].tolist(), off[elsewhere].tolist(), strict=True):
             await _meet_elsewhere(delivery, batch, row, is_off=is_off)
@@ -88,18 +87,6 @@ async def _without_the_gone(delivery: OrttoDelivery, batch: Batch, *, whole: boo
 
 def _is_elsewhere(standing: Standing, email: str | None) -> bool:
     return standing.is_there is True and not same_address(standing.email or "", email or "")
-
-
-async def _settle_leaves_of_gone(delivery: OrttoDelivery, batch: Batch, gone: Mask) -> None:
-    blocks = [
-        delivery.progress.settle(
-            Operation.LEAVE, [row], Outcome.DELIVERED, batch.call, column=column, reason=CONTACT_GONE
-        )
-        for row in batch.rows[gone].tolist()
-        for column in delivery.chunk.due_leaves(row)
-    ]
-    if blocks:
-        await delivery.flusher.write(blocks)
 
 
 async def _meet_elsewhere(delivery: OrttoDelivery, batch: Batch, row: int, *, is_off: bool) -> None:
