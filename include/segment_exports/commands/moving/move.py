@@ -106,9 +106,6 @@ async def read_refusals(
         unsubscribed = people.have(Refusal.UNSUBSCRIBED)
         counts.unsubscribed = int(unsubscribed.sum())
         counts.undeliverable = int(people.have(Refusal.UNDELIVERABLE).sum())
-        unsubscribed = people.have(Refusal.UNSUBSCRIBED)
-        counts.unsubscribed = int(unsubscribed.sum())
-        counts.undeliverable = int(people.have(Refusal.UNDELIVERABLE).sum())
         counts.of_our_lists = int((unsubscribed & people.have(Refusal.OF_OUR_LISTS)).sum())
         return people, counts
     raise AssertionError("unreachable")
