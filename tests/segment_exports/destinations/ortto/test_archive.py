@@ -43,7 +43,9 @@ def test_new_people_who_had_unsubscribed_before_they_were_archived(
 def test_a_small_archive_is_read_once_for_all_new_people(account: Account) -> None:
     archived(account, "ann@example.com", unsubscribed=True)
 
-    account.send(*[account.person(f"P{number}") for number in range(250)], account.person("Ann"))
+    account.send(
+        *[account.person(name, joins=["News"]) for name in (*(f"P{one}" for one in range(250)), "Ann")]
+    )
 
     assert reads_of_archive(account) == 1
     assert account.emulator.account.unsubscribed() == {"ann@example.com"}
@@ -52,7 +54,7 @@ def test_a_small_archive_is_read_once_for_all_new_people(account: Account) -> No
 def test_a_large_archive_is_asked_for_few_people_one_by_one(account: Account) -> None:
     archived(account, *(f"x{number}@example.com" for number in range(1700)), unsubscribed=True)
 
-    account.send(account.person("X8"), account.person("New"))
+    account.send(account.person("X8", joins=["News"]), account.person("New", joins=["News"]))
 
     assert reads_of_archive(account) == 3  # one page of four, then each of two
     assert account.emulator.account.unsubscribed() == {"x8@example.com"}
@@ -65,7 +67,7 @@ def test_who_is_archived_while_a_chunk_is_delivered_is_found(account: Account) -
     account.emulator.staff.unsubscribe("p1@example.com")
     account.emulator.staff.archive("p1@example.com")
 
-    result = account.send(account.person("New"), *known)
+    result = account.send(account.person("New", joins=["News"]), *known)
 
     assert result.complete, result.trouble
     assert account.emulator.account.unsubscribed() == {"p1@example.com"}
