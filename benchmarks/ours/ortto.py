@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, ClassVar
 import pyarrow.csv as pacsv
 
 from benchmarks.contacts import EXPORT as FOLDER
-from benchmarks.contacts import FIELDS, INSTANCE, SNAPSHOTS, lake_model, make_profiles, partition
+from benchmarks.contacts import (
+    FIELDS,
+    INSTANCE,
+    PARTITION_ROWS,
+    SNAPSHOTS,
+    lake_model,
+    make_profiles,
+    partition,
+)
 from benchmarks.ours.steps import OurRun
 
 if TYPE_CHECKING:
@@ -50,10 +58,13 @@ def make_lake(root: Path, size: int, *, poison: int = 0) -> Path:
     for snapshot, segments in refreshes.items():
         entities = {}
         for segment, table in segments.items():
-            path = lake / segment / SNAPSHOTS[snapshot].strftime("%Y/%m/%d/%H%M") / f"{segment}_1.csv"
-            path.parent.mkdir(parents=True)
-            pacsv.write_csv(table, path)
-            entities[segment] = [partition(path.relative_to(lake), SNAPSHOTS[snapshot])]
+            folder = lake / segment / SNAPSHOTS[snapshot].strftime("%Y/%m/%d/%H%M")
+            folder.mkdir(parents=True)
+            entities[segment] = []
+            for index, start in enumerate(range(0, max(1, len(table)), PARTITION_ROWS), start=1):
+                path = folder / f"{segment}_{index}.csv"
+                pacsv.write_csv(table.slice(start, PARTITION_ROWS), path)
+                entities[segment].append(partition(path.relative_to(lake), SNAPSHOTS[snapshot]))
     (lake / "model.json").write_text(json.dumps(lake_model(before.column_names, entities), indent=1))
     return lake
 
