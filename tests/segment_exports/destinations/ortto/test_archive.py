@@ -97,3 +97,34 @@ def test_nobody_is_moved_to_an_address_that_had_unsubscribed_before_it_was_archi
     assert account.id_of("ann@example.com") == old
     assert account.emulator.account.unsubscribed() == {"new@example.com"}
     assert account.emulator.account.members("News") == {"new@example.com"}
+
+
+@pytest.mark.parametrize("others", [0, 1700])
+def test_a_known_person_who_unsubscribed_is_found_in_the_archive_under_another_address(
+    account: Account, others: int
+) -> None:
+    account.send(account.person("Ann", joins=["News"]))
+    archived(account, *(f"x{number}@example.com" for number in range(others)), unsubscribed=False)
+    row = account.person("Ann", contact_id=account.id_of("ann@example.com"), member_of=["News"])
+    staff = account.emulator.staff
+    staff.unsubscribe("ann@example.com")
+    staff.change_email("ann@example.com", "other@example.com")
+    staff.archive("other@example.com")
+
+    result = account.send(row)
+
+    assert result.complete, result.trouble
+    assert account.emulator.account.unsubscribed() == {"ann@example.com"}
+
+
+def test_an_earlier_address_that_refused_and_was_archived_speaks_for_the_new_one(account: Account) -> None:
+    account.send(account.person("Ann", joins=["News"]))
+    old = account.id_of("ann@example.com")
+    account.emulator.staff.unsubscribe("ann@example.com")
+    account.emulator.staff.archive("ann@example.com")
+
+    result = account.send(account.person("New", joins=["News"], previous_contact_ids=[old]))
+
+    assert result.complete, result.trouble
+    assert account.emulator.account.unsubscribed() == {"new@example.com"}
+    assert account.emulator.account.members("News") == set()

@@ -47,7 +47,9 @@ async def _look_at_previous(delivery: OrttoDelivery, single: Single) -> None:
     chunk, row = delivery.chunk, single.row
     found = await delivery.client.people_by_id(chunk.previous_ids(row), FIELDS)
     delivery.stopping.answered()
+    gone = [one for one in chunk.previous_ids(row) if one not in found]
     refused = any(is_off(one) for one in found.values())
+    refused |= bool(gone and await delivery.archive.refused((), gone))
     moving = found.get(chunk.moved_ids[row] or "")
     is_moved = moving is not None and not refused and await _move(delivery, single, moving)
     single.recording = True
@@ -163,9 +165,15 @@ async def restore(delivery: OrttoDelivery, item: Restore) -> None:
 
 
 async def heed_archive(delivery: OrttoDelivery, rows: Sequence[int], *, anew: bool = False) -> None:
-    """Mark who of these had unsubscribed and was archived: made anew, they would be mailed."""
-    emails = [delivery.chunk.emails[row] or "" for row in rows]
-    if not emails or delivery.permission_off:
+    """Mark who of these had unsubscribed and was archived: made anew, they would be mailed.
+
+    :param anew: they were known and are gone: they may have been archived a moment ago, under any address.
+    """
+    chunk = delivery.chunk
+    if not rows or delivery.permission_off:
         return
-    refused = await delivery.archive.refused(emails, anew=anew)
-    delivery.off[[row for row, email in zip(rows, emails, strict=True) if email.casefold() in refused]] = True
+    emails = [chunk.emails[row] or "" for row in rows]
+    ids = [chunk.planned_ids[row] if anew else None for row in rows]
+    refused = await delivery.archive.refused(emails, [one for one in ids if one], anew=anew)
+    for row, email, person_id in zip(rows, emails, ids, strict=True):
+        delivery.off[row] |= email.casefold() in refused or person_id in refused
