@@ -42,6 +42,7 @@ class AutopilotFields:
     """Autopilot's side of :class:`~segment_exports.contact_fields.destination_fields.DestinationFields`."""
 
     refused: Mapping[str, str] = REFUSED_FIELDS
+    most_bytes = None
 
     def render(self, fields: Sequence[MappedField], columns: Sequence[pa.StringArray]) -> pa.StringArray:
         """Return one JSON object per row."""

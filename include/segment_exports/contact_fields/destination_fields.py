@@ -23,6 +23,7 @@ class FieldRefusal(StrEnum):
     NOT_A_PHONE_NUMBER = "not_a_phone_number"
     NO_COUNTRY_CODE = "phone_without_country_code"
     NOT_A_CHOICE = "not_one_of_the_values"
+    LARGER_THAN_A_REQUEST = "larger_than_a_request"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class DestinationFields(Protocol):
     @property
     def refused(self) -> Mapping[str, str]:
         """Names of its contact that a mapping may not fill, and why."""
+
+    @property
+    def most_bytes(self) -> int | None:
+        """Bytes of a contact that one request takes, beside its lists; None where no bound is known."""
 
     def render(self, fields: Sequence[MappedField], columns: Sequence[pa.StringArray]) -> pa.StringArray:
         """Return each contact as the JSON object that is sent, one per row.

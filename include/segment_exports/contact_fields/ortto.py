@@ -34,6 +34,8 @@ class OrttoFields:
     """Ortto's side of :class:`~segment_exports.contact_fields.destination_fields.DestinationFields`."""
 
     refused: Mapping[str, str] = REFUSED_FIELDS
+    most_bytes = 1_900_000
+    """2 MB is documented of a request; the rest is for the tags."""
 
     def render(self, fields: Sequence[MappedField], columns: Sequence[pa.StringArray]) -> pa.StringArray:
         """Return one JSON object per row."""

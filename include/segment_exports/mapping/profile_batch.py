@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_exports.contact_fields.destination_fields import FieldRefusal
 from segment_exports.contact_fields.fields import FieldType
 from segment_exports.contact_fields.opening import fields_of
 from segment_exports.mapping.column_counts import ColumnCounts, Consent
@@ -112,6 +113,7 @@ class ProfileMapper:
         recency = self._recency_keys(columns, len(profiles))
         texts = [values[field.target].values for field in self._fields]
         payloads = self._destination.render(self._fields, texts)
+        refused = refused.or_too_large(payloads, self._destination.most_bytes, self._fields[0].target)
         is_refused = refused.reasons.is_valid()
         rows = pa.RecordBatch.from_arrays(
             [
@@ -262,6 +264,16 @@ class _Refused:
         """Return the same, but for rows of which no value is known."""
         return _Refused(
             pc.if_else(known, self.fields, CUSTOMER_ID), pc.if_else(known, self.reasons, NO_PROFILE)
+        )
+
+    def or_too_large(self, payloads: pa.StringArray, most: int | None, field: str) -> _Refused:
+        """Return the same, but for contacts that are larger than the destination takes."""
+        if most is None:
+            return self
+        too_large = pc.and_(pc.greater(pc.binary_length(payloads), most), self.reasons.is_null())
+        return _Refused(
+            pc.if_else(too_large, field, self.fields),
+            pc.if_else(too_large, FieldRefusal.LARGER_THAN_A_REQUEST, self.reasons),
         )
 
 

@@ -453,6 +453,22 @@ def test_what_the_destination_can_not_hold_makes_its_row_invalid_with_field_and_
         }
 
 
+def test_a_contact_that_no_request_takes_is_invalid():
+    settings = {"type": "ortto", "new_people": "subscribed", "create_fields": True}
+    mapping = {"Email": "EMail", "custom": {f"multiselect--Interests{n}": "Name" for n in range(62)}}
+    changes = {"destination": settings, "mapping": mapping}
+    definition = ExportDefinition.model_validate(DEFINITION.model_dump(exclude_unset=True) | changes)
+    choices = [";".join(f"{number:0200}" for number in range(count)) for count in (140, 160)]
+    rows = [profile("a@x.de", Name=choices[0]), profile("b@x.de", Name=choices[1])]
+    with a_run({"Gold": rows, "Silver": [], "Bronze": []}) as files:
+        map_profiles(definition, files, HASHER)
+        assert [(row["row"], row["field"], row["reason"]) for row in read(files, files.INVALID)] == [
+            (2, "Email", "larger_than_a_request"),
+        ]
+        (contact,) = read(files, files.CONTACTS)
+        assert contact["email"] == "a@x.de"
+
+
 def test_contacts_lie_in_row_groups_of_at_most_16384_sorted_by_hash():
     rows = [profile(f"user{number}@example.com") for number in range(40_000)]
     with a_run({"Gold": rows, "Silver": [], "Bronze": []}) as files:
