@@ -18,6 +18,7 @@ from segment_exports.contact_fields.ortto_names import (
     custom_fields,
     folded,
     place_of,
+    placeholder_of,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from segment_exports.contact_fields.fields import MappedField
 
-__all__ = ["CustomField", "OrttoFields", "custom_fields", "place_of"]
+__all__ = ["CustomField", "OrttoFields", "custom_fields", "place_of", "placeholder_of"]
 
 
 class OrttoFields:

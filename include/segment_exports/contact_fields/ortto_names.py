@@ -113,13 +113,18 @@ class CustomField:
 
     @property
     def placeholder(self) -> bytes:
-        """What stands for the field in the bytes of a payload, and nowhere else in them.
+        """What stands for the field in the bytes of a payload."""
+        return placeholder_of(self.key)
 
-        ``"@Company":``, to be replaced by ``"str:cm:company":``. A value can't hold it: no quote stands in a
-        JSON string without a backslash before it, and no colon behind a value. Nor can the key of another
-        field, since there is no quote in any.
-        """
-        return f"{json.dumps(self.key, ensure_ascii=False)}:".encode()
+
+def placeholder_of(key: str) -> bytes:
+    """Return what stands for a custom field in the bytes of a payload, and nowhere else in them.
+
+    ``"@Company":``, to be replaced by ``"str:cm:company":``. A value can't hold it: no quote stands in a
+    JSON string without a backslash before it, and no colon behind a value. Nor can the key of another
+    field, since there is no quote in any.
+    """
+    return f"{json.dumps(key, ensure_ascii=False)}:".encode()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from segment_exports.contact_fields.fields import name_of
-from segment_exports.contact_fields.ortto import place_of
+from segment_exports.contact_fields.ortto import place_of, placeholder_of
 from segment_exports.destinations.ortto.client import AccountField
 from segment_exports.errors import (
     AccountRefusedError,
@@ -157,7 +157,7 @@ def _told_missing(missing: Sequence[CustomField], there: Sequence[AccountField],
 
 def ids_by_key(found: Mapping[str, AccountField]) -> dict[bytes, bytes]:
     """Return the members of a payload as they stand there, and as they are sent: ``"@key":`` to ``"id":``."""
-    return {orjson.dumps(key) + b":": orjson.dumps(field.field_id) + b":" for key, field in found.items()}
+    return {placeholder_of(key): orjson.dumps(field.field_id) + b":" for key, field in found.items()}
 
 
 class FieldNames:

@@ -47,6 +47,9 @@ BAD_REQUEST_SECONDS = 15.0
 PAGE = 500
 """People of one page; beyond it, the page has 50."""
 
+ADDRESSES_OF_A_FILTER = 40
+"""Of one question for people by address: a filter takes 50 conditions."""
+
 EMAIL = "str::email"
 PERSON_ID = "str::person_id"
 PERMISSION = "bol::p"

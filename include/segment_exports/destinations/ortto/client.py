@@ -22,7 +22,14 @@ from segment_exports.destinations.ortto.answers import (
     merged_items,
     seconds_asked,
 )
-from segment_exports.destinations.ortto.api import DEFAULT_BASE_URL, EMAIL, KEY_HEADER, PAGE, PERSON_ID
+from segment_exports.destinations.ortto.api import (
+    ADDRESSES_OF_A_FILTER,
+    DEFAULT_BASE_URL,
+    EMAIL,
+    KEY_HEADER,
+    PAGE,
+    PERSON_ID,
+)
 from segment_exports.errors import DestinationError, OutcomeUnknownError
 from segment_exports.transport.call import Answer, Call, Request
 from segment_exports.transport.identifiers import identifier, is_identifier, unusable
@@ -161,12 +168,12 @@ class OrttoClient(Transport):
         return await self.send(request, lambda value: _by_id(value, asked), call)
 
     async def people_with(self, emails: Sequence[str], fields: Sequence[str] = (EMAIL,)) -> list[Person]:
-        """Return the people who have one of some addresses (at most 40: a filter takes 50 conditions)."""
-        conditions = [{"$str::is": {"field_id": EMAIL, "value": one}} for one in emails]
+        """Return the people who have one of some addresses."""
         wanted = {one.casefold() for one in emails}
         return [
             one
-            async for page in self.people({"$or": conditions}, fields)
+            for start in range(0, len(emails), ADDRESSES_OF_A_FILTER)
+            async for page in self.people(_one_of(emails[start : start + ADDRESSES_OF_A_FILTER]), fields)
             for one in page.people
             if str(one.fields.get(EMAIL, "")).casefold() in wanted
         ]
@@ -259,6 +266,10 @@ class OrttoClient(Transport):
             if not page.has_more:
                 break
         listing.require_whole()
+
+
+def _one_of(emails: Sequence[str]) -> dict[str, Any]:
+    return {"$or": [{"$str::is": {"field_id": EMAIL, "value": one}} for one in emails]}
 
 
 def _page(value: Any) -> tuple[PeoplePage, int, str]:

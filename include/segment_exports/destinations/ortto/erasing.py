@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from segment_exports.destinations.erasing import ErasedThere, Fate
-from segment_exports.destinations.ortto.api import BATCH_LIMIT, EMAIL
+from segment_exports.destinations.ortto.api import ADDRESSES_OF_A_FILTER, BATCH_LIMIT, EMAIL
 from segment_exports.errors import DestinationError, RequestRefusedError, WrongServerError
 from segment_exports.records.outcomes import counted
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from segment_exports.destinations.ortto.client import OrttoClient
-
-_ADDRESSES = 40
-"""Addresses of one filter, which takes 50 conditions."""
 
 
 class OrttoEraser:
@@ -40,8 +37,8 @@ class OrttoEraser:
         reasons: list[str] = []
         try:
             async with self._client() as client:
-                for at in range(0, len(emails), _ADDRESSES):
-                    found |= await _people_with(client, emails[at : at + _ADDRESSES], archived)
+                for at in range(0, len(emails), ADDRESSES_OF_A_FILTER):
+                    found |= await _people_with(client, emails[at : at + ADDRESSES_OF_A_FILTER], archived)
                 named = [*contact_ids, *(one for ids in found.values() for one in sorted(ids))]
                 asked = list(dict.fromkeys(named))
                 for at in range(0, len(asked), BATCH_LIMIT):

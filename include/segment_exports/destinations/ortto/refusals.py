@@ -13,6 +13,7 @@ import orjson
 from segment_exports.destinations.moving import Standing, Untaken
 from segment_exports.destinations.ortto.answers import ItemStatus, PeopleRefusedError
 from segment_exports.destinations.ortto.api import (
+    ADDRESSES_OF_A_FILTER,
     BATCH_LIMIT,
     EMAIL,
     MOST_IN_FLIGHT,
@@ -41,8 +42,7 @@ class OrttoRefusals:
     """
 
     most_written = BATCH_LIMIT
-    most_asked = 40
-    """Addresses of one filter, which takes 50 conditions."""
+    most_asked = ADDRESSES_OF_A_FILTER
     at_once = MOST_IN_FLIGHT
 
     def __init__(self, client: Callable[[], OrttoClient]) -> None:

@@ -7,6 +7,8 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from segment_exports.delivery.chunk import State, is_due, is_there
 from segment_exports.delivery.destination import Attempt
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from segment_exports.delivery.queue import Item
     from segment_exports.destinations.ortto.archive import Archive
     from segment_exports.destinations.ortto.client import AccountField, OrttoClient
     from segment_exports.destinations.ortto.permissions import Permissions
@@ -63,7 +66,6 @@ class OrttoDelivery(Attempt):
     archive: Archive
     permission_off: bool
     tags: Mapping[str, str] = field(default_factory=dict)
-    fields: Mapping[str, AccountField] = field(default_factory=dict)
     sought: set[int] = field(default_factory=set)
     order: Order = Order.UNPROVEN
     by_order: list[int] = field(default_factory=list)
@@ -85,7 +87,7 @@ class OrttoDelivery(Attempt):
 
     def use(self, tags: Mapping[str, str], fields: Mapping[str, AccountField]) -> None:
         """Render people with these tags and fields; nothing is queued yet."""
-        self.tags, self.fields = tags, fields
+        self.tags = tags
         self.bodies = Bodies(self.chunk, tags, fields, permission_off=self.permission_off)
         self.queue = WorkQueue(
             self.chunk.sizes + self.bodies.sizes_beyond(),
@@ -170,11 +172,20 @@ class OrttoDelivery(Attempt):
         So it goes where people exchange their addresses there.
         """
         chunk = self.chunk
-        for row in np.flatnonzero((chunk.join == State.DELIVERED).any(axis=1)).tolist():
+        joined = np.flatnonzero((chunk.join == State.DELIVERED).any(axis=1))
+        ids = pa.array(chunk.contact_ids[joined], pa.string())
+        theirs = pc.is_in(ids, value_set=pa.array(list(people), pa.string())).to_numpy(zero_copy_only=False)
+        for row in joined[theirs & is_there(chunk.contact_ids[joined])].tolist():
             columns = people.get(chunk.contact_ids[row] or "", ())
             if lost := [column for column in columns if chunk.join[row, column] == State.DELIVERED]:
                 chunk.join[row, lost] = State.IN_DOUBT
                 self.plan_contacts([row])
+
+    def look_failed(self, item: Item, error: DestinationError) -> None:
+        """Note that what has to be looked at before an item is sent can't be: that is one miss."""
+        item.recording = True
+        if not self.stopping.stops(error):
+            self.stopping.missed(error)
 
     def found_there(self, row: int, person_id: str) -> None:
         """Note that a person who was not known exists: it is written as a known one."""

@@ -74,10 +74,8 @@ async def _mend(delivery: OrttoDelivery, rows: Sequence[int]) -> None:
     }
     wrong = [row for row in rows if people.get(_folded(chunk.emails[row])) != chunk.contact_ids[row]]
     left = [row for row in wrong if _folded(chunk.emails[row]) not in people]
-    for start in range(0, len(left), 40):
-        emails = [chunk.emails[row] or "" for row in left[start : start + 40]]
-        for person in await delivery.client.people_with(emails):
-            people[str(person.fields[EMAIL]).casefold()] = person.person_id
+    for person in await delivery.client.people_with([chunk.emails[row] or "" for row in left]):
+        people[str(person.fields[EMAIL]).casefold()] = person.person_id
     for row in wrong:
         chunk.contact_ids[row] = people.get(_folded(chunk.emails[row]))
     blocks = [

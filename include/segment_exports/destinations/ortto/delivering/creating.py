@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from segment_exports.destinations.ortto.delivering.chunk_delivery import OrttoDelivery
     from segment_exports.destinations.ortto.delivering.sending import Answered
 
-_MOST_ASKED = 40
-"""Addresses of one look: a filter takes 50 conditions."""
 _SAYS_NOTHING = OutcomeUnknownError(
     "POST /person/merge was answered 200, but does not say what became of the contact, and it is not there",
     status=200,
@@ -58,9 +56,7 @@ async def create(delivery: OrttoDelivery, batch: Batch) -> None:
             if answered is not None:
                 await _judge(delivery, batch, content, answered)
         except DestinationError as error:  # of a look
-            batch.recording = True
-            if not delivery.stopping.stops(error):
-                delivery.stopping.missed(error)
+            delivery.look_failed(batch, error)
 
 
 async def _without_those_there(delivery: OrttoDelivery, batch: Batch) -> bool:
@@ -86,12 +82,8 @@ async def _without_those_there(delivery: OrttoDelivery, batch: Batch) -> bool:
 async def _look(delivery: OrttoDelivery, rows: Sequence[int]) -> dict[int, str]:
     """Return the ids of those of some rows who exist, by row."""
     emails = {(delivery.chunk.emails[row] or "").casefold(): row for row in rows}
-    asked = list(emails)
-    found: dict[int, str] = {}
-    for start in range(0, len(asked), _MOST_ASKED):
-        for person in await delivery.client.people_with(asked[start : start + _MOST_ASKED]):
-            found[emails[str(person.fields["str::email"]).casefold()]] = person.person_id
-    return found
+    people = await delivery.client.people_with(list(emails))
+    return {emails[str(one.fields["str::email"]).casefold()]: one.person_id for one in people}
 
 
 async def _judge(delivery: OrttoDelivery, batch: Batch, content: Content, answered: Answered) -> None:

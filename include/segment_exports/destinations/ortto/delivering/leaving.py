@@ -54,9 +54,7 @@ async def leave(delivery: OrttoDelivery, batch: Batch) -> None:
             if answered is not None:
                 await _judge(delivery, batch, content, answered, ids, with_addresses=named)
         except DestinationError as error:  # of a look
-            batch.recording = True
-            if not delivery.stopping.stops(error):
-                delivery.stopping.missed(error)
+            delivery.look_failed(batch, error)
 
 
 async def leave_alone(delivery: OrttoDelivery, single: Single) -> None:

@@ -37,9 +37,7 @@ async def look_up(delivery: OrttoDelivery, single: Single) -> None:
     try:
         await look(delivery, single)
     except DestinationError as error:
-        single.recording = True
-        if not delivery.stopping.stops(error):
-            delivery.stopping.missed(error)
+        delivery.look_failed(single, error)
 
 
 async def _look_at_previous(delivery: OrttoDelivery, single: Single) -> None:
@@ -142,9 +140,7 @@ async def restore(delivery: OrttoDelivery, item: Restore) -> None:
     try:
         await heed_archive(delivery, [row for row in item.rows if chunk.recreated[row]], anew=True)
     except DestinationError as error:
-        item.recording = True
-        if not delivery.stopping.stops(error):
-            delivery.stopping.missed(error)
+        delivery.look_failed(item, error)
         return
     item.recording = True
     lost = []

@@ -160,6 +160,12 @@ async def leave_open(
 ) -> None:
     """Give up what a batch was to carry out: of unknown fate where it may have been done."""
     delivery.stopping.missed(error)
+    await _write_open(delivery, batch, content, error)
+
+
+async def _write_open(
+    delivery: OrttoDelivery, batch: Batch, content: Content, error: DestinationError
+) -> None:
     reason = reason_of(error, [one for row in content.rows.tolist() for one in _payloads(delivery, row)])
     await delivery.flusher.write(
         delivery.progress.leave_open(content, batch.call, reason=reason, status=error.status)
@@ -221,10 +227,7 @@ async def _unanswered(
     if is_of_size:
         await refuse(delivery, batch, content, 0, None)
         return
-    reason = reason_of(error, [one for row in content.rows.tolist() for one in _payloads(delivery, row)])
-    await delivery.flusher.write(
-        delivery.progress.leave_open(content, batch.call, reason=reason, status=error.status)
-    )
+    await _write_open(delivery, batch, content, error)
 
 
 async def _settle_suppressed(delivery: OrttoDelivery, batch: Batch, content: Content) -> None:

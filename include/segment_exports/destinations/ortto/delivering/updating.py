@@ -60,9 +60,7 @@ async def update(delivery: OrttoDelivery, batch: Batch) -> None:
             if answered is not None:
                 await _judge(delivery, batch, content, answered)
         except DestinationError as error:  # of a look
-            batch.recording = True
-            if not delivery.stopping.stops(error):
-                delivery.stopping.missed(error)
+            delivery.look_failed(batch, error)
 
 
 async def _without_the_gone(delivery: OrttoDelivery, batch: Batch, *, whole: bool) -> Mask:
