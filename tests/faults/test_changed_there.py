@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.faults.changed_there import CHANGED, NORA, THERE, WITHDRAWN, changed_there, on_lists, refresh
 from tests.faults.lake_folder import Profile
 from tests.faults.simulated_kills import run_killed
 from tests.stands.account_stand import Place
@@ -15,36 +16,7 @@ from segment_emulators.autopilot import Fault, FaultKind
 if TYPE_CHECKING:
     from tests.faults.scenario import Scenario
 
-ANCHOR = Profile("anchor", "anchor@example.com")
-NORA = Profile("c1", "nora@example.com", "Nora")
-CHANGED = replace(NORA, Tier="gold")
-WITHDRAWN = replace(NORA, Tier="gold", Subscriber="No")
-THERE = "nora.oz@example.org"
-"""Her address at the destination, after staff changed it."""
-
 WAYS = pytest.mark.ways("list", "bulk", "field")
-
-
-def refresh(*gold: Profile, churn: tuple[Profile, ...] = ()) -> dict[str, list[Profile]]:
-    return {"Gold": [ANCHOR, *gold], "Churn": [ANCHOR, *churn], "Readers": [ANCHOR]}
-
-
-def on_lists(scenario: Scenario, email: str) -> set[str]:
-    """Return the lists that the contact of an address is on."""
-    return scenario.stand.lists_of(email)
-
-
-def changed_there(
-    scenario: Scenario, way: str | None = None, *, unsubscribed: bool = False, **settings: str
-) -> None:
-    """Deliver Nora as a member of Gold; then staff change her address, and maybe she unsubscribes."""
-    scenario.begin(membership=way, **settings)
-    scenario.stand.join_in_upserts()
-    scenario.write_segments(1, refresh(NORA))
-    assert not scenario.export.run().red
-    scenario.stand.staff.change_email(NORA.EMail, THERE)
-    if unsubscribed:
-        scenario.stand.staff.unsubscribe(THERE)
 
 
 @WAYS
@@ -146,6 +118,28 @@ def test_the_first_contact_leaves_later_where_it_could_not_at_once(
 
     assert on_lists(scenario, THERE) == set()
     assert on_lists(scenario, NORA.EMail) == ({"Gold"} if later == "changes" else set())
+    assert scenario.export.run().attempts == 0
+
+
+@WAYS
+@pytest.mark.parametrize("status", [503, 500])
+@pytest.mark.parametrize("unsubscribed", [False, True])
+def test_the_first_contact_leaves_with_the_next_run_where_nothing_could_be_written(
+    scenario: Scenario, way: str, unsubscribed: bool, status: int
+) -> None:
+    """Its leave is in doubt, and no contact has the address yet: the lists are still known to be left."""
+    changed_there(scenario, way, unsubscribed=unsubscribed)
+    scenario.write_segments(2, refresh(CHANGED, churn=(CHANGED,)))
+    writes = Fault(kind=FaultKind.ERROR, status=status, times=None, **scenario.stand.at(Place.WRITES, way))
+    assert scenario.export.run(retries=1, before_upload=lambda: scenario.emulator.inject(writes)).red
+    assert on_lists(scenario, THERE) == {"Gold"}
+    scenario.emulator.inject()
+
+    assert not scenario.export.run().red
+
+    assert on_lists(scenario, THERE) == set()
+    assert on_lists(scenario, NORA.EMail) == (set() if unsubscribed else {"Gold", "Win-back"})
+    assert not scenario.export.run().red
     assert scenario.export.run().attempts == 0
 
 

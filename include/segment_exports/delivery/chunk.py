@@ -182,6 +182,14 @@ class Chunk:
         """Tell which leaves are due for the contacts that have the rows' addresses, by row and list."""
         return is_due(self.leave[rows, : self.unsubscribe]) & ~self.displaced[rows, None]
 
+    def leaves_both(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Tell which leaves are for the known contact and for whoever has the address, by row and column.
+
+        A request that was never answered may have made the other one, and put it on the same lists.
+        """
+        both: npt.NDArray[np.bool_] = self.is_planned_leave[rows] & self.maybe_anew[rows, None]
+        return both
+
     def ids_of(self, operation: Operation, rows: npt.NDArray[np.int64]) -> Texts:
         """Return the ids of the contacts that an operation of these rows is for; None where not known."""
         own: Texts = self.contact_ids[rows]

@@ -158,6 +158,8 @@ def _due_of_contacts(
     suppressed = (
         mask_of(known["suppressed"]) & joins.any(axis=1) & np.bool_(not rules.retry_suppressed) & ~passed
     )
+    # Who may not be put on a list, and may be on it by a request that was never answered, leaves it.
+    leaves |= suppressed[:, None] & mine.uncertain
     blocked = refused | waits | ~within
     upsert &= ~blocked
     joins &= ~(blocked | suppressed)[:, None]

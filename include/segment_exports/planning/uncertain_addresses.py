@@ -38,12 +38,12 @@ class AddressBook:
     def fill_in(self, changes: pa.Table, ledger: pa.Table, withheld: pa.Table) -> pa.Table:
         """Return the changes with the addresses of leavers; rows without any name are dropped.
 
-        Marked is who may have been made anew under the address.
+        Marked is who may have been made anew under the address, contacts of the run among them.
 
         :param withheld: addresses (of :data:`ADDRESSES`) of people of the run who must not be mailed.
         """
         in_doubt = ledger.filter(pc.is_valid(ledger["uncertain_run"]))["email_hash"].combine_chunks()
-        maybe_anew = pc.and_not(pc.is_in(changes["email_hash"], in_doubt), changes["is_contact"])
+        maybe_anew = pc.is_in(changes["email_hash"], in_doubt)
         filled = _with_emails(_replaced(changes, "maybe_anew", maybe_anew), withheld)
         wanted = filled.filter(pc.is_null(filled["email"]))["email_hash"].combine_chunks()
         if not len(wanted):

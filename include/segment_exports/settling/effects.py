@@ -36,6 +36,7 @@ EFFECT = pa.schema(
         pa.field("displaced", pa.bool_(), nullable=False),
         pa.field("gained", LIST_KEYS, nullable=False),
         pa.field("lost", LIST_KEYS, nullable=False),
+        pa.field("lost_by_both", LIST_KEYS, nullable=False),
         pa.field("unsure_of", LIST_KEYS, nullable=False),
         pa.field("unsure_elsewhere", LIST_KEYS, nullable=False),
         pa.field("rejected", pa.bool_(), nullable=False),
@@ -49,7 +50,7 @@ EFFECT = pa.schema(
 the person was at another address; ``maybe_moved_id`` may have been given this one, by a request that was
 never answered. ``anew``: the address has another contact than the known one, which is gone or, if
 ``displaced``, lives under another address; then it is the known one that ``lost`` memberships, or may have
-(``unsure_elsewhere``)."""
+(``unsure_elsewhere``); whoever has the address lost those that are ``lost_by_both``."""
 
 
 def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa.Table:
@@ -98,6 +99,7 @@ def effects_of(chunk: pa.Table, outcomes: pa.Table, titles: Sequence[str]) -> pa
             "displaced": displaced,
             "gained": to_lists(_matrix(outcomes, size, titles, Operation.JOIN, Outcome.DELIVERED), titles),
             "lost": to_lists(lost & ~still_due, titles),
+            "lost_by_both": to_lists(lost & ~still_due & _leave_both(chunk, titles), titles),
             "unsure_of": to_lists(unsure, titles),
             "unsure_elsewhere": to_lists(elsewhere, titles),
             "rejected": place >= 0,
@@ -176,6 +178,12 @@ def _not_unsubscribed(outcomes: pa.Table, size: int) -> Mask:
     """Tell which rows were to be unsubscribed and, as far as is known, are not."""
     asked = outcomes.filter(_is(outcomes, "list", UNSUBSCRIBE))
     return _mask_of_rows(asked.filter(pc.not_equal(asked["outcome"], Outcome.DELIVERED.value)), size)
+
+
+def _leave_both(chunk: pa.Table, titles: Sequence[str]) -> Matrix:
+    """Tell which leaves were for the known contact and for whoever has the address."""
+    maybe_anew: Mask = pc.fill_null(chunk["maybe_anew"], False).to_numpy()
+    return to_matrix(chunk["leaves"], titles) & maybe_anew[:, None]
 
 
 def _rows(outcomes: pa.Table, size: int, operation: Operation, outcome: Outcome) -> Mask:

@@ -146,10 +146,13 @@ class Fold:
     def _memberships(self, old: pa.Table, new: pa.Table) -> tuple[Matrix, Matrix, Matrix]:
         held, doubted, seen = self._matrices(old, *MEMBERSHIPS)
         gained, lost, unsure = self._matrices(new, "gained", "lost", "unsure_of")
-        # A contact that was made anew has no membership but those it was given since.
-        known = ~_mask(new["anew"])[:, None] & self.memberships_known
-        held, doubted, seen = held & known, doubted & known, seen & known
-        lost &= ~_mask(new["displaced"])[:, None]
+        (lost_by_both,) = self._matrices(new, "lost_by_both")
+        # A contact that was made anew has no membership but those it was given since. If a request that was
+        # never answered may have made it, it may have been given all of them then.
+        anew, in_doubt = _mask(new["anew"])[:, None], _mask(pc.is_valid(old["uncertain_run"]))[:, None]
+        doubted = (doubted | (held & anew & in_doubt)) & (~anew | in_doubt) & self.memberships_known
+        held, seen = (matrix & ~anew & self.memberships_known for matrix in (held, seen))
+        lost = np.where(_mask(new["displaced"])[:, None], lost_by_both, lost)
         member = (held & ~lost & ~unsure) | gained
         doubted = (doubted | unsure) & ~lost
         if len(self.earlier.known):

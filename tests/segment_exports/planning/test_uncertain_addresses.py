@@ -79,6 +79,13 @@ def test_who_may_have_been_made_anew_under_another_id_is_known_by_the_address_to
     assert book.lost == 0
 
 
+def test_a_contact_of_the_run_may_have_been_made_anew_too(export: Store) -> None:
+    contact = {"is_contact": True, "joins": ["B"], "email": "ann@example.com"}
+    changes = changes_of({"who": "ann", **contact}, {"who": "bob", **contact})
+    filled = AddressBook(export).fill_in(changes, ledger_of(ann="run 1", bob=None), NOBODY)
+    assert filled["maybe_anew"].to_pylist() == [True, False]
+
+
 def test_who_is_known_by_address_or_id_needs_no_book(export: Store) -> None:
     changes = changes_of({"who": "ann", "email": "ann@new.example.com"}, {"who": "bob", "contact_id": "2"})
     filled = AddressBook(export).fill_in(changes, ledger_of(ann="purged"), NOBODY)

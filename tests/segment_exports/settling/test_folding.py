@@ -435,3 +435,48 @@ def test_whatever_a_displaced_contact_may_be_on_and_has_not_left_is_due(
     assert rows.pop("a")["member_of"] == []
     (elsewhere,) = rows.values()
     assert elsewhere["uncertain_of"] == sorted((held | doubted) - left)
+
+
+@given(
+    st.sets(st.sampled_from(LISTS)),
+    st.sets(st.sampled_from(LISTS)),
+    st.sets(st.sampled_from(LISTS)),
+    st.booleans(),
+)
+def test_whom_an_unanswered_request_may_have_made_may_be_on_all_that_it_did_not_leave_with_the_known_one(
+    held: set[str], doubted: set[str], left: set[str], both: bool
+) -> None:
+    before = ledger_row(
+        "a",
+        contact_id="person_0",
+        member_of=sorted(held),
+        uncertain_of=sorted(doubted - held),
+        uncertain_run="run_1",
+    )
+    rows = folded(
+        [before],
+        [change("a", payload="{}", contact_id="person_0", leaves=sorted(left), maybe_anew=both)],
+        [UPSERTED, *(answer(0, "leave", Outcome.DELIVERED, list=title) for title in sorted(left))],
+    )
+    own = rows.pop("a")
+    assert (own["contact_id"], own["member_of"]) == ("person_1", [])
+    assert own["uncertain_of"] == sorted((held | doubted) - (left if both else set()))
+    (elsewhere,) = rows.values()
+    assert elsewhere["uncertain_of"] == sorted((held | doubted) - left)
+
+
+@pytest.mark.parametrize("in_doubt", [True, False])
+def test_whom_an_unanswered_request_may_have_made_after_the_known_one_was_gone_may_be_on_its_lists(
+    in_doubt: bool,
+) -> None:
+    run = "run_1" if in_doubt else None
+    before = ledger_row("a", contact_id="person_0", member_of=["A", "B"], uncertain_run=run)
+    rows = folded(
+        [before],
+        [change("a", payload="{}", contact_id="person_0", leaves=["A"])],
+        [
+            answer(0, "upsert", Outcome.DELIVERED, contact_id="person_1", recreated=True),
+            answer(0, "leave", Outcome.DELIVERED, list="A"),
+        ],
+    )
+    assert (rows["a"]["member_of"], rows["a"]["uncertain_of"]) == ([], ["B"] if in_doubt else [])

@@ -20,6 +20,7 @@ NO_ADDRESS = "the contact has no address, so it can't be changed by address"
 SAME_CONTACT = "the contact has the person's new address, which belongs on the list"
 ADDRESS_SHARED = "another contact has the address too, so it can't be changed by address"
 _MOVED_ANOTHER = "POST /contact was answered 200 with another contact than was to change its address"
+_LEFT_ANOTHER = "POST /contact was answered 200 with another contact than has the address"
 _LOOK_AGAIN = (1.0, 4.0, 15.0)
 """Waits (seconds) before looking whether a change of address that was not answered has been done."""
 
@@ -91,7 +92,10 @@ async def _find_email(delivery: ChunkDelivery, single: Single) -> None:
     chunk, row = delivery.chunk, single.row
     contact = None
     for name in filter(None, (chunk.contact_ids[row], chunk.emails[row])):
-        contact = contact or await delivery.client.contact_unless_gone(name)
+        if contact is None:
+            contact = await delivery.client.contact_unless_gone(name)
+        elif chunk.maybe_anew[row]:
+            await _leave_under_address(delivery, single, contact)
     single.recording = True
     delivery.stopping.answered()
     email = None if contact is None else contact.get("Email")
@@ -108,6 +112,20 @@ async def _find_email(delivery: ChunkDelivery, single: Single) -> None:
     ]
     blocks += delivery.progress.reject_due_joins([row], single.call, reason)
     await delivery.flusher.write(blocks)
+
+
+async def _leave_under_address(delivery: ChunkDelivery, single: Single, contact: Mapping[str, Any]) -> None:
+    """Take another contact than this one off lists that are fields, if there is one under the address.
+
+    :raises DestinationError: that is not known to be done.
+    """
+    chunk, client, row = delivery.chunk, delivery.client, single.row
+    email, columns = chunk.emails[row] or "", chunk.due_leaves(row)
+    other = await client.contact_unless_gone(email)
+    if other is None or other.get("contact_id") == contact.get("contact_id") or not columns:
+        return
+    if await client.upsert(delivery.bodies.leaving(email, columns), single.call) != other.get("contact_id"):
+        raise OutcomeUnknownError(_LEFT_ANOTHER, status=200)
 
 
 async def _look_at_new_email(delivery: ChunkDelivery, single: Single) -> None:

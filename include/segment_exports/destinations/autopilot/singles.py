@@ -149,7 +149,8 @@ def _names(delivery: ChunkDelivery, single: Single) -> list[str]:
     """Return id and address as far as they are known, of those for a join the first one."""
     chunk = delivery.chunk
     first = chunk.ids_of(_operation(single), np.array([single.row]))[0]
-    if single.kind is SingleKind.LEAVE and chunk.displaced[single.row]:
+    both = bool(chunk.leaves_both(np.array([single.row]))[0, single.column])
+    if single.kind is SingleKind.LEAVE and chunk.displaced[single.row] and not both:
         return [first]  # under the address stands the contact that joins
     names = (first, chunk.contact_ids[single.row], chunk.emails[single.row])
     known = list(dict.fromkeys(name for name in names if name)) or [""]

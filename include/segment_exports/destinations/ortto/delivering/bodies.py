@@ -91,14 +91,20 @@ class Bodies:
         return Content(rows, people, due, Memberships.of(join), Memberships.of(leave))
 
     def leaving(
-        self, rows: Places, person_ids: Sequence[str], off: Mask, emails: Sequence[str | None]
+        self,
+        rows: Places,
+        person_ids: Sequence[str],
+        off: Mask,
+        emails: Sequence[str | None],
+        leave: Mask | None = None,
     ) -> Content:
         """Return what takes tags off these people, and unsubscribes those of whom that is due.
 
         :param emails: under which they are there, where that is known.
+        :param leave: which leaves, by row and column; None for all that are due.
         """
         chunk = self._chunk
-        leave = is_due(chunk.leave[rows])
+        leave = is_due(chunk.leave[rows]) if leave is None else leave
         off = off | leave[:, chunk.unsubscribe]
         people = [
             self._person(by_id(person_id, email), unset=unset, off=is_off)

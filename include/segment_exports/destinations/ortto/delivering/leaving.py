@@ -83,10 +83,13 @@ async def leave_alone(delivery: OrttoDelivery, single: Single) -> None:
 
 async def _take_off(delivery: OrttoDelivery, single: Single, person: Person) -> None:
     """Take tags off one person; the address goes along only where the account wants it: it is written too."""
-    rows, off = np.array([single.row]), np.array([is_off(person)])
+    chunk, rows, off = delivery.chunk, np.array([single.row]), np.array([is_off(person)])
+    leave = is_due(chunk.leave[rows])
+    if chunk.displaced[single.row] and person.person_id != chunk.ids_of(Operation.LEAVE, rows)[0]:
+        leave &= chunk.leaves_both(rows)
     named = delivery.with_addresses
     emails = [standing_of(person).email if named else None]
-    content = delivery.bodies.leaving(rows, [person.person_id], off, emails)
+    content = delivery.bodies.leaving(rows, [person.person_id], off, emails, leave)
     try:
         items = await delivery.client.merge(content.contacts, UPDATE_BY_ID, single.call)
     except PeopleRefusedError:
@@ -139,10 +142,14 @@ async def _look(delivery: OrttoDelivery, names: Sequence[str]) -> list[Person]:
 
 
 def _names(delivery: OrttoDelivery, row: int) -> list[str]:
-    """Return id and address as far as they are known; under the address of one displaced stands another."""
-    chunk = delivery.chunk
-    first = chunk.ids_of(Operation.LEAVE, np.array([row]))[0]
-    email = None if chunk.displaced[row] else chunk.emails[row]
+    """Return id and address as far as they are known; under the address of one displaced stands another.
+
+    That one leaves too what it may have been given by a request that was never answered.
+    """
+    chunk, rows = delivery.chunk, np.array([row])
+    first = chunk.ids_of(Operation.LEAVE, rows)[0]
+    both = chunk.leaves_both(rows) & is_due(chunk.leave[rows])
+    email = chunk.emails[row] if both.any() or not chunk.displaced[row] else None
     return [name for name in dict.fromkeys((first, email)) if name]
 
 
