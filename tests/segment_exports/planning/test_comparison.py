@@ -327,6 +327,23 @@ def test_who_unsubscribed_under_another_address_is_no_reason_for_who_has_this_on
 # Withdrawn permission that unsubscribes
 
 
+def test_who_may_be_on_a_list_that_they_may_not_join_leaves_it_unless_joins_are_tried_again(
+    stage: Stage,
+) -> None:
+    """An earlier request was never answered; then the destination said that nobody may mail them."""
+    for number, outcome in ((1, Outcome.FAILED), (2, Outcome.SUPPRESSED)):
+        run = stage.run(number).read([ANN])
+        run.plan()
+        run.chunks()
+        run.deliver(lambda *what, told=outcome: told if "join" in what else Outcome.DELIVERED).settle()
+    run = stage.run(3).read([ANN])
+    run.plan(retry_rejected=True)
+    assert operations(run.chunks()) == {(ANN.email, "join", "A"): 1}
+    assert due(stage, 4, [ANN]) == {(ANN.email, "leave", "A"): 1}
+    stage.run(4).deliver().settle()
+    assert due(stage, 5, [ANN]) == {}
+
+
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.NOT_SENT, None])
 def test_an_unsubscribe_that_was_not_acknowledged_is_repeated(
     tmp_path: Path, outcome: Outcome | None
