@@ -107,7 +107,7 @@ async def _request(delivery: ChunkDelivery, single: Single) -> None:
     answers: list[ContactNotFoundError | None] = []
     for name in _names(delivery, single):
         answers.append(await _call_unless_missing(delivery, single, name))
-        if answers[-1] is None and not _is_in_two_places(delivery, single):
+        if answers[-1] is None and not await _is_in_two_places(delivery, single):
             break
     missing = answers[-1]
     if missing is None or None in answers:
@@ -117,17 +117,20 @@ async def _request(delivery: ChunkDelivery, single: Single) -> None:
     raise missing
 
 
-def _is_in_two_places(delivery: ChunkDelivery, single: Single) -> bool:
+async def _is_in_two_places(delivery: ChunkDelivery, single: Single) -> bool:
     """Tell whether what stands under the address has to leave beside the contact that is known.
 
-    A request that was never answered may have made them anew under it; who is to be given the address may not
-    have it yet. Else one that is under the address alone took the known one's place: staff merged it, or made
-    it anew.
+    A request that was never answered may have made them anew under it (contacts of the run, which are mostly
+    where they were, are looked at); who is to be given the address may not have it yet. Else one that is under
+    the address alone took the known one's place: staff merged it, or made it anew.
     """
     chunk, row = delivery.chunk, single.row
-    return bool(chunk.maybe_anew[row]) or (
-        single.kind is not SingleKind.JOIN and chunk.moved_ids[row] is not None
-    )
+    if single.kind is SingleKind.JOIN:
+        return False
+    if not (chunk.maybe_anew[row] and chunk.is_contact[row]):
+        return bool(chunk.maybe_anew[row]) or chunk.moved_ids[row] is not None
+    other = await delivery.client.contact(chunk.emails[row] or "")
+    return other is not None and other.get("contact_id") != chunk.ids_of(Operation.LEAVE, np.array([row]))[0]
 
 
 async def _require_gone(delivery: ChunkDelivery, single: Single, missing: ContactNotFoundError) -> None:

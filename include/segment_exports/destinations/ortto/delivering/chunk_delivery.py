@@ -198,8 +198,7 @@ class OrttoDelivery(Attempt):
         chunk = self.chunk
         known = is_there(chunk.contact_ids[rows]) & ~chunk.displaced[rows] & ~is_there(chunk.moved_ids[rows])
         unsubscribes = is_due(chunk.leave[rows, chunk.unsubscribe])
-        alone = unsubscribes | chunk.maybe_anew[rows]
-        return known & self._due(rows) & chunk.is_contact[rows] & ~alone
+        return known & self._due(rows) & chunk.is_contact[rows] & ~unsubscribes
 
     def _due(self, rows: Rows) -> Mask:
         """Tell which rows have something due for a contact."""
