@@ -127,4 +127,4 @@ def test_a_run_that_is_cleared_from_its_start_goes_on(scenario: Scenario, settle
 
     assert not cleared.red, cleared.report.red_reasons
     scenario.check()
-    assert scenario.export.run().attempts == 0
+    assert scenario.export.run_until_calm().attempts == 0

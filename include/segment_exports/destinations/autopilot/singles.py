@@ -120,9 +120,9 @@ async def _request(delivery: ChunkDelivery, single: Single) -> None:
 async def _is_in_two_places(delivery: ChunkDelivery, single: Single) -> bool:
     """Tell whether what stands under the address has to leave beside the contact that is known.
 
-    A request that was never answered may have made them anew under it (contacts of the run, which are mostly
-    where they were, are looked at); who is to be given the address may not have it yet. Else one that is under
-    the address alone took the known one's place: staff merged it, or made it anew.
+    A request that was never answered may have made them anew under it: contacts of the run, which are mostly
+    where they were, are looked at. Who is to be given the address may not have it yet. Else one that is
+    under the address alone took the known one's place: staff merged it, or made it anew.
     """
     chunk, row = delivery.chunk, single.row
     if single.kind is SingleKind.JOIN:
