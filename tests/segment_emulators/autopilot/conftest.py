@@ -7,7 +7,7 @@ import pytest
 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from segment_emulators.autopilot import AutopilotEmulator
 
@@ -44,14 +44,6 @@ class Api:
 
     def new_list(self, name: str) -> str:
         return self.post("/list", {"name": name}).json()["list_id"]
-
-
-def wait_until(reached: Callable[[], object], *, seconds: float = 30) -> None:
-    """Wait until something holds, such as what the server's thread does after it has answered."""
-    until = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < until
-        time.sleep(0.002)
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from pydantic import ValidationError
+from tests.segment_emulators.served_process import wait_until
 
 from segment_emulators.autopilot import Fault, FaultKind, serve_autopilot
-
-from .conftest import wait_until
 
 if TYPE_CHECKING:
     from .conftest import Api

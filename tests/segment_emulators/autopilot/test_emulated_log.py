@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from segment_emulators.autopilot import Fault, FaultKind
+from tests.segment_emulators.served_process import wait_until
 
-from .conftest import wait_until
+from segment_emulators.autopilot import Fault, FaultKind
 
 if TYPE_CHECKING:
     from .conftest import Api

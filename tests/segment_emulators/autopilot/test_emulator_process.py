@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
 import pytest
 import requests
+from tests.segment_emulators.served_process import served_process
 
 from segment_emulators.autopilot import EmulatorControl
 from segment_emulators.autopilot.__main__ import main
 
-from .conftest import wait_until
-
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -94,27 +91,11 @@ class TestControlPlane:
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    port_file = tmp_path / "port"
-    started = subprocess.Popen(
-        [
-            sys.executable, "-m", "segment_emulators.autopilot", "--port", "0", "--port-file", str(port_file),
-            "--rate", "2", "--switch", "delete_status=204", "--custom-field", "string--Tier",
-        ],
-        env={**os.environ, "AUTOPILOT_EMULATOR_KEY": KEY},
-        stdout=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-
-    def tells_its_port() -> bool:
-        assert started.poll() is None
-        return port_file.exists() and bool(port_file.read_text().strip())
-
-    try:
-        wait_until(tells_its_port)
-        yield started, f"http://127.0.0.1:{port_file.read_text().strip()}"
-    finally:
-        started.kill()
-        started.wait()
+    options = ["--rate", "2", "--switch", "delete_status=204", "--custom-field", "string--Tier"]
+    with served_process(
+        tmp_path, "segment_emulators.autopilot", *options, AUTOPILOT_EMULATOR_KEY=KEY
+    ) as started:
+        yield started
 
 
 def test_the_process_serves_and_ends_well_when_terminated(

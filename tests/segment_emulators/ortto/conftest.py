@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +8,7 @@ import requests
 from segment_emulators.ortto import EmulatorConfig, OrttoEmulator, Switches, serve_ortto
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 CONFIG = EmulatorConfig(switches=Switches(rate=None, ban_after=None))
 """Without rate and bans, which have tests of their own."""
@@ -72,14 +71,6 @@ def person(given: Any) -> Any:
     if isinstance(given, dict) and "fields" not in given and given:
         return {"fields": given}
     return given
-
-
-def wait_until(reached: Callable[[], object], *, seconds: float = 30) -> None:
-    """Wait until something holds, such as what the server's thread does after it has answered."""
-    until = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < until
-        time.sleep(0.002)
 
 
 class Clock:

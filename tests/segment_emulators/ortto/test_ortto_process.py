@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from tests.segment_emulators.served_process import served_process
 
 from segment_emulators.ortto import EmulatorControl, Fault, FaultKind
 from segment_emulators.ortto.__main__ import main
 
-from .conftest import wait_until
-
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -95,28 +92,10 @@ class TestFaults:
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    port_file = tmp_path / "port"
-    started = subprocess.Popen(
-        [
-            sys.executable, "-m", "segment_emulators.ortto", "--port", "0", "--port-file", str(port_file),
-            "--rate", "0", "--switch", "existing_field=409", "--custom-field", "Tier",
-            "--custom-field", "single_select/Level/a/b",
-        ],
-        env={**os.environ, "ORTTO_EMULATOR_KEY": KEY},
-        stdout=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-
-    def tells_its_port() -> bool:
-        assert started.poll() is None
-        return port_file.exists() and bool(port_file.read_text().strip())
-
-    try:
-        wait_until(tells_its_port)
-        yield started, f"http://127.0.0.1:{port_file.read_text().strip()}"
-    finally:
-        started.kill()
-        started.wait()
+    options = ["--rate", "0", "--switch", "existing_field=409", "--custom-field", "Tier"]
+    options += ["--custom-field", "single_select/Level/a/b"]
+    with served_process(tmp_path, "segment_emulators.ortto", *options, ORTTO_EMULATOR_KEY=KEY) as started:
+        yield started
 
 
 def test_the_process_serves_and_ends_well_when_terminated(
