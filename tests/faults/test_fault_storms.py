@@ -149,7 +149,7 @@ def test_a_page_that_answers_404_says_nothing_of_a_contact(scenario: Scenario) -
     assert given_up.report.operations["leave"].delivered <= deleted, "who is read to be gone has left"
     scenario.emulator.inject()
     # Of whom something is in doubt, id and address are asked to leave: they may be two contacts.
-    scenario.leave_by_both_names = {"withdraws@example.com"}
+    scenario.leave_by_both_names |= {"withdraws@example.com"}
     assert not scenario.refresh(3).red
     scenario.check()
 

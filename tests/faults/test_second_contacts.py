@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 WAYS = pytest.mark.ways("list", "bulk", "auto", "field")
 
 
-def unanswered(scenario: Scenario, way: str) -> tuple[Fault, ...]:
-    """Let whoever is made be made by a request that nobody learns of, and not be found."""
+def make_unanswered(scenario: Scenario, way: str, *, settled: bool = True) -> None:
+    """Run, and let whoever is made be made by a request that nobody learns of, and not be found."""
+    changed_there(scenario, way)
+    scenario.write_segments(2, refresh(CHANGED, churn=(CHANGED,)))
     done = Fault(kind=FaultKind.ERROR, work_done=True, times=None, **scenario.stand.at(Place.UPSERT, way))
     unseen = Fault(kind=FaultKind.ERROR, times=None, **scenario.stand.at(Place.MEMBERS))
-    return done, unseen
+    lost = scenario.export.run(
+        retries=0, settle=settled, before_upload=lambda: scenario.emulator.inject(done, unseen)
+    )
+    assert lost.red if settled else lost.errors
+    scenario.emulator.inject()
 
 
 @WAYS
@@ -33,14 +39,7 @@ def unanswered(scenario: Scenario, way: str) -> tuple[Fault, ...]:
 def test_whom_an_unanswered_request_made_leaves_as_the_first_contact_does(
     scenario: Scenario, way: str, settled: bool, later: str
 ) -> None:
-    changed_there(scenario, way)
-    scenario.write_segments(2, refresh(CHANGED, churn=(CHANGED,)))
-    scenario.export.run(
-        retries=0,
-        settle=settled,
-        before_upload=lambda: scenario.emulator.inject(*unanswered(scenario, way)),
-    )
-    scenario.emulator.inject()
+    make_unanswered(scenario, way, settled=settled)
     now = {"leaves one": (CHANGED,), "leaves all": (), "withdraws": (WITHDRAWN,)}[later]
     scenario.write_segments(3, refresh(*now))
 
@@ -57,14 +56,7 @@ def test_whom_an_unanswered_request_made_leaves_later_though_the_first_contact_u
     scenario: Scenario, way: str, settled: bool
 ) -> None:
     """Who unsubscribed joins no further list; what the second one may be on is not forgotten."""
-    changed_there(scenario, way)
-    scenario.write_segments(2, refresh(CHANGED, churn=(CHANGED,)))
-    scenario.export.run(
-        retries=0,
-        settle=settled,
-        before_upload=lambda: scenario.emulator.inject(*unanswered(scenario, way)),
-    )
-    scenario.emulator.inject()
+    make_unanswered(scenario, way, settled=settled)
     scenario.stand.staff.unsubscribe(THERE)
     assert not scenario.export.run().red
     scenario.write_segments(3, refresh())
@@ -80,10 +72,7 @@ def test_whom_an_unanswered_request_made_leaves_though_the_next_run_can_take_nob
     scenario: Scenario, way: str, later: str
 ) -> None:
     """The second one is not believed to be on no list but those that this run puts it on."""
-    changed_there(scenario, way)
-    scenario.write_segments(2, refresh(CHANGED, churn=(CHANGED,)))
-    lost = unanswered(scenario, way)
-    assert scenario.export.run(retries=0, before_upload=lambda: scenario.emulator.inject(*lost)).red
+    make_unanswered(scenario, way)
     if later == "unsubscribes":
         scenario.stand.staff.unsubscribe(THERE)
     leaves = Fault(kind=FaultKind.ERROR, status=503, times=None, **scenario.stand.at(Place.LEAVE_APART, way))

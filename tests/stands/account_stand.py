@@ -83,6 +83,8 @@ class AccountStand(ABC):
 
     makes_unsubscribed: ClassVar[bool]
     """Whether a contact that is made for somebody who unsubscribed as another is unsubscribed too."""
+    leaves_in_updates: ClassVar[bool]
+    """Whether who is updated by the usual way leaves in the same request, under the address."""
     permission_fields: ClassVar[frozenset[str]]
     """Names of fields that would subscribe somebody."""
 

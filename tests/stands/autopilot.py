@@ -68,6 +68,7 @@ class AutopilotStand(AccountStand):
     usual_way = "list"
     default_way = "auto"
     makes_unsubscribed = False
+    leaves_in_updates = False
     permission_fields = frozenset({"unsubscribed"})
 
     def connection(self, rate: float, **extra: Any) -> dict[str, Any]:

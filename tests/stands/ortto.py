@@ -85,6 +85,7 @@ class OrttoStand(AccountStand):
     usual_way = "tag"
     default_way = "tag"
     makes_unsubscribed = True
+    leaves_in_updates = True
     permission_fields = frozenset({PERMISSION, "bol::sp"})
 
     def connection(self, rate: float, **extra: Any) -> dict[str, Any]:
