@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segment_exports.commands import export_check
+from segment_exports.commands.checking import export_check
 from segment_exports.errors import LedgerError
 from segment_exports.settings.ledger_secret import look_up_given_to_airflow, told_of_ledger_secret
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from segment_exports.commands import erasure
+from segment_exports.commands.erasing import erasure
 from segment_exports.commands.moving import command
 from segment_exports.commands.terminal import complain
 from segment_exports_airflow.accounts import open_account

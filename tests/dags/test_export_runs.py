@@ -15,7 +15,7 @@ from tests.dags.export_scene import EndedRun, ExportScene
 from demo_report import identities_hold
 from segment_emulators.account_api.faults import Fault, FaultKind
 from segment_emulators.autopilot import AutopilotEmulator, EmulatorConfig, Switches, serve_autopilot
-from segment_exports.commands.erasure import erase
+from segment_exports.commands.erasing.erasure import erase
 
 if TYPE_CHECKING:
     from collections.abc import Callable

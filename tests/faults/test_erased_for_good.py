@@ -15,7 +15,8 @@ from tests.faults.export_run import Killed, RunningExport
 from tests.faults.lake_folder import LakeFolder, Profile, people
 from tests.segment_exports.traces import traces
 
-from segment_exports.commands import erasure, purge
+from segment_exports.commands import purge
+from segment_exports.commands.erasing import erasure
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import Store
 from segment_exports.settling import settle_run

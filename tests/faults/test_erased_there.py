@@ -17,7 +17,7 @@ from tests.stands.account_stand import Place
 from tests.stands.alone import Why
 
 from segment_emulators.account_api.faults import Fault, FaultKind
-from segment_exports.commands import erased_there, erasure
+from segment_exports.commands.erasing import erased_there, erasure
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports_airflow.accounts import open_account
 

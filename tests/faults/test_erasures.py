@@ -12,7 +12,7 @@ from tests.faults.lake_folder import LakeFolder, Profile
 from tests.stands.account_stand import Place
 
 from segment_emulators.account_api.faults import Fault, FaultKind
-from segment_exports.commands.erasure import erase
+from segment_exports.commands.erasing.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import Store
 

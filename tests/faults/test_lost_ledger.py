@@ -16,7 +16,7 @@ from tests.faults.lake_folder import LakeFolder, people
 from tests.stands.alone import Why
 from tests.stands.list_fields import field_name
 
-from segment_exports.commands.erasure import erase
+from segment_exports.commands.erasing.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import Store
 

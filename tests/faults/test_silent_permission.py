@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.faults.lake_folder import Profile
 
-from segment_exports.commands.erasure import erase
+from segment_exports.commands.erasing.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import Store
 

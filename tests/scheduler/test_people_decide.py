@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.scheduler.exports_under_test import LEDGER_SECRET, account
 
-from segment_exports.commands.erasure import erase
+from segment_exports.commands.erasing.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import RunFiles, Store
 

@@ -29,7 +29,7 @@ from tests.search.steps import (
 )
 from tests.segment_exports.books_agree import require_books_agree
 
-from segment_exports.commands.erasure import erase
+from segment_exports.commands.erasing.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.plan import PlanState, planned
 from segment_exports.records.staging import RunFiles, Store

@@ -14,7 +14,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of, operations
 
-from segment_exports.commands.erasure import erase
+from segment_exports.commands.erasing.erasure import erase
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.plan import PlanState
 from segment_exports.records.staging import Store

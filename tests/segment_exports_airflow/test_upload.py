@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import TimeoutPosix
 from tests.segment_exports_airflow.planned_run import NAMED, RUN_ID, PlannedRuns, context_of
 
-from segment_exports.commands.erasure import erase
+from segment_exports.commands.erasing.erasure import erase
 from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.errors import (
     ConnectionDisabledError,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of, operations
 
-from segment_exports.commands.erasure import erase
+from segment_exports.commands.erasing.erasure import erase
 from segment_exports.errors import LedgerError
 from segment_exports.records.outcomes import UNSUBSCRIBE, Outcome
 from segment_exports.records.plan import Comparison, PlanState

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of
 from tests.segment_exports.traces import traces
 
-from segment_exports.commands.erasure import erase
+from segment_exports.commands.erasing.erasure import erase
 from segment_exports.errors import StagingError
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.plan import files_of_runs

@@ -17,7 +17,7 @@ from segment_emulators.autopilot import EmulatorConfig as AutopilotConfig
 from segment_emulators.autopilot import Fault, FaultKind, serve_autopilot
 from segment_emulators.autopilot import Switches as AutopilotSwitches
 from segment_emulators.ortto import Case, EmulatorConfig, MixedPeople, Order, Switches, serve_ortto
-from segment_exports.commands.erasure import erase
+from segment_exports.commands.erasing.erasure import erase
 from segment_exports.commands.moving import command
 from segment_exports.commands.moving.marker import moved
 from segment_exports.destinations.agreement import Agreement, signed_agreement

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of, operations
 
-from segment_exports.commands.erasure import erase
+from segment_exports.commands.erasing.erasure import erase
 from segment_exports.errors import NotFoundError
 from segment_exports.planning.reconciling.reconcile import Reconciled, reconcile
 from segment_exports.records import lease

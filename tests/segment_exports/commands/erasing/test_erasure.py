@@ -11,8 +11,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from tests.segment_exports.staged_run import HASHER, LEDGERS_SECRET, START, Person, Stage, definition_of
 
-from segment_exports.commands.erasure import erase, main
-from segment_exports.commands.erasure_told import Erasure
+from segment_exports.commands.erasing.erasure import erase, main
+from segment_exports.commands.erasing.erasure_told import Erasure
 from segment_exports.errors import LedgerError, StagingError
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import Store

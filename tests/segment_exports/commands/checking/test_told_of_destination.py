@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from segment_exports.commands.checking.told_of_destination import told_of_destination
 from segment_exports.commands.moving.marker import Moved, note_moved
-from segment_exports.commands.told_of_destination import told_of_destination
 from segment_exports.definition import ExportDefinition
 from segment_exports.records.staging import Store
 

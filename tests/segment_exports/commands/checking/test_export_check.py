@@ -11,8 +11,8 @@ from tests.segment_exports.staged_run import Person, Stage, definition_of
 
 from segment_emulators.lake_writer import LakeExport, write_lake
 from segment_emulators.tenant import Tenant
-from segment_exports.commands.check_result import SegmentCheck
-from segment_exports.commands.export_check import check_export, check_folder, main
+from segment_exports.commands.checking.check_result import SegmentCheck
+from segment_exports.commands.checking.export_check import check_export, check_folder, main
 from segment_exports.definition import ExportDefinition
 from segment_exports.errors import SourceError
 from segment_exports.sources.opening import open_without_airflow
@@ -21,7 +21,7 @@ from segment_exports.sources.refresh_evidence import SegmentState
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_exports.commands.check_result import CheckResult
+    from segment_exports.commands.checking.check_result import CheckResult
 
 TEXT = """\
 name: {name}
@@ -153,7 +153,7 @@ def test_of_a_segment_that_is_too_large_to_count_a_sample_is_converted(
     lake: LakeExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("segment_exports.settings.bounds.COUNTED_BYTES", 0)
-    monkeypatch.setattr("segment_exports.commands.export_check.SAMPLED_ROWS", 40)
+    monkeypatch.setattr("segment_exports.commands.checking.export_check.SAMPLED_ROWS", 40)
     rule = {"attribute": "Email Subscriber", "equals": "never written"}
 
     result = check(lake, permission=rule)

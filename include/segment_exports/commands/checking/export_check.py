@@ -1,6 +1,6 @@
 """Hold every definition against its source: would it run, and what would it read.
 
-On a command line: ``python -m segment_exports.commands.export_check [NAME …]``.
+On a command line: ``python -m segment_exports.commands.checking.export_check [NAME …]``.
 Nothing is sent, and nothing written but that something was told. Sources that need an Airflow connection are
 checked by whoever can open them: :func:`check_folder` takes the opener.
 """
@@ -13,11 +13,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from segment_exports.commands.check_result import CheckResult, SegmentCheck
-from segment_exports.commands.export_check_table import written
+from segment_exports.commands.checking.check_result import CheckResult, SegmentCheck
+from segment_exports.commands.checking.export_check_table import written
+from segment_exports.commands.checking.told_of_destination import told_of_destination
+from segment_exports.commands.checking.values_check import ValuesCheck
 from segment_exports.commands.terminal import complain, say
-from segment_exports.commands.told_of_destination import told_of_destination
-from segment_exports.commands.values_check import ValuesCheck
 from segment_exports.definition import definitions_folder, load_definitions
 from segment_exports.definition.problems import near
 from segment_exports.errors import SegmentExportError, SourceError, StagingError, own_words
@@ -273,7 +273,7 @@ def main(
     :param staging: the staging root where the environment names none.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m segment_exports.commands.export_check",
+        prog="python -m segment_exports.commands.checking.export_check",
         description="Hold export definitions against their sources; nothing is sent.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="exports to check; all by default")

@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from segment_exports.commands.values_check import ValuesCheck, shape_of
+from segment_exports.commands.checking.values_check import ValuesCheck, shape_of
 from segment_exports.definition import ExportDefinition
 
 NAMES = ("EMail", "Name", "Born", "Points", "Consent", "CustomerId", "PreviousCustomerId")

@@ -1,6 +1,6 @@
 """Tombstones of erased people: no run, resync or backfill brings them back.
 
-    python -m segment_exports.commands.erasure STAGING --emails FILE --customer-ids FILE
+    python -m segment_exports.commands.erasing.erasure STAGING --emails FILE --customer-ids FILE
 
 STAGING is the folder or URL of the staging root, a FILE has one address or CustomerId a line (``-`` is
 standard input: nothing personal stands in the shell's history). The secret of the ledgers is read from the
@@ -11,13 +11,13 @@ A tombstone is the keyed hash of an address or CustomerId, the name of a file in
 has one, planning takes off our lists whom a ledger knows, also where the source has them no more, and an
 upload of what was planned before leaves them out.
 Then it takes them out of what is kept of them (:mod:`segment_exports.settling.forgetting`, and
-:mod:`segment_exports.commands.erased_files`), and names what it could not reach. A ledger's row stays while
-it says of which lists a person is to be taken off: the run that takes them off ends it. An
+:mod:`segment_exports.commands.erasing.erased_files`), and names what it could not reach. A ledger's row
+stays while it says of which lists a person is to be taken off: the run that takes them off ends it. An
 address stands for all customers behind it; give the CustomerIds too, so that a person is known under
 another address. An id is erased in its capitals and small letters too, and without quotes or braces
 around it, for other systems print a GUID so. Contacts at the destination are deleted there by hand, or with
-``--at-destination`` (:mod:`segment_exports.commands.erased_there`), for which the command has to be led to
-Airflow's connections: ``make erase``, or ``python -m segment_exports_airflow erase``.
+``--at-destination`` (:mod:`segment_exports.commands.erasing.erased_there`), for which the command has to
+be led to Airflow's connections: ``make erase``, or ``python -m segment_exports_airflow erase``.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_exports.commands.erased_files import take_out_of_runs
-from segment_exports.commands.erased_names import forms_of, lines_of, normalised
-from segment_exports.commands.erased_there import Destinations, Due, OpenAccount
-from segment_exports.commands.erasure_told import Erasure, ExportErasure, told_of_erasure
+from segment_exports.commands.erasing.erased_files import take_out_of_runs
+from segment_exports.commands.erasing.erased_names import forms_of, lines_of, normalised
+from segment_exports.commands.erasing.erased_there import Destinations, Due, OpenAccount
+from segment_exports.commands.erasing.erasure_told import Erasure, ExportErasure, told_of_erasure
 from segment_exports.commands.terminal import complain, say
 from segment_exports.errors import LedgerError, StagingError, own_words
 from segment_exports.records.keyed_hash import HASH_TYPE
@@ -182,7 +182,7 @@ def main(arguments: list[str] | None = None, *, open_account: OpenAccount | None
         130 where it was interrupted.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m segment_exports.commands.erasure",
+        prog="python -m segment_exports.commands.erasing.erasure",
         description="Hold erased people back from every export, for ever.",
     )
     parser.add_argument("staging", help=f"folder or URL of the staging root ({STAGING})")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.segment_exports.sources.written_tables import LABEL, SEGMENT, WrittenTables, read_all
 
-from segment_exports.commands.export_check import SAMPLED_ROWS, check_export
+from segment_exports.commands.checking.export_check import SAMPLED_ROWS, check_export
 from segment_exports.definition import ExportDefinition
 from segment_exports.records.staging import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment_exports.commands.check_result import CheckResult
+    from segment_exports.commands.checking.check_result import CheckResult
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_permission_that_nobody_of_the_whole_table_gives_is_a_problem(tables: 
 def test_where_there_are_more_rows_than_the_sample_has_it_is_a_note(
     tables: WrittenTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segment_exports.commands.export_check.SAMPLED_ROWS", 5)
+    monkeypatch.setattr("segment_exports.commands.checking.export_check.SAMPLED_ROWS", 5)
     result = check(tables, permission=NOBODY)
 
     assert SAMPLED_ROWS > 10

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from segment_exports.commands.erased_files import TakenOut
+from segment_exports.commands.erasing.erased_files import TakenOut
 from segment_exports.records.outcomes import counted
 from segment_exports.settling.forgetting import Forgotten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from segment_exports.commands.erased_there import AccountErasure
+    from segment_exports.commands.erasing.erased_there import AccountErasure
 
 _MOST_TOLD = 20
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from segment_exports.commands.check_result import CheckResult, SegmentCheck
+    from segment_exports.commands.checking.check_result import CheckResult, SegmentCheck
 
 _HEADINGS = ("segment", "list", "snapshot (UTC)", "rows", "with address", "size")
 _RIGHT = (False, False, False, True, True, True)
