@@ -1,5 +1,6 @@
 """The Airflow provider of segment exports: connection types, hooks, operators and sensors.
 
+dags              the DAGs of the definitions
 operators         the steps of an export
 sensors           the steps that may have to wait
 hooks             from a connection to what the core takes
@@ -9,13 +10,12 @@ run_form          the trigger form, and what a run was asked for
 accounts          the account behind a connection
 connections       connections, found and held against their type
 connection_forms  the forms of the connection types
+plugin            what Airflow loads of this package: a listener that makes the pools
 provider_info     what Airflow learns of this package: its connection types
 source_access     from a definition to its source, with the credentials of its connection
 staging_root      where all files lie, and the hasher of the ledgers
 pools             one pool per account
 refresh_schedule  the timetable
-dag_ids           the ids of DAGs
-dag_docs          the page of a DAG
 __main__          commands that ask accounts
 markdown          text from outside in Markdown, where it makes no link, picture or table
 """

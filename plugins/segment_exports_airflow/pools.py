@@ -2,7 +2,7 @@
 
 A pool has one slot: one upload task can use the account's whole rate, and two would exceed it. A task
 whose pool is missing stays ``scheduled`` for ever and nothing says so, so a listener
-(``plugins/segment_exports_plugin.py``) makes the pools. Slots that a person changed are left alone.
+(:mod:`segment_exports_airflow.plugin`) makes the pools. Slots that a person changed are left alone.
 
 Imported in every Airflow process: what it needs of Airflow and of the core is imported where it is used.
 """

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow._shared.plugins_manager import EntryPointSource, PluginsDirectorySource
 
 from segment_exports_airflow import pools
 
@@ -121,11 +122,15 @@ def test_a_missing_folder_of_definitions_is_left_to_the_dag_processor(
     assert slots(session) == {}
 
 
-def test_airflow_loads_the_listener_and_nothing_else_of_the_folder(airflow_database: Path) -> None:
+def test_airflow_finds_the_listener_by_its_entry_point_and_loads_nothing_of_the_folder(
+    airflow_database: Path,
+) -> None:
     from airflow import plugins_manager
 
     loaded, errors = plugins_manager._get_plugins()
 
     assert errors == {}
-    ours = [plugin for plugin in loaded if plugin.name == "segment_exports"]
-    assert [len(plugin.listeners) for plugin in ours] == [1]
+    (ours,) = [plugin for plugin in loaded if plugin.name == "segment-exports"]
+    assert len(ours.listeners) == 1
+    assert type(ours.source) is EntryPointSource
+    assert not [one for one in loaded if type(one.source) is PluginsDirectorySource]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_exports.definition import ExportDefinition, LoadedDefinition
-from segment_exports_airflow.dag_ids import dag_ids
+from segment_exports_airflow.dags.dag_ids import dag_ids
 
 
 def a_file(stem: str, *, is_good: bool = False) -> LoadedDefinition:

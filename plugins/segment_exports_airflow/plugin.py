@@ -1,7 +1,6 @@
-"""What Airflow loads from this folder: a listener that makes the pool of each account.
+"""What Airflow learns of this package through the entry point ``airflow.plugins``: who listens to its runs.
 
-The package ``segment_exports_airflow`` beside this file is installed, and kept out of Airflow's plugin
-loader by ``.airflowignore``.
+Loaded in every Airflow process, so what a listener needs is imported when it is called.
 """
 
 from __future__ import annotations
@@ -51,7 +50,11 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001 - Air
 
 
 class SegmentExportsPlugin(AirflowPlugin):
-    """Registers this module as a listener."""
+    """Registers this module as a listener, which makes the pool of each account.
 
-    name = "segment_exports"
+    Its name is not that of the file in ``plugins/`` that was there before: where one was left behind,
+    Airflow would load that one instead.
+    """
+
+    name = "segment-exports"
     listeners = [sys.modules[__name__]]  # noqa: RUF012 - Airflow's own form
