@@ -28,7 +28,8 @@ from segment_exports.settings.names import DEFINITIONS, STAGING
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from local_airflow import LocalAirflow, LocalAirflowError
+from airflow_home import LocalAirflowError
+from local_airflow import LocalAirflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

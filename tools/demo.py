@@ -22,6 +22,7 @@ import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
+from airflow_home import ROOT, LocalAirflowError
 from demo_accounts import (
     AUTOPILOT,
     DEFINITION,
@@ -35,7 +36,7 @@ from demo_report import identities_hold, report_text
 from demo_tenant import write_lake
 from ending import end_on_signals
 from folder_lock import FolderInUseError, only_one_in
-from local_airflow import ROOT, USER, LocalAirflow, LocalAirflowError, free_port
+from local_airflow import USER, LocalAirflow, free_port
 from own_exports import CONNECTION, OWN_FOLDER, own_definitions, own_settings, what_is_opened, why_own
 from plain_reading import TOLD_BY, differences, read_plainly
 from run_progress import watch

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from airflow_home import ROOT, LocalAirflowError
 from demo_tenant import ATTRIBUTES_OF_NEWSLETTER
-from local_airflow import ROOT, LocalAirflowError, free_port
+from local_airflow import free_port
 from segment_emulators.account_api.control_client import EmulatorControl
 from segment_exports.destinations.agreement import signed_agreement
 

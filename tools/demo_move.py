@@ -12,11 +12,11 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from airflow_home import LocalAirflowError, airflow_environment, write_config
 from demo import FOLDER, demo_settings, generate_lake
 from demo_accounts import AUTOPILOT, DEFINITION, EXPORT, ORTTO, RATE, emulated_account
 from ending import end_on_signals
 from folder_lock import FolderInUseError, only_one_in
-from local_airflow import LocalAirflowError, airflow_environment
 from plain_reading import read_plainly
 from segment_exports.commands.terminal import complain, say
 
@@ -54,6 +54,7 @@ def demo_move() -> int:
         settings = demo_settings(FOLDER, old) | {ORTTO.variable: new.connection(RATE)}
         refused = _fill(old.control, _addresses())
         (FOLDER / "staging").mkdir()
+        write_config(FOLDER / "airflow", settings)
         for options in ([], ["--apply"]):
             say(f"▸ make move EXPORT={EXPORT} TO={ORTTO.connection}{' APPLY=yes' if options else ''}\n")
             if code := _move(settings, options):
@@ -83,7 +84,7 @@ def _fill(account: EmulatorControl, emails: list[str]) -> set[str]:
 def _move(settings: dict[str, str], options: list[str]) -> int:
     """Run the command, as a person would, and return its exit code."""
     command = [sys.executable, "-m", "segment_exports_airflow", "move", str(FOLDER / "staging"), EXPORT]
-    environment = airflow_environment(FOLDER / "airflow") | settings
+    environment = airflow_environment(FOLDER / "airflow", settings)
     done = subprocess.run([*command, ORTTO.connection, *options], env=environment, check=False)
     return done.returncode
 

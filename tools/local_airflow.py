@@ -18,7 +18,6 @@ import sys
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -26,13 +25,14 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
+from airflow_home import LocalAirflowError, airflow_environment, write_config, write_private
 from ending import uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
     from types import TracebackType
 
-ROOT = Path(__file__).resolve().parent.parent
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 USER = "admin"
 _SECONDS_TO_START = 180
@@ -55,10 +55,6 @@ _WHILE_LOCKED = Retry(
 """Airflow's API answers 500, and changes nothing, while another of its processes holds the SQLite file."""
 
 
-class LocalAirflowError(Exception):
-    """Airflow did not start or did not do what it was asked; the text says where its log lies."""
-
-
 def free_port() -> int:
     """Return a TCP port of 127.0.0.1 that nobody listens on, nor is given by chance before it is used."""
     return next(port for port in _ports if _is_free(port))
@@ -71,29 +67,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def airflow_environment(home: Path) -> dict[str, str]:
-    """Return the variables that make any Airflow process use this repository and this home.
-
-    Airflow's own variables of the caller are left out, but for connections and variables.
-    """
-    kept = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
-    mine = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("AIRFLOW_") or name.startswith(kept)
-    }
-    return mine | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "include"), str(ROOT / "plugins")]),
-    }
 
 
 @dataclass
@@ -119,8 +92,7 @@ class LocalAirflow:
         return f"http://localhost:{self.port}"
 
     def __post_init__(self) -> None:
-        self.home.mkdir(parents=True, exist_ok=True)
-        self.environment = airflow_environment(self.home) | {
+        self._config = {
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": str(self.parallelism),
             "AIRFLOW__CORE__MP_START_METHOD": "fork",
@@ -139,9 +111,9 @@ class LocalAirflow:
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
-            "NO_COLOR": "1",
             **self.settings,
         }
+        self.environment = airflow_environment(self.home, {"NO_COLOR": "1", **self.settings})
 
     def __enter__(self) -> LocalAirflow:
         self.start()
@@ -158,10 +130,11 @@ class LocalAirflow:
     def start(self) -> None:
         """Make the database where there is none, start the components and wait until all are well.
 
-        :raises LocalAirflowError: one ended, or not all were well within three minutes.
+        :raises LocalAirflowError: one ended, or not all were well within three minutes; or what stands in the
+            home's ``airflow.cfg`` can't be read.
         """
-        (self.home / "passwords.json").write_text(json.dumps({USER: self.password}))
-        (self.home / "passwords.json").chmod(0o600)
+        write_config(self.home, self._config)
+        write_private(self.home / "passwords.json", json.dumps({USER: self.password}))
         self.run("db", "migrate")
         with closing(sqlite3.connect(self.home / "airflow.db")) as database:
             # Readers and a writer at once: fewer "database is locked" among Airflow's processes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from local_airflow import ROOT
+from airflow_home import ROOT
 from own_exports import own_staging, use_own_secret
 
 

@@ -6,7 +6,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
-from local_airflow import ROOT
+from airflow_home import ROOT
 from segment_exports.definition import definitions_folder, load_definitions
 from segment_exports.errors import LedgerError
 from segment_exports.settings.environment import read_settings

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import sync_playwright
 
+from airflow_home import ROOT
 from demo import demo_settings
 from demo_accounts import AUTOPILOT, ORTTO, RATE, emulated_account, write_definition
 from demo_tenant import write_lake
-from local_airflow import ROOT, USER, LocalAirflow
+from local_airflow import USER, LocalAirflow
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local_airflow import LocalAirflowError
+from airflow_home import LocalAirflowError
 from segment_emulators.autopilot import Fault, FaultKind
 
 if TYPE_CHECKING:

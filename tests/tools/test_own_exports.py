@@ -8,7 +8,7 @@ import pytest
 
 import demo
 import own_exports
-from local_airflow import ROOT
+from airflow_home import ROOT
 from own_exports import what_is_opened, why_own
 from segment_exports.definition import load_definitions
 
