@@ -10,7 +10,8 @@ run_form          the trigger form, and what a run was asked for
 accounts          the account behind a connection
 connections       connections, found and held against their type
 connection_forms  the forms of the connection types
-plugin            what Airflow loads of this package: a listener that makes the pools
+plugin            what Airflow loads of this package: a listener that makes the pools, a middleware for Test
+connections_under_test  what Airflow's button Test leaves out about a connection
 provider_info     what Airflow learns of this package: its connection types
 source_access     from a definition to its source, with the credentials of its connection
 staging_root      where all files lie, and the hasher of the ledgers

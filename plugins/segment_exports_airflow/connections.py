@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from segment_exports.settings.given_fields import GivenFields, fields_of_json
 from segment_exports.sieve.secrets_in_use import keep_secret
 from segment_exports_airflow.connection_forms import KNOWN_FIELDS
+from segment_exports_airflow.connections_under_test import name_under_test
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,7 @@ def connection_of(
             f"{wanted}"
         )
     keep_secret(connection.password)
+    connection.conn_id = name_under_test(connection_id)
     return connection
 
 

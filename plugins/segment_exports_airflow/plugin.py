@@ -1,4 +1,4 @@
-"""What Airflow learns of this package through the entry point ``airflow.plugins``: who listens to its runs.
+"""What Airflow loads by the entry point ``airflow.plugins``: who listens to its runs, and what *Test* needs.
 
 Loaded in every Airflow process, so what a listener needs is imported when it is called.
 """
@@ -14,6 +14,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from segment_exports.errors import UnforeseenError
 from segment_exports_airflow import pools
+from segment_exports_airflow.connections_under_test import ConnectionsUnderTest
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -50,7 +51,7 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001 - Air
 
 
 class SegmentExportsPlugin(AirflowPlugin):
-    """Registers this module as a listener, which makes the pool of each account.
+    """Registers this module as a listener, which makes the pool of each account, and what *Test* needs.
 
     Its name is not that of the file in ``plugins/`` that was there before: where one was left behind,
     Airflow would load that one instead.
@@ -58,3 +59,6 @@ class SegmentExportsPlugin(AirflowPlugin):
 
     name = "segment-exports"
     listeners = [sys.modules[__name__]]  # noqa: RUF012 - Airflow's own form
+    fastapi_root_middlewares = [  # noqa: RUF012
+        {"name": "tests of segment exports' connections", "middleware": ConnectionsUnderTest}
+    ]
