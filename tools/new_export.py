@@ -16,7 +16,8 @@ def main() -> int:
     os.environ.setdefault("AIRFLOW_HOME", str(ROOT / ".airflow" / "airflow"))
     from segment_exports_airflow.source_access import open_source
 
-    return new_export.main(opener=open_source)
+    of_a_source = {"list": new_export.segments, "write": new_export.main}[sys.argv[1]]
+    return of_a_source(sys.argv[2:], opener=open_source)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The Airflow provider of segment exports: connection types, hooks, operators and sensors.
 
+cli               the console command
 dags              the DAGs of the definitions
 operators         the steps of an export
 sensors           the steps that may have to wait

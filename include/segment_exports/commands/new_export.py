@@ -1,11 +1,11 @@
 """List what a source has to export, and write a first definition from it.
 
-On a command line (``make segments``, ``make new-export``):
+On a command line:
 
-    python -m segment_exports.commands.new_export list --like newsletter
-    python -m segment_exports.commands.new_export list --source api --connection customer_insights_default
-    python -m segment_exports.commands.new_export write winback --source lake --path CustomerInsights_…/Export
-    python -m segment_exports.commands.new_export write winback --like newsletter --to ortto \
+    segment-exports segments --like newsletter
+    segment-exports segments --source api --connection customer_insights_default
+    segment-exports new-export winback --source lake --path CustomerInsights_…/Export
+    segment-exports new-export winback --like newsletter --to ortto \
         --new-people unsubscribed --create-fields yes
 """
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +35,6 @@ from segment_exports.errors import DefinitionError, SourceError, own_words
 from segment_exports.settings.environment import require_good_settings
 from segment_exports.sieve.foreign import reason_told
 from segment_exports.sieve.visible import in_one_line
-from segment_exports.sources.opening import open_without_airflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -121,37 +119,65 @@ def write_definition(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def main(arguments: Sequence[str] | None = None, *, opener: Opener | None = None) -> int:
-    """List or write; return 1 with a message where that can't be done."""
-    chosen = _parser().parse_args(arguments)
-    opener = opener or (lambda definition: open_without_airflow(definition.source))
+def segments(arguments: Sequence[str], *, opener: Opener) -> int:
+    """Show what a source has; return 1 with a message where that can't be done.
+
+    :param opener: gives the source of a definition.
+    """
+    chosen = _listing().parse_args(arguments)
+    return _done(lambda: table(_found(chosen, {}, opener)[1], datetime.now(UTC)))
+
+
+def main(arguments: Sequence[str], *, opener: Opener) -> int:
+    """Write a first definition; return 1 with a message where that can't be done.
+
+    :param opener: gives the source of a definition.
+    """
+    chosen = _writing().parse_args(arguments)
+    return _done(lambda: _written(chosen, opener))
+
+
+def _done(work: Callable[[], str]) -> int:
     try:
         require_good_settings()
-        folder = definitions_folder()
-        if chosen.command == "write" and not chosen.name:
-            raise DefinitionError("Name the export (with make: NAME=…)")  # noqa: TRY301
-        source, destination = _source_block(chosen), _destination_block(chosen)
-        probe = _probe({"source": source} | ({"destination": destination} if destination else {}))
-        found = exportable(opener(probe))
-        if chosen.command == "list":
-            say(table(found, datetime.now(UTC)))
-            return 0
-        text = draft(
-            chosen.name,
-            source,
-            found,
-            destination=destination,
-            segments=chosen.segment or (),
-            email=chosen.email,
-            taken=taken_by(load_definitions(folder), probe.destination),
-            schema=schema_beside(folder),
-        )
-        path = write_definition(folder, chosen.name, text)
+        told = work()
     except Exception as error:  # noqa: BLE001 - nobody is shown a traceback, nor another's words
         complain(str(own_words(error)))
         return 1
-    say(f"{path} written.\n{_renamed(path)}Read it, complete the mapping, then: make check\n")
+    say(told)
     return 0
+
+
+def _found(
+    chosen: argparse.Namespace, destination: Mapping[str, Any], opener: Opener
+) -> tuple[ExportDefinition, Exportable]:
+    """Return a definition of nothing but source and destination, and what the source has."""
+    probe = _probe({"source": _source_block(chosen)} | ({"destination": destination} if destination else {}))
+    return probe, exportable(opener(probe))
+
+
+def _written(chosen: argparse.Namespace, opener: Opener) -> str:
+    """Write the definition, and return what is said of it."""
+    folder = definitions_folder()
+    if not chosen.name:
+        raise DefinitionError("Name the export (with make: NAME=…)")
+    destination = _destination_block(chosen)
+    probe, found = _found(chosen, destination, opener)
+    text = draft(
+        chosen.name,
+        _source_block(chosen),
+        found,
+        destination=destination,
+        segments=chosen.segment or (),
+        email=chosen.email,
+        taken=taken_by(load_definitions(folder), probe.destination),
+        schema=schema_beside(folder),
+    )
+    path = write_definition(folder, chosen.name, text)
+    return (
+        f"{path} written.\n{_renamed(path)}Read it, complete the mapping, then check it: segment-exports "
+        f"check {chosen.name} (in a clone: make check)\n"
+    )
 
 
 def schema_beside(folder: Path) -> str | None:
@@ -245,7 +271,7 @@ def _source_block(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def _destination_block(chosen: argparse.Namespace) -> dict[str, Any]:
     """Return the block of a destination that has to be named; what has no default is left out if unsaid."""
-    if chosen.command == "list" or chosen.to in (None, DEFAULT_DESTINATION.type):
+    if chosen.to in (None, DEFAULT_DESTINATION.type):
         return {}
     creates = {"yes": True, "no": False}.get(chosen.create_fields)
     block = {"type": chosen.to, "new_people": chosen.new_people, "create_fields": creates}
@@ -267,32 +293,36 @@ def _probe(blocks: dict[str, Any]) -> ExportDefinition:
             raise DefinitionError(str(error).replace(f"{path.name}, line 1, ", "")) from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m segment_exports.commands.new_export")
-    commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="show segments and attributes of a source")
-    writing = commands.add_parser("write", help="write a first definition")
-    writing.add_argument("name", help="name of the export: lower-case letters, digits and _")
-    writing.add_argument(
-        "--segment", action="append", metavar="NAME", help="a segment to export; all by default"
+def _listing() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="segment-exports segments", description="Show segments and attributes of a source."
     )
-    writing.add_argument(
-        "--email", metavar="ATTRIBUTE", help="attribute with the address; guessed by default"
-    )
-    writing.add_argument("--to", choices=["autopilot", "ortto"], help="type of destination")
-    writing.add_argument(
-        "--new-people", choices=list(NewPeople), help="whether people made in Ortto may be mailed there"
-    )
-    writing.add_argument(
-        "--create-fields", choices=["yes", "no"], help="whether custom fields that Ortto lacks are made"
-    )
-    for one in (listing, writing):
-        one.add_argument("--like", metavar="EXPORT", help="take the source of this export")
-        one.add_argument("--source", choices=["lake", "dataverse", "api"])
-        one.add_argument("--path", help="folder or URL of a lake export")
-        one.add_argument("--connection", help="Airflow connection of the source")
+    _add_source(parser)
     return parser
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _writing() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="segment-exports new-export", description="Write a first definition from what a source has."
+    )
+    parser.add_argument("name", help="name of the export: lower-case letters, digits and _")
+    parser.add_argument(
+        "--segment", action="append", metavar="NAME", help="a segment to export; all by default"
+    )
+    parser.add_argument("--email", metavar="ATTRIBUTE", help="attribute with the address; guessed by default")
+    parser.add_argument("--to", choices=["autopilot", "ortto"], help="type of destination")
+    parser.add_argument(
+        "--new-people", choices=list(NewPeople), help="whether people made in Ortto may be mailed there"
+    )
+    parser.add_argument(
+        "--create-fields", choices=["yes", "no"], help="whether custom fields that Ortto lacks are made"
+    )
+    _add_source(parser)
+    return parser
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--like", metavar="EXPORT", help="take the source of this export")
+    parser.add_argument("--source", choices=["lake", "dataverse", "api"])
+    parser.add_argument("--path", help="folder or URL of a lake export")
+    parser.add_argument("--connection", help="Airflow connection of the source")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Purge every export of a staging root, and tell what was purged and what was kept."""
     parser = argparse.ArgumentParser(
-        prog="python -m segment_exports.commands.purge",
+        prog="segment-exports purge",
         description="Purge the files of old runs of all exports, and their history.",
     )
     parser.add_argument("staging", help=f"folder or URL of the staging root ({STAGING})")

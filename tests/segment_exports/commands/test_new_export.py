@@ -59,8 +59,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(*arguments: str, source: Any = TWO) -> int:
-    return new_export.main(arguments, opener=lambda _definition: source)
+def run(command: str, *arguments: str, source: Any = TWO) -> int:
+    main = {"segments": new_export.segments, "new-export": new_export.main}[command]
+    return main(arguments, opener=lambda _definition: source)
 
 
 def addresses(*attributes: Attribute) -> tuple[str, ...]:
@@ -103,7 +104,7 @@ def test_the_list_shows_state_size_age_and_guesses() -> None:
 
 
 def test_what_is_written_is_a_good_definition(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("write", "winback", "--source", "lake", "--path", "lake/Export") == 0
+    assert run("new-export", "winback", "--source", "lake", "--path", "lake/Export") == 0
 
     definition = load_definition(folder / "winback.yaml")
     assert definition.segment_names == ("Churn", "Big")
@@ -117,7 +118,7 @@ def test_what_is_written_is_a_good_definition(folder: Path, capsys: pytest.Captu
 
 
 def test_what_stands_in_comments_is_good_too(folder: Path) -> None:
-    run("write", "winback", "--source", "lake", "--path", "lake/Export")
+    run("new-export", "winback", "--source", "lake", "--path", "lake/Export")
     path = folder / "winback.yaml"
     lines = path.read_text().splitlines()
     path.write_text(
@@ -133,9 +134,9 @@ def test_what_stands_in_comments_is_good_too(folder: Path) -> None:
 
 
 def test_the_source_of_another_export_is_taken_over(folder: Path) -> None:
-    run("write", "first", "--source", "api", "--connection", "ci")
+    run("new-export", "first", "--source", "api", "--connection", "ci")
 
-    assert run("write", "second", "--like", "first", "--segment", "Big", "--email", "EMail_Loyalty") == 0
+    assert run("new-export", "second", "--like", "first", "--segment", "Big", "--email", "EMail_Loyalty") == 0
 
     second = load_definition(folder / "second.yaml")
     assert second.source == load_definition(folder / "first.yaml").source
@@ -146,7 +147,7 @@ def test_the_source_of_another_export_is_taken_over(folder: Path) -> None:
 def test_names_that_yaml_would_misread_are_quoted(folder: Path) -> None:
     odd = ("true", "No: yes", "Müller & Söhne", "#1", "a #b", "-x", "0 1", "Yes")
 
-    assert run("write", "odd", "--source", "lake", "--path", "x", source=Tables(*map(segment, odd))) == 0
+    assert run("new-export", "odd", "--source", "lake", "--path", "x", source=Tables(*map(segment, odd))) == 0
     assert load_definition(folder / "odd.yaml").segment_names == odd
 
 
@@ -158,9 +159,9 @@ class TestBesideOtherExports:
     def test_lists_that_are_taken_get_other_titles_in_words(
         self, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        run("write", "newsletter", *self.LAKE, "--segment", "Churn")
+        run("new-export", "newsletter", *self.LAKE, "--segment", "Churn")
 
-        assert run("write", "win_back", "--like", "newsletter") == 0
+        assert run("new-export", "win_back", "--like", "newsletter") == 0
 
         lists = {one.name: one.list for one in load_definition(folder / "win_back.yaml").segments}
         assert lists == {"Churn": "Win back - Churn", "Big": "Big"}
@@ -169,45 +170,45 @@ class TestBesideOtherExports:
 
     def test_however_many_are_written_all_of_them_are_good(self, folder: Path) -> None:
         for name in ("newsletter", "winback", "third"):
-            assert run("write", name, *self.LAKE) == 0
+            assert run("new-export", name, *self.LAKE) == 0
 
         assert [one.error for one in load_definitions(folder)] == [None, None, None]
 
     def test_a_title_that_is_taken_too_gets_a_number(self, folder: Path) -> None:
         odd = Tables(segment("Churn"), segment("Winback - Churn"))
-        run("write", "newsletter", *self.LAKE, "--segment", "Churn")
+        run("new-export", "newsletter", *self.LAKE, "--segment", "Churn")
 
-        assert run("write", "winback", *self.LAKE, source=odd) == 0
+        assert run("new-export", "winback", *self.LAKE, source=odd) == 0
 
         lists = [one.list for one in load_definition(folder / "winback.yaml").segments]
         assert lists == ["Winback - Churn 2", "Winback - Churn"]
 
     def test_exports_that_are_refused_for_each_other_are_heeded_too(self, folder: Path) -> None:
-        run("write", "newsletter", *self.LAKE)
+        run("new-export", "newsletter", *self.LAKE)
         text = (folder / "newsletter.yaml").read_text()
         (folder / "copy.yaml").write_text(text.replace("name: newsletter", "name: copy"))
 
-        assert run("write", "winback", *self.LAKE) == 0
+        assert run("new-export", "winback", *self.LAKE) == 0
 
         assert [one.stem for one in load_definitions(folder) if one.error is None] == ["winback"]
 
     def test_lists_of_another_account_are_free(self, folder: Path) -> None:
-        run("write", "newsletter", *self.LAKE)
+        run("new-export", "newsletter", *self.LAKE)
         path = folder / "newsletter.yaml"
         path.write_text(path.read_text() + "destination: {connection: autopilot_brazil}\n")
 
-        run("write", "winback", *self.LAKE)
+        run("new-export", "winback", *self.LAKE)
 
         assert [one.list for one in load_definition(folder / "winback.yaml").segments] == ["Churn", "Big"]
 
     def test_a_tag_in_another_case_may_be_the_same_in_ortto(self, folder: Path) -> None:
         to_ortto = ("--to", "ortto", "--new-people", "unsubscribed", "--create-fields", "yes")
-        run("write", "newsletter", *self.LAKE, *to_ortto)
+        run("new-export", "newsletter", *self.LAKE, *to_ortto)
         path = folder / "newsletter.yaml"
         path.write_text(path.read_text().replace("- Churn\n", "- {name: Churn, list: CHURN}\n"))
 
-        run("write", "winback", *self.LAKE)
-        run("write", "winback_there", *self.LAKE, *to_ortto)
+        run("new-export", "winback", *self.LAKE)
+        run("new-export", "winback_there", *self.LAKE, *to_ortto)
 
         assert [one.list for one in load_definition(folder / "winback.yaml").segments] == ["Churn", "Big"]
         lists = [one.list for one in load_definition(folder / "winback_there.yaml").segments]
@@ -215,20 +216,20 @@ class TestBesideOtherExports:
         assert [one.error for one in load_definitions(folder)] == [None, None, None]
 
     def test_fields_are_filled_as_in_the_other_export(self, folder: Path) -> None:
-        run("write", "newsletter", *self.LAKE)
+        run("new-export", "newsletter", *self.LAKE)
         path = folder / "newsletter.yaml"
         path.write_text(path.read_text().replace("FirstName: FirstName", "FirstName: Surname"))
 
-        assert run("write", "winback", *self.LAKE) == 0
+        assert run("new-export", "winback", *self.LAKE) == 0
 
         assert load_definition(folder / "winback.yaml").mapping.FirstName == "Surname"
         assert [one.error for one in load_definitions(folder)] == [None, None]
 
     def test_a_field_that_can_not_be_filled_alike_is_left_to_a_person(self, folder: Path) -> None:
-        run("write", "newsletter", *self.LAKE)
+        run("new-export", "newsletter", *self.LAKE)
         other = Tables(segment("Else", (*ATTRIBUTES[:4], Attribute("firstname", "string"))))
 
-        assert run("write", "winback", *self.LAKE, source=other) == 0
+        assert run("new-export", "winback", *self.LAKE, source=other) == 0
 
         assert load_definition(folder / "winback.yaml").mapping.FirstName is None
         text = (folder / "winback.yaml").read_text()
@@ -240,19 +241,19 @@ def test_a_definition_for_ortto_says_what_nobody_can_take_back(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = ("--source", "lake", "--path", "x", "--to", "ortto")
-    assert run("write", "winback", *source) == 1
+    assert run("new-export", "winback", *source) == 1
     told = capsys.readouterr().err
     assert "destination.new_people: is missing; write subscribed" in told
     assert "destination.create_fields: is missing; write true" in told
 
-    assert run("write", "winback", *source, "--new-people", "unsubscribed", "--create-fields", "no") == 0
+    assert run("new-export", "winback", *source, "--new-people", "unsubscribed", "--create-fields", "no") == 0
     there = load_definition(folder / "winback.yaml").destination
     assert isinstance(there, OrttoSettings)
     assert (there.new_people, there.create_fields) == ("unsubscribed", False)
 
 
 def test_editors_find_the_schema_from_wherever_the_definition_is(folder: Path) -> None:
-    run("write", "winback", "--source", "lake", "--path", "x")
+    run("new-export", "winback", "--source", "lake", "--path", "x")
 
     first = (folder / "winback.yaml").read_text().splitlines()[0]
 
@@ -267,7 +268,7 @@ def test_no_schema_is_named_where_there_is_none_or_editors_could_not_read_its_pa
     blank = folder / "a clone" / "schema.json"
     for name, schema in (("first", folder / "nowhere.json"), ("second", blank)):
         monkeypatch.setattr(new_export, "_SCHEMA", schema)
-        assert run("write", name, "--source", "lake", "--path", "x") == 0
+        assert run("new-export", name, "--source", "lake", "--path", "x") == 0
         assert (folder / f"{name}.yaml").read_text().startswith(f"name: {name}")
         blank.parent.mkdir(exist_ok=True)
         blank.touch()
@@ -276,21 +277,21 @@ def test_no_schema_is_named_where_there_is_none_or_editors_could_not_read_its_pa
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("write", "../winback", "--source", "lake", "--path", "x"), "can't name an export"),
+        (("new-export", "../winback", "--source", "lake", "--path", "x"), "can't name an export"),
         (
-            ("write", "winback", "--source", "lake", "--path", "x", "--segment", "Nope"),
+            ("new-export", "winback", "--source", "lake", "--path", "x", "--segment", "Nope"),
             "no segment Nope; it has: Churn",
         ),
         (
-            ("write", "winback", "--source", "lake", "--path", "x", "--email", "Nope"),
+            ("new-export", "winback", "--source", "lake", "--path", "x", "--email", "Nope"),
             "no attribute Nope; they have: ",
         ),
-        (("write", "", "--source", "lake", "--path", "x"), "Name the export (with make: NAME=…)"),
-        (("write", "winback"), "--like <export>, or --source"),
-        (("write", "winback", "--source", "lake"), "--path <folder or URL> (with make: SOURCE_PATH=…)"),
-        (("list", "--source", "dataverse"), "--connection <id> (with make: CONNECTION=…)"),
-        (("list", "--source", "lake", "--path", "abfss://c/x"), "source: needs a connection"),
-        (("list", "--like", "nobody"), "nobody.yaml can't be read"),
+        (("new-export", "", "--source", "lake", "--path", "x"), "Name the export (with make: NAME=…)"),
+        (("new-export", "winback"), "--like <export>, or --source"),
+        (("new-export", "winback", "--source", "lake"), "--path <folder or URL> (with make: SOURCE_PATH=…)"),
+        (("segments", "--source", "dataverse"), "--connection <id> (with make: CONNECTION=…)"),
+        (("segments", "--source", "lake", "--path", "abfss://c/x"), "source: needs a connection"),
+        (("segments", "--like", "nobody"), "nobody.yaml can't be read"),
     ],
 )
 def test_what_can_not_be_done_is_told(
@@ -304,7 +305,7 @@ def test_what_can_not_be_done_is_told(
 def test_a_definition_is_never_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "winback.yaml").write_text("mine")
 
-    assert run("write", "winback", "--source", "lake", "--path", "x") == 1
+    assert run("new-export", "winback", "--source", "lake", "--path", "x") == 1
     assert "is there already" in capsys.readouterr().err
     assert (folder / "winback.yaml").read_text() == "mine"
 
@@ -312,7 +313,7 @@ def test_a_definition_is_never_overwritten(folder: Path, capsys: pytest.CaptureF
 def test_a_source_without_address_asks_for_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bare = Tables(segment("A", ATTRIBUTES[:1]))
 
-    assert run("write", "winback", "--source", "lake", "--path", "x", source=bare) == 1
+    assert run("new-export", "winback", "--source", "lake", "--path", "x", source=bare) == 1
     assert "name it with --email. There are: CustomerId" in capsys.readouterr().err
 
 
@@ -320,7 +321,7 @@ def test_settings_that_are_wrong_are_told(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGMENT_EXPORTS_LAKE", "s3://bucket")
-    assert run("list", "--source", "dataverse", "--connection", "ci") == 1
+    assert run("segments", "--source", "dataverse", "--connection", "ci") == 1
     assert capsys.readouterr().err.startswith("SEGMENT_EXPORTS_LAKE is a URL; it must be a folder")
 
 
@@ -329,7 +330,7 @@ def test_a_source_that_can_not_be_read_is_told(folder: Path, capsys: pytest.Capt
         def segments(self) -> list[SegmentInfo]:
             raise SourceError("no model.json there")
 
-    assert run("list", "--source", "lake", "--path", "x", source=Broken()) == 1
+    assert run("segments", "--source", "lake", "--path", "x", source=Broken()) == 1
     assert capsys.readouterr().err == "no model.json there\n"
 
 

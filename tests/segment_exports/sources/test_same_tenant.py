@@ -122,7 +122,7 @@ def test_a_first_definition_can_be_written_from_either_service(
     source = getattr(insights, way)()
 
     ended = new_export.main(
-        ["write", "first", "--source", way, "--connection", "any"], opener=lambda _definition: source
+        ["first", "--source", way, "--connection", "any"], opener=lambda _definition: source
     )
 
     assert ended == 0

@@ -273,7 +273,7 @@ def main(
     :param staging: the staging root where the environment names none.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m segment_exports.commands.checking.export_check",
+        prog="segment-exports check",
         description="Hold export definitions against their sources; nothing is sent.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="exports to check; all by default")

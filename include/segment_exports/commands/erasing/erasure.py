@@ -182,7 +182,7 @@ def main(arguments: list[str] | None = None, *, open_account: OpenAccount | None
         130 where it was interrupted.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m segment_exports.commands.erasing.erasure",
+        prog="segment-exports erase",
         description="Hold erased people back from every export, for ever.",
     )
     parser.add_argument("staging", help=f"folder or URL of the staging root ({STAGING})")

@@ -57,7 +57,7 @@ def main(
         where it was interrupted.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m segment_exports_airflow move",
+        prog="segment-exports move",
         description="Keep whoever may not be mailed by one account from being mailed by another.",
     )
     parser.add_argument("staging", help=f"folder or URL of the staging root ({STAGING})")
