@@ -39,6 +39,7 @@ def report_text(report: dict[str, Any]) -> str:
     ]
     segments = ", ".join(f"{name} {told['read']:,}" for name, told in report["segments"].items())
     lines += [
+        *_lists(report["lists"]),
         "",
         f"  segments      {segments}",
         *_refresh(report),
@@ -52,6 +53,15 @@ def report_text(report: dict[str, Any]) -> str:
     lines += [f"  red because   {text}" for text in report["red_reasons"]]
     lines += [f"  note          {text}" for text in report["warnings"]]
     return "\n".join(lines)
+
+
+def _lists(lists: dict[str, Any]) -> list[str]:
+    now = {title: one["held_after"] for title, one in lists.items()}
+    return [
+        f"  list          {title}: {one['joins']:,} joined, {one['leaves']:,} left, of ours there are "
+        f"{one['held_before'] if now[title] is None else now[title]:,} on it (before: {one['held_before']:,})"
+        for title, one in lists.items()
+    ]
 
 
 def _refresh(report: dict[str, Any]) -> list[str]:

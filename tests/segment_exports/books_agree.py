@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_exports.errors import LedgerError
 from segment_exports.records.ledger import Ledger, LedgerFolder
-from segment_exports.records.outcomes import UNSUBSCRIBE, Outcome
+from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
 from segment_exports.records.plan import Plan
 from segment_exports.records.receipts import read_receipts, settle
 from segment_exports.records.report import RunReport
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from segment_exports.records.staging import Store
 
     Rows = list[dict[str, Any]]
+
+ANSWERS = (Outcome.DELIVERED, Outcome.REJECTED, Outcome.SUPPRESSED, Outcome.FAILED)
 
 
 def require_books_agree(files: RunFiles) -> None:
@@ -46,7 +48,8 @@ def require_books_agree(files: RunFiles) -> None:
     history = _history(files, plan)
     if any(reason.startswith("settle_run: ") for reason in report.red_reasons):
         return  # it could not be written down, and says so
-    _require_operations(files.store, report, history or [])
+    _require_operations(report, history or [])
+    _require_lists(files.store, report, history)
     _require_contacts(files.store, report, history or [], refused)
     ledger = _ledger(files, plan)
     if ledger is not None:
@@ -67,17 +70,39 @@ def _planned_rows(store: Store) -> Rows:
     return [row for name in (RunFiles.CHANGES, RunFiles.DUTIES) for row in _rows(store, name)]
 
 
-def _require_operations(store: Store, report: RunReport, history: Rows) -> None:
+def _require_operations(report: RunReport, history: Rows) -> None:
     told = Counter((row["operation"], row["outcome"]) for row in history)
     for operation, counts in report.operations.items():
-        for outcome in (Outcome.DELIVERED, Outcome.REJECTED, Outcome.SUPPRESSED, Outcome.FAILED):
+        for outcome in ANSWERS:
             what = f"operations.{operation}.{outcome} and the history"
             _require_equal(what, getattr(counts, outcome.value), told[operation, outcome])
-    changes = _planned_rows(store)
-    for what in ("joins", "leaves"):
-        planned = Counter(title for row in changes for title in row[what] if title != UNSUBSCRIBE)
-        listed = Counter({title: getattr(one, what) for title, one in report.lists.items()})
-        _require_equal(f"{what} of the lists and of what was planned", +listed, planned)
+
+
+def _require_lists(store: Store, report: RunReport, history: Rows | None) -> None:
+    """Hold what the report says of each list against history and plan; without a history nothing was done."""
+    told = Counter((row["operation"], row["list"], row["outcome"]) for row in history or ())
+    planned, in_chunks = _of_lists(_planned_rows(store)), _of_lists(_chunk_rows(store) if history else [])
+    named = {title for _, title in planned if title != UNSUBSCRIBE}
+    assert named <= report.lists.keys(), f"the report has {list(report.lists)}, planned were {named}"
+    of_no_list = (UNSUBSCRIBE, Operation.LEAVE, report.unsubscribes)
+    of_lists = [(title, *pair) for title, one in report.lists.items() for pair in one.operations.items()]
+    for title, operation, counts in (*of_lists, of_no_list):
+        what = f"{operation} of {title}"
+        for outcome in ANSWERS:
+            answered = told[operation, title, outcome]
+            _require_equal(f"{what}: {outcome}, and the history", getattr(counts, outcome), answered)
+        left = planned[operation, title] - in_chunks[operation, title]
+        unsent = left + told[operation, title, Outcome.NOT_SENT]
+        _require_equal(f"{what}: not sent, and what is left of the plan", counts.not_sent, unsent)
+
+
+def _of_lists(rows: Rows) -> Counter[tuple[str, str]]:
+    columns = {Operation.JOIN: "joins", Operation.LEAVE: "leaves"}
+    return Counter((kind, title) for row in rows for kind, name in columns.items() for title in row[name])
+
+
+def _chunk_rows(store: Store) -> Rows:
+    return [row for name in store.names("chunks") for row in _rows(store, f"chunks/{name}")]
 
 
 def _require_contacts(store: Store, report: RunReport, history: Rows, refused: dict[str, Rows]) -> None:
@@ -93,7 +118,7 @@ def _require_contacts(store: Store, report: RunReport, history: Rows, refused: d
         outcomes = answered[person] or ([Outcome.NOT_SENT] if person in due else [])
         before = [held_back[person]] if person in held_back else []
         worst[max(outcomes + before, key=lambda outcome: outcome.severity)] += 1
-    for outcome in (Outcome.DELIVERED, Outcome.REJECTED, Outcome.SUPPRESSED, Outcome.FAILED):
+    for outcome in ANSWERS:
         what = f"contacts.{outcome} and what history and held_back.parquet come to"
         _require_equal(what, getattr(report.contacts, outcome.value), worst[outcome])
     now = {person for person, outcomes in answered.items() if Outcome.REJECTED in outcomes}

@@ -3,6 +3,8 @@
 profiles.read  = invalid + withheld + merged + over_limit + contacts.total
 contacts.total = unchanged + delivered + rejected + suppressed + failed + not_sent
 operations.planned = delivered + rejected + suppressed + failed + not_sent   for upsert, join, leave
+operations.join    = the sum over the lists
+operations.leave   = the sum over the lists + unsubscribes
 """
 
 from __future__ import annotations
@@ -130,16 +132,30 @@ class RejectedCounts(_Model):
 
 
 class ListCounts(_Model):
-    """One list: memberships that the ledger holds before and after the run, and what was planned.
+    """One list: what this run did to it, and the memberships that the ledger holds before and after.
 
-    ``held_after`` is null where the run wrote no ledger.
+    ``held_after`` is null where the run wrote no ledger. In a dry run all that is planned stands under
+    ``operations`` as not sent.
     """
 
-    list_id: str | None
+    list_id: str | None = Field(
+        description="Null where there is no list: it was not made yet, or membership is a field."
+    )
     held_before: int
     held_after: int | None = None
-    joins: int
-    leaves: int
+    joins: int = Field(description="Joins that the destination acknowledged.")
+    leaves: int = Field(description="Leaves that the destination acknowledged.")
+    operations: dict[Operation, OperationCounts] = Field(
+        description="What became of the joins and leaves that were planned, and of those added while sending."
+    )
+
+    @model_validator(mode="after")
+    def _is_what_was_done(self) -> ListCounts:
+        done = {kind: counts.delivered for kind, counts in self.operations.items()}
+        told = {Operation.JOIN: self.joins, Operation.LEAVE: self.leaves}
+        if done != told:
+            raise ValueError(f"joins and leaves are {told}, but delivered were {done}")
+        return self
 
 
 class RunReport(_Model):
@@ -168,6 +184,9 @@ class RunReport(_Model):
     rejected: RejectedCounts = RejectedCounts()
     recreated: int = 0
     operations: dict[Operation, OperationCounts] = {operation: OperationCounts() for operation in Operation}
+    unsubscribes: OperationCounts = Field(
+        default=OperationCounts(), description="Those of operations.leave that unsubscribe: of no list."
+    )
     lists: dict[str, ListCounts] = {}
     requests: RequestCounts = RequestCounts()
     seconds: Seconds = Seconds()
@@ -187,6 +206,17 @@ class RunReport(_Model):
                 f"profiles.read is {profiles.read}, but invalid + withheld + merged + over_limit is {gone} "
                 f"and contacts.total is {self.contacts.total}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _lists_add_up(self) -> RunReport:
+        of_no_list = {Operation.JOIN: OperationCounts(), Operation.LEAVE: self.unsubscribes}
+        for kind, other in of_no_list.items():
+            whole = self.operations.get(kind, OperationCounts())
+            parts = [other, *(one.operations[kind] for one in self.lists.values())]
+            for name, count in whole:
+                if count != (told := sum(getattr(part, name) for part in parts)):
+                    raise ValueError(f"operations.{kind}.{name} is {count}, but its lists come to {told}")
         return self
 
     def text(self) -> str:

@@ -7,6 +7,7 @@ earlier_contacts  contacts of earlier addresses that have a new one there
 folding           it becomes what is known
 counting          what became of operations and contacts, and who was refused
 report_writing    the report, and why a run is red
+report_figures    its figures
 refused_file      ``refused.csv``
 history           datasets of all runs and operations, and their columns
 history_term      how long they stay

@@ -27,9 +27,10 @@ _SEVERITIES = list(Outcome)
 class Settlement:
     """What became of a plan's operations.
 
-    ``contacts`` counts contacts of the run by outcome (those with something due only), ``operations`` the
-    operations of its chunks by kind and outcome, ``answered`` by outcome those that an upload wrote down or
-    left in doubt: both with the ones that were added for recreated contacts, which ``planned`` leaves out.
+    ``contacts`` counts contacts of the run by outcome (those with something due only), ``done`` the
+    operations of its chunks by kind, list (None for an upsert) and outcome, ``answered`` by outcome those
+    that an upload wrote down or left in doubt: both with the ones that were added for recreated contacts,
+    which ``planned`` (by kind and list) leaves out.
     ``erased`` are operations that were left undone because their people were erased.
     ``unfound`` are people who were to leave and are not there under the contact that was delivered, while
     nobody knew their address: ``unfound_duties`` those of them who refused or were erased.
@@ -40,10 +41,8 @@ class Settlement:
     was written, if any.
     """
 
-    operations: dict[Operation, dict[Outcome, int]] = field(
-        default_factory=lambda: {operation: dict.fromkeys(Outcome, 0) for operation in Operation}
-    )
-    planned: Counter[str] = field(default_factory=Counter)
+    done: Counter[tuple[Operation, str | None, Outcome]] = field(default_factory=Counter)
+    planned: Counter[tuple[Operation, str | None]] = field(default_factory=Counter)
     contacts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     answered: Counter[str] = field(default_factory=Counter)
     unfinished: set[str] = field(default_factory=set)
@@ -60,6 +59,19 @@ class Settlement:
     rejected: list[pa.Table] = field(default_factory=list)
     held_back: pa.Table = field(default_factory=HELD_BACK.empty_table)
     members: dict[str, int] | None = None
+
+    def outcomes(self, operation: Operation, *lists: str) -> dict[Outcome, int]:
+        """Return what became of the operations of one kind, of some lists only where they are named."""
+        counts = dict.fromkeys(Outcome, 0)
+        for (kind, title, outcome), count in self.done.items():
+            if kind is operation and (not lists or title in lists):
+                counts[outcome] += count
+        return counts
+
+    def in_chunks(self, operation: Operation, *lists: str) -> int:
+        """Count the planned operations of one kind that came into a chunk, of some lists or of all."""
+        kinds = self.planned.items()
+        return sum(n for (kind, title), n in kinds if kind is operation and (not lists or title in lists))
 
     @property
     def rejected_now(self) -> pa.Table:
@@ -89,8 +101,8 @@ def count_chunk(
     :param is_duties: it holds the leaves of people who refused or were erased.
     """
     settlement.chunks += 1
-    for entry in pc.value_counts(planned["operation"]).to_pylist():
-        settlement.planned[entry["values"]] += entry["counts"]
+    for entry in planned.group_by(["operation", "list"]).aggregate([([], "count_all")]).to_pylist():
+        settlement.planned[Operation(entry["operation"]), entry["list"]] += entry["count_all"]
     settlement.recreated += len(pc.unique(every.filter(every["recreated"])["row"]))
     unfound = _count_unfound(chunk, every)
     settlement.unfound += unfound
@@ -101,9 +113,9 @@ def count_chunk(
 
 
 def _count_operations(settlement: Settlement, every: pa.Table) -> None:
-    for entry in every.group_by(["operation", "outcome"]).aggregate([([], "count_all")]).to_pylist():
+    for entry in every.group_by(["operation", "list", "outcome"]).aggregate([([], "count_all")]).to_pylist():
         outcome = Outcome(entry["outcome"])
-        settlement.operations[Operation(entry["operation"])][outcome] += entry["count_all"]
+        settlement.done[Operation(entry["operation"]), entry["list"], outcome] += entry["count_all"]
         if outcome is not Outcome.NOT_SENT:
             settlement.answered[outcome] += entry["count_all"]
     is_erased = pc.fill_null(pc.equal(every["reason"], ERASED), False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,58 +10,32 @@ import pyarrow.compute as pc
 from segment_exports.records.outcomes import Operation, Outcome, counted, percent
 from segment_exports.records.plan import RETRY_REJECTED_AFTER, PlanState
 from segment_exports.records.problems import what_stopped
-from segment_exports.records.report import (
-    ContactCounts,
-    LimitUse,
-    ListCounts,
-    MergedCounts,
-    OperationCounts,
-    ProfileCounts,
-    RejectedCounts,
-    RequestCounts,
-    RunReport,
-    RunState,
-    Seconds,
-    SegmentCounts,
+from segment_exports.records.report import RunReport, RunState
+from segment_exports.settling.report_figures import (
+    contact_counts,
+    limit_use,
+    list_counts,
+    operation_counts,
+    profile_counts,
+    rejected_counts,
+    request_counts,
+    seconds,
+    segment_counts,
+    unsubscribe_counts,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from segment_exports.definition import ExportDefinition
-    from segment_exports.records.plan import Plan
-    from segment_exports.records.step_counts import RunCounts
-    from segment_exports.records.wait_record import WaitRecord
-    from segment_exports.settling.counting import Settlement
-
-
-@dataclass(frozen=True)
-class RunFacts:
-    """All that a report is made of; ``counts`` and ``plan`` are None where the run didn't get so far."""
-
-    definition: ExportDefinition
-    account: str
-    run_id: str
-    agreement: dict[str, str] | None
-    refresh: WaitRecord | None
-    counts: RunCounts | None
-    plan: Plan | None
-    settlement: Settlement
-    problems: Mapping[str, str]
-    failed_steps: tuple[str, ...]
-    approved: bool | None
-    dry_run: bool
-    settled_at: datetime
-    run_seconds: float
-    warnings: tuple[str, ...] = ()
-    unmended_losses: tuple[str, ...] = ()
+    from segment_exports.records.report import ContactCounts, OperationCounts, RejectedCounts
+    from segment_exports.settling.report_figures import RunFacts
 
 
 def make_report(facts: RunFacts) -> RunReport:
     """Return the report; its model refuses figures that don't add up."""
-    contacts = _contacts(facts)
-    operations = {operation: _operations(facts, operation) for operation in Operation}
-    rejected = _rejected(facts)
+    contacts = contact_counts(facts)
+    operations = {operation: operation_counts(facts, operation) for operation in Operation}
+    rejected = rejected_counts(facts)
     state = _state(facts, contacts)
     reasons = tuple(_red_reasons(facts, contacts, operations, rejected, state))
     plan = facts.plan
@@ -81,113 +54,17 @@ def make_report(facts: RunFacts) -> RunReport:
         comparison=plan.comparison.value if plan else None,
         comparison_why=plan.comparison_why if plan else None,
         membership=facts.settlement.membership or facts.definition.destination.membership.value,
-        segments=_segments(facts),
-        profiles=_profiles(facts),
+        segments=segment_counts(facts),
+        profiles=profile_counts(facts),
         contacts=contacts,
         rejected=rejected,
         recreated=facts.settlement.recreated,
         operations=operations,
-        lists={
-            one.title: ListCounts(
-                list_id=one.list_id,
-                held_before=one.held,
-                held_after=_held_after(facts, one.title),
-                joins=one.joins,
-                leaves=one.leaves,
-            )
-            for one in (plan.lists if plan else ())
-        },
-        requests=_requests(facts),
-        seconds=Seconds(
-            extract=round(facts.counts.extract_seconds, 3) if facts.counts else 0.0,
-            map=round(facts.counts.map_seconds, 3) if facts.counts else 0.0,
-            upload=round(facts.settlement.upload_seconds, 3),
-            run=round(facts.run_seconds, 3),
-        ),
-        limit=LimitUse(
-            scope=facts.definition.limit.scope.value,
-            allowed=plan.limit.allowed if plan else facts.definition.limit.profiles,
-            used=plan.limit.used if plan else 0,
-        ),
-    )
-
-
-def _segments(facts: RunFacts) -> dict[str, SegmentCounts]:
-    counts = facts.counts
-    if counts is None:
-        return {}
-    return {
-        name: SegmentCounts(read=read, snapshot=counts.snapshots[name], whole=counts.whole[name])
-        for name, read in counts.read.items()
-    }
-
-
-def _profiles(facts: RunFacts) -> ProfileCounts:
-    if facts.counts is None:
-        return ProfileCounts()
-    profiles = facts.counts.profiles
-    return ProfileCounts(
-        read=profiles["read"],
-        invalid=profiles["invalid"],
-        withheld=profiles["withheld"],
-        merged=profiles["merged"],
-        over_limit=facts.plan.over_limit if facts.plan else 0,
-        merged_why=MergedCounts(
-            same_customer=profiles["merged_same_customer"], same_address=profiles["merged_same_address"]
-        ),
-    )
-
-
-def _contacts(facts: RunFacts) -> ContactCounts:
-    if facts.counts is None:
-        return ContactCounts()
-    plan, settled = facts.plan, facts.settlement.contacts
-    if plan is None:
-        return ContactCounts(total=facts.counts.contacts, not_sent=facts.counts.contacts)
-    planned = plan.contacts
-    untouched = planned.due - sum(settled.values())
-    return ContactCounts(
-        total=planned.total,
-        unchanged=planned.unchanged,
-        delivered=settled[Outcome.DELIVERED],
-        rejected=settled[Outcome.REJECTED] + planned.refused_before,
-        suppressed=settled[Outcome.SUPPRESSED] + planned.suppressed_before,
-        failed=settled[Outcome.FAILED],
-        not_sent=settled[Outcome.NOT_SENT] + planned.superseded + planned.unjudged + planned.gone + untouched,
-    )
-
-
-def _operations(facts: RunFacts, operation: Operation) -> OperationCounts:
-    if facts.plan is None:
-        return OperationCounts()
-    settled = facts.settlement.operations[operation]
-    counts = {outcome.value: count for outcome, count in settled.items() if outcome is not Outcome.UNCHANGED}
-    # Operations that never came into a chunk.
-    left = getattr(facts.plan.operations, operation.value) - facts.settlement.planned[operation]
-    counts[Outcome.NOT_SENT.value] += left
-    return OperationCounts(planned=sum(counts.values()), **counts)
-
-
-def _held_after(facts: RunFacts, title: str) -> int | None:
-    members = facts.settlement.members
-    return None if members is None else members.get(title, 0)
-
-
-def _rejected(facts: RunFacts) -> RejectedCounts:
-    return RejectedCounts(
-        new=len(facts.settlement.rejected_now), before=len(facts.settlement.rejected_before)
-    )
-
-
-def _requests(facts: RunFacts) -> RequestCounts:
-    used = facts.settlement.requests
-    if facts.plan is None:
-        return RequestCounts(**used)
-    way = facts.settlement.membership or facts.plan.membership
-    return RequestCounts(
-        **used,
-        least=facts.plan.least_requests.of(way),
-        least_seconds=facts.plan.least_seconds(way),
+        unsubscribes=unsubscribe_counts(facts),
+        lists=list_counts(facts),
+        requests=request_counts(facts),
+        seconds=seconds(facts),
+        limit=limit_use(facts),
     )
 
 
@@ -248,7 +125,7 @@ def _red_reasons(
 
 def _what_was_sent(facts: RunFacts) -> str:
     """Return what a run sent of which all but duties was held back."""
-    left = facts.settlement.operations[Operation.LEAVE][Outcome.DELIVERED]
+    left = facts.settlement.outcomes(Operation.LEAVE)[Outcome.DELIVERED]
     but = f" but {counted(left, 'leave')} of people who withdrew or were erased" if left else ""
     return f"Nothing was sent{but}"
 

@@ -64,10 +64,11 @@ def _is_done(files: RunFiles, plan: Plan, settlement: Settlement) -> bool:
     if _sent_only_duties(files, plan, _chunk_numbers(files)[len(plan.duty_chunks) :]):
         return False
     unsent = -settlement.erased
-    for operation, outcomes in settlement.operations.items():
-        unsent += getattr(plan.operations, operation.value) - settlement.planned[operation]
+    for operation in Operation:
+        outcomes = settlement.outcomes(operation)
+        unsent += getattr(plan.operations, operation.value) - settlement.in_chunks(operation)
         unsent += outcomes[Outcome.NOT_SENT] + outcomes[Outcome.FAILED]
-    return unsent == 0 == settlement.operations[Operation.LEAVE][Outcome.REJECTED]
+    return unsent == 0 == settlement.outcomes(Operation.LEAVE)[Outcome.REJECTED]
 
 
 def count_plan(files: RunFiles, plan: Plan) -> Settlement:

@@ -31,7 +31,8 @@ from segment_exports.settling.forgetting import erased_people, forget_erased
 from segment_exports.settling.history import write_run
 from segment_exports.settling.history_term import purge_history
 from segment_exports.settling.refused_file import write_refused
-from segment_exports.settling.report_writing import RunFacts, make_report
+from segment_exports.settling.report_figures import RunFacts
+from segment_exports.settling.report_writing import make_report
 from segment_exports.settling.retention import purge_runs
 from segment_exports.settling.settle_plan import (
     count_plan,
@@ -107,6 +108,7 @@ def settle_run(ending: Ending) -> RunReport:
             failed_steps=ending.failed_steps,
             approved=ending.approved,
             dry_run=ending.dry_run,
+            list_ids=ending.list_ids,
             settled_at=ending.now,
             run_seconds=(ending.now - ending.started_at).total_seconds(),
             warnings=tuple(warnings),

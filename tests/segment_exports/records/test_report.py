@@ -12,6 +12,7 @@ from segment_exports.records.outcomes import Operation
 from segment_exports.records.report import (
     ContactCounts,
     LimitUse,
+    ListCounts,
     OperationCounts,
     ProfileCounts,
     RunReport,
@@ -77,6 +78,49 @@ def test_profiles_are_refused_or_left_out_or_merged_or_contacts(
         return
     with pytest.raises(ValidationError, match=r"profiles\.read is .*, but invalid \+ withheld"):
         report_of(**told)
+
+
+def list_of(join: OperationCounts, leave: OperationCounts, **changes: Any) -> ListCounts:
+    told = {"list_id": None, "held_before": 0, "joins": join.delivered, "leaves": leave.delivered}
+    return ListCounts(**told | {"operations": {"join": join, "leave": leave}} | changes)
+
+
+def counted(parts: tuple[int, ...]) -> OperationCounts:
+    return OperationCounts(planned=sum(parts), **dict(zip(OPERATIONS, parts, strict=True)))
+
+
+def summed(every: list[OperationCounts]) -> OperationCounts:
+    return counted(tuple(sum(getattr(one, name) for one in every) for name in OPERATIONS))
+
+
+OUTCOMES = st.tuples(*[st.integers(0, 9)] * len(OPERATIONS)).map(counted)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(OUTCOMES, OUTCOMES), max_size=4), OUTCOMES, st.sampled_from(OPERATIONS), st.data())
+def test_joins_and_leaves_are_the_sum_of_their_lists_and_of_who_was_unsubscribed(
+    lists: list[tuple[OperationCounts, OperationCounts]],
+    unsubscribes: OperationCounts,
+    outcome: str,
+    data: st.DataObject,
+) -> None:
+    kinds = {"join": summed([one for one, _ in lists])}
+    kinds["leave"] = summed([unsubscribes, *(one for _, one in lists)])
+    told = {"lists": {f"List {at}": list_of(*pair) for at, pair in enumerate(lists)}}
+    told |= {"unsubscribes": unsubscribes}
+    assert report_of(operations=kinds, **told).unsubscribes == unsubscribes
+    kind = data.draw(st.sampled_from(sorted(kinds)))
+    more = kinds[kind].model_dump()
+    more |= {name: more[name] + 1 for name in ("planned", outcome)}
+    with pytest.raises(ValidationError, match=rf"operations\.{kind}\.\w+ is \d+, but its lists come to"):
+        report_of(operations=kinds | {kind: OperationCounts(**more)}, **told)
+
+
+def test_the_joins_of_a_list_are_those_that_were_delivered() -> None:
+    half = OperationCounts(planned=2, delivered=1, not_sent=1)
+    assert list_of(half, OperationCounts()).joins == 1
+    with pytest.raises(ValidationError, match="but delivered were"):
+        list_of(half, OperationCounts(), joins=2)
 
 
 @pytest.mark.parametrize(

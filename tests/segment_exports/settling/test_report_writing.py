@@ -205,3 +205,54 @@ def test_the_snapshot_of_a_report_is_the_newest_whatever_its_time_zone(stage: St
     report = run.settle()
     assert report.snapshot == "2026-11-02T05:00:00+00:00"
     assert report.settled_at == run.now.isoformat()
+
+
+def test_a_list_tells_what_was_done_to_it_and_not_what_was_planned(stage: Stage) -> None:
+    run = stage.run(1).read([ANN, BOB])
+    run.plan()
+    run.chunks()
+    report = run.deliver(refuse(ANN)).settle()
+
+    told = {title: (one.held_before, one.joins, one.held_after) for title, one in report.lists.items()}
+    assert told == {"A": (0, 1, 1), "B": (0, 1, 1)}
+    of_a = report.lists["A"].operations[Operation.JOIN]
+    assert (of_a.planned, of_a.delivered, of_a.rejected) == (2, 1, 1)
+
+
+def test_a_run_that_was_cut_off_tells_what_its_lists_got_till_then(stage: Stage) -> None:
+    run = stage.run(1).read([ANN, BOB])
+    run.plan()
+    run.chunks()
+    run.deliver(lambda row, *_: Outcome.DELIVERED if row["email"] == BOB.email else None, ended=True)
+    of_a = run.settle(failed_steps=("upload 1",)).lists["A"]
+    assert (of_a.joins, of_a.held_after) == (1, 1)
+    assert of_a.operations[Operation.JOIN].not_sent == 1
+
+
+def test_the_lists_of_a_dry_run_tell_what_is_planned_as_not_sent(stage: Stage) -> None:
+    run = stage.run(1).read([ANN, BOB])
+    run.plan(dry_run=True)
+    of_a = run.settle().lists["A"]
+    assert (of_a.joins, of_a.leaves, of_a.held_after) == (0, 0, None)
+    assert of_a.operations[Operation.JOIN].not_sent == of_a.operations[Operation.JOIN].planned == 2
+
+
+def test_the_run_that_made_a_list_tells_its_id(stage: Stage) -> None:
+    run = stage.run(1).read([ANN])
+    run.plan()
+    run.chunks()
+    assert stage.made == {}, "nothing was made when it was planned"
+    stage.made = {"A": "list_7"}
+    lists = run.deliver().settle().lists
+    assert (lists["A"].list_id, lists["B"].list_id) == ("list_7", None)
+
+
+def test_who_is_unsubscribed_stands_beside_the_lists(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, definition_of(when_permission_withdrawn="unsubscribe"))
+    stage.run(1).whole([ANN, BOB])
+    run = stage.run(2).read([ANN], withheld=[BOB])
+    run.plan()
+    run.chunks()
+    report = run.deliver().settle()
+    assert {title: one.leaves for title, one in report.lists.items()} == {"A": 1, "B": 1}
+    assert (report.unsubscribes.delivered, report.operations[Operation.LEAVE].delivered) == (1, 3)
