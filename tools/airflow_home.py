@@ -1,7 +1,8 @@
-"""The home of an Airflow of this repository: its ``airflow.cfg``, and the variables that lead to it.
+"""The home of an Airflow of this repository: its settings, and the variables that lead there.
 
-All of Airflow's own settings stand in the file, none in the environment: whoever opens a second terminal and
-names the home has the same database with its time-out, the same DAGs and plugins.
+All of Airflow's own settings stand in its ``airflow.cfg``, none in the environment, and the variables that
+``make`` sets stand beside: whoever opens a second terminal and names the home has the same database and waits
+for its lock, the same DAGs, plugins, exports and staging.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import base64
 import configparser
 import io
+import json
 import os
 import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from segment_exports.settings.names import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +27,7 @@ SECONDS_FOR_A_LOCK = 60
 """How long every process waits while another writes to the SQLite file."""
 _SETTING = "AIRFLOW__"
 _KEPT = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
+_LOCAL_SETTINGS = "airflow_local_settings.py"
 _HEAD = """\
 # Written whenever this Airflow is started, for its processes and for commands in a second terminal:
 #   AIRFLOW_HOME={home} {command} …
@@ -40,7 +45,7 @@ def airflow_environment(home: Path, settings: Mapping[str, str] | None = None) -
 
     Airflow's own variables of the caller are left out, but for connections and variables.
 
-    :param settings: variables on top; Airflow's own (``AIRFLOW__…``) are :func:`write_config`'s.
+    :param settings: variables on top; Airflow's own (``AIRFLOW__…``) are :func:`write_home`'s.
     """
     mine = {
         name: value
@@ -56,14 +61,15 @@ def airflow_environment(home: Path, settings: Mapping[str, str] | None = None) -
     }
 
 
-def write_config(home: Path, settings: Mapping[str, str]) -> None:
-    """Write a home's ``airflow.cfg``, for its owner alone, whole or not at all.
+def write_home(home: Path, settings: Mapping[str, str]) -> None:
+    """Write ``airflow.cfg`` and what any process of the home does first, for the home's owner alone.
 
-    What stands in it and isn't set here stays, above all the key that the database's connections are
-    encrypted with; a home without one gets one.
+    What stands in the file and isn't set here stays, above all the key that the database's connections are
+    encrypted with; a home without one gets one. Of the caller's environment the settings of this project are
+    written down, no connection and no Variable.
 
-    :param settings: named as Airflow's variables are (``AIRFLOW__SECTION__KEY``); others are passed over.
-    :raises LocalAirflowError: what stands there can't be read.
+    :param settings: those of Airflow, named as its variables are (``AIRFLOW__SECTION__KEY``), and variables.
+    :raises LocalAirflowError: what stands in ``airflow.cfg`` can't be read.
     """
     file = home / "airflow.cfg"
     config = _read(file)
@@ -77,6 +83,16 @@ def write_config(home: Path, settings: Mapping[str, str]) -> None:
     text.seek(0, io.SEEK_END)
     config.write(text)
     write_private(file, text.getvalue())
+    variables = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    variables |= {name: value for name, value in settings.items() if not name.startswith(_SETTING)}
+    write_private(_variables_of(home), json.dumps(variables, indent=2))
+    first = Path(__file__).with_name(_LOCAL_SETTINGS).read_text(encoding="utf-8")
+    write_private(home / "config" / _LOCAL_SETTINGS, first)
+
+
+def forget_variables(home: Path) -> None:
+    """Take away what :func:`write_home` wrote down of variables, once the Airflow isn't open any more."""
+    _variables_of(home).unlink(missing_ok=True)
 
 
 def write_private(file: Path, text: str) -> None:
@@ -87,6 +103,10 @@ def write_private(file: Path, text: str) -> None:
     partly.touch(mode=0o600)
     partly.write_text(text, encoding="utf-8")
     partly.replace(file)
+
+
+def _variables_of(home: Path) -> Path:
+    return home / "config" / "environment.json"
 
 
 def _of_any_airflow(home: Path) -> dict[str, str]:

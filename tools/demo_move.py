@@ -12,7 +12,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from airflow_home import LocalAirflowError, airflow_environment, write_config
+from airflow_home import LocalAirflowError, airflow_environment, write_home
 from demo import FOLDER, demo_settings, generate_lake
 from demo_accounts import AUTOPILOT, DEFINITION, EXPORT, ORTTO, RATE, emulated_account
 from ending import end_on_signals
@@ -54,7 +54,7 @@ def demo_move() -> int:
         settings = demo_settings(FOLDER, old) | {ORTTO.variable: new.connection(RATE)}
         refused = _fill(old.control, _addresses())
         (FOLDER / "staging").mkdir()
-        write_config(FOLDER / "airflow", settings)
+        write_home(FOLDER / "airflow", settings)
         for options in ([], ["--apply"]):
             say(f"▸ make move EXPORT={EXPORT} TO={ORTTO.connection}{' APPLY=yes' if options else ''}\n")
             if code := _move(settings, options):

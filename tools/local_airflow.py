@@ -25,7 +25,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
-from airflow_home import LocalAirflowError, airflow_environment, write_config, write_private
+from airflow_home import (
+    LocalAirflowError,
+    airflow_environment,
+    forget_variables,
+    write_home,
+    write_private,
+)
 from ending import uninterrupted
 
 if TYPE_CHECKING:
@@ -133,7 +139,7 @@ class LocalAirflow:
         :raises LocalAirflowError: one ended, or not all were well within three minutes; or what stands in the
             home's ``airflow.cfg`` can't be read.
         """
-        write_config(self.home, self._config)
+        write_home(self.home, self._config)
         write_private(self.home / "passwords.json", json.dumps({USER: self.password}))
         self.run("db", "migrate")
         with closing(sqlite3.connect(self.home / "airflow.db")) as database:
@@ -165,6 +171,7 @@ class LocalAirflow:
             for process in self._processes.values():
                 process.wait()
             self._processes.clear()
+            forget_variables(self.home)
 
     def run(self, *arguments: str) -> str:
         """Run one command of Airflow's CLI and return what it prints.

@@ -65,13 +65,16 @@ def own_definitions() -> tuple[LoadedDefinition, ...]:
 
 
 def own_settings() -> dict[str, str]:
-    """Return the variables of an Airflow with the caller's exports: all paused, state in ``.airflow``."""
+    """Return the variables of an Airflow with the caller's exports: all paused, state in ``.airflow``.
+
+    The secret of the ledgers is among them where it was made here. One that the caller's environment gives is
+    passed on with it, and written down nowhere.
+    """
     OWN_FOLDER.mkdir(exist_ok=True)
-    return {
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-        STAGING: own_staging(),
-        LEDGER_SECRET_VARIABLE: ledger_secret_given_to_airflow() or _kept_ledger_key(),
-    }
+    settings = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True", STAGING: own_staging()}
+    if not ledger_secret_given_to_airflow():
+        settings[LEDGER_SECRET_VARIABLE] = _kept_ledger_key()
+    return settings
 
 
 def own_staging() -> str:

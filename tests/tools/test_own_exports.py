@@ -8,7 +8,7 @@ import pytest
 
 import demo
 import own_exports
-from airflow_home import ROOT
+from airflow_home import ROOT, airflow_environment
 from own_exports import what_is_opened, why_own
 from segment_exports.definition import load_definitions
 
@@ -141,7 +141,9 @@ def test_settings_that_are_wrong_are_told_before_anything_is_opened(
     assert told == "SEGMENT_EXPORTS_DEFINITION isn't known. Did you mean SEGMENT_EXPORTS_DEFINITIONS?"
 
 
-def test_what_is_set_of_state_and_secret_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_staging_that_is_set_is_taken_and_a_secret_of_the_caller_is_written_down_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(own_exports, "OWN_FOLDER", tmp_path / ".airflow")
     monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", "s3://bucket/staging")
     monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", "a secret that is set")
@@ -149,7 +151,9 @@ def test_what_is_set_of_state_and_secret_is_taken(tmp_path: Path, monkeypatch: p
     settings = own_exports.own_settings()
 
     assert settings["SEGMENT_EXPORTS_STAGING"] == "s3://bucket/staging"
-    assert settings["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"] == "a secret that is set"
+    assert "AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET" not in settings
+    passed_on = airflow_environment(tmp_path / "airflow", settings)
+    assert passed_on["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"] == "a secret that is set"
     assert not (tmp_path / ".airflow" / "ledger.key").exists()
 
 
