@@ -8,13 +8,15 @@ field_mapping         ``mapping``
 refresh_settings      ``refresh`` and ``wait_for_refresh``
 strict                types of values: nothing is coerced
 yaml_text             YAML as plain values, with lines
-loading               files of a folder, and what contradicts between them
+loading               files of a folder
+clashes               which of them go on where two claim the same
 problems              what is wrong, in plain sentences
 schema                the JSON Schema for editors
 """
 
 from __future__ import annotations
 
+from segment_exports.definition.clashes.delivered import Evidence, delivered_in
 from segment_exports.definition.destination_settings import (
     DEFAULT_DESTINATION,
     AutopilotSettings,
@@ -29,6 +31,7 @@ from segment_exports.definition.loading import (
     definitions_folder,
     load_definition,
     load_definitions,
+    load_export,
 )
 from segment_exports.definition.model import (
     ExportDefinition,
@@ -51,6 +54,7 @@ __all__ = [
     "AutopilotSettings",
     "DataverseSource",
     "DestinationSettings",
+    "Evidence",
     "ExportDefinition",
     "FieldMapping",
     "FirstRun",
@@ -72,7 +76,9 @@ __all__ = [
     "WhenOver",
     "WhenTripped",
     "definitions_folder",
+    "delivered_in",
     "json_schema",
     "load_definition",
     "load_definitions",
+    "load_export",
 ]

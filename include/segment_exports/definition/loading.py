@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from segment_exports.contact_fields.fields import name_of
-from segment_exports.definition.destination_settings import Membership
+from segment_exports.definition.clashes.standing import clashes_among
 from segment_exports.definition.model import EXPORT_NAME, ExportDefinition
 from segment_exports.definition.problems import explained, place_in_words, shape
-from segment_exports.definition.segment_targets import folded_title
 from segment_exports.definition.yaml_text import YamlText, YamlTextError, read_yaml
 from segment_exports.errors import DefinitionError
 from segment_exports.records.storing.foreign_files import ForeignFileError, read_foreign
@@ -26,6 +24,7 @@ from segment_exports.sieve.foreign import reason_told
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from segment_exports.definition.clashes.delivered import Evidence
     from segment_exports.definition.yaml_text import KeyPath
 
 _SUFFIXES = (".yaml", ".yml")
@@ -81,12 +80,17 @@ def load_definition(path: Path | str) -> ExportDefinition:
     return definition
 
 
-def load_definitions(folder: Path | str) -> tuple[LoadedDefinition, ...]:
+def load_definitions(
+    folder: Path | str, evidence: Evidence | None = None, *, asking: str | None = None
+) -> tuple[LoadedDefinition, ...]:
     """Return every definition of a folder, sorted by file name, each with its error if it is broken.
 
-    Files that contradict each other are both broken: one name twice, one list of an account written
-    by two exports, one contact field of an account filled from different attributes or by list and mapping.
+    Of files that clash the newer one is broken: one name twice, one list of an account written by two
+    exports, one contact field of an account filled from different attributes or by list and mapping.
 
+    :param evidence: tells what runs have delivered (:func:`delivered_in`), and so which file is the newer
+        one; asked only where some clash. Where it tells nothing, the files' times tell, then their names.
+    :param asking: the export whose run asks, which goes on where there is no evidence.
     :raises DefinitionError: the folder isn't there, or holds too many.
     """
     folder = Path(folder)
@@ -101,7 +105,26 @@ def load_definitions(folder: Path | str) -> tuple[LoadedDefinition, ...]:
         raise DefinitionError(
             f"{folder} holds {len(files):,} definitions; at most {bounds.DEFINITIONS:,} are read"
         )
-    return _refuse_contradictions([_loaded(path) for path in files])
+    return _without_clashes([_loaded(path) for path in files], evidence, asking)
+
+
+def load_export(
+    folder: Path | str, name: str, evidence: Evidence | None = None, *, asks: bool = False
+) -> ExportDefinition:
+    """Return the definition of one export, as the files of its folder are now.
+
+    :param evidence: as of :func:`load_definitions`.
+    :param asks: whether a run of it asks.
+    :raises DefinitionError: there is no such file any more, or it is broken, by itself or by another.
+    """
+    found = load_definitions(folder, evidence, asking=name if asks else None)
+    named = [one for one in found if one.stem == name]
+    for one in named:
+        if one.definition is not None:
+            return one.definition
+    if not named:
+        raise DefinitionError(f"there is no export {name} in {folder}")
+    raise DefinitionError(named[0].error or f"{named[0].path.name} is broken")
 
 
 def _loaded(path: Path) -> LoadedDefinition:
@@ -156,88 +179,13 @@ def _place(place: KeyPath, document: YamlText) -> str:
     return (f"line {line}, " if line else "") + place_in_words(place) + ":"
 
 
-def _refuse_contradictions(loaded: list[LoadedDefinition]) -> tuple[LoadedDefinition, ...]:
-    problems: dict[Path, list[str]] = {}
-    for index, one in enumerate(loaded):
-        for other in loaded[index + 1 :]:
-            for text in _contradictions(one, other):
-                problems.setdefault(one.path, []).append(text.format(other=other.path.name))
-                problems.setdefault(other.path, []).append(text.format(other=one.path.name))
-    return tuple(_with_problems(one, problems.get(one.path, [])) for one in loaded)
+def _without_clashes(
+    loaded: Sequence[LoadedDefinition], evidence: Evidence | None, asking: str | None
+) -> tuple[LoadedDefinition, ...]:
+    broken = clashes_among([(one.path, one.definition) for one in loaded], evidence, asking)
+    return tuple(_broken_by(one, broken[one.path]) if one.path in broken else one for one in loaded)
 
 
-def _with_problems(one: LoadedDefinition, problems: list[str]) -> LoadedDefinition:
-    if not problems:
-        return one
-    told = [f"{one.path.name}: {text}" for text in problems]
-    error = DefinitionError("\n".join([*filter(None, [one.error]), *told]))
-    return replace(one, definition=None, error=str(error))
-
-
-def _contradictions(one: LoadedDefinition, other: LoadedDefinition) -> Iterator[str]:
-    if one.stem == other.stem:
-        yield "{other} has the same name; an export's name stands once"
-        return
-    if one.definition is None or other.definition is None:
-        return
-    account = one.definition.destination.connection
-    if other.definition.destination.connection != account:
-        return
-    yield from _same_list(one.definition, other.definition, account)
-    yield from _same_field(one.definition, other.definition, account)
-    yield from _same_membership_field(one.definition, other.definition, account)
-
-
-def _same_list(one: ExportDefinition, other: ExportDefinition, account: str) -> Iterator[str]:
-    ids = {target.list_id for target in one.lists if target.list_id}
-    titles = {target.title for target in one.lists}
-    tags = {folded_title(title): title for title in titles if one.destination.membership is Membership.TAG}
-    for target in other.lists:
-        if target.title in titles or target.list_id in ids:
-            yield (
-                f"the list {_literal(target.title)} of {account} is also written by {{other}}; give one of "
-                "the two exports another list"
-            )
-        elif tag := tags.get(folded_title(target.title)):
-            yield (
-                f"the lists {_literal(tag)} and {_literal(target.title)} of {account}, here and in "
-                "{other}, differ by case or blanks only, and both may be one tag; give one another title"
-            )
-
-
-def _same_field(one: ExportDefinition, other: ExportDefinition, account: str) -> Iterator[str]:
-    for key, field in other.fields_there.items():
-        same = one.fields_there.get(key, field)
-        if same.target != field.target:
-            yield (
-                f"{_literal(same.target)} and {_literal(field.target)}, here and in {{other}}, are one "
-                f"contact field of {account}; write it alike in both, or give one another name"
-            )
-        elif same.attribute != field.attribute:
-            yield (
-                f"the contact field {_literal(field.target)} of {account} is filled from another attribute "
-                "in {other}; fill it from one attribute in both"
-            )
-
-
-def _same_membership_field(one: ExportDefinition, other: ExportDefinition, account: str) -> Iterator[str]:
-    mine, theirs = one.membership_fields, other.membership_fields
-    for field, title in mine.items():
-        if theirs.get(field, title) != title:
-            yield (
-                f"the lists {_literal(title)} and {_literal(theirs[field])} of {account} have one custom "
-                f"field, {_literal(field)}, here and in {{other}}; give one of them another title"
-            )
-    for fields, mapping in ((mine, other.mapping), (theirs, one.mapping)):
-        mapped = {name_of(target): target for target in mapping.custom}
-        for field, title in fields.items():
-            if name_of(field) in mapped:
-                yield (
-                    f"the custom field {_literal(mapped[name_of(field)])} of {account} holds who is on the "
-                    f"list {_literal(title)} and is also filled by a mapping, one here and one in {{other}}; "
-                    "map another field, or give the list another title"
-                )
-
-
-def _literal(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+def _broken_by(one: LoadedDefinition, clash: str) -> LoadedDefinition:
+    told = [*filter(None, [one.error]), f"{one.path.name}: {clash}"]
+    return replace(one, definition=None, error=str(DefinitionError("\n".join(told))))

@@ -25,6 +25,7 @@ from segment_exports.records.tables.sorted_tables import read_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping
+    from datetime import datetime
 
     import pyarrow.parquet as pq
 
@@ -201,6 +202,10 @@ class LedgerFolder:
     def is_lost(self) -> bool:
         """Tell whether an earlier run wrote a ledger and none is there now."""
         return not self._names() and self._export.exists(self._marker)
+
+    def first_written(self) -> datetime | None:
+        """Return when a run wrote the first ledger (UTC), as far as the staging tells; None before that."""
+        return self._export.modified(self._marker)
 
     @contextmanager
     def writing(self, info: LedgerInfo) -> Iterator[LedgerWriter]:

@@ -1,0 +1,174 @@
+"""Which definitions of a folder go on where some clash, and why another doesn't, in one line each.
+
+Who delivered a claim goes on, and who makes it anew breaks: a new file, or the edit of a file that ran
+before. Only who goes on can break another; but who breaks keeps what its runs have delivered, so that nobody
+takes its lists over while it is mended.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from segment_exports.definition.clashes.claims import Kind, claims_of, name_claim, told
+from segment_exports.definition.clashes.delivered import LATER_THAN_ALL, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from segment_exports.definition.clashes.claims import Claim
+    from segment_exports.definition.clashes.delivered import Delivered, Evidence
+    from segment_exports.definition.model import ExportDefinition
+
+_TOLD = 3
+"""Further clashes of a file that its line tells."""
+
+Places = dict[tuple[Kind, str, str], dict["Hashable", tuple["Contender", "Claim"]]]
+
+
+@dataclass
+class Contender:
+    """One file of the folder; ``definition`` is None where it can't be read."""
+
+    path: Path
+    definition: ExportDefinition | None
+    delivered: Delivered | None = None
+    contested: tuple[Claim, ...] = ()
+    goes_on: bool = True
+    claims: tuple[Claim, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the claims, once: they are held against each other twice."""
+        owner, definition = self.path.name, self.definition
+        more = claims_of(definition, owner) if definition else ()
+        self.claims = (name_claim(self.path.stem, owner), *more)
+
+    @cached_property
+    def modified(self) -> int:
+        """When the file was written last (nanoseconds); 0 where nobody knows."""
+        try:
+            return self.path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def standing(self, claim: Claim) -> Standing:
+        """Return how well runs prove a claim; that to the name as well as the weakest of all others.
+
+        Nobody knows whether a file that can't be read is what ran under its name.
+        """
+        delivered = self.delivered
+        if delivered is None or self.definition is None:
+            has_run = delivered is not None and (delivered.since or delivered.trouble)
+            return Standing.OTHERWISE if has_run else Standing.NEW
+        claims = self.claims[1:] if claim.kind is Kind.NAME else (claim,)
+        return min(delivered.standing(one, self.definition) for one in claims)
+
+    @property
+    def since(self) -> datetime:
+        """When it delivered first, as far as that is known."""
+        return (self.delivered and self.delivered.since) or LATER_THAN_ALL
+
+    def order(self, asking: str | None) -> tuple[object, ...]:
+        """Return what sorts those that clash: who goes on comes first."""
+        weakest = min(map(self.standing, self.contested))
+        asks = self.definition is not None and self.path.stem == asking
+        return (-weakest, self.since, not asks, self.modified, self.path.name)
+
+
+def clashes_among(
+    files: Sequence[tuple[Path, ExportDefinition | None]],
+    evidence: Evidence | None = None,
+    asking: str | None = None,
+) -> dict[Path, str]:
+    """Return the files that others break, each with a line that tells with whom it clashes and what to do.
+
+    :param files: all of a folder, and their definitions where they can be read.
+    :param evidence: tells what was delivered; asked of those that clash. Without it, and where it tells
+        nothing of either, the older file goes on, or else the one whose name comes first.
+    :param asking: the export whose run asks: where nobody has delivered anything it goes on, since whoever
+        began that run saw it so. Files may have other times on another worker.
+    """
+    contenders = [Contender(path, definition) for path, definition in files]
+    values: dict[object, set[Hashable]] = defaultdict(set)
+    for one in contenders:
+        for claim in one.claims:
+            values[claim.place].add(claim.value)
+    for one in contenders:
+        one.contested = tuple(claim for claim in one.claims if len(values[claim.place]) > 1)
+    clashing = [one for one in contenders if one.contested]
+    if evidence is not None:
+        _ask(clashing, evidence)
+    return dict(_broken(sorted(clashing, key=lambda one: one.order(asking))))
+
+
+def _ask(clashing: Collection[Contender], evidence: Evidence) -> None:
+    of_name = dict[str, "Delivered"]()
+    for one in clashing:
+        if one.definition is not None:
+            of_name[one.path.stem] = one.delivered = evidence(one.definition)
+    for one in clashing:
+        if one.definition is None:
+            one.delivered = of_name.get(one.path.stem)
+
+
+def _broken(ordered: Iterable[Contender]) -> Iterator[tuple[Path, str]]:
+    held: Places = defaultdict(dict)
+    for one in ordered:
+        found = [(claim, *other) for claim in one.contested if (other := _other(held, claim))]
+        if found:
+            one.goes_on = False
+            yield one.path, _line(one, found)
+        for claim in one.contested:
+            if one.goes_on or one.standing(claim) is Standing.DELIVERS:
+                held[claim.place].setdefault(claim.value, (one, claim))
+
+
+def _other(held: Places, claim: Claim) -> tuple[Contender, Claim] | None:
+    return next((other for value, other in held[claim.place].items() if value != claim.value), None)
+
+
+def _line(one: Contender, found: Sequence[tuple[Claim, Contender, Claim]]) -> str:
+    """Return the first clash with why and what to do, and what else there is in short."""
+    mine, other, theirs = found[0]
+    what, to_do = told(mine, theirs, other.path.name)
+    if other.definition is None:
+        return f"{what}, is broken, and may be what ran under it; {to_do}"
+    goes_on = "goes on" if other.goes_on else "keeps it while it is mended"
+    line = f"{what}. {other.path.name} {goes_on}, since {_why(one, mine, other, theirs)}; {to_do}"
+    if mine.kind is Kind.NAME:
+        return line
+    seen = {(mine.list or mine.subject, other.path)}
+    more = list[str]()
+    for claim, another, its in found[1:]:
+        if (claim.list or claim.subject, another.path) not in seen:
+            seen.add((claim.list or claim.subject, another.path))
+            more.append(told(claim, its, another.path.name)[0])
+    if not more:
+        return line
+    rest = f"; and {len(more) - _TOLD} more" if len(more) > _TOLD else ""
+    return f"{line}. Moreover: {'; '.join(more[:_TOLD])}{rest}"
+
+
+def _why(one: Contender, mine: Claim, other: Contender, theirs: Claim) -> str:
+    troubles = (it.delivered.trouble for it in (other, one) if it.delivered)
+    if trouble := next(filter(None, troubles), None):
+        return f"{_by_file(one, other)} (what they delivered can't be told: {trouble})"
+    before, after = other.standing(theirs), one.standing(mine)
+    if before > after:
+        return "its runs deliver it" if before is Standing.DELIVERS else "its runs came first"
+    if before == after and other.since < one.since:
+        return f"its runs deliver since {other.since:%Y-%m-%d}, before those of this file"
+    return _by_file(one, other)
+
+
+def _by_file(one: Contender, other: Contender) -> str:
+    """Say why one goes on of which no run tells more than of the other."""
+    if other.modified < one.modified:
+        return "its file is older"
+    if (other.modified, other.path.name) < (one.modified, one.path.name):
+        return "its name comes first"
+    return "what it claims stood there before"
