@@ -7,8 +7,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 from airflow_home import ROOT
-from segment_exports.definition import definitions_folder, load_definitions
+from segment_exports.definition import definitions_folder, delivered_in, load_definitions
 from segment_exports.errors import LedgerError
+from segment_exports.records.staging import Store
 from segment_exports.settings.environment import read_settings
 from segment_exports.settings.ledger_secret import (
     ledger_secret_given_to_airflow,
@@ -61,7 +62,7 @@ def own_definitions() -> tuple[LoadedDefinition, ...]:
 
     :raises DefinitionError: the folder isn't there.
     """
-    return load_definitions(definitions_folder())
+    return load_definitions(definitions_folder(), delivered_in(_own_store))
 
 
 def own_settings() -> dict[str, str]:
@@ -80,6 +81,11 @@ def own_settings() -> dict[str, str]:
 def own_staging() -> str:
     """Return the staging root: the one that is set, else that of ``make up``."""
     return read_settings(STAGING).staging or str(OWN_FOLDER / "staging")
+
+
+def _own_store() -> Store:
+    place = own_staging()
+    return Store.at(place) if "://" in place else Store.local(place)
 
 
 def use_own_secret() -> None:

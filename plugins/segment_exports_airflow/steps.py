@@ -16,9 +16,9 @@ from airflow.sdk.exceptions import (
 )
 
 from segment_exports import errors
-from segment_exports.definition import definitions_folder, load_definitions
+from segment_exports.definition import definitions_folder, delivered_in, load_export
 from segment_exports_airflow.run_form import read_form, require_conf_in_force
-from segment_exports_airflow.staging_root import run_files
+from segment_exports_airflow.staging_root import run_files, staging_root
 from segment_exports_airflow.time_limits import is_timeout, told_timeout
 
 if TYPE_CHECKING:
@@ -80,13 +80,7 @@ def definition_of(export: str) -> ExportDefinition:
 
     :raises DefinitionError: there is no such file any more, or it is broken.
     """
-    folder = definitions_folder()
-    for loaded in load_definitions(folder):
-        if loaded.stem == export:
-            if loaded.definition is None:
-                raise errors.DefinitionError(loaded.error or f"{loaded.path.name} is broken")
-            return loaded.definition
-    raise errors.DefinitionError(f"there is no export {export} any more in {folder}")
+    return load_export(definitions_folder(), export, delivered_in(staging_root), asks=True)
 
 
 class ExportStep:

@@ -16,7 +16,7 @@ schema                the JSON Schema for editors
 
 from __future__ import annotations
 
-from segment_exports.definition.clashes.delivered import Evidence, delivered_in
+from segment_exports.definition.clashes.delivered import Evidence, delivered_in, in_time
 from segment_exports.definition.destination_settings import (
     DEFAULT_DESTINATION,
     AutopilotSettings,
@@ -77,6 +77,7 @@ __all__ = [
     "WhenTripped",
     "definitions_folder",
     "delivered_in",
+    "in_time",
     "json_schema",
     "load_definition",
     "load_definitions",

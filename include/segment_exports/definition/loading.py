@@ -123,7 +123,7 @@ def load_export(
         if one.definition is not None:
             return one.definition
     if not named:
-        raise DefinitionError(f"there is no export {name} in {folder}")
+        raise DefinitionError(f"there is no export {name}{' any more' if asks else ''} in {folder}")
     raise DefinitionError(named[0].error or f"{named[0].path.name} is broken")
 
 

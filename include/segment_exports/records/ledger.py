@@ -152,7 +152,7 @@ class LedgerFolder:
 
     def latest(self) -> Ledger:
         """Return the ledger with the highest sequence, or the empty one."""
-        names = self._names()
+        names = _names_in(self._store)
         return self._open(names[-1]) if names else Ledger(self._store, None, None)
 
     def all(self) -> list[Ledger]:
@@ -160,7 +160,7 @@ class LedgerFolder:
 
         :raises LedgerError: one can't be believed.
         """
-        return [self._open(name) for name in self._names()]
+        return [self._open(name) for name in _names_in(self._store)]
 
     def write_without(self, ledger: Ledger, are_dropped: Callable[[pa.Table], pa.Array]) -> int:
         """Write a ledger anew without some of its rows, and return without how many; else nothing happens.
@@ -191,7 +191,7 @@ class LedgerFolder:
         """
         if sequence == 0:
             return Ledger(self._store, None, None)
-        for name in self._names():
+        for name in _names_in(self._store):
             if _sequence(name) == sequence:
                 return self._open(name)
         raise LedgerError(
@@ -201,7 +201,7 @@ class LedgerFolder:
 
     def is_lost(self) -> bool:
         """Tell whether an earlier run wrote a ledger and none is there now."""
-        return not self._names() and self._export.exists(self._marker)
+        return not _names_in(self._store) and self._export.exists(self._marker)
 
     def first_written(self) -> datetime | None:
         """Return when a run wrote the first ledger (UTC), as far as the staging tells; None before that."""
@@ -217,7 +217,7 @@ class LedgerFolder:
             yield writer
         # After the ledger: a crash in between must not look like a loss.
         self._export.create(self._marker, b"")
-        for old in self._names()[:-_KEPT]:
+        for old in _names_in(self._store)[:-_KEPT]:
             self._store.remove(old)
 
     @contextmanager
@@ -233,9 +233,6 @@ class LedgerFolder:
     def _marker(self) -> str:
         # Outside the ledger's folder: who deletes that folder must not make a loss look like a first run.
         return self._export.named("accounts", self._account, ending=".has-ledger")
-
-    def _names(self) -> list[str]:
-        return _names_in(self._store)
 
     def _open(self, name: str) -> Ledger:
         path, info = self._store.path(name), _told_in(self._store, name)
@@ -308,8 +305,7 @@ def _account_of(ledgers: Store, name: str) -> str | None:
     account = text_of(name)
     if account is not None:
         return account
-    found = _names_in(ledgers)
-    return _told_in(ledgers, found[-1]).account if found else None
+    return _told_in(ledgers, found[-1]).account if (found := _names_in(ledgers)) else None
 
 
 def _names_in(ledgers: Store) -> list[str]:

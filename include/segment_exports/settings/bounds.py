@@ -27,6 +27,8 @@ NAME_CHARACTERS = 200
 """Of a segment, attribute, list, field, connection or person; Dataverse's display names end at 128."""
 EXPORT_NAME_CHARACTERS = 243
 """Airflow's 250 of a DAG id, without ``export_``."""
+EVIDENCE_SECONDS = 5.0
+"""For what tells, while DAGs are read, which of the definitions that clash ran; a disk takes milliseconds."""
 HOST_CHARACTERS = 253
 """Of a host's name; DNS has no longer ones (RFC 1035, 2.3.4)."""
 

@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule
 
-from segment_exports.definition import WhenTripped, definitions_folder, load_definitions
+from segment_exports.definition import (
+    WhenTripped,
+    definitions_folder,
+    delivered_in,
+    in_time,
+    load_definitions,
+)
+from segment_exports.settings import bounds
 from segment_exports.sieve.visible import visible
 from segment_exports_airflow.dags.dag_docs import broken_doc, doc_of, tags_of
 from segment_exports_airflow.dags.dag_ids import dag_id_of, dag_ids
@@ -38,6 +45,7 @@ from segment_exports_airflow.refresh_schedule import schedule_of
 from segment_exports_airflow.run_form import form_fields
 from segment_exports_airflow.sensors.plan import PlanChangesSensor
 from segment_exports_airflow.sensors.refresh import RefreshSensor
+from segment_exports_airflow.staging_root import staging_root
 from segment_exports_airflow.steps import RETRY_POLICY, UPLOADS
 from segment_exports_airflow.time_limits import time_limit
 
@@ -52,7 +60,8 @@ BEFORE_ALL_SNAPSHOTS = datetime(2020, 1, 1, tzinfo=UTC)
 
 def export_dags() -> dict[str, DAG]:
     """Return the DAG of each definition by its id, for the globals of a DAG file."""
-    found = load_definitions(definitions_folder())
+    evidence = in_time(delivered_in(staging_root), bounds.EVIDENCE_SECONDS)
+    found = load_definitions(definitions_folder(), evidence)
     return {
         dag_id: export_dag(one.definition) if one.definition else broken_dag(one, dag_id)
         for one, dag_id in zip(found, dag_ids(found), strict=True)

@@ -18,7 +18,7 @@ from segment_exports.commands.checking.export_check_table import written
 from segment_exports.commands.checking.told_of_destination import told_of_destination
 from segment_exports.commands.checking.values_check import ValuesCheck
 from segment_exports.commands.terminal import complain, say
-from segment_exports.definition import definitions_folder, load_definitions
+from segment_exports.definition import definitions_folder, delivered_in, load_definitions
 from segment_exports.definition.problems import near
 from segment_exports.errors import SegmentExportError, SourceError, StagingError, own_words
 from segment_exports.extracting.segment_checks import refuse_unusable
@@ -112,9 +112,11 @@ def check_folder(
     :param staging: as in :func:`check_export`.
     :raises DefinitionError: the folder isn't there.
     """
-    loaded = [one for one in load_definitions(folder) if not names or one.stem in names]
+    evidence = None if staging is None else delivered_in(lambda: staging)
+    loaded = [one for one in load_definitions(folder, evidence) if not names or one.stem in names]
+    good = {one.stem for one in loaded if one.definition is not None}
     results = [
-        CheckResult(one.stem, (one.error or "",))
+        CheckResult(one.path.name if one.stem in good else one.stem, (one.error or "",))
         if one.definition is None
         else _with_notes(_opened_and_checked(one.definition, opener, staging), told_of(one.definition))
         for one in loaded

@@ -25,7 +25,7 @@ from segment_exports.commands.moving.told import (
     told_of_written,
 )
 from segment_exports.commands.terminal import complain, say
-from segment_exports.definition import definitions_folder, load_definitions
+from segment_exports.definition import definitions_folder, delivered_in, load_export
 from segment_exports.errors import DefinitionError, own_words
 from segment_exports.records.secret_in_use import hasher_in_use
 from segment_exports.records.staging import Store
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from segment_exports.commands.moving.accounts import NewAccount, OldAccount, OpenAccount
     from segment_exports.commands.moving.move import Counts
-    from segment_exports.definition import ExportDefinition
     from segment_exports.destinations.moving import RefusalWriter
     from segment_exports.records.keyed_hash import KeyedHasher
 
@@ -81,7 +80,7 @@ def main(
         )
     try:
         staging = Store.at(chosen.staging)
-        definition = _definition(chosen.export)
+        definition = load_export(definitions_folder(), chosen.export, delivered_in(lambda: staging))
         old = old_account(definition, staging, open_account, chosen.from_, chosen.to)
         new = new_account(open_account, chosen.to)
         hasher = hasher_in_use(staging, ledger_secret_without_airflow())
@@ -185,16 +184,3 @@ class _Move:
             f"is in docs/moving-to-ortto.md.\n"
         )
         return 0
-
-
-def _definition(name: str) -> ExportDefinition:
-    """Return the definition of an export.
-
-    :raises DefinitionError: there is none, or it is broken.
-    """
-    for one in load_definitions(definitions_folder()):
-        if one.stem == name:
-            if one.definition is None:
-                raise DefinitionError(one.error or f"{one.path.name} is broken")
-            return one.definition
-    raise DefinitionError(f"there is no export {name} in {definitions_folder()}")

@@ -85,10 +85,8 @@ def told(mine: Claim, theirs: Claim, other: str) -> tuple[str, str]:
     """
     account, subject = mine.account, mine.subject
     if mine.kind is Kind.NAME:
-        return (
-            f"{other} has the same name",
-            "rename this file and the name in it, or take one of the two away",
-        )
+        to_do = "rename this file and the name in it, or take one of the two away"
+        return f"{other} has the same name", to_do
     if mine.kind is Kind.FIELD:
         return _same_field(mine, theirs, other)
     if mine.kind is Kind.USE_OF_FIELD:

@@ -6,6 +6,8 @@ was copied, cloned or edited when.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,6 +95,26 @@ def delivered_in(staging: Callable[[], Store]) -> Evidence:
             return _read(root, definition) if definition.name in exports else NOTHING
         except Exception as error:  # noqa: BLE001 - the definitions are loaded all the same
             return Delivered(trouble=str(own_words(error)))
+
+    return delivered
+
+
+def in_time(evidence: Evidence, seconds: float) -> Evidence:
+    """Return evidence that takes no longer than so many seconds in all: what comes later is told as trouble.
+
+    For whoever must not be held up by a staging that hangs, as Airflow's reading of DAG files.
+    """
+    left = [seconds]
+
+    def delivered(definition: ExportDefinition) -> Delivered:
+        found = list[Delivered]()
+        asking = threading.Thread(target=lambda: found.append(evidence(definition)), daemon=True)
+        begun = time.monotonic()
+        if left[0] > 0:
+            asking.start()
+            asking.join(left[0])
+            left[0] -= time.monotonic() - begun
+        return found[0] if found else Delivered(trouble=f"the staging didn't tell within {seconds:g} s")
 
     return delivered
 

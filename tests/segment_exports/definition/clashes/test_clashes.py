@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from segment_exports.definition import delivered_in, load_definitions, load_export
+from segment_exports.definition import delivered_in, in_time, load_definitions, load_export
 from segment_exports.errors import DefinitionError, StagingError
 from segment_exports.records.lease import Lease
 from segment_exports.records.notes import begun
@@ -167,12 +168,32 @@ def test_evidence_that_cannot_be_read_is_told_and_the_files_times_decide(
 
     aged("a.yaml", 1)
     aged("b.yaml", 2)
-    errors = [one.error for one in load_definitions(tmp_path, delivered_in(unreachable))]
-    assert errors[1] is None
-    assert (
-        "b.yaml goes on, since its file is older; what they delivered can't be told: the staging can't"
-        in (errors[0] or "")
+    newer, older = (one.error for one in load_definitions(tmp_path, delivered_in(unreachable)))
+    assert older is None
+    assert newer == (
+        "a.yaml: the list HighValueSegment of autopilot_default is also written by b.yaml. b.yaml goes on, "
+        "since its file is older (what they delivered can't be told: the staging can't be reached); write "
+        "another list here"
     )
+
+
+def test_a_staging_that_hangs_holds_nobody_up(
+    aged: Callable[..., Path], staging: Store, tmp_path: Path
+) -> None:
+    answers = threading.Event()
+
+    def hanging() -> Store:
+        answers.wait(60)
+        return staging
+
+    for number in range(20):
+        aged(f"e{number:02}.yaml", number)
+    begun_at = time.monotonic()
+    errors = [one.error for one in load_definitions(tmp_path, in_time(delivered_in(hanging), 0.1))]
+    assert time.monotonic() - begun_at < 30
+    answers.set()
+    assert errors.pop() is None
+    assert all("can't be told: the staging didn't tell within 0.1 s)" in (error or "") for error in errors)
 
 
 def test_an_export_whose_ledger_is_damaged_is_not_newer_than_one_that_never_ran(
@@ -345,9 +366,7 @@ def test_a_file_has_one_line_however_much_of_it_clashes(aged: Callable[..., Path
     aged("a.yaml", 3, LISTS.format("a", ", ".join(names)))
     aged("b.yaml", 2, LISTS.format("b", ", ".join(names)))
     told = errors_in(tmp_path)["b.yaml"] or ""
-    also = "; ".join(
-        f"the list S{number} of autopilot_default is also written by a.yaml" for number in (1, 2, 3)
-    )
+    also = "; ".join(f"the list S{one} of autopilot_default is also written by a.yaml" for one in (1, 2, 3))
     assert told == (
         "b.yaml: the list S0 of autopilot_default is also written by a.yaml. a.yaml goes on, since its "
         f"file is older; write another list here. Moreover: {also}; and 3 more"
