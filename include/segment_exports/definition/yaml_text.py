@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from segment_exports.definition.yaml_causes import cause_of, odd_text
 from segment_exports.settings import bounds
 from segment_exports.sieve.net import name_told
 
@@ -67,10 +68,7 @@ def read_yaml(text: str) -> YamlText:
         reader = _Reader(yaml.parse(text, Loader=_LOADER), document)
         reader.read()
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "a character that YAML doesn't allow"
-        line = mark.line + 1 if mark else None
-        raise YamlTextError(f"can't be read as YAML: {problem}", line) from None
+        raise YamlTextError(*cause_of(text, error)) from None
     return document
 
 
@@ -109,13 +107,20 @@ class _Reader:
         next(self._events)
         event = next(self._events)
         if not isinstance(event, yaml.StreamEndEvent):
-            raise YamlTextError("holds more than one document (---); one is allowed", _line(event))
+            raise YamlTextError(
+                "holds more than one document (---); one is allowed, so take the line away", _line(event)
+            )
 
     def _value(self, event: yaml.Event, path: KeyPath) -> Any:
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:  # type: ignore[attr-defined]
-            raise YamlTextError("uses an anchor or alias (& or *); write the value out", _line(event))
+            raise YamlTextError(
+                "uses an anchor or alias (& or *); write the value out, or in quotes if it begins so",
+                _line(event),
+            )
         if event.tag is not None:  # type: ignore[attr-defined]
-            raise YamlTextError("uses a YAML tag (!); only plain values are allowed", _line(event))
+            raise YamlTextError(
+                "uses a YAML tag (!); only plain values are allowed, in quotes if they begin so", _line(event)
+            )
         if len(path) > bounds.DEFINITION_NESTING:
             raise YamlTextError(f"is nested deeper than {bounds.DEFINITION_NESTING} levels", _line(event))
         if isinstance(event, yaml.MappingStartEvent):
@@ -129,10 +134,16 @@ class _Reader:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key_value = self._value(event, path)
             if not isinstance(event, yaml.ScalarEvent) or key_value is None:
-                raise YamlTextError("has a key that isn't text", _line(event))
+                raise YamlTextError(
+                    "has a key that isn't text; put a value that begins with { or [ in quotes", _line(event)
+                )
             key = str(event.value)
             if key in values:
-                raise YamlTextError(f"has the key {name_told(key)} twice", _line(event))
+                first = self._document.lines[*path, key]
+                raise YamlTextError(
+                    f"has the key {name_told(key)} twice, first in line {first}; take one away", _line(event)
+                )
+            _refuse_odd(event, is_key=True)
             self._document.lines[*path, key] = _line(event)
             values[key] = self._value(next(self._events), (*path, key))
         return values
@@ -146,6 +157,21 @@ class _Reader:
         return values
 
 
+def _refuse_odd(event: yaml.ScalarEvent, *, is_key: bool = False) -> None:
+    """Refuse an unquoted text that is YAML, and not what anybody means."""
+    if not event.implicit[0]:
+        return
+    if why := odd_text(str(event.value), is_key=is_key):
+        raise YamlTextError(why, _line(event))
+    goes_on = event.start_mark and event.end_mark and event.start_mark.line != event.end_mark.line
+    if goes_on and re.search(r"\A-| -( |\Z)", str(event.value)):
+        raise YamlTextError(
+            "begins a text that goes on in the next line; let each item of a list begin in the same column, "
+            "with a hyphen and a blank (- item)",
+            _line(event),
+        )
+
+
 def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
 
@@ -156,6 +182,7 @@ def _scalar(event: yaml.Event) -> Any:
     text = str(event.value)
     if not event.implicit[0]:
         return text
+    _refuse_odd(event)
     if text in _NULL:
         return None
     if text in _BOOLEAN:

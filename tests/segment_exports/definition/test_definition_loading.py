@@ -291,7 +291,7 @@ def test_a_name_that_is_too_long_for_a_dag_is_told_with_its_length(write: Callab
         (b"name: newsletter\nx: \xff\n", "newsletter.yaml, line 2: isn't UTF-8"),
         (b"name: newsletter\nx: !!python/name:os.system\n", "newsletter.yaml, line 2: uses a YAML tag"),
         (b"name: newsletter\nname: newsletter\n", "newsletter.yaml, line 2: has the key name twice"),
-        (b"name: [newsletter\n", "can't be read as YAML"),
+        (b"name: [newsletter\n", "newsletter.yaml, line 1: opens a bracket ([) that is never closed"),
     ],
 )
 def test_a_file_that_is_no_definition_is_told(write: Callable[..., Path], raw: bytes, told: str) -> None:

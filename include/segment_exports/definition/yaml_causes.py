@@ -1,0 +1,287 @@
+"""Why a text can't be read as YAML, in words that tell what to type: the cause, not what the parser missed.
+
+The parser tells where it stopped; the cause is looked for in the line itself and in what it hangs from.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_LINE_ENDS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_UNPRINTABLE = yaml.reader.Reader.NON_PRINTABLE
+_CONTENT = re.compile(r"[ \t]*[^ \t#]")
+_NO_BLANK_AFTER_COLON = re.compile(r" *(- +)*[\w-]+:[^ \t]")
+_NO_BLANK_AFTER_HYPHEN = re.compile(r" *-[^ \t-]")
+_KEY = re.compile(r" *(- +)*[^ \t#\"'\[{].*?:([ \t]|$)")
+_KEY_WITH_VALUE = re.compile(r" *(- +)*[^ \t#].*?:[ \t]+[^ \t#]")
+_SPECIAL = "%@`*&!|>,"
+_CLOSERS = {"[": "]", "{": "}"}
+_ODD_BLANKS = "\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff"
+_ODD_BLANK = re.compile(f"[{_ODD_BLANKS}]")
+_CURLY = re.compile("[\u201c\u201d\u201e\u201f\u00ab\u00bb].*|\u2018.*\u2019|.*[\u201c\u201d]", re.DOTALL)
+
+ODD_BLANK = (
+    "has a non-breaking space or the like, as web pages and word processors have it, where a blank belongs; "
+    "type it anew"
+)
+CURLY_QUOTES = "has typographic quotes, as word processors write them; type straight ones (\" or ')"
+
+
+class Cause(NamedTuple):
+    """What is wrong, as a sentence that continues the line's number (from 1, None where it is unknown)."""
+
+    text: str
+    line: int | None
+
+
+def cause_of(text: str, error: yaml.YAMLError) -> Cause:
+    """Return why a text can't be read.
+
+    :param error: what the parser said of it.
+    """
+    lines = _LINE_ENDS.split(text)
+    if odd := _UNPRINTABLE.search(text):
+        line = len(_LINE_ENDS.split(text[: odd.start()]))
+        return Cause(f"holds a control character (U+{ord(odd.group()):04X}); delete it", line)
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return Cause("can't be read as YAML", None)
+    return next(_Stop(text, lines, mark.line, mark.column, error).causes())
+
+
+def odd_text(text: str, *, is_key: bool) -> str | None:
+    """Return what is wrong with an unquoted text that is YAML, but not what was meant; else None."""
+    if _CURLY.fullmatch(text):
+        return CURLY_QUOTES
+    odd = _ODD_BLANK.search(text) if is_key else re.search(f"^[{_ODD_BLANKS}]|[{_ODD_BLANKS}]$", text)
+    return ODD_BLANK if odd else None
+
+
+class _Stop:
+    """Where the parser stopped, and what lies before it."""
+
+    def __init__(
+        self, text: str, lines: Sequence[str], line: int, column: int, error: yaml.YAMLError
+    ) -> None:
+        self._lines = lines
+        self._at, self._column = min(line, len(lines) - 1), column
+        self._problem = str(getattr(error, "problem", ""))
+        self._context = str(getattr(error, "context", "") or "")
+        begun = getattr(error, "context_mark", None)
+        self._begun = min(begun.line, len(lines) - 1) if begun else self._at
+        self._begun_column = begun.column if begun else 0
+        self._tokens = list(_tokens(text, line, column))
+
+    @property
+    def _line(self) -> str:
+        return self._lines[self._at]
+
+    def causes(self) -> Iterator[Cause]:
+        """Give what may be the cause, the likeliest first."""
+        yield from self._in_the_line()
+        yield from self._quotes()
+        yield from self._brackets()
+        yield from self._colons()
+        yield from self._indents()
+        yield self._cause(
+            "can't be read as YAML from here on; look for a quote, bracket, colon or indent that is missing"
+        )
+
+    def _cause(self, text: str, line: int | None = None) -> Cause:
+        return Cause(text, (self._at if line is None else line) + 1)
+
+    def _in_the_line(self) -> Iterator[Cause]:
+        here = self._line[self._column : self._column + 1]
+        start = self._lines[self._begun][self._begun_column : self._begun_column + 1]
+        before = self._line[: self._column + 1]
+        if "\t" in before and not before.strip():
+            yield self._cause("is indented with a tab; YAML takes blanks only, two for each level")
+        if here == "\t":
+            yield self._cause("has a tab where a blank belongs; write a blank")
+        for number in (self._begun, self._at):
+            if _ODD_BLANK.search(self._lines[number]):
+                yield self._cause(ODD_BLANK, number)
+        if "escape" in self._problem:
+            yield self._cause(
+                "has a backslash in double quotes, where it means more than itself; use single quotes ('), "
+                "or write it twice"
+            )
+        scanned = re.search("scanning an? (alias|anchor|block scalar|tag|directive)", self._context)
+        first = start if scanned else here
+        if (
+            first
+            and first in _SPECIAL
+            and ("token" in self._problem or "node content" in self._problem or scanned)
+        ):
+            yield self._cause(
+                f"has a value that begins with {first}; put it in quotes", self._begun if scanned else None
+            )
+
+    def _quotes(self) -> Iterator[Cause]:
+        if "quoted scalar" in self._context and "end of stream" in self._problem:
+            quote = self._lines[self._begun][self._begun_column]
+            yield self._cause(f"opens a quote ({quote}) that is never closed", self._begun)
+        quoted = [
+            one for one in self._tokens if isinstance(one, yaml.ScalarToken) and one.style in ("'", '"')
+        ]
+        if not quoted or quoted[-1].end_mark.line != self._at or self._is_first_in_line:
+            return
+        last = quoted[-1]
+        if last.start_mark.line != self._at:
+            yield self._cause(
+                f"opens a quote ({last.style}) that is closed only in line {self._at + 1}; one is missing",
+                last.start_mark.line,
+            )
+        elif last.style == "'":
+            yield self._cause(
+                "has text after a closing quote ('); within single quotes write an apostrophe twice (''), or "
+                'use double quotes (")'
+            )
+        else:
+            yield self._cause(
+                'has text after a closing quote ("); put the whole value in quotes, and write a quote within '
+                'it as \\"'
+            )
+
+    def _brackets(self) -> Iterator[Cause]:
+        opened = list[yaml.Token]()
+        for token in self._tokens:
+            if isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken):
+                opened.append(token)
+            elif opened and isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken):
+                opened.pop()
+        here = self._line[self._column : self._column + 1]
+        if not opened:
+            before = self._line[: self._column].rstrip()
+            if before.endswith(("]", "}")):
+                yield self._cause(
+                    f"has text after a closing {before[-1]}; put the whole value in quotes, or take the "
+                    "bracket away"
+                )
+            return
+        bracket = "[" if isinstance(opened[-1], yaml.FlowSequenceStartToken) else "{"
+        line = opened[-1].start_mark.line
+        if here in ("]", "}") and here != _CLOSERS[bracket]:
+            yield self._cause(f"closes with {here} what line {line + 1} opens with {bracket}")
+        elif line != self._at or not here:
+            yield self._cause(
+                f"opens a bracket ({bracket}) that is never closed, or a comma is missing between its values",
+                line,
+            )
+        else:
+            yield self._cause(
+                f"lacks a comma within {bracket} {_CLOSERS[bracket]} before character {self._column + 1}; "
+                "put a value that holds one of [ ] { } : , in quotes"
+            )
+
+    def _colons(self) -> Iterator[Cause]:
+        if "sequence entries" in self._problem:
+            yield self._cause(
+                "begins a list on the line of its key; write each item on a line of its own below it "
+                "(- item), or all in brackets: [one, two]"
+            )
+        if "expected ':'" in self._problem:
+            yield from self._unfinished(self._begun)
+            yield self._cause(
+                "has neither a key with a colon (key: value) nor a hyphen with a blank (- item)", self._begun
+            )
+        if "mapping values" in self._problem:
+            if _KEY.match(self._line[: self._column]):
+                yield self._cause("has a value that holds a colon and a blank; put the value in quotes")
+            above = self._above(self._at)
+            if above is not None:
+                yield from self._unfinished(above)
+                yield from self._deeper(above)
+
+    def _deeper(self, above: int) -> Iterator[Cause]:
+        if self._indent(self._at) > self._indent(above) and _KEY_WITH_VALUE.match(self._lines[above]):
+            yield self._cause(
+                f"is indented deeper than line {above + 1}, which has a value already; begin it in the same "
+                "column, or take that value away"
+            )
+
+    def _unfinished(self, number: int) -> Iterator[Cause]:
+        """Say what a line lacks that neither begins a key nor an item."""
+        line = self._lines[number]
+        if _ODD_BLANK.search(line):
+            yield self._cause(ODD_BLANK, number)
+        if _NO_BLANK_AFTER_HYPHEN.match(line):
+            yield self._cause("lacks a blank after the hyphen; write - item", number)
+        if _NO_BLANK_AFTER_COLON.match(line) and not _KEY.match(line):
+            yield self._cause("lacks a blank after the colon; write key: value", number)
+        if re.match(r" *[\w-]+ *=", line):
+            yield self._cause("has = where a colon and a blank belong; write key: value", number)
+        if not _KEY.match(line) and not re.match(r" *-( |$)", line):
+            yield self._cause(
+                "has neither a key with a colon (key: value) nor a hyphen with a blank (- item)", number
+            )
+
+    def _indents(self) -> Iterator[Cause]:
+        if not self._is_first_in_line:
+            return
+        indent, levels = self._indent(self._at), self._levels()
+        if indent in levels:
+            line = levels[indent] + 1
+            if self._line.lstrip().startswith("- "):
+                yield self._cause(
+                    f"is an item of a list (-) in the column of the key of line {line}; indent it below "
+                    "the key that it belongs to"
+                )
+            yield self._cause(
+                f"is a key in the column of the hyphens (line {line}); indent it deeper to belong to "
+                "that item, or less to end the list"
+            )
+        deeper = [one for one in sorted(levels) if one > indent]
+        above = self._above(self._at)
+        if not deeper and above is not None:
+            yield from self._deeper(above)
+        near = [one for one in sorted(levels) if one < indent][-1:] + deeper[:1]
+        told = ", ".join(f"{self._place(levels[one], one)} has {one or 'none'}" for one in near)
+        blanks = f"{indent} blank{'' if indent == 1 else 's'}"
+        yield self._cause(f"is indented by {blanks}, which fits no line that it could hang from: {told}")
+
+    def _place(self, number: int, level: int) -> str:
+        after = "" if self._indent(number) == level else "what follows the hyphen in "
+        return f"{after}line {number + 1}"
+
+    @property
+    def _is_first_in_line(self) -> bool:
+        return not self._line[: self._column].strip()
+
+    def _indent(self, number: int) -> int:
+        line = self._lines[number]
+        return len(line) - len(line.lstrip(" "))
+
+    def _above(self, number: int) -> int | None:
+        """Return the nearest line above with content."""
+        return next((one for one in reversed(range(number)) if _CONTENT.match(self._lines[one])), None)
+
+    def _levels(self) -> dict[int, int]:
+        """Return the columns in which a line may begin here, and the last line that began so."""
+        levels = dict[int, int]()
+        for number in range(self._at):
+            line = self._lines[number]
+            if not _CONTENT.match(line):
+                continue
+            indent = self._indent(number)
+            levels = {level: at for level, at in levels.items() if level < indent} | {indent: number}
+            if (item := re.match(r" *(- +)+(?=[^ #].*?:( |$))", line)) is not None:
+                levels[item.end()] = number
+        return levels
+
+
+def _tokens(text: str, line: int, column: int) -> Iterator[yaml.Token]:
+    """Give the tokens before a place, as far as they can be told."""
+    try:
+        for token in yaml.scan(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if (token.start_mark.line, token.start_mark.column) >= (line, column):
+                return
+            yield token
+    except yaml.YAMLError:
+        return
