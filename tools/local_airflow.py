@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import secrets
-import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
@@ -33,6 +30,7 @@ from airflow_home import (
     write_private,
 )
 from ending import uninterrupted
+from ending_airflow import end_airflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 USER = "admin"
 _SECONDS_TO_START = 180
-_SECONDS_TO_END = 20
 _SECONDS_TO_ANSWER = 90
 """More than the minute that Airflow itself waits for the SQLite file."""
 _PORTS = range(20_000, 32_000)
@@ -154,22 +151,9 @@ class LocalAirflow:
             raise
 
     def stop(self) -> None:
-        """End every process that this Airflow started, also those that left its process group."""
+        """End every process that this Airflow started: an upload sends no more, and keeps its answers."""
         with uninterrupted():
-            sessions = {process.pid for process in self._processes.values()}
-            for process in self._processes.values():
-                with suppress(ProcessLookupError):
-                    process.terminate()
-            until = time.monotonic() + _SECONDS_TO_END
-            while (left := _processes_of(sessions)) and time.monotonic() < until:
-                for process in self._processes.values():
-                    process.poll()
-                time.sleep(0.1)
-            for pid in left:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            for process in self._processes.values():
-                process.wait()
+            end_airflow(self._processes)
             self._processes.clear()
             forget_variables(self.home)
 
@@ -295,13 +279,3 @@ class LocalAirflow:
                     f"Airflow's {component} ended with {process.returncode}; {log} ends with:\n"
                     f"{log.read_text(errors='replace')[-3000:]}"
                 )
-
-
-def _processes_of(sessions: set[int]) -> list[int]:
-    """Return the processes of these sessions; Airflow's tasks have process groups of their own."""
-    found = []
-    for pid in psutil.pids():
-        with suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
-            if os.getsid(pid) in sessions and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                found.append(pid)
-    return found

@@ -97,7 +97,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         addresses = stack.enter_context(serve(insights, folder))
         accounts = {
             f"AIRFLOW_CONN_AUTOPILOT_{name.upper()}": json.dumps(account(emulator, rate=200))
-            for name in ("killed", "missed", "from_api", "unmeant")
+            for name in ("killed", "ended", "missed", "from_api", "unmeant")
         }
         settings = {
             **accounts,

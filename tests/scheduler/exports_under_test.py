@@ -88,7 +88,7 @@ def write_definitions(folder: Path, path: Path) -> list[str]:
     """Write the exports of all tests and return their names: Airflow looks for new ones only now and then."""
     texts = {
         name: DEFINITION.format(name=name, path=path, in_flight=IN_FLIGHT) + schedule
-        for name, schedule in (("killed", ""), ("missed", SCHEDULE))
+        for name, schedule in (("killed", ""), ("ended", ""), ("missed", SCHEDULE))
     }
     for name, destination in NOBODY_MEANT.items():
         texts[name] = UNMEANT.format(name=name, path=path, destination=destination)
