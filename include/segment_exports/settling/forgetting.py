@@ -69,6 +69,11 @@ class ErasedPeople:
         return pa.array(found)
 
     @property
+    def addresses(self) -> frozenset[bytes]:
+        """Keyed hashes of all addresses under which they are known, and of the ids that name them."""
+        return frozenset(self.named.to_pylist()) | {one[:HASH_BYTES] for one in self.known_as.to_pylist()}
+
+    @property
     def fingerprint(self) -> str:
         """Names the set of them."""
         told = hashlib.sha256()
@@ -100,13 +105,30 @@ def erased_people(staging: Store, export: Store, name: str, runs: Iterable[RunFi
     :raises LedgerError: a ledger can't be believed.
     :raises StagingError: a tombstone or a file of a run can't be read.
     """
-    named = all_tombstones(staging)
+    return _people(export, name, runs, all_tombstones(staging), are_erased=True)
+
+
+def people_named(
+    export: Store, name: str, runs: Iterable[RunFiles], named: pa.FixedSizeBinaryArray
+) -> ErasedPeople:
+    """Find out under what else an export knows people who are named, as if they were erased.
+
+    :param named: their keyed hashes, sorted.
+    :raises LedgerError: a ledger can't be believed.
+    :raises StagingError: a file of a run can't be read.
+    """
+    return _people(export, name, runs, named, are_erased=False)
+
+
+def _people(
+    export: Store, name: str, runs: Iterable[RunFiles], named: pa.FixedSizeBinaryArray, *, are_erased: bool
+) -> ErasedPeople:
     pairs, withheld = [pa.array([], _PAIR)], [pa.array([], HASH_TYPE)]
     if len(named):
         pairs += _known_to_ledgers(export, name, named)
         for rows in (rows for files in runs for rows in _rows_of_run(files)):
             found = rows_of_people(rows, named)
-            if "reason" in rows.column_names:
+            if are_erased and "reason" in rows.column_names:
                 is_withheld = pc.equal(rows["reason"], _ERASED).to_numpy()
                 withheld.append(rows["email_hash"].filter(pa.array(is_withheld)).combine_chunks())
                 found |= is_withheld

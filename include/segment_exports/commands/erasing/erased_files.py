@@ -9,31 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from segment_exports.mapping.email_address import EmailRefusal, judge_email
-from segment_exports.mapping.previous_ids import split_previous_ids
+from segment_exports.commands.people_in_files import ROWS, Finder, tables_of
 from segment_exports.records.plan import files_of_runs
-from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
 from segment_exports.settling.refused_file import take_out
 from segment_exports.settling.retention import OpenRuns
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import numpy.typing as npt
-
     from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.staging import Store
     from segment_exports.settling.forgetting import ErasedPeople
 
-    Mask = npt.NDArray[np.bool_]
-
-_ROWS = 16_384
-_IDS = (CUSTOMER_ID, "customer_id")
-_PREVIOUS_IDS = (PREVIOUS_CUSTOMER_ID, "previous_ids")
 _WORKING = ("chunks", "receipts")
 """What an upload of a run that is over would go on from: nobody asks for it any more."""
 
@@ -53,8 +42,8 @@ def take_out_of_runs(export: Store, people: ErasedPeople, hasher: KeyedHasher, n
     """
     open_runs, taken = OpenRuns(export, now), TakenOut()
     for files in files_of_runs(export) if len(people.named) else ():
-        finder, store = _Finder(people, hasher), files.store
-        held = [_count(store, name, finder) for name in _tables(store)]  # each may tell more of who they are
+        finder, store = Finder(people, hasher), files.store
+        held = [finder.count(store, name) for name in tables_of(store)]  # each may tell more of who they are
         if not any(held):
             continue
         if (why := open_runs.why(files)) is not None:
@@ -63,100 +52,17 @@ def take_out_of_runs(export: Store, people: ErasedPeople, hasher: KeyedHasher, n
         for name in _WORKING:
             store.remove(name)
         taken.rows += take_out(store, finder.are_theirs)
-        for name in _tables(store):
+        for name in tables_of(store):
             taken.rows += _write_without(store, name, finder)
     return taken
 
 
-def _tables(store: Store) -> list[str]:
-    files = (name for name in store.all_files() if name.endswith(".parquet"))
-    return [name for name in files if not name.rsplit("/", 1)[-1].startswith(".")]
-
-
-def _count(store: Store, name: str, finder: _Finder) -> int:
-    """Count the rows of a file that are theirs, and learn from it which customers they are."""
-    count = 0
-    with store.parquet_file(name) as file:
-        for batch in file.iter_batches(_ROWS, use_threads=False):
-            rows = pa.Table.from_batches([batch])
-            found = finder.rows(rows)
-            count += int(found.sum())
-            finder.learn(rows.filter(pa.array(found)))
-    return count
-
-
-def _write_without(store: Store, name: str, finder: _Finder) -> int:
-    count = _count(store, name, finder)
+def _write_without(store: Store, name: str, finder: Finder) -> int:
+    count = finder.count(store, name)
     if not count:
         return 0
     with store.parquet_file(name) as file, store.parquet_writer(name, file.schema_arrow) as writer:
-        for batch in file.iter_batches(_ROWS, use_threads=False):
+        for batch in file.iter_batches(ROWS, use_threads=False):
             rows = pa.Table.from_batches([batch])
             writer.write_table(rows.filter(pa.array(~finder.rows(rows))))
     return count
-
-
-class _Finder:
-    """Finds erased people in tables of one run, by hashes, and by ids and addresses in the clear."""
-
-    def __init__(self, people: ErasedPeople, hasher: KeyedHasher) -> None:
-        self._people = people
-        self._hasher = hasher
-        self._customers: pa.Array = pa.array([], pa.string())
-        self._addresses: pa.Array = pa.array([], pa.string())
-
-    def learn(self, theirs: pa.Table) -> None:
-        """Take note of CustomerIds and addresses in rows of theirs: elsewhere only these may name them."""
-        for name in set(_IDS).intersection(theirs.column_names):
-            self._customers = _with(self._customers, theirs[name])
-        if "email" in theirs.column_names:
-            self._addresses = _with(self._addresses, theirs["email"])
-
-    def rows(self, table: pa.Table) -> Mask:
-        """Tell which rows are of one of them."""
-        found = np.zeros(len(table), np.bool_)
-        if {"email_hash", "customer_hash"} <= set(table.column_names):
-            found |= self._people.rows(table).to_numpy(zero_copy_only=False)
-        elif "email_hash" in table.column_names:
-            found |= self._named(table["email_hash"].combine_chunks())
-        for column in table.schema:
-            values = table[column.name].combine_chunks()
-            if column.name in _IDS:
-                found |= self.are_theirs(values).to_numpy(zero_copy_only=False)
-            elif column.name in _PREVIOUS_IDS:
-                ids = split_previous_ids(values)
-                found[ids.rows[self._named(self._hasher.column(ids.ids))]] = True
-            elif pa.types.is_string(column.type):
-                found |= self._has_address(values)
-            elif pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type):
-                of_rows = pc.list_parent_indices(values).to_numpy()
-                texts = pc.list_flatten(values)
-                is_known = pc.is_in(texts, value_set=self._addresses).to_numpy(zero_copy_only=False)
-                found[of_rows[self._has_address(texts) | is_known]] = True
-        return found
-
-    def are_theirs(self, customer_ids: pa.ChunkedArray | pa.Array) -> pa.Array:
-        """Tell which CustomerIds are of one of them."""
-        named = self._named(self._hasher.column(pc.utf8_trim_whitespace(customer_ids)))
-        known = pc.is_in(customer_ids, value_set=self._customers).to_numpy(zero_copy_only=False)
-        return pa.array(named | known)
-
-    def _named(self, hashes: pa.Array) -> Mask:
-        found: Mask = pc.is_in(hashes, value_set=self._people.named).to_numpy(zero_copy_only=False)
-        return found
-
-    def _has_address(self, values: pa.StringArray) -> Mask:
-        if not pc.any(pc.match_substring(values, "@")).as_py():
-            return np.zeros(len(values), np.bool_)
-        distinct = values.dictionary_encode()
-        texts = distinct.dictionary.to_pylist()
-        judged = [judge_email(text) for text in texts]
-        addresses = [None if isinstance(one, EmailRefusal) else one for one in judged]
-        known = self._named(self._hasher.column(pa.array(addresses, pa.string())))
-        theirs = distinct.dictionary.filter(pa.array(known))
-        found: Mask = pc.is_in(values, value_set=theirs).to_numpy(zero_copy_only=False)
-        return found
-
-
-def _with(known: pa.Array, more: pa.ChunkedArray) -> pa.Array:
-    return pc.unique(pa.concat_arrays([known, more.combine_chunks().drop_null()]))

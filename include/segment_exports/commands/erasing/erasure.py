@@ -32,9 +32,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.commands.erasing.erased_files import take_out_of_runs
-from segment_exports.commands.erasing.erased_names import forms_of, lines_of, normalised
 from segment_exports.commands.erasing.erased_there import Destinations, Due, OpenAccount
 from segment_exports.commands.erasing.erasure_told import Erasure, ExportErasure, told_of_erasure
+from segment_exports.commands.named_people import hashes_of, lines_of
 from segment_exports.commands.terminal import complain, say
 from segment_exports.errors import LedgerError, StagingError, own_words
 from segment_exports.records.keyed_hash import HASH_TYPE
@@ -82,16 +82,8 @@ def erase(
     """
     ledgers = dict(_ledgers(staging))
     _require_their_key(staging, hasher, ledgers)
-    texts = dict(normalised(emails))
-    addresses = {place: (hasher.text(text),) for place, text in texts.items()}
-    ids = {
-        place: tuple(hasher.text(form) for form in forms_of(text.strip()))
-        for place, text in enumerate(customer_ids, start=1)
-        if text.strip()
-    }
+    texts, addresses, ids = hashes_of(emails, customer_ids, hasher, undone="nobody was erased")
     each = sorted({*addresses.values(), *ids.values()})
-    if not each:
-        raise StagingError("nobody was erased: no line names anybody. See why the list is empty")
     destinations = Destinations(staging, {hasher.text(text): text for text in texts.values()})
     named = {one for hashes in each for one in hashes}
     known_to, known = _known_to(ledgers, sorted(named))

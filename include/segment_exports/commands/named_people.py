@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from segment_exports.errors import StagingError
-from segment_exports.mapping.email_address import EmailRefusal, judge_email
+from segment_exports.mapping.email_address import judge_emails
 from segment_exports.records.storing.foreign_files import ForeignFileError, read_foreign
 from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from segment_exports.records.keyed_hash import KeyedHasher
 
 _AROUND_AN_ID = "\"'{}()<>,;\u200b\ufeff \t"
 """What lists and other systems put around an id."""
@@ -54,17 +58,40 @@ def forms_of(customer_id: str) -> list[str]:
     return sorted({form for one in written for form in (one, one.lower(), one.upper())})
 
 
-def normalised(emails: Sequence[str]) -> Iterator[tuple[int, str]]:
+def normalised(emails: Sequence[str], *, undone: str) -> Iterator[tuple[int, str]]:
     """Give each address as mapping would hash it, with its place.
 
+    :param undone: what was not done, for the message.
     :raises StagingError: one is none.
     """
-    for place, text in enumerate(emails, start=1):
+    judged = judge_emails(pa.array(emails, pa.string()))
+    told = zip(emails, judged.emails.to_pylist(), judged.refusals.to_pylist(), strict=True)
+    for place, (text, address, refusal) in enumerate(told, start=1):
         if not text.strip():
             continue
-        judged = judge_email(text)
-        if isinstance(judged, EmailRefusal):
+        if address is None:
             raise StagingError(
-                f"address {place} of {len(emails)} is none ({judged.value}); nobody was erased"
+                f"address {place} of {len(emails)} is none ({refusal}); {undone}. No run sends to it: name "
+                f"the address that its person has, and the CustomerId where that is known"
             )
-        yield place, judged
+        yield place, address
+
+
+def hashes_of(
+    emails: Sequence[str], customer_ids: Sequence[str], hasher: KeyedHasher, *, undone: str
+) -> tuple[dict[int, str], dict[int, tuple[bytes, ...]], dict[int, tuple[bytes, ...]]]:
+    """Return by their places the addresses, the keyed hash of each, and those of all forms of each id.
+
+    :param undone: what was not done, for the message.
+    :raises StagingError: an address is none, or nobody is named.
+    """
+    texts = dict(normalised(emails, undone=undone))
+    addresses: dict[int, tuple[bytes, ...]] = {place: (hasher.text(text),) for place, text in texts.items()}
+    ids = {
+        place: tuple(hasher.text(form) for form in forms_of(text.strip()))
+        for place, text in enumerate(customer_ids, start=1)
+        if text.strip()
+    }
+    if not (addresses or ids):
+        raise StagingError(f"{undone}: no line names anybody. See why the list is empty")
+    return texts, addresses, ids
