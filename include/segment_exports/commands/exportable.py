@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from segment_exports.commands.terminal import columns
 from segment_exports.records.profiles import CUSTOMER_ID
-from segment_exports.sieve.visible import in_one_line
 from segment_exports.sources.refresh_evidence import SegmentState
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def table(found: Exportable, now: datetime) -> str:
         (one.name, one.data_type, one.semantic_type or "", guesses.get(one.name, ""))
         for one in found.attributes
     ]
-    return "\n".join([*_columns(rows), "", *_columns(attributes)]) + "\n"
+    return "\n".join([*columns(rows), "", *columns(attributes)]) + "\n"
 
 
 def _address_rank(attribute: Attribute) -> tuple[int, int] | None:
@@ -125,14 +125,6 @@ def _segment_cells(info: SegmentInfo, now: datetime) -> tuple[str, ...]:
         evaluated,
         age,
     )
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    rows = [tuple(map(in_one_line, row)) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
 
 
 def _has(attributes: Iterable[Attribute], name: str) -> bool:

@@ -70,9 +70,10 @@ def normalised(emails: Sequence[str], *, undone: str) -> Iterator[tuple[int, str
         if not text.strip():
             continue
         if address is None:
+            why = refusal.replace("_", " ")
             raise StagingError(
-                f"address {place} of {len(emails)} is none ({refusal}); {undone}. No run sends to it: name "
-                f"the address that its person has, and the CustomerId where that is known"
+                f"address {place} of {len(emails)} is none ({why}); {undone}. No run sends to it: name the "
+                f"address that its person has, and the CustomerId where that is known"
             )
         yield place, address
 

@@ -49,20 +49,39 @@ def take_out(store: Store, are_theirs: Callable[[pa.ChunkedArray], pa.Array]) ->
     :param are_theirs: tells of CustomerIds whose they are.
     :raises StagingError: it can't be read.
     """
-    if not store.exists(RunFiles.REFUSED):
-        return 0
-    path = store.path(RunFiles.REFUSED)
-    with told_of_damage(path, ASIDE):
-        options = pa_csv.ConvertOptions(column_types=COLUMNS, strings_can_be_null=False)
-        parsing = pa_csv.ParseOptions(newlines_in_values=True)
-        content = pa.BufferReader(store.read_bytes(RunFiles.REFUSED))
-        rows = pa_csv.read_csv(content, parse_options=parsing, convert_options=options).select(COLUMNS.names)
-    ids = pc.replace_substring_regex(rows["CustomerId"], "\\A'", "")  # before what looks like a formula
-    found = pc.or_(are_theirs(rows["CustomerId"]), are_theirs(ids))
+    rows = _read(store)
+    found = _about(rows, are_theirs)
     if count := int(pc.sum(found).as_py() or 0):
         with store.writing(RunFiles.REFUSED) as path, pa_csv.CSVWriter(path, COLUMNS) as writer:
             writer.write_table(rows.filter(pc.invert(found)))
     return count
+
+
+def lines_about(store: Store, are_theirs: Callable[[pa.ChunkedArray], pa.Array]) -> list[dict[str, str]]:
+    """Return the lines of ``refused.csv`` on some customers, by the names of its columns.
+
+    :param are_theirs: tells of CustomerIds whose they are.
+    :raises StagingError: it can't be read.
+    """
+    rows = _read(store)
+    lines: list[dict[str, str]] = rows.filter(_about(rows, are_theirs)).to_pylist()
+    return lines
+
+
+def _read(store: Store) -> pa.Table:
+    if not store.exists(RunFiles.REFUSED):
+        return COLUMNS.empty_table()
+    with told_of_damage(store.path(RunFiles.REFUSED), ASIDE):
+        options = pa_csv.ConvertOptions(column_types=COLUMNS, strings_can_be_null=False)
+        parsing = pa_csv.ParseOptions(newlines_in_values=True)
+        content = pa.BufferReader(store.read_bytes(RunFiles.REFUSED))
+        rows = pa_csv.read_csv(content, parse_options=parsing, convert_options=options)
+        return rows.select(COLUMNS.names)
+
+
+def _about(rows: pa.Table, are_theirs: Callable[[pa.ChunkedArray], pa.Array]) -> pa.ChunkedArray:
+    ids = pc.replace_substring_regex(rows["CustomerId"], "\\A'", "")  # before what looks like a formula
+    return pc.or_(are_theirs(rows["CustomerId"]), are_theirs(ids))
 
 
 def _invalid(store: Store) -> Iterator[pa.Table]:

@@ -121,7 +121,7 @@ class Destinations:
         self._staging = staging
         self._addresses = addresses
         self._found: dict[str, _Found] = defaultdict(_Found)
-        for one in self._noted():
+        for one in noted_by_account(staging):
             noted = self._found[one.connection]
             noted.contact_ids.update(one.contact_ids)
             noted.email_hashes.update(map(bytes.fromhex, one.email_hashes))
@@ -221,11 +221,16 @@ class Destinations:
         found = {one: self._addresses.get(bytes.fromhex(one)) for one in due.email_hashes}
         return {one: text for one, text in found.items() if text is not None}
 
-    def _noted(self) -> Iterator[Due]:
-        for name in self._staging.names(_ACCOUNTS):
-            folder = self._staging.sub(f"{_ACCOUNTS}/{name}")
-            if folder.exists(_NOTE):
-                yield folder.read_model(_NOTE, Due, advice=_ADVICE)
+
+def noted_by_account(staging: Store) -> Iterator[Due]:
+    """Give whom each account is still to be asked for, as it was noted.
+
+    :raises StagingError: a note can't be believed.
+    """
+    for name in staging.names(_ACCOUNTS):
+        folder = staging.sub(f"{_ACCOUNTS}/{name}")
+        if folder.exists(_NOTE):
+            yield folder.read_model(_NOTE, Due, advice=_ADVICE)
 
 
 def _account(ledger: Ledger) -> str:

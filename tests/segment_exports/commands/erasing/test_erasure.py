@@ -111,7 +111,7 @@ def test_no_address_stands_in_names_or_contents(staging: Store) -> None:
 
 
 def test_what_is_no_address_is_told_by_its_place_and_nobody_is_erased(staging: Store) -> None:
-    with pytest.raises(StagingError, match=r"address 2 of 3 is none \(no_at_sign\); nobody was erased"):
+    with pytest.raises(StagingError, match=r"address 2 of 3 is none \(no at sign\); nobody was erased"):
         erase(staging, HASHER, emails=[ANN, "someone", BOB], now=START)
     assert erased_hashes(staging, HASHER) == frozenset()
 
