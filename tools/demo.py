@@ -36,7 +36,7 @@ from demo_report import identities_hold, report_text
 from demo_tenant import write_lake
 from ending import end_on_signals
 from folder_lock import FolderInUseError, only_one_in
-from local_airflow import USER, LocalAirflow, free_port
+from local_airflow import ALL_COMPONENTS, COMPONENTS, USER, LocalAirflow, free_port
 from own_exports import CONNECTION, OWN_FOLDER, own_definitions, own_settings, what_is_opened, why_own
 from plain_reading import TOLD_BY, differences, read_plainly
 from run_progress import watch
@@ -106,12 +106,14 @@ def run_demo(destination: DemoDestination, *, keep_open: bool) -> int:
             f"takes {destination.usual_rate})"
         )
         emulator = stack.enter_context(emulated_account(FOLDER, destination))
-        _say("Starting Airflow: SQLite, LocalExecutor, scheduler, DAG processor, API server")
+        components = ALL_COMPONENTS if keep_open else COMPONENTS
+        _say(f"Starting Airflow: SQLite, LocalExecutor, {', '.join(components)}")
         airflow = stack.enter_context(
             LocalAirflow(
                 FOLDER / "airflow",
                 settings=demo_settings(FOLDER, emulator),
                 port=_ui_port() if keep_open else free_port(),
+                components=components,
             )
         )
         airflow.wait_for_dag(f"export_{EXPORT}")
@@ -136,7 +138,8 @@ def run_own_exports(definitions: Iterable[LoadedDefinition]) -> int:
     with only_one_in(OWN_FOLDER):
         settings = own_settings()
         _say("Starting Airflow")
-        with LocalAirflow(OWN_FOLDER / "airflow", settings=settings, port=_ui_port()) as airflow:
+        folder, port = OWN_FOLDER / "airflow", _ui_port()
+        with LocalAirflow(folder, settings=settings, port=port, components=ALL_COMPONENTS) as airflow:
             _wait_for_interrupt(airflow)
     return 0
 

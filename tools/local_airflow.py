@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
+"""What an export needs."""
+ALL_COMPONENTS = (*COMPONENTS, "triggerer")
+"""What somebody who looks at *Home* needs, which calls a service red that isn't there."""
 USER = "admin"
 _SECONDS_TO_START = 180
 _SECONDS_TO_ANSWER = 90
