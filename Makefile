@@ -38,26 +38,34 @@ up: .venv/.ready ## Keep Airflow's UI open (Ctrl-C ends it): with your own expor
 
 .PHONY: check
 check: .venv/.ready ## Hold every export definition against its source; nothing is sent
-	@$(BIN)/python tools/check_exports.py
+	@$(BIN)/python tools/own_airflow.py check
 
 .PHONY: segments
 segments: .venv/.ready ## Show what a source has to export (EXPORT=newsletter, SOURCE=lake SOURCE_PATH=…, SOURCE=api CONNECTION=…)
-	@$(BIN)/python tools/new_export.py list $(SOURCE_OPTIONS)
+	@$(BIN)/python tools/own_airflow.py segments $(SOURCE_OPTIONS)
 
 .PHONY: new-export
 new-export: .venv/.ready ## Write a first definition (NAME=winback, the source as for segments; DESTINATION=ortto NEW_PEOPLE=… CREATE_FIELDS=…)
-	@$(BIN)/python tools/new_export.py write "$(NAME)" $(SOURCE_OPTIONS) $(if $(DESTINATION),--to "$(DESTINATION)") \
+	@$(BIN)/python tools/own_airflow.py new-export "$(NAME)" $(SOURCE_OPTIONS) $(if $(DESTINATION),--to "$(DESTINATION)") \
 		$(if $(NEW_PEOPLE),--new-people "$(NEW_PEOPLE)") $(if $(CREATE_FIELDS),--create-fields "$(CREATE_FIELDS)")
+
+.PHONY: look-up
+look-up: .venv/.ready ## Tell what is known of a person; it asks for the address (EMAILS=file IDS=file, one a line; ARGS="--json")
+	@$(BIN)/python tools/own_airflow.py look-up $(if $(EMAILS),--emails "$(EMAILS)") $(if $(IDS),--customer-ids "$(IDS)") $(ARGS)
 
 .PHONY: erase
 erase: .venv/.ready ## Erase people (EMAILS=file IDS=file, one a line; AT_DESTINATION=yes deletes them there too; DRY_RUN=yes)
-	@$(BIN)/python tools/erase.py $(if $(EMAILS),--emails "$(EMAILS)") $(if $(IDS),--customer-ids "$(IDS)") \
+	@$(BIN)/python tools/own_airflow.py erase $(if $(EMAILS),--emails "$(EMAILS)") $(if $(IDS),--customer-ids "$(IDS)") \
 		$(if $(call is_yes,$(AT_DESTINATION)),--at-destination) $(if $(call is_yes,$(DRY_RUN)),--dry-run) $(ARGS)
 
 .PHONY: move
 move: .venv/.ready ## Before an export goes to Ortto, keep who unsubscribed unmailed there (EXPORT=… TO=ortto_default; APPLY=yes writes)
-	@$(BIN)/python tools/move.py "$(EXPORT)" "$(TO)" $(if $(FROM),--from "$(FROM)") $(if $(SCOPE),--scope "$(SCOPE)") \
+	@$(BIN)/python tools/own_airflow.py move "$(EXPORT)" "$(TO)" $(if $(FROM),--from "$(FROM)") $(if $(SCOPE),--scope "$(SCOPE)") \
 		$(if $(call is_yes,$(APPLY)),--apply) $(ARGS)
+
+.PHONY: purge
+purge: .venv/.ready ## Purge the files of old runs of all exports (ARGS="--keep-days 30 --history-days 400")
+	@$(BIN)/python tools/own_airflow.py purge $(ARGS)
 
 is_yes = $(filter yes,$(1))$(if $(filter-out yes no,$(1)),$(error write yes or no, not $(1)))
 

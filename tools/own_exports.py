@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from typing import TYPE_CHECKING
 
 from airflow_home import ROOT
-from segment_exports.definition import definitions_folder, delivered_in, load_definitions
-from segment_exports.errors import LedgerError
+from segment_exports.definition import LakeSource, definitions_folder, delivered_in, load_definitions
+from segment_exports.errors import SegmentExportError, SourceError
 from segment_exports.records.staging import Store
 from segment_exports.settings.environment import read_settings
-from segment_exports.settings.ledger_secret import (
-    ledger_secret_given_to_airflow,
-    ledger_secret_without_airflow,
-)
+from segment_exports.settings.ledger_secret import ledger_secret_given_to_airflow
 from segment_exports.settings.names import DEFINITIONS, LEDGER_SECRET_VARIABLE, STAGING
+from segment_exports.sources.opening import lake_location
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -78,6 +75,25 @@ def own_settings() -> dict[str, str]:
     return settings
 
 
+def nothing_is_set(environment: Mapping[str, str]) -> bool:
+    """Tell whether all is as in a fresh clone: neither an account nor the data of any definition is there."""
+    try:
+        if why_own(environment, own_definitions()) or (OWN_FOLDER / "airflow" / "airflow.db").exists():
+            return False
+        return not any(map(_may_have_data, own_definitions()))
+    except SegmentExportError:
+        return False
+
+
+def _may_have_data(loaded: LoadedDefinition) -> bool:
+    if loaded.definition is None or not isinstance(loaded.definition.source, LakeSource):
+        return True
+    try:
+        return bool(lake_location(loaded.definition.source))
+    except SourceError:
+        return False
+
+
 def own_staging() -> str:
     """Return the staging root: the one that is set, else that of ``make up``."""
     return read_settings(STAGING).staging or str(OWN_FOLDER / "staging")
@@ -88,14 +104,12 @@ def _own_store() -> Store:
     return Store.at(place) if "://" in place else Store.local(place)
 
 
-def use_own_secret() -> None:
-    """Put the secret that ``make up`` made into the environment, where nobody has set another."""
+def own_settings_of_commands() -> dict[str, str]:
+    """Return the variables of a command that looks at the caller's exports; nothing is made by it."""
     file = OWN_FOLDER / "ledger.key"
-    try:
-        ledger_secret_without_airflow()
-    except LedgerError:
-        if file.exists():
-            os.environ[LEDGER_SECRET_VARIABLE] = file.read_text().strip()
+    kept = file.read_text().strip() if file.exists() else None
+    secret = ledger_secret_given_to_airflow() or kept
+    return {STAGING: own_staging()} | ({LEDGER_SECRET_VARIABLE: secret} if secret else {})
 
 
 def _kept_ledger_key() -> str:

@@ -68,12 +68,16 @@ class OurRun:
 
     def extract(self) -> dict[str, Any]:
         """Read the segment's snapshot."""
+        from fsspec.implementations.local import LocalFileSystem
+
+        from segment_exports.definition import LakeSource
         from segment_exports.extracting.extract_unit import extract_unit
         from segment_exports.refresh.snapshot_choice import choose_snapshots
-        from segment_exports.sources.opening import open_without_airflow
+        from segment_exports.sources.opening import lake_location, open_lake
 
         definition = self.definition
-        source = open_without_airflow(definition.source)
+        assert isinstance(definition.source, LakeSource)
+        source = open_lake(definition.source, LocalFileSystem(), lake_location(definition.source))
         chosen = choose_snapshots(source, definition.segment_names, as_of=SNAPSHOTS[self.snapshot])
         units = source.read_units(chosen)
         return {"read": [extract_unit(source, unit, definition, self.files) for unit in units]}

@@ -6,7 +6,6 @@ Light on purpose: most steps need no more than this, and importing the hook cost
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from segment_exports.errors import ConnectionDisabledError, ConnectionFieldError, DestinationError
@@ -124,14 +123,9 @@ def reason_to_stop(connection_id: str, destination_type: str) -> str | None:
 
 
 def told_of_account(connection_id: str, destination_type: str) -> list[str]:
-    """Return what a person should know of an account's connection before a run does; nothing is asked of it.
-
-    Nothing of a connection that isn't in the environment: one made in the UI may be another Airflow's.
-    """
+    """Return what a person should know of an account before a run does; nothing is asked of it."""
     from segment_exports.destinations.opening import open_destination
 
-    if f"AIRFLOW_CONN_{connection_id.upper()}" not in os.environ:
-        return []
     try:
         account = account_of(connection_id, destination_type)
         account.require_usable()

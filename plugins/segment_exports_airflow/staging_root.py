@@ -36,6 +36,25 @@ def staging_root() -> Store:
     return object_store(named, settings.staging_connection, f"{STAGING} (with {STAGING_CONNECTION})")
 
 
+def staging_at(place: str | None) -> Store:
+    """Return the store of another staging root, or that of this Airflow; its folder must be there.
+
+    :param place: a folder, or a URL, for which the credentials of this Airflow's staging are taken; None for
+        this Airflow's own.
+    :raises SettingsError: its settings can't be used as they are.
+    :raises StagingError: there is no such folder, or it is a URL that holds an account or can't be reached.
+    """
+    from segment_exports.records.staging import Store
+    from segment_exports.settings.environment import read_settings
+
+    if place is not None and "://" in place:
+        return object_store(place, read_settings(STAGING_CONNECTION).staging_connection, "--staging")
+    if place is not None:
+        return Store.at(place)
+    root = staging_root()
+    return Store.at(root.root) if root.is_local else root
+
+
 def object_store(url: str, connection_id: str | None, setting: str) -> Store:
     """Return the store at a URL, with the credentials of an Airflow connection.
 
@@ -82,7 +101,7 @@ def ledger_hasher(export: str | None = None) -> KeyedHasher:
     """
     from segment_exports.records.secret_in_use import hasher_in_use
 
-    return hasher_in_use(staging_root(), ledger_secret(_looked_up), None if export is None else [export])
+    return hasher_in_use(staging_root(), ledger_secret(variable), None if export is None else [export])
 
 
 def require_good_ledger_secret() -> list[str]:
@@ -92,12 +111,12 @@ def require_good_ledger_secret() -> list[str]:
     """
     from segment_exports.records.secret_in_use import require_long_if_new
 
-    told = told_of_ledger_secret(_looked_up)
-    require_long_if_new(staging_root(), ledger_secret(_looked_up))
+    told = told_of_ledger_secret(variable)
+    require_long_if_new(staging_root(), ledger_secret(variable))
     return told
 
 
-def _looked_up(name: str) -> str | None:
+def variable(name: str) -> str | None:
     """Return a Variable of Airflow, masked in logs wherever it comes from and whatever it is called."""
     from airflow.sdk import Variable
     from airflow.sdk.log import mask_secret

@@ -15,12 +15,11 @@ from tests.faults.export_run import Killed, RunningExport
 from tests.faults.lake_folder import LakeFolder, Profile, people
 from tests.segment_exports.traces import traces
 
-from segment_exports.commands import purge
-from segment_exports.commands.erasing import erasure
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import Store
 from segment_exports.settling import settle_run
 from segment_exports.settling.forgetting import erased_people, forget_erased
+from segment_exports_airflow.cli import subcommands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,7 +48,6 @@ def export(
         "guards": {"min_count": 1000, "stop_above_invalid": 1.0},
         "destination": {"membership": way},
     }
-    monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     return RunningExport(tmp_path, stand, monkeypatch, settings)
 
 
@@ -66,9 +64,8 @@ def erase(export: RunningExport, monkeypatch: pytest.MonkeyPatch, *, by: str = "
         file.write_text(f"{text}\n")
     out = io.StringIO()
     monkeypatch.setattr(sys, "stdout", out)
-    assert (
-        erasure.main([str(export.staging), "--emails", str(files[0]), "--customer-ids", str(files[1])]) == 0
-    )
+    named = ["--emails", str(files[0]), "--customer-ids", str(files[1])]
+    assert subcommands.erase(["--staging", str(export.staging), *named]) == 0
     return out.getvalue()
 
 
@@ -105,7 +102,7 @@ def test_the_run_that_takes_her_off_the_lists_takes_her_out_of_ledger_and_histor
     assert kept(export, contact) == {"runs"}
     assert "run manual__002 holds them still" in (told := erase(export, monkeypatch))
     assert "manual__001" not in told
-    assert purge.main([str(export.staging), "--keep-days", "0"]) == 0
+    assert subcommands.purge(["--staging", str(export.staging), "--keep-days", "0"]) == 0
     assert kept(export, contact) == set()
     write(export, 3, [*READERS, replace(READERS[0], CustomerId="c99", EMail="p99@example.com")])
     after = export.run()
@@ -157,7 +154,7 @@ def test_an_id_that_merged_goes_with_the_one_that_it_merged_into(
     for number in (2, 3):
         write(export, number, [*READERS, merged])
         assert not export.run().red
-    purge.main([str(export.staging), "--keep-days", "0"])
+    subcommands.purge(["--staging", str(export.staging), "--keep-days", "0"])
 
     assert kept(export, contact) == set()
 
@@ -240,7 +237,7 @@ def test_a_kill_in_the_middle_leaves_whole_files_and_the_next_attempt_ends_it(
         pq.read_table(file)
     assert kept(export, contact) & {"ledger", "history"}
     forget(export)
-    purge.main([str(export.staging), "--keep-days", "0"])
+    subcommands.purge(["--staging", str(export.staging), "--keep-days", "0"])
     assert kept(export, contact) == set()
 
 

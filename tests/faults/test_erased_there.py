@@ -17,9 +17,9 @@ from tests.stands.account_stand import Place
 from tests.stands.alone import Why
 
 from segment_emulators.account_api.faults import Fault, FaultKind
-from segment_exports.commands.erasing import erased_there, erasure
+from segment_exports.commands.erasing import erased_there
 from segment_exports.records.keyed_hash import KeyedHasher
-from segment_exports_airflow.accounts import open_account
+from segment_exports_airflow.cli import subcommands
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -35,7 +35,6 @@ ANN = Profile("customer-ann", "ann@example.com")
 def export(
     tmp_path: Path, stand: AccountStand, monkeypatch: pytest.MonkeyPatch, short_waits: None
 ) -> RunningExport:
-    monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     return RunningExport(tmp_path, stand, monkeypatch, settings("newsletter"))
 
 
@@ -71,7 +70,7 @@ def erase(
     there: bool = True,
 ) -> Told:
     """Erase people from a shell."""
-    arguments = [str(export.staging), *options, *(["--at-destination"] if there else [])]
+    arguments = ["--staging", str(export.staging), *options, *(["--at-destination"] if there else [])]
     for option, lines in (("--emails", emails), ("--customer-ids", ids)):
         if lines:
             file = export.staging.parent / f"{option[2:]}.txt"
@@ -81,7 +80,7 @@ def erase(
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
-        code = erasure.main(arguments, open_account=open_account)
+        code = subcommands.erase(arguments)
     told = Told(code, out.getvalue(), err.getvalue())
     for personal in (*emails, *ids, *(one.id for one in export.stand.people())):
         assert personal not in told.out + told.err
@@ -374,12 +373,3 @@ def test_nothing_is_kept_of_her_in_the_end(
 
     hasher = KeyedHasher(os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     assert traces(export.staging, (ANN.EMail, ANN.CustomerId, person.id), hasher) == set()
-
-
-def test_the_command_alone_says_who_can_ask_destinations(
-    export: RunningExport, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit):
-        erasure.main([str(export.staging), "--emails", "-", "--at-destination"])
-
-    assert "python -m segment_exports_airflow erase" in capsys.readouterr().err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +12,7 @@ from tests.stands import ortto
 from tests.stands.alone import Why
 from tests.stands.autopilot import AutopilotStand
 
-from segment_exports.commands.moving import command
-from segment_exports_airflow.accounts import open_account
+from segment_exports_airflow.cli import subcommands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +50,6 @@ def export(
 ) -> RunningExport:
     """An export that was delivered to Autopilot, where some unsubscribed since, and goes to Ortto now."""
     served_ortto.reset()
-    monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", os.environ["AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET"])
     before = AutopilotStand(emulator)
     old = RunningExport(tmp_path, before, monkeypatch, SETTINGS)
     LakeFolder(old.lake).write(1, {"Readers": READERS})
@@ -63,8 +60,8 @@ def export(
 
 
 def move(export: RunningExport) -> int:
-    arguments = [str(export.staging), export.name, export.stand.connection_id, "--apply"]
-    return command.main(arguments, open_account=open_account)
+    arguments = ["--staging", str(export.staging), export.name, export.stand.connection_id, "--apply"]
+    return subcommands.move(arguments)
 
 
 def test_after_the_move_the_first_export_mails_nobody_who_refused(export: RunningExport) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from segment_exports.destinations.agreement import signed_agreement
-from segment_exports_airflow.accounts import reason_to_stop, told_of_account
+from segment_exports.errors import ConnectionDisabledError
+from segment_exports_airflow.accounts import open_account, reason_to_stop, told_of_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +21,9 @@ def test_of_a_good_connection_nothing_is_told(connect: Callable[..., str]) -> No
     assert told_of_account(connect("https://api.example.com/v1", KEY), "autopilot") == []
 
 
-def test_of_a_connection_that_is_not_in_the_environment_nothing_is_known() -> None:
-    assert told_of_account("made_in_the_ui", "autopilot") == []
+def test_a_connection_that_is_not_there_is_told() -> None:
+    (told,) = told_of_account("nowhere", "autopilot")
+    assert told.startswith("a run would stop before it reads anything: there is no connection nowhere")
 
 
 def test_a_way_in_clear_text_is_told(connect: Callable[..., str]) -> None:
@@ -51,3 +53,24 @@ def test_what_would_stop_a_run_is_told(connect: Callable[..., str], extra: dict[
 @pytest.mark.parametrize(("extra", "why"), REFUSED[1:])
 def test_a_running_upload_stops_for_it(connect: Callable[..., str], extra: dict[str, Any], why: str) -> None:
     assert why in str(reason_to_stop(connect("https://api.example.com/v1", KEY, **extra), "autopilot"))
+
+
+def test_an_account_is_opened_by_the_type_of_its_connection(connect: Callable[..., str]) -> None:
+    connection = connect("https://api.example.com/v1", "f" * 32, **signed_agreement("the tests"))
+
+    destination, account = open_account(connection)
+
+    assert (destination.name, account.connection_id) == ("Autopilot", connection)
+
+
+def test_a_connection_that_leads_to_no_destination_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WEB", '{"conn_type": "http", "host": "example.com"}')
+
+    with pytest.raises(
+        ConnectionDisabledError, match="is of type http; wanted is one of type autopilot or ortto"
+    ):
+        open_account("web")
+    with pytest.raises(
+        ConnectionDisabledError, match="there is no connection other; make one of type autopilot"
+    ):
+        open_account("other")

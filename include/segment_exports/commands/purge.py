@@ -1,6 +1,6 @@
 """Purge the runs of every export of a staging root, and its history, also of those whose definition is gone.
 
-    python -m segment_exports.commands.purge STAGING --keep-days 30 --history-days 400
+    segment-exports purge --keep-days 30 --history-days 400
 
 It names every run that is old enough and was kept all the same, with the reason
 (:mod:`segment_exports.settling.retention`). ``--even-unfinished`` takes those too, but for one that may be
@@ -12,33 +12,32 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from segment_exports.commands.given import add_staging
 from segment_exports.commands.terminal import complain, say
 from segment_exports.errors import own_words
 from segment_exports.records.lease import holder
 from segment_exports.records.outcomes import counted
 from segment_exports.records.plan import files_of_runs
-from segment_exports.records.staging import Store
 from segment_exports.settings import bounds
-from segment_exports.settings.names import STAGING
 from segment_exports.settling.forgetting import erased_people, forget_erased
 from segment_exports.settling.history_term import purge_history
 from segment_exports.settling.retention import HOLDS_LEASE, Unfinished, purge_runs
 
 if TYPE_CHECKING:
+    from segment_exports.commands.given import OpenStaging
     from segment_exports.settling.retention import Purged
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str], *, open_staging: OpenStaging) -> int:
     """Purge every export of a staging root, and tell what was purged and what was kept."""
     parser = argparse.ArgumentParser(
         prog="segment-exports purge",
         description="Purge the files of old runs of all exports, and their history.",
     )
-    parser.add_argument("staging", help=f"folder or URL of the staging root ({STAGING})")
+    add_staging(parser)
     parser.add_argument("--keep-days", type=_days, default=30, help="days that runs stay (default: 30)")
     parser.add_argument(
         "--history-days",
@@ -62,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     unfinished, now = Unfinished(chosen.even_unfinished, frozenset(chosen.ended)), datetime.now(UTC)
     try:
-        staging = Store.at(chosen.staging)
+        staging = open_staging(chosen.staging)
         for name in staging.names():
             if not name.startswith("_"):
                 export = staging.sub(name)
@@ -108,7 +107,3 @@ def _way_out(run_id: str, why: str) -> str:
         ended = f"--ended {shlex.quote(run_id)}"
         return f"The next run settles it; or, if Airflow shows that it has ended, {ended} purges it"
     return "The next run settles it, or --even-unfinished purges it"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

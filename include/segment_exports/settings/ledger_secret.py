@@ -102,21 +102,6 @@ def told_of_ledger_secret(look_up: Callable[[str], str | None]) -> list[str]:
     return told
 
 
-def look_up_without_airflow(environ: Mapping[str, str] = os.environ) -> Callable[[str], str | None]:
-    """Return who looks up the secret for a command line, which can't ask Airflow for its Variables."""
-    return lambda name: environ.get(name) or environ.get(f"AIRFLOW_VAR_{name}")
-
-
-def ledger_secret_without_airflow(environ: Mapping[str, str] = os.environ) -> LedgerSecret:
-    """Return the secret for a command line.
-
-    :raises LedgerError: no variable of the environment holds it.
-    """
-    if secret := _found(look_up_without_airflow(environ)):
-        return secret
-    raise LedgerError(f"set {LEDGER_SECRET} to the secret that the ledgers are hashed with")
-
-
 def look_up_given_to_airflow(environ: Mapping[str, str] = os.environ) -> Callable[[str], str | None]:
     """Return who looks up what an Airflow that is started here takes from the environment."""
     return lambda name: environ.get(f"AIRFLOW_VAR_{name}")

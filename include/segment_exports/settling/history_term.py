@@ -1,6 +1,6 @@
 """The term of the history: what is older than ``history_days`` goes, with all that it tells of people.
 
-``settle_run`` sees to it for its own export, the command ``segment_exports.commands.purge`` for all. That a
+``settle_run`` sees to it for its own export, the command ``segment-exports purge`` for all. That a
 run with operations was settled here stays known by its name (:mod:`segment_exports.records.notes.past`). The
 operations of a run whose folder is still there stay as long as that.
 

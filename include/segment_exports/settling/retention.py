@@ -1,6 +1,6 @@
 """Purge runs: profiles, contacts and refused files don't stay longer than they are needed.
 
-``settle_run`` purges the runs of its own export, the command ``segment_exports.commands.purge`` those of all.
+``settle_run`` purges the runs of its own export, the command ``segment-exports purge`` those of all.
 Ledgers stay, the newest few; the history has a term of its own.
 
 Kept, however old: a run that holds the lease or may be under way, a run with receipts that no ledger has

@@ -7,14 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import fsspec
-
 from segment_exports.definition import LakeSource, definitions_folder
 from segment_exports.errors import SourceError
 from segment_exports.settings.environment import read_settings
 from segment_exports.settings.names import LAKE
-from segment_exports.sieve.foreign import error_told
-from segment_exports.sieve.quiet_clients import quiet_clients
 from segment_exports.sources.lake.seen_snapshots import SeenSnapshots
 from segment_exports.sources.lake.source import LakeExport
 from segment_exports.sources.lake.storage import ExportFolder
@@ -23,9 +19,7 @@ from segment_exports.sources.lake.wholeness import WRITTEN_IN, LakeRules
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-    from segment_exports.definition import ApiSource, DataverseSource
     from segment_exports.records.staging import Store
-    from segment_exports.sources import Source
 
 
 _ABSENT_IS_EMPTY_AFTER = {"wait": WRITTEN_IN, "empty": timedelta(), "refuse": None}
@@ -72,21 +66,3 @@ def open_lake(
         ),
         seen=None if export is None else SeenSnapshots(export),
     )
-
-
-def open_without_airflow(source: LakeSource | DataverseSource | ApiSource) -> Source:
-    """Return the source of a definition for a command line, where there are no Airflow connections.
-
-    A URL of an object store is opened with the credentials of the environment.
-
-    :raises SourceError: the source needs an Airflow connection, or its file system isn't installed.
-    """
-    if not isinstance(source, LakeSource):
-        raise SourceError(f"a source of type {source.type} needs its Airflow connection {source.connection}")
-    location = lake_location(source)
-    try:
-        fs, root = fsspec.url_to_fs(location)
-        quiet_clients()
-    except (ImportError, ValueError) as error:
-        raise SourceError(f"source.path can't be opened here ({error_told(error)})") from None
-    return open_lake(source, fs, root)

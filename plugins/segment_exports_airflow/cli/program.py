@@ -21,6 +21,7 @@ COMMANDS = {
     "check": "Hold export definitions against their sources; nothing is sent",
     "segments": "Show what a source has to export",
     "new-export": "Write a first definition",
+    "look-up": "Tell what is known of a person, for whoever asks what is kept of them",
     "erase": "Hold erased people back from every export, for ever",
     "move": "Keep whoever may not be mailed by one account from being mailed by another",
     "purge": "Purge the files of old runs of all exports, and their history",
@@ -56,10 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _done(name: str, arguments: list[str]) -> int:
     from segment_exports.errors import own_words
 
+    trouble = ""
     try:
+        if not {"-h", "--help"}.intersection(arguments):
+            from segment_exports_airflow.cli.this_airflow import join_airflow
+
+            trouble = join_airflow()
         from segment_exports_airflow.cli import subcommands
 
-        return int(getattr(subcommands, name.replace("-", "_"))(arguments))
+        code = int(getattr(subcommands, name.replace("-", "_"))(arguments))
     except KeyboardInterrupt:
         complain("Interrupted")
         return _INTERRUPTED
@@ -69,7 +75,10 @@ def _done(name: str, arguments: list[str]) -> int:
         return 1
     except Exception as error:  # noqa: BLE001 - nobody is shown a traceback, nor another's words
         complain(f"{NAME} {name}: {own_words(error)}")
-        return 1
+        code = 1
+    if code and trouble:
+        complain(f"Connections and Variables made in the UI are not known here: {trouble}")
+    return code
 
 
 def _help() -> str:
@@ -78,5 +87,5 @@ def _help() -> str:
     return (
         f"usage: {NAME} COMMAND …\n\n{lines}\n\n"
         f"{NAME} COMMAND --help tells what a command takes. It runs where Airflow runs, with its settings:\n"
-        f"it knows the connections and Variables that a task of that Airflow would."
+        f"it knows the connections and Variables that a task of that Airflow knows, those made in its UI too."
     )

@@ -183,14 +183,17 @@ class TestBesideOtherExports:
         lists = [one.list for one in load_definition(folder / "winback.yaml").segments]
         assert lists == ["Winback - Churn 2", "Winback - Churn"]
 
-    def test_exports_that_are_refused_for_each_other_are_heeded_too(self, folder: Path) -> None:
+    def test_an_export_that_is_refused_for_another_is_heeded_too(self, folder: Path) -> None:
         run("new-export", "newsletter", *self.LAKE)
         text = (folder / "newsletter.yaml").read_text()
         (folder / "copy.yaml").write_text(text.replace("name: newsletter", "name: copy"))
 
         assert run("new-export", "winback", *self.LAKE) == 0
 
-        assert [one.stem for one in load_definitions(folder) if one.error is None] == ["winback"]
+        assert [one.stem for one in load_definitions(folder) if one.error is None] == [
+            "newsletter",
+            "winback",
+        ]
 
     def test_lists_of_another_account_are_free(self, folder: Path) -> None:
         run("new-export", "newsletter", *self.LAKE)

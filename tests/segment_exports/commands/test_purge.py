@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.segment_exports.commands_given import open_staging
 from tests.segment_exports.staged_run import Person, Stage, definition_of
 
 from segment_exports.commands.purge import main
@@ -21,6 +22,10 @@ ANN = Person("ann@example.com", "1", ("A",))
 BOB = Person("bob@example.com", "2", ("A", "B"))
 
 
+def purge(arguments: list[str]) -> int:
+    return main(arguments, open_staging=open_staging)
+
+
 def test_the_command_purges_all_exports_also_those_without_a_definition(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -29,14 +34,14 @@ def test_the_command_purges_all_exports_also_those_without_a_definition(
         stage.run(-300).whole([ANN])
         stage.run(-200).whole([ANN])
     Store.local(tmp_path).write_json("_accounts/x/lists.json", {})
-    assert main([str(tmp_path), "--keep-days", "1"]) == 0
+    assert purge(["--staging", str(tmp_path), "--keep-days", "1"]) == 0
     assert capsys.readouterr().out == "first: 2 runs purged\nsecond: 2 runs purged\n"
-    assert main([str(tmp_path), "--keep-days", "1", "--history-days", "1"]) == 0
+    assert purge(["--staging", str(tmp_path), "--keep-days", "1", "--history-days", "1"]) == 0
     assert capsys.readouterr().out.splitlines()[1] == "second: 0 runs purged, the history of 2 runs too"
-    assert main([str(tmp_path / "nowhere")]) == 1
+    assert purge(["--staging", str(tmp_path / "nowhere")]) == 1
     assert "is no folder" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        main([str(tmp_path), "--keep-days", "-1"])
+        purge(["--staging", str(tmp_path), "--keep-days", "-1"])
 
 
 def test_everything_that_is_settled_can_go_at_once(
@@ -47,7 +52,7 @@ def test_everything_that_is_settled_can_go_at_once(
     run = stage.run(0).read([ANN, BOB])
     run.plan()
     run.chunks()
-    assert main([str(tmp_path), "--keep-days", "0"]) == 0
+    assert purge(["--staging", str(tmp_path), "--keep-days", "0"]) == 0
     told = capsys.readouterr().out
     assert told.startswith("newsletter: 1 run purged\nnewsletter: run_000 is kept: it holds the lease")
     assert "--ended run_000 purges it" in told
@@ -72,12 +77,12 @@ def test_a_run_under_a_lease_goes_only_if_somebody_says_that_it_has_ended(
     run.plan()
     run.chunks()
     run.deliver(ended=False)
-    purge = [str(tmp_path), "--keep-days", "0"]
+    given = ["--staging", str(tmp_path), "--keep-days", "0"]
 
-    assert main([*purge, "--even-unfinished"]) == 0
+    assert purge([*given, "--even-unfinished"]) == 0
     assert run.files.store.exists("contacts.parquet")
     assert "run_001 is kept: it holds the lease" in capsys.readouterr().out
-    assert main([*purge, "--ended", "run_001"]) == 0
+    assert purge([*given, "--ended", "run_001"]) == 0
     assert "nobody knows any more what run_001 sent" in capsys.readouterr().out
     assert stage.export.names("runs") == []
     assert not holds(tmp_path, ANN.email)
@@ -89,11 +94,11 @@ def test_receipts_that_no_ledger_has_are_named_and_their_loss_turns_runs_red_unt
     stage = Stage(tmp_path)
     left_by_a_killed_worker(stage)
     lease.release(stage.export, lease.Lease(1, "run_001"))
-    purge = [str(tmp_path), "--keep-days", "0"]
+    given = ["--staging", str(tmp_path), "--keep-days", "0"]
 
-    assert main(purge) == 0
+    assert purge(given) == 0
     assert "run_001 is kept: no ledger has its receipts yet" in capsys.readouterr().out
-    assert main([*purge, "--even-unfinished"]) == 0
+    assert purge([*given, "--even-unfinished"]) == 0
     assert not holds(tmp_path, ANN.email)
     losses = [loss.told for loss in open_losses(stage.export, stage.account)]
     assert len(losses) == 1
@@ -106,12 +111,12 @@ def test_receipts_that_no_ledger_has_are_named_and_their_loss_turns_runs_red_unt
 def test_a_run_that_may_be_under_way_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stage = Stage(tmp_path)
     run = stage.run(1).read([ANN])
-    purge = [str(tmp_path), "--keep-days", "0"]
+    given = ["--staging", str(tmp_path), "--keep-days", "0"]
 
-    assert main(purge) == 0
+    assert purge(given) == 0
     assert "run_001 is kept: it has no report and gave a sign of life within" in capsys.readouterr().out
     assert run.files.store.exists("contacts.parquet")
-    assert main([*purge, "--even-unfinished"]) == 0
+    assert purge([*given, "--even-unfinished"]) == 0
     assert not holds(tmp_path, ANN.email)
 
 
@@ -124,12 +129,12 @@ def test_the_one_address_that_is_still_needed_is_named(
     run.chunks()
     run.deliver(lambda row, *_: None if row["email"] == ANN.email else Outcome.DELIVERED, ended=False)
     run.settle()
-    purge = [str(tmp_path), "--keep-days", "0"]
+    given = ["--staging", str(tmp_path), "--keep-days", "0"]
 
     for _ in range(2):
-        assert main(purge) == 0
+        assert purge(given) == 0
         assert "run_001 is kept: only its changes tell the address" in capsys.readouterr().out
-    assert main([*purge, "--even-unfinished"]) == 0
+    assert purge([*given, "--even-unfinished"]) == 0
     assert not holds(tmp_path, ANN.email)
     assert stage.run(2).whole([BOB]).red
 
@@ -141,7 +146,7 @@ def test_days_that_nobody_means_are_refused_in_words(
 ) -> None:
     Stage(tmp_path).run(-300).whole([ANN])
     with pytest.raises(SystemExit) as ended:
-        main([str(tmp_path), f"{option}={days}"])
+        purge(["--staging", str(tmp_path), f"{option}={days}"])
     assert ended.value.code != 0
     assert "must be a whole number of days from 0 to 3650" in capsys.readouterr().err
     assert (tmp_path / "newsletter/runs").is_dir()

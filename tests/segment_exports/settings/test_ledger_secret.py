@@ -10,7 +10,6 @@ from segment_exports.settings.ledger_secret import (
     ledger_secret,
     ledger_secret_alone,
     ledger_secret_given_to_airflow,
-    ledger_secret_without_airflow,
     look_up_given_to_airflow,
     told_of_ledger_secret,
 )
@@ -69,27 +68,6 @@ def test_where_airflow_has_none_it_is_told_how_to_make_one(variables: dict[str, 
     )
 
 
-@pytest.mark.parametrize(
-    "environ",
-    [
-        {"AUTOPILOT_LEDGER_SECRET": SECRET},
-        {VARIABLE: SECRET},
-        {"AUTOPILOT_LEDGER_SECRET": "", VARIABLE: SECRET},
-        {"AUTOPILOT_LEDGER_SECRET": SECRET, VARIABLE: "another"},
-    ],
-)
-def test_a_command_line_takes_it_under_either_name(environ: dict[str, str]) -> None:
-    assert ledger_secret_without_airflow(environ).text == SECRET
-
-
-@pytest.mark.parametrize("environ", [{}, {"AUTOPILOT_LEDGER_SECRET": "", VARIABLE: ""}])
-def test_a_command_line_without_it_says_what_to_set(environ: dict[str, str]) -> None:
-    with pytest.raises(LedgerError) as refused:
-        ledger_secret_without_airflow(environ)
-
-    assert str(refused.value) == "set AUTOPILOT_LEDGER_SECRET to the secret that the ledgers are hashed with"
-
-
 def test_an_airflow_of_this_environment_takes_it_from_there_under_its_own_name_alone() -> None:
     assert ledger_secret_given_to_airflow({VARIABLE: SECRET}) == SECRET
     assert ledger_secret_given_to_airflow({VARIABLE: ""}) is None
@@ -101,8 +79,6 @@ def test_an_airflow_of_this_environment_takes_it_from_there_under_its_own_name_a
 
 def test_the_former_name_is_still_read_and_told() -> None:
     assert ledger_secret({FORMER: LONG}.get).text == LONG
-    assert ledger_secret_without_airflow({FORMER: LONG}).text == LONG
-    assert ledger_secret_without_airflow({f"AIRFLOW_VAR_{FORMER}": LONG}).text == LONG
     assert ledger_secret_given_to_airflow({f"AIRFLOW_VAR_{FORMER}": LONG}) == LONG
     (told,) = told_of_ledger_secret({FORMER: LONG}.get)
     assert "Give its value to Airflow as AUTOPILOT_LEDGER_SECRET, and remove it" in told

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from segment_exports.definition import DataverseSource, LakeSource
+from segment_exports.definition import LakeSource
 from segment_exports.errors import SourceError
-from segment_exports.sources.lake.source import LakeExport
-from segment_exports.sources.opening import lake_location, open_without_airflow
+from segment_exports.sources.opening import lake_location
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,19 +45,3 @@ def test_an_absolute_path_stands_for_itself(path: str) -> None:
 
 def test_a_url_stands_for_itself() -> None:
     assert lake_location(lake("abfss://c/Export/", connection="lake")) == "abfss://c/Export"
-
-
-def test_a_command_line_opens_a_folder_and_any_installed_file_system(tmp_path: Path) -> None:
-    assert isinstance(open_without_airflow(lake(str(tmp_path))), LakeExport)
-    assert isinstance(open_without_airflow(lake("memory://c/Export")), LakeExport)
-
-
-def test_a_command_line_has_no_connections() -> None:
-    source = DataverseSource(type="dataverse", connection="ci")
-    with pytest.raises(SourceError, match="needs its Airflow connection ci"):
-        open_without_airflow(source)
-
-
-def test_a_file_system_that_is_not_installed_is_told() -> None:
-    with pytest.raises(SourceError, match=r"source\.path can't be opened here"):
-        open_without_airflow(lake("nosuchscheme://c/Export"))

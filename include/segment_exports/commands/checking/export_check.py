@@ -1,6 +1,6 @@
 """Hold every definition against its source: would it run, and what would it read.
 
-On a command line: ``python -m segment_exports.commands.checking.export_check [NAME …]``.
+On a command line: ``segment-exports check [NAME …]``.
 Nothing is sent, and nothing written but that something was told. Sources that need an Airflow connection are
 checked by whoever can open them: :func:`check_folder` takes the opener.
 """
@@ -8,7 +8,6 @@ checked by whoever can open them: :func:`check_folder` takes the opener.
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -25,20 +24,19 @@ from segment_exports.extracting.segment_checks import refuse_unusable
 from segment_exports.records.ledger import LedgerFolder
 from segment_exports.records.outcomes import counted
 from segment_exports.records.profiles import CUSTOMER_ID, PREVIOUS_CUSTOMER_ID
-from segment_exports.records.staging import Store
 from segment_exports.refresh.snapshot_choice import choose_snapshots
 from segment_exports.settings import bounds
-from segment_exports.settings.environment import read_settings, require_good_settings
-from segment_exports.settings.names import STAGING
+from segment_exports.settings.environment import require_good_settings
 from segment_exports.sources import FindsAttributes, GivesSample, doubts_of, require_sure
-from segment_exports.sources.opening import open_without_airflow
 from segment_exports.sources.refresh_evidence import SegmentState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
+    from segment_exports.commands.given import OpenStaging
     from segment_exports.definition import ExportDefinition
+    from segment_exports.records.staging import Store
     from segment_exports.sources import SegmentInfo, Source
 
 SAMPLED_ROWS = 1_000
@@ -253,26 +251,25 @@ def _take_sample(
     return False
 
 
-def _staging(unset: str | None) -> Store | None:
-    """Return the staging root of the environment, or None where none is known or it can't be reached."""
-    place = read_settings(STAGING).staging or unset
+def _opened(open_staging: OpenStaging) -> Store | None:
+    """Return the staging root, or None where no export has run yet or it can't be reached."""
     try:
-        return Store.at(place) if place else None
+        return open_staging(None)
     except StagingError:
         return None
 
 
 def main(
-    arguments: Sequence[str] | None = None,
+    arguments: Sequence[str],
     *,
-    opener: Callable[[ExportDefinition], Source] | None = None,
-    told_of: Callable[[ExportDefinition], Sequence[str]] = lambda _: (),
-    staging: str | None = None,
+    opener: Callable[[ExportDefinition], Source],
+    told_of: Callable[[ExportDefinition], Sequence[str]],
+    open_staging: OpenStaging,
 ) -> int:
     """Check and print; return 1 if anything would stop a run.
 
+    :param opener: as in :func:`check_folder`.
     :param told_of: as in :func:`check_folder`.
-    :param staging: the staging root where the environment names none.
     """
     parser = argparse.ArgumentParser(
         prog="segment-exports check",
@@ -280,19 +277,14 @@ def main(
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="exports to check; all by default")
     chosen = parser.parse_args(arguments)
-    opener = opener or (lambda definition: open_without_airflow(definition.source))
     try:
         require_good_settings()
         folder = definitions_folder()
         results = check_folder(
-            folder, chosen.names, opener=opener, told_of=told_of, staging=_staging(staging)
+            folder, chosen.names, opener=opener, told_of=told_of, staging=_opened(open_staging)
         )
     except Exception as error:  # noqa: BLE001 - nobody is shown a traceback, nor another's words
         complain(str(own_words(error)))
         return 1
     say(written(results, folder))
     return 0 if results and all(result.is_good for result in results) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,10 +1,9 @@
 """Tombstones of erased people: no run, resync or backfill brings them back.
 
-    python -m segment_exports.commands.erasing.erasure STAGING --emails FILE --customer-ids FILE
+    segment-exports erase --emails FILE --customer-ids FILE
 
-STAGING is the folder or URL of the staging root, a FILE has one address or CustomerId a line (``-`` is
-standard input: nothing personal stands in the shell's history). The secret of the ledgers is read from the
-environment, under the name that it has in Airflow, with or without AIRFLOW_VAR_ before it.
+A FILE has one address or CustomerId a line (``-`` is standard input: nothing personal stands in the shell's
+history). Staging and secret of the ledgers are those of the Airflow where it runs.
 
 A tombstone is the keyed hash of an address or CustomerId, the name of a file in
 ``_erased/<fingerprint of the key>/``; it can't be turned back into the address. Mapping withholds who
@@ -16,14 +15,12 @@ stays while it says of which lists a person is to be taken off: the run that tak
 address stands for all customers behind it; give the CustomerIds too, so that a person is known under
 another address. An id is erased in its capitals and small letters too, and without quotes or braces
 around it, for other systems print a GUID so. Contacts at the destination are deleted there by hand, or with
-``--at-destination`` (:mod:`segment_exports.commands.erasing.erased_there`), for which the command has to
-be led to Airflow's connections: ``make erase``, or ``python -m segment_exports_airflow erase``.
+``--at-destination`` (:mod:`segment_exports.commands.erasing.erased_there`).
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -34,6 +31,7 @@ import pyarrow.compute as pc
 from segment_exports.commands.erasing.erased_files import take_out_of_runs
 from segment_exports.commands.erasing.erased_there import Destinations, Due, OpenAccount
 from segment_exports.commands.erasing.erasure_told import Erasure, ExportErasure, told_of_erasure
+from segment_exports.commands.given import add_staging
 from segment_exports.commands.named_people import hashes_of, lines_of
 from segment_exports.commands.terminal import complain, say
 from segment_exports.errors import LedgerError, StagingError, own_words
@@ -42,21 +40,18 @@ from segment_exports.records.lease import holder
 from segment_exports.records.ledger import newest_ledgers
 from segment_exports.records.plan import files_of_runs
 from segment_exports.records.secret_in_use import hasher_in_use, require_long_if_new
-from segment_exports.records.staging import Store
 from segment_exports.records.tombstones import erased_hashes, other_tombstones, write_tombstones
-from segment_exports.settings.ledger_secret import (
-    ledger_secret_without_airflow,
-    look_up_without_airflow,
-    told_of_ledger_secret,
-)
+from segment_exports.settings.ledger_secret import ledger_secret, told_of_ledger_secret
 from segment_exports.settings.names import LEDGER_SECRET, STAGING
 from segment_exports.settling.forgetting import ErasedPeople, erased_people, forget_erased
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from segment_exports.commands.given import LookUp, OpenStaging
     from segment_exports.records.keyed_hash import KeyedHasher
     from segment_exports.records.ledger import Ledger
+    from segment_exports.records.staging import Store
 
 _OF_ALL_EXPORTS = ("_accounts", "_erased")
 _OF_AN_EXPORT = ("ledger", "runs")
@@ -166,10 +161,12 @@ def _take_out(
         return ExportErasure(problem=str(own_words(error)))
 
 
-def main(arguments: list[str] | None = None, *, open_account: OpenAccount | None = None) -> int:
+def main(
+    arguments: list[str], *, open_staging: OpenStaging, look_up: LookUp, open_account: OpenAccount
+) -> int:
     """Erase the people named in files, and tell what is left to do.
 
-    :param open_account: leads to the accounts of connections, where that is known here.
+    :param open_account: leads to the accounts of connections.
     :return: 0; 1 where nobody was erased; 3 where they were, and something is left to do at a destination;
         130 where it was interrupted.
     """
@@ -177,7 +174,7 @@ def main(arguments: list[str] | None = None, *, open_account: OpenAccount | None
         prog="segment-exports erase",
         description="Hold erased people back from every export, for ever.",
     )
-    parser.add_argument("staging", help=f"folder or URL of the staging root ({STAGING})")
+    add_staging(parser)
     parser.add_argument("--emails", metavar="FILE", help="one address a line; - for standard input")
     parser.add_argument("--customer-ids", metavar="FILE", help="one CustomerId a line; - for standard input")
     parser.add_argument(
@@ -187,17 +184,12 @@ def main(arguments: list[str] | None = None, *, open_account: OpenAccount | None
     )
     parser.add_argument("--dry-run", action="store_true", help="tell what would be done, and do nothing")
     chosen = parser.parse_args(arguments)
-    if chosen.at_destination and open_account is None:
-        parser.error(
-            "--at-destination needs Airflow's connections, which this command can't ask for: use make erase, "
-            "or python -m segment_exports_airflow erase"
-        )
     if not (chosen.emails or chosen.customer_ids):
         parser.error("name a file of --emails, of --customer-ids, or of both")
     try:
-        staging = Store.at(chosen.staging)
-        secret = ledger_secret_without_airflow()
-        told = told_of_ledger_secret(look_up_without_airflow())
+        staging = open_staging(chosen.staging)
+        secret = ledger_secret(look_up)
+        told = told_of_ledger_secret(look_up)
         hasher = hasher_in_use(staging, secret)
         emails, customer_ids = lines_of(chosen.emails), lines_of(chosen.customer_ids)
         _require_staging_root(staging)
@@ -275,7 +267,3 @@ def _known_to(
                     for column, is_wanted in enumerate(found):
                         known.update(batch[column].filter(is_wanted).to_pylist())
     return {name: count for name, count in counts.items() if count}, known
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,6 @@
 """``make move EXPORT=newsletter TO=ortto_default``: whoever may not be mailed, before the first export.
 
-A dry run by default. It is led to the accounts of Airflow's connections; the secret of the ledgers stands in
-the environment, for of whom was erased nothing is sent anywhere.
+A dry run by default. It needs the secret of the ledgers, for of whom was erased nothing is sent anywhere.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from segment_exports.commands.given import add_staging
 from segment_exports.commands.moving.accounts import new_account, old_account, require_idle
 from segment_exports.commands.moving.marker import Moved, note_moved
 from segment_exports.commands.moving.move import look, read_refusals, write
@@ -28,18 +28,18 @@ from segment_exports.commands.terminal import complain, say
 from segment_exports.definition import definitions_folder, delivered_in, load_export
 from segment_exports.errors import DefinitionError, own_words
 from segment_exports.records.secret_in_use import hasher_in_use
-from segment_exports.records.staging import Store
 from segment_exports.records.tombstones import erased_hashes
-from segment_exports.settings.ledger_secret import ledger_secret_without_airflow
-from segment_exports.settings.names import STAGING
+from segment_exports.settings.ledger_secret import ledger_secret
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from segment_exports.commands.given import LookUp, OpenStaging
     from segment_exports.commands.moving.accounts import NewAccount, OldAccount, OpenAccount
     from segment_exports.commands.moving.move import Counts
     from segment_exports.destinations.moving import RefusalWriter
     from segment_exports.records.keyed_hash import KeyedHasher
+    from segment_exports.records.staging import Store
 
 _WHOLE, _LISTS = "account", "lists"
 
@@ -47,6 +47,8 @@ _WHOLE, _LISTS = "account", "lists"
 def main(
     arguments: list[str],
     *,
+    open_staging: OpenStaging,
+    look_up: LookUp,
     open_account: OpenAccount,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> int:
@@ -59,7 +61,7 @@ def main(
         prog="segment-exports move",
         description="Keep whoever may not be mailed by one account from being mailed by another.",
     )
-    parser.add_argument("staging", help=f"folder or URL of the staging root ({STAGING})")
+    add_staging(parser)
     parser.add_argument("export", help="name of the export")
     parser.add_argument("to", help="connection of the account that it moves to")
     parser.add_argument(
@@ -79,11 +81,11 @@ def main(
             "name an export (EXPORT=newsletter) and the connection that it moves to (TO=ortto_default)"
         )
     try:
-        staging = Store.at(chosen.staging)
+        staging = open_staging(chosen.staging)
         definition = load_export(definitions_folder(), chosen.export, delivered_in(lambda: staging))
         old = old_account(definition, staging, open_account, chosen.from_, chosen.to)
         new = new_account(open_account, chosen.to)
-        hasher = hasher_in_use(staging, ledger_secret_without_airflow())
+        hasher = hasher_in_use(staging, ledger_secret(look_up))
         move = _Move(definition.name, staging, old, new, hasher, chosen.scope)
         if chosen.apply:
             require_idle(staging, chosen.to)

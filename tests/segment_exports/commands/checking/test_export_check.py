@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from tests.segment_exports.staged_run import Person, Stage, definition_of
 
 from segment_emulators.lake_writer import LakeExport, write_lake
 from segment_emulators.tenant import Tenant
 from segment_exports.commands.checking.check_result import SegmentCheck
 from segment_exports.commands.checking.export_check import check_export, check_folder, main
-from segment_exports.definition import ExportDefinition
-from segment_exports.errors import SourceError
-from segment_exports.sources.opening import open_without_airflow
+from segment_exports.definition import ExportDefinition, LakeSource
+from segment_exports.errors import SourceError, StagingError
+from segment_exports.sources.opening import lake_location, open_lake
 from segment_exports.sources.refresh_evidence import SegmentState
 
 if TYPE_CHECKING:
@@ -49,6 +50,18 @@ def path_of(lake: LakeExport) -> str:
     return lake.folder.relative_to(lake.root).as_posix()
 
 
+def opened(definition: ExportDefinition) -> Any:
+    assert isinstance(definition.source, LakeSource)
+    return open_lake(definition.source, LocalFileSystem(), lake_location(definition.source))
+
+
+def check_command(arguments: list[str], told_of: Any = lambda _export: ()) -> int:
+    def nowhere(_place: str | None) -> Any:
+        raise StagingError("no export has run yet")
+
+    return main(arguments, opener=opened, told_of=told_of, open_staging=nowhere)
+
+
 def check(lake: LakeExport, **changes: Any) -> CheckResult:
     content: dict[str, Any] = {
         "name": "newsletter",
@@ -57,9 +70,7 @@ def check(lake: LakeExport, **changes: Any) -> CheckResult:
         "mapping": {"Email": "EMail"},
     }
     definition = ExportDefinition.model_validate({**content, **changes})
-    return check_export(
-        definition, open_without_airflow(definition.source), now=datetime(2026, 2, 1, tzinfo=UTC)
-    )
+    return check_export(definition, opened(definition), now=datetime(2026, 2, 1, tzinfo=UTC))
 
 
 def test_a_good_definition_shows_what_would_be_read(lake: LakeExport) -> None:
@@ -177,9 +188,15 @@ def test_a_folder_is_checked_file_by_file(lake: LakeExport, folder: Path) -> Non
     (folder / "ci.yaml").write_text(
         "name: ci\nsource: {type: api, connection: ci}\nsegments: [A]\nmapping: {Email: E}\n"
     )
-    results = check_folder(folder, opener=lambda one: open_without_airflow(one.source))
+
+    def open_or_refuse(definition: ExportDefinition) -> Any:
+        if definition.source.type == "api":
+            raise SourceError(f"there is no connection {definition.source.connection}")
+        return opened(definition)
+
+    results = check_folder(folder, opener=open_or_refuse)
     assert {result.export: result.is_good for result in results} == {"bad": False, "ci": False, "good": True}
-    assert "needs its Airflow connection ci" in results[1].problems[0]
+    assert "there is no connection ci" in results[1].problems[0]
 
 
 def test_a_list_that_is_named_no_more_is_noted_where_the_ledger_is_known(
@@ -189,9 +206,7 @@ def test_a_list_that_is_named_no_more_is_noted_where_the_ledger_is_known(
     stage.run(1).whole([Person("ann@example.com", "1", ("A", "B")), Person("bob@example.com", "2", ("B",))])
     (folder / "good.yaml").write_text(TEXT.format(name="good", path=path_of(lake)))
 
-    (result,) = check_folder(
-        folder, opener=lambda one: open_without_airflow(one.source), staging=stage.staging
-    )
+    (result,) = check_folder(folder, opener=opened, staging=stage.staging)
 
     told = [note for note in result.notes if "named no more" in note]
     assert [note.split(";")[0] for note in told] == [
@@ -213,7 +228,7 @@ def test_the_command_prints_a_table_and_succeeds(
     lake: LakeExport, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "newsletter.yaml").write_text(TEXT.format(name="newsletter", path=path_of(lake)))
-    assert main([]) == 0
+    assert check_command([]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "newsletter: good"
     assert lines[1].startswith("  note: mapping.Email: ")
@@ -226,7 +241,7 @@ def test_the_command_prints_a_table_and_succeeds(
 def test_the_command_fails_on_any_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "newsletter.yaml").write_text(TEXT.format(name="newsletter", path="missing"))
     (folder / "bad.yaml").write_text("name: bad\nsegments: []\n")
-    assert main([]) == 1
+    assert check_command([]) == 1
     out = capsys.readouterr().out
     assert "newsletter: WOULD NOT RUN\n  error: " in out
     assert "bad.yaml has 3 errors:\n    - " in out
@@ -238,18 +253,18 @@ def test_the_command_checks_only_what_is_named(
 ) -> None:
     (folder / "newsletter.yaml").write_text(TEXT.format(name="newsletter", path=path_of(lake)))
     (folder / "bad.yaml").write_text("name: bad\n")
-    assert main(["newsletter"]) == 0
-    assert main(["nosuch"]) == 1
+    assert check_command(["newsletter"]) == 0
+    assert check_command(["nosuch"]) == 1
     assert "no definition of this name" in capsys.readouterr().out
 
 
 def test_a_folder_without_definitions_is_no_success(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main([]) == 1
+    assert check_command([]) == 1
     assert "No definitions in" in capsys.readouterr().out
     monkeypatch.setenv("SEGMENT_EXPORTS_DEFINITIONS", str(folder / "missing"))
-    assert main([]) == 1
+    assert check_command([]) == 1
     assert "must name the folder of definitions" in capsys.readouterr().err
 
 
@@ -257,7 +272,7 @@ def test_settings_that_are_wrong_are_told(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGMENT_EXPORTS_LAKE", "s3://bucket")
-    assert main([]) == 1
+    assert check_command([]) == 1
     assert capsys.readouterr().err.startswith("SEGMENT_EXPORTS_LAKE is a URL; it must be a folder")
 
 
@@ -272,7 +287,7 @@ def test_a_segment_that_is_invalid_in_customer_insights_is_a_problem(
             "mapping": {"Email": "EMail"},
         }
     )
-    source = open_without_airflow(definition.source)
+    source = opened(definition)
     infos = [replace(one, state=SegmentState.INVALID) for one in source.segments()]
     monkeypatch.setattr(source, "segments", lambda: infos)
 
@@ -307,5 +322,8 @@ def test_what_is_told_of_a_definition_by_others_is_a_note(
 ) -> None:
     (folder / "a.yaml").write_text(TEXT.format(name="a", path=path_of(lake)))
 
-    assert main(told_of=lambda export: [f"the account of {export.name} is asked in clear text"]) == 0
+    assert (
+        check_command([], told_of=lambda export: [f"the account of {export.name} is asked in clear text"])
+        == 0
+    )
     assert "the account of a is asked in clear text" in capsys.readouterr().out

@@ -5,10 +5,11 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from tests.segment_exports.commands_given import look_up, open_staging
 from tests.segment_exports.staged_run import HASHER, LEDGERS_SECRET, START, Person, Stage, definition_of
 
 from segment_exports.commands.erasing.erasure import erase, main
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 
 SECRET = "a secret of the tests that is long enough"
+
+
+def erase_command(arguments: list[str]) -> int:
+    def open_account(connection_id: str) -> Any:
+        raise AssertionError(f"{connection_id} is asked for nothing")
+
+    return main(arguments, open_staging=open_staging, look_up=look_up, open_account=open_account)
+
+
 ANN, BOB = "ann@example.com", "bob@example.com"
 
 
@@ -143,10 +153,10 @@ def test_nobody_is_erased_under_another_key_than_that_of_the_ledgers(
 ) -> None:
     for name in ("first", "second"):
         Stage(tmp_path, definition_of(name=name)).run(1).whole([Person(ANN, "1")])
-    monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", "another secret of the tests of erasure")
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", "another secret of the tests of erasure")
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{ANN}\n"))
 
-    assert main([str(tmp_path), "--emails", "-"]) == 1
+    assert erase_command(["--staging", str(tmp_path), "--emails", "-"]) == 1
 
     told = capsys.readouterr()
     assert told.out == ""
@@ -182,8 +192,15 @@ def test_the_command_reads_people_from_files_and_tells_what_is_left_to_do(
     (tmp_path / "people.txt").write_text(f"\ufeff{ANN}\n\n{BOB}\n", encoding="utf-8")
     monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", LEDGERS_SECRET)
     monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeff1\n77-31\n"))
-    arguments = [str(tmp_path / "staging"), "--emails", str(tmp_path / "people.txt"), "--customer-ids", "-"]
-    assert main(arguments) == 0
+    arguments = [
+        "--staging",
+        str(tmp_path / "staging"),
+        "--emails",
+        str(tmp_path / "people.txt"),
+        "--customer-ids",
+        "-",
+    ]
+    assert erase_command(arguments) == 0
     told = capsys.readouterr().out
     assert "Addresses and ids erased: 4; erased before: 0" in told
     assert "No ledger knows 1 of the addresses (line 3)" in told
@@ -201,9 +218,9 @@ def test_a_folder_in_which_no_export_has_run_holds_nobody_back(
 ) -> None:
     Stage(tmp_path / "staging").run(1).whole([Person(ANN, "1")])
     (tmp_path / "mistyped").mkdir()
-    monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", SECRET)
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", SECRET)
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{ANN}\n"))
-    assert main([str(tmp_path / folder), "--emails", "-"]) == 1
+    assert erase_command(["--staging", str(tmp_path / folder), "--emails", "-"]) == 1
     told = capsys.readouterr()
     assert "nobody was erased" in told.err
     assert "is no staging root, for no export has run in it" in told.err
@@ -213,20 +230,36 @@ def test_a_folder_in_which_no_export_has_run_holds_nobody_back(
 @pytest.mark.parametrize(
     ("arguments", "key", "message"),
     [
-        (["nowhere", "--emails", "-"], SECRET, "nowhere is no folder"),
-        (["nosuchprotocol://bucket", "--emails", "-"], SECRET, "nosuchprotocol://bucket can't be reached"),
-        ([".", "--emails", "-"], None, "set AUTOPILOT_LEDGER_SECRET"),
-        ([".", "--emails", "-"], "short", "has 5 characters"),
-        ([".", "--emails", "-"], "s" * 31, "a new one must have at least 32"),
-        ([".", "--emails", "missing.txt"], SECRET, "missing.txt can't be read"),
-        ([".", "--emails", "pipe"], SECRET, "pipe is a pipe, and no file"),
-        ([".", "--emails", "/dev/zero"], SECRET, "/dev/zero is a device, and no file"),
-        ([".", "--emails", "latin.txt"], SECRET, "latin.txt can't be read as UTF-8 text"),
-        ([".", "--customer-ids", "utf16.txt"], SECRET, "utf16.txt can't be read as UTF-8 text"),
-        ([".", "--customer-ids", "utf16-unmarked.txt"], SECRET, "utf16-unmarked.txt can't be read as UTF-8"),
-        ([".", "--customer-ids", "empty.txt"], SECRET, "nobody was erased: no line names anybody"),
-        ([".", "--emails", "blank.txt", "--customer-ids", "empty.txt"], SECRET, "no line names anybody"),
-        ([".", "--emails", "-"], SECRET, "address 1 of 1 is none"),
+        (["--staging", "nowhere", "--emails", "-"], SECRET, "nowhere is no folder"),
+        (
+            ["--staging", "nosuchprotocol://bucket", "--emails", "-"],
+            SECRET,
+            "nosuchprotocol://bucket can't be reached",
+        ),
+        (["--staging", ".", "--emails", "-"], None, "Variable AUTOPILOT_LEDGER_SECRET is missing"),
+        (["--staging", ".", "--emails", "-"], "short", "has 5 characters"),
+        (["--staging", ".", "--emails", "-"], "s" * 31, "a new one must have at least 32"),
+        (["--staging", ".", "--emails", "missing.txt"], SECRET, "missing.txt can't be read"),
+        (["--staging", ".", "--emails", "pipe"], SECRET, "pipe is a pipe, and no file"),
+        (["--staging", ".", "--emails", "/dev/zero"], SECRET, "/dev/zero is a device, and no file"),
+        (["--staging", ".", "--emails", "latin.txt"], SECRET, "latin.txt can't be read as UTF-8 text"),
+        (["--staging", ".", "--customer-ids", "utf16.txt"], SECRET, "utf16.txt can't be read as UTF-8 text"),
+        (
+            ["--staging", ".", "--customer-ids", "utf16-unmarked.txt"],
+            SECRET,
+            "utf16-unmarked.txt can't be read as UTF-8",
+        ),
+        (
+            ["--staging", ".", "--customer-ids", "empty.txt"],
+            SECRET,
+            "nobody was erased: no line names anybody",
+        ),
+        (
+            ["--staging", ".", "--emails", "blank.txt", "--customer-ids", "empty.txt"],
+            SECRET,
+            "no line names anybody",
+        ),
+        (["--staging", ".", "--emails", "-"], SECRET, "address 1 of 1 is none"),
     ],
 )
 def test_a_command_that_cannot_do_it_says_why_and_erases_nobody(
@@ -247,9 +280,9 @@ def test_a_command_that_cannot_do_it_says_why_and_erases_nobody(
     (tmp_path / "blank.txt").write_text("\ufeff \n\n", encoding="utf-8")
     monkeypatch.delenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", raising=False)
     if key is not None:
-        monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", key)
+        monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", key)
     monkeypatch.setattr(sys, "stdin", io.StringIO("no address\n"))
-    assert main(arguments) == 1
+    assert erase_command(arguments) == 1
     told = capsys.readouterr()
     assert message in told.err
     assert "Traceback" not in told.err
@@ -258,7 +291,7 @@ def test_a_command_that_cannot_do_it_says_why_and_erases_nobody(
 
 def test_the_command_needs_somebody_to_erase(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main([str(tmp_path)])
+        erase_command(["--staging", str(tmp_path)])
     assert "--emails, of --customer-ids" in capsys.readouterr().err
 
 
@@ -266,14 +299,14 @@ def test_the_command_needs_somebody_to_erase(tmp_path: Path, capsys: pytest.Capt
 def test_a_list_has_so_many_bytes_and_with_one_more_nobody_is_erased(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], file: str
 ) -> None:
-    monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", "k" * 32)
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", "k" * 32)
     monkeypatch.chdir(tmp_path)
     people = "a@example.com\n" * 10
     Path("people.txt").write_text(people)
     for most in (len(people), len(people) - 1):
         monkeypatch.setattr(bounds, "ERASED_BYTES", most)
         monkeypatch.setattr(sys, "stdin", io.StringIO(people))
-        assert main([str(tmp_path), "--emails", file]) == 1
+        assert erase_command(["--staging", str(tmp_path), "--emails", file]) == 1
         told = capsys.readouterr().err
         assert ("has more than 139" in told) is (most < len(people))
         assert ("no export has run in it" in told) is (most == len(people))

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.segment_exports.commands_given import look_up, open_staging
 from tests.segment_exports.staged_run import HASHER, LEDGERS_SECRET, Person, Stage, definition_of
 
 from segment_emulators.autopilot import EmulatorConfig as AutopilotConfig
@@ -85,8 +86,8 @@ class Mover:
             self.waited.append(seconds)
             self.when_waiting()
 
-        arguments = [str(self.folder), "newsletter", to, *options]
-        found = command.main(arguments, open_account=self.open_account, sleep=sleep)
+        arguments = ["--staging", str(self.folder), "newsletter", to, *options]
+        found = command.main(arguments, **GIVEN, open_account=self.open_account, sleep=sleep)
         told = self.capsys.readouterr()
         text = told.out + told.err
         assert found == code, text
@@ -112,6 +113,9 @@ class Mover:
         return [one.path for one in self.ortto.log.entries if not one.path.endswith(reads)]
 
 
+GIVEN: Any = {"open_staging": open_staging, "look_up": look_up}
+
+
 @pytest.fixture
 def mover(
     served_both: tuple[AutopilotEmulator, OrttoEmulator],
@@ -124,7 +128,7 @@ def mover(
     definitions = tmp_path / "exports"
     definitions.mkdir()
     monkeypatch.setenv("SEGMENT_EXPORTS_DEFINITIONS", str(definitions))
-    monkeypatch.setenv("AUTOPILOT_LEDGER_SECRET", LEDGERS_SECRET)
+    monkeypatch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", LEDGERS_SECRET)
     define(definitions, {"type": "autopilot", "connection": OLD})
     (tmp_path / "staging").mkdir()
     return Mover(tmp_path / "staging", *served_both, capsys)
@@ -306,7 +310,8 @@ def test_faults_on_both_sides_change_nothing_in_the_end(mover: Mover, name: str)
     for _ in range(20):  # a storm may be longer than the patience of a request: the command says so
         if (
             command.main(
-                [str(mover.folder), "newsletter", NEW, "--apply"],
+                ["--staging", str(mover.folder), "newsletter", NEW, "--apply"],
+                **GIVEN,
                 open_account=mover.open_account,
                 sleep=_no_time,
             )
@@ -559,10 +564,13 @@ def test_whatever_is_there_before_and_whatever_is_cut_off_nobody_is_mailed_who_r
     define(exports, {"type": "autopilot", "connection": OLD})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEGMENT_EXPORTS_DEFINITIONS", str(exports))
-        patch.setenv("AUTOPILOT_LEDGER_SECRET", LEDGERS_SECRET)
+        patch.setenv("AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET", LEDGERS_SECRET)
         mover = Mover(folder, autopilot, ortto, None)  # type: ignore[arg-type]
         code = command.main(
-            [str(folder), "newsletter", NEW, "--apply"], open_account=mover.open_account, sleep=_no_time
+            ["--staging", str(folder), "newsletter", NEW, "--apply"],
+            **GIVEN,
+            open_account=mover.open_account,
+            sleep=_no_time,
         )
     after = ortto.account.contacts_by_email()
     refused = {email for email, (unsubscribed, _) in people.items() if unsubscribed}
