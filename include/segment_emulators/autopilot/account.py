@@ -31,6 +31,10 @@ class ListNotFoundError(NotThereError):
     """No list of this id."""
 
 
+class SegmentNotFoundError(NotThereError):
+    """No smart segment of this id."""
+
+
 class OrderedIds:
     """A set of ids that can be paged through in ascending order."""
 
@@ -84,6 +88,22 @@ class ContactList:
     members: OrderedIds = field(default_factory=OrderedIds)
 
 
+@dataclass(frozen=True, slots=True)
+class SmartSegment:
+    """A saved filter, made in Autopilot's pages: contacts are in it while a field of theirs has a value."""
+
+    segment_id: str
+    title: str
+    field: str
+    """A standard field, or a custom one named as it is sent."""
+    value: Any
+
+    def holds(self, contact: Contact) -> bool:
+        """Tell whether a contact is in it."""
+        held = {**contact.fields, **(contact.custom or {})}
+        return self.field in held and held[self.field] == self.value
+
+
 class Account:
     """All that the emulated account holds."""
 
@@ -107,6 +127,9 @@ class Account:
         """Empty the account; the key stays."""
         self.contacts: dict[str, Contact] = {}
         self.lists: dict[str, ContactList] = {}
+        self.smart_segments: dict[str, SmartSegment] = {}
+        self.journeys: dict[str, str] = {}
+        """Journeys that the API may start: the id of the trigger → the journey's name."""
         self.custom_fields: dict[str, CustomField] = {}
         for key in self._first_custom_fields:
             self.know_custom_field(key)
@@ -235,6 +258,35 @@ class Account:
         remaining = [other for other in contact.lists or () if other != list_id]
         contact.lists = remaining or None
 
+    # What staff set up in Autopilot's pages, and the API only reads
+
+    def add_smart_segment(self, title: str, field_name: str, value: Any) -> SmartSegment:
+        """Save a filter."""
+        number = int(self._digest("segment", title)[:12], 16) % 10**12
+        made = SmartSegment(f"contactlist_sseg1{number:012d}", title, field_name, value)
+        self.smart_segments[made.segment_id] = made
+        return made
+
+    def in_smart_segment(self, segment_id: str) -> OrderedIds:
+        """Return who is in a smart segment now.
+
+        :raises SegmentNotFoundError: there is none.
+        """
+        segment = self.smart_segments.get(segment_id)
+        if segment is None:
+            raise SegmentNotFoundError
+        found = OrderedIds()
+        for contact in self.contacts.values():
+            if segment.holds(contact):
+                found.add(contact.contact_id)
+        return found
+
+    def add_journey(self, name: str) -> str:
+        """Let the API start a journey; return the id of its trigger, such as ``0003``."""
+        trigger_id = f"{len(self.journeys) + 1:04d}"
+        self.journeys[trigger_id] = name
+        return trigger_id
+
     # Reading it back
 
     def contacts_by_email(self) -> dict[str, dict[str, Any]]:
@@ -278,8 +330,11 @@ class Account:
             del self._by_email[contact.email]
 
     def _new_id(self, kind: str, name: str) -> str:
+        text = self._digest(kind, name).upper()
+        return f"{kind}_{text[:8]}-{text[8:12]}-4{text[13:16]}-A{text[17:20]}-{text[20:]}"
+
+    def _digest(self, kind: str, name: str) -> str:
         key = f"{kind}/{name}"
         self._ids_made[key] += 1
-        digest = hashlib.blake2b(f"{self._seed}/{self._ids_made[key]}/{key}".encode(), digest_size=16)
-        text = digest.hexdigest().upper()
-        return f"{kind}_{text[:8]}-{text[8:12]}-4{text[13:16]}-A{text[17:20]}-{text[20:]}"
+        made = f"{self._seed}/{self._ids_made[key]}/{key}"
+        return hashlib.blake2b(made.encode(), digest_size=16).hexdigest()

@@ -2,6 +2,9 @@
 
 Statuses, bodies and texts are those that were documented or recorded (see the project's facts on the
 API), where any were; other texts are the emulator's own.
+
+All that clients of others read is answered. Left out, as no client of ours writes it: starting a journey
+(``POST /trigger/…``), and making and deleting REST hooks, so that an account has none.
 """
 
 from __future__ import annotations
@@ -174,7 +177,40 @@ def check_membership(call: Call, list_id: str, contact: str) -> Answer:
     return Answer() if is_member else Answer(404, b"")
 
 
-# The account
+# Smart segments, journeys, hooks, the account: made in Autopilot's pages, and only read
+
+
+@route("GET", "/smart_segments")
+def get_smart_segments(call: Call) -> Answer:
+    """Read all smart segments, by id. They aren't paged."""
+    segments = [one for _, one in sorted(call.account.smart_segments.items())]
+    return json_answer({"segments": [{"segment_id": one.segment_id, "title": one.title} for one in segments]})
+
+
+@route("GET", "/smart_segments/{segment_id}/contacts")
+@route("GET", "/smart_segments/{segment_id}/contacts/{bookmark}")
+def get_smart_segment_contacts(call: Call, segment_id: str, bookmark: str | None = None) -> Answer:
+    """Read a page of the contacts that are in a smart segment now."""
+    return _page(call, call.account.in_smart_segment(segment_id), bookmark)
+
+
+@route("GET", "/triggers")
+def get_triggers(call: Call) -> Answer:
+    """Read the journeys that may be started."""
+    return json_answer(
+        {
+            "triggers": [
+                {"trigger_id": trigger_id, "journey": name, "trigger_type": "apiTrigger"}
+                for trigger_id, name in call.account.journeys.items()
+            ]
+        }
+    )
+
+
+@route("GET", "/hooks")
+def get_hooks(call: Call) -> Answer:  # noqa: ARG001 every operation takes the call
+    """Read the REST hooks: there are none."""
+    return json_answer({"hooks": []})
 
 
 @route("GET", "/account")

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from segment_emulators.account_api.answers import Answer, json_answer
 from segment_emulators.account_api.routes import RoutedRequest, Routes
-from segment_emulators.autopilot.account import ContactNotFoundError, ListNotFoundError
+from segment_emulators.autopilot.account import (
+    ContactNotFoundError,
+    ListNotFoundError,
+    SegmentNotFoundError,
+)
 from segment_emulators.autopilot.upsert import BadContactError
 
 if TYPE_CHECKING:
@@ -35,6 +39,8 @@ NO_KEY = error(400, "No autopilotapikey header provided.")
 BAD_KEY = error(401, "Provided autopilotapikey not valid.")
 NO_CONTACT = error(404, "Contact could not be found.")
 NO_LIST = error(404, "List does not exist.")
+NO_SEGMENT = error(404, "")
+"""What is answered isn't known; of a list whose contacts are read, it is an error without a message."""
 
 
 @dataclass(slots=True)
@@ -72,6 +78,8 @@ class Request(RoutedRequest):
             return NO_CONTACT
         except ListNotFoundError:
             return NO_LIST
+        except SegmentNotFoundError:
+            return NO_SEGMENT
         except BadContactError as refusal:
             return error(400, str(refusal))
 

@@ -17,6 +17,8 @@ ACTIONS = {
     "delete_list": ("list_id",),
     "add_to_list": ("list_id", "contact"),
     "remove_from_list": ("list_id", "contact"),
+    "add_smart_segment": ("title", "field", "value"),
+    "add_journey": ("name",),
 }
 """Methods of :class:`Staff` and their arguments, for the control plane."""
 
@@ -95,3 +97,13 @@ class Staff:
         """Take a contact off a list; return whether it was there."""
         with self._account.lock:
             return self._account.leave(self._account.get(contact), self._account.get_list(list_id))
+
+    def add_smart_segment(self, title: str, field: str, value: Any) -> str:
+        """Save a filter on a field, a custom one named as it is sent; return its id."""
+        with self._account.lock:
+            return self._account.add_smart_segment(title, field, value).segment_id
+
+    def add_journey(self, name: str) -> str:
+        """Make a journey that the API may start; return the id of its trigger."""
+        with self._account.lock:
+            return self._account.add_journey(name)
