@@ -182,7 +182,7 @@ def require_conf_in_force(params: Mapping[str, Any], conf: Mapping[str, Any]) ->
 
 
 def _refuse_unknown_keys(params: Mapping[str, Any]) -> None:
-    from segment_exports.definition.problems import near
+    from segment_exports.definition.meant import near
 
     # Where a run has a configuration of its own, Airflow gives its keys beside those of the form.
     unknown = sorted(key for key in params if key not in _KEYS and not key.startswith(_OF_AIRFLOW))

@@ -12,6 +12,7 @@ yaml_causes           why a text can't be read as YAML
 loading               files of a folder
 clashes               which of them go on where two claim the same
 problems              what is wrong, in plain sentences
+meant                 what a wrong value was meant for
 schema                the JSON Schema for editors
 """
 

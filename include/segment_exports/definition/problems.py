@@ -5,17 +5,16 @@ Values are not repeated, only their shape, since they may be personal or secret.
 
 from __future__ import annotations
 
-import difflib
-import itertools
 import re
 import types
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from segment_exports.settings import bounds
+from segment_exports.definition.meant import kind_meant, meant_key, near, share_meant
 from segment_exports.sieve.net import name_told
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from segment_exports.definition.yaml_text import KeyPath
 
+Hint = Callable[[str, Any], str]
 _Place = tuple[list[int | str], type[BaseModel] | None]
 
 _KINDS = {
@@ -44,16 +44,6 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
 }
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """Return " Did you mean X?" if a known name is close, else nothing."""
-    if len(name) > bounds.NAME_CHARACTERS:
-        return ""
-    some = itertools.islice((one for one in known if len(one) <= bounds.NAME_CHARACTERS), bounds.NEAR_NAMES)
-    by_lower = {one.lower(): one for one in some}
-    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
-    return f" Did you mean {by_lower[found[0]]}?" if found else ""
 
 
 def more_than_once(names: Iterable[str]) -> list[str]:
@@ -86,16 +76,28 @@ def place_in_words(place: KeyPath) -> str:
     return text or "the file"
 
 
-def explained(errors: Iterable[ErrorDetails], model: type[BaseModel]) -> list[tuple[KeyPath, str]]:
-    """Return where each of pydantic's errors stands in the file, and what is wrong and allowed there."""
+def explained(
+    errors: Iterable[ErrorDetails], model: type[BaseModel], hint: Hint = kind_meant
+) -> list[tuple[KeyPath, str]]:
+    """Return where each of pydantic's errors stands in the file, and what is wrong and allowed there.
+
+    :param hint: tells what to do about a value of another kind than is wanted, as people write YAML.
+    """
     told = (error for error in errors if error["type"] != "default_factory_not_called")
     problems = [(*_place(error, model), error) for error in told]
     deeper = {place[:length] for place, _, _ in problems for length in range(len(place))}
-    return [
-        (place, _sentence(error, parent))
+    misspelt = {
+        (*place[:-1], meant_key(str(place[-1]), parent.model_fields))
         for place, parent, error in problems
-        # A list with a bad item counts as too short as well; the item says it all.
+        if error["type"] == "extra_forbidden" and parent is not None
+    }
+    return [
+        (place, _sentence(error, parent, model, hint))
+        for place, parent, error in problems
+        # A list with a bad item counts as too short as well, and a key that is misspelt as missing: the one
+        # says it all.
         if not (error["type"] == "too_short" and place in deeper)
+        and not (error["type"] == "missing" and place in misspelt)
     ]
 
 
@@ -109,22 +111,23 @@ def _place(error: ErrorDetails, model: type[BaseModel]) -> tuple[KeyPath, type[B
     return (tuple(steps) + location[-1:] if of_model else tuple(steps)), at
 
 
-def _sentence(error: ErrorDetails, parent: type[BaseModel] | None) -> str:
+def _sentence(error: ErrorDetails, parent: type[BaseModel] | None, root: type[BaseModel], hint: Hint) -> str:
     kind, context, value = error["type"], error.get("ctx", {}), error["input"]
     if kind == "missing":
         told: Mapping[str, str] = getattr(parent, "missing_keys", {})
         return told.get(str(error["loc"][-1]), "is missing; it is required")
     if kind == "extra_forbidden":
-        return _unknown_key(str(error["loc"][-1]), parent)
+        return _unknown_key(str(error["loc"][-1]), parent, root)
     if kind in ("enum", "literal_error", "union_tag_invalid"):
         return _not_one_of(context, value.get("type") if kind == "union_tag_invalid" else value)
     if kind == "union_tag_not_found":
         return "is missing; allowed: lake, dataverse, api"
     if kind in _KINDS:
-        return _wrong_kind(_KINDS[kind], value)
+        return f"is {shape(value)}; it must be {_KINDS[kind]}{hint(_KINDS[kind], value)}"
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"is {shape(value)}; it must be {words} {context[name]:.15g}"
+        most = context[name]
+        return f"is {shape(value)}; it must be {words} {most:.15g}{share_meant(value, most)}"
     return _size_or_rule(kind, context, value, error["msg"])
 
 
@@ -138,14 +141,31 @@ def _size_or_rule(kind: str, context: Mapping[str, Any], value: Any, message: st
     return message
 
 
-def _unknown_key(key: str, parent: type[BaseModel] | None) -> str:
+def _unknown_key(key: str, parent: type[BaseModel] | None, root: type[BaseModel]) -> str:
     if parent is None:
         return "isn't known"
     refused: Mapping[str, str] = getattr(parent, "refused_keys", {})
     if key in refused:
         return refused[key]
     allowed = list(parent.model_fields)
-    return f"isn't known.{near(key, allowed)} Allowed: {', '.join(allowed)}"
+    before, colon, _ = key.partition(":")
+    if colon and before in allowed:
+        return f"isn't known; write a blank after the colon of {before}"
+    if hint := near(key, allowed) or _elsewhere(key, parent, root):
+        return f"isn't known.{hint} Allowed: {', '.join(allowed)}"
+    return f"isn't known. Allowed: {', '.join(allowed)}"
+
+
+def _elsewhere(key: str, parent: type[BaseModel], root: type[BaseModel]) -> str:
+    """Return where a key belongs that is known, but not where it stands: its indent may be wrong."""
+    if parent is not root and key in root.model_fields:
+        return " It belongs to the file itself: let it begin in the first column."
+    places = [
+        name
+        for name, one in root.model_fields.items()
+        if any(key in model.model_fields for model in _models(one.annotation) if model is not parent)
+    ]
+    return f" It belongs to {' or '.join(places)}: indent it below that key." if places else ""
 
 
 def _not_one_of(context: Mapping[str, Any], value: Any) -> str:
@@ -153,11 +173,6 @@ def _not_one_of(context: Mapping[str, Any], value: Any) -> str:
     allowed = re.findall("'([^']+)'", expected)
     hint = near(value, allowed) if isinstance(value, str) else ""
     return f"is {shape(value)}; allowed: {', '.join(allowed)}.{hint}".rstrip(".")
-
-
-def _wrong_kind(wanted: str, value: Any) -> str:
-    quotes = "; put it in quotes" if wanted == "text" and isinstance(value, bool | int | float) else ""
-    return f"is {shape(value)}; it must be {wanted}{quotes}"
 
 
 def _walk(location: tuple[int | str, ...], model: type[BaseModel]) -> _Place:

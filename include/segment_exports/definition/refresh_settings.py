@@ -6,8 +6,9 @@ import re
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
+from segment_exports.definition.meant import time_meant
 from segment_exports.definition.source_settings import TimeZone  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.strict import StrictModel, Text, Whole
 
@@ -27,17 +28,20 @@ class Weekday(StrEnum):
     SUN = "sun"
 
 
-def _time_of_day(text: str) -> str:
-    if not _TIME_OF_DAY.fullmatch(text):
-        raise ValueError('must be a time from "00:00" to "23:59", with two digits each')
-    return text
+def _time_of_day(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return value
+    if not isinstance(value, str) or not _TIME_OF_DAY.fullmatch(value):
+        meant = time_meant(value)
+        raise ValueError(f'must be a time from "00:00" to "23:59", with two digits each.{meant}'.rstrip("."))
+    return value
 
 
 class Refresh(StrictModel):
     """Customer Insights' own refresh schedule, copied from Settings > System > Schedule."""
 
     timezone: TimeZone = Field(description="IANA time zone of the schedule.")
-    times: tuple[Annotated[Text, AfterValidator(_time_of_day)], ...] = Field(
+    times: tuple[Annotated[Text, BeforeValidator(_time_of_day)], ...] = Field(
         min_length=1, max_length=MOST_REFRESHES_A_DAY, description="Up to four times a day, HH:MM."
     )
     days: tuple[Weekday, ...] = Field(

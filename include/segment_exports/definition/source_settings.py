@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from segment_exports.definition.meant import zone_meant
 from segment_exports.definition.strict import Name, Number, Share, StrictModel, Whole
 from segment_exports.settings import bounds
 from segment_exports.settings.names import LAKE
@@ -21,7 +22,8 @@ def _iana_zone(zone: str) -> str:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(
-            "isn't a time zone; write an IANA name such as UTC, Europe/Berlin or America/Sao_Paulo"
+            "isn't a time zone; write an IANA name such as UTC, Europe/Berlin or America/Sao_Paulo."
+            f"{zone_meant(zone)}".rstrip(".")
         ) from None
     return zone
 

@@ -18,8 +18,12 @@ class StrictModel(BaseModel):
 def _one_clean_line(text: str) -> str:
     if text != text.strip():
         raise ValueError("has blanks at its start or end; take them away")
-    if not text.isprintable():
+    if not text.replace("\u00a0", "").isprintable():
         raise ValueError("holds a line break, tab or control character; it must be one line of text")
+    if "\u00a0" in text:
+        raise ValueError(
+            "holds a non-breaking space, as web pages and word processors have it; type a plain blank"
+        )
     return text
 
 

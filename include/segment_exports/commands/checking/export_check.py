@@ -18,7 +18,7 @@ from segment_exports.commands.checking.told_of_destination import told_of_destin
 from segment_exports.commands.checking.values_check import ValuesCheck
 from segment_exports.commands.terminal import complain, say
 from segment_exports.definition import definitions_folder, delivered_in, load_definitions
-from segment_exports.definition.problems import near
+from segment_exports.definition.meant import near
 from segment_exports.errors import SegmentExportError, SourceError, StagingError, own_words
 from segment_exports.extracting.segment_checks import refuse_unusable
 from segment_exports.records.ledger import LedgerFolder

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from segment_exports.definition.problems import explained, more_than_once, near, place_in_words
+from segment_exports.definition.meant import near
+from segment_exports.definition.problems import explained, more_than_once, place_in_words
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.settings import bounds
 from segment_exports.sieve.net import names_told
@@ -206,7 +207,7 @@ def _validated(part: type[PartOfModel], content: Any, place: str, whole: str = "
         return part.model_validate(content)
     except ValidationError as error:
         found = islice(error.errors(include_url=False, include_input=True), bounds.PROBLEMS_TOLD)
-        problems = explained(found, part)
+        problems = explained(found, part, lambda *_: "")
         told = [
             f"{place_in_words(where) if where else whole}: {text}"
             for where, text in problems[:_PROBLEMS_TOLD]

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow.compute as pc
 
-from segment_exports.definition.problems import near
+from segment_exports.definition.meant import near
 from segment_exports.errors import SourceError, SourceNotReadyError
 from segment_exports.records.profiles import PREVIOUS_CUSTOMER_ID
 from segment_exports.settings import bounds
