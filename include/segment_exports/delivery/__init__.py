@@ -9,6 +9,7 @@ content      what one batch carries out
 payloads     of contacts that a chunk holds without
 queue        what is to be sent next
 erasures     who is erased while the chunk is on its way
+course       how far it has come, for the log
 progress     every outcome: its state, its receipt, the guard on rejections
 flushing     receipts, written while requests go on
 refusals     rejections, until it is known that others are taken

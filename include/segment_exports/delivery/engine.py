@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from segment_exports.definition import Membership
 from segment_exports.delivery.chunk import State, planned_counts
 from segment_exports.delivery.chunk_file import load_chunk
+from segment_exports.delivery.course import Course
 from segment_exports.delivery.destination import Attempt
 from segment_exports.delivery.erasures import Erasures, without_erased
 from segment_exports.delivery.flushing import ReceiptFlusher
@@ -167,20 +168,21 @@ class _Engine:
                 joins_unchecked=joins_unchecked,
             )
         )
+        self._course = Course(chunk, self.delivery, self._transport, self._progress, clock=clock, sleep=sleep)
 
     async def run(self) -> None:
         """Deliver, and close the receipts. An error that isn't the destination's leaves them open."""
-        flushing = asyncio.create_task(self._flusher.run())
-        watching = asyncio.create_task(self._watch())
-        stopping = asyncio.create_task(self._let_go())
+        beside = (self._flusher.run(), self._watch(), self._let_go(), self._course.run())
+        tasks = [asyncio.create_task(one) for one in beside]
         try:
             await self._deliver()
+            self._course.end()
             stop = self.stopping.stop
             await self._flusher.close(self._progress.close(Call(), None if stop is None else stop.message))
         finally:
-            for task in (flushing, watching, stopping):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(flushing, watching, stopping, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._flusher.release()
 
     async def _deliver(self) -> None:
@@ -256,7 +258,9 @@ class _Engine:
         while self.stopping.stop is None:
             left = float("inf") if deadline is None else (deadline - self._now()).total_seconds()
             if left <= 0:
-                self.stopping.stop_for(StopKind.DEADLINE, f"the deadline ({deadline}) has passed")
+                self.stopping.stop_for(
+                    StopKind.DEADLINE, f"the deadline ({deadline:%Y-%m-%d %H:%M} UTC) has passed"
+                )
                 return
             await self._sleep(min(left, self._job.stop_poll_seconds))
             await self._look_for_a_reason()

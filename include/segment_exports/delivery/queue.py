@@ -200,6 +200,13 @@ class WorkQueue:
         """Add a row whose contact is gone; each of its joins may have found that out."""
         self._gone[row] = None
 
+    @property
+    def requests_left(self) -> int:
+        """About how many requests what waits or is under way takes; what it brings about comes to it."""
+        batches = sum(-(-len(entries) // self._most_contacts) for entries in self._entries.values())
+        singles = len(self._first) + len(self._split) + len(self._joins) + bool(self._gone)
+        return batches + singles + self._under_way
+
     def close(self) -> None:
         """Give out no more work."""
         self.is_closed = True

@@ -9,6 +9,7 @@ unpacking       the body of an answer, in pieces and within its bound
 places          where a URL leads, for both ends; what is no URL of a service
 way             proxy, certificates, and what is wrong with them
 sessions        what carries a credential with requests
+waits           what keeps requests from going out just now
 shut_outs       whether a service takes nothing of this machine for its bad requests
 retrying        when again, and after how long; ``Retry-After`` of either end
 json_answers    which error a status is, and members that must be there

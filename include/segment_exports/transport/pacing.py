@@ -117,8 +117,11 @@ class Pacer:
         for window in self._windows:
             window.moved(self._started - number, self._clock())
 
-    def throttled(self, retry_after: float | None = None) -> None:
-        """Take in a 429; ``retry_after`` (seconds) is what the destination asked for."""
+    def throttled(self, retry_after: float | None = None) -> float:
+        """Take in a 429; return the seconds until the next start.
+
+        :param retry_after: seconds that the destination asked for.
+        """
         now = self._clock()
         asked = retry_after or 0.0
         # Refusals of what was sent before the pause are no news.
@@ -130,6 +133,7 @@ class Pacer:
             self._pause_until(now + max(own, asked))
         elif asked:
             self._pause_until(now + asked)
+        return self._paused_until - now
 
     def accepted(self) -> None:
         """Take in an answer that is no 429."""

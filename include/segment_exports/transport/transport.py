@@ -28,13 +28,8 @@ from segment_exports.transport.places import UrlError, place_of_url, service_url
 from segment_exports.transport.retrying import RetrySettings, Tries, given_up, http_date, retry_after
 from segment_exports.transport.shut_outs import ShutOuts
 from segment_exports.transport.unpacking import ACCEPTED, Body, UnusableBodyError
-from segment_exports.transport.way import (
-    of_proxy,
-    proxy_for,
-    ssl_context,
-    why_unanswered,
-    why_unreachable,
-)
+from segment_exports.transport.waits import Waits
+from segment_exports.transport.way import of_proxy, proxy_for, ssl_context, why_unanswered, why_unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -113,6 +108,7 @@ class Transport(ABC):
         self._ssl = ssl_context(ca_bundle)
         self._bad_requests = bad_requests or Uncounted()
         self._shut_outs = ShutOuts(self._bad_requests, self.is_from_service)
+        self.waits = Waits(self._bad_requests, clock)
         self._now, self._clock, self._sleep, self._uniform = now, clock, sleep, uniform
         self._session: aiohttp.ClientSession | None = None
 
@@ -217,9 +213,10 @@ class Transport(ABC):
                     self.pacer.throttled()
                 raise given_up(error, asked) from None
         if is_throttled:
-            self.pacer.throttled(asked)
+            self.waits.begin(self.pacer.throttled(asked), error)
             return
         self.counters.retried += 1
+        self.waits.begin(wait, error)
         await self._sleep(wait)
 
     def _note_clock(self, answer: Answer) -> None:

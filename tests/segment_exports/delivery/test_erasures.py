@@ -141,7 +141,7 @@ async def test_a_batch_that_waits_for_its_next_attempt_goes_on_without_the_erase
         await erasure.taken_up()
 
     client = scene.client(sleep=until_taken_up)
-    client.pacer.throttled = lambda _wait=None: None
+    client.pacer.throttled = lambda _wait=None: 0.0
     if outcome == "not_sent":
         real_start = client.pacer.start
 

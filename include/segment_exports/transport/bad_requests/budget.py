@@ -84,6 +84,9 @@ class Place:
 class Uncounted:
     """A service that shuts nobody out."""
 
+    waits_until = float("-inf")
+    """Until when (clock) who asked last has to wait for the bad requests that were sent."""
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is to be told."""
@@ -183,8 +186,7 @@ class BadRequests(Uncounted):
             ticket = await begin()
             if not (wait := self._update(self._wait_or_take, _LOOK_AGAIN)):
                 return ticket, Place(partial(self._note, self._numbers))
-            if wait > MARGIN:
-                log.info("Waiting %.1f s before the next request, for the bad ones that were sent", wait)
+            self.waits_until = self._clock() + wait
             await self._sleep(wait)
 
     def happened_lately(self) -> bool:
