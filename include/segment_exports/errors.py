@@ -9,14 +9,95 @@ than is read.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar, Self
 
 from segment_exports.sieve.foreign import error_told, place_of
 from segment_exports.sieve.telling import LONGEST_MESSAGE as LONGEST_MESSAGE
 from segment_exports.sieve.telling import as_told
 
 
+class Advice(StrEnum):
+    """What a person does about one kind of reason, beside the reason. README's runbook has each of them."""
+
+    AS_SAID = "Do what the reason says, then clear the failed task with what follows."
+    DEFINITION = "Correct the definition, then clear the failed task with what follows."
+    SETTINGS = "Correct the settings that the reason names, start Airflow again, and clear the failed task."
+    CONNECTION = "Correct the connection (Admin > Connections), then clear the failed task with what follows."
+    AGREEMENT = (
+        "Open the connection (Admin > Connections), read Data privacy and compliance and choose it, fill in "
+        "Agreed by and Agreed on, save, and clear the failed task with what follows."
+    )
+    KEY = (
+        "Put the account's API key into the connection (Admin > Connections), then clear the failed task "
+        "with what follows."
+    )
+    ACCOUNT = (
+        "Look at the account, and at what stands before it (gateway, proxy): the reason says what was "
+        "answered. Nobody counts as rejected for it. Once it is mended, clear the failed task with what "
+        "follows, or let the next run send."
+    )
+    WAY = (
+        "Mend what stands on the way to the account, or wait until it is back. Then clear the failed task "
+        "with what follows, or let the next run send."
+    )
+    LISTS = "Choose the list with list_id in the definition, then clear plan_changes with what follows."
+    REFRESH = (
+        "Look at the refresh in Customer Insights (Settings > System > Status). When it has ended after all, "
+        "clear wait_for_refresh with what follows; else the next run delivers."
+    )
+    SOURCE = (
+        "Correct what the reason names: at the source, in its connection or in the definition. Then clear "
+        "the failed task with what follows."
+    )
+    STAGING = (
+        "Mend the folder that the reason names (space, rights, mount), then clear the failed task with what "
+        "follows."
+    )
+    LEDGER = (
+        "Restore the newest ledger, or its key. Where that is lost, trigger a run with Full resync and "
+        "Reconcile, of all segments."
+    )
+    GUARD = (
+        "Look at the source. If the figures are right, raise the guard in the definition and clear "
+        "plan_changes with what follows."
+    )
+    NOT_APPROVED = (
+        "Nothing, if it was meant so. Else clear ask_a_person with what follows, and approve it under "
+        "Required Actions."
+    )
+    REJECTED = "Mend what refused.csv says of them; all others were delivered."
+    PERMISSION = (
+        "Look at the attribute of the permission in the source and at the rule in the definition, then clear "
+        "map_profiles with what follows."
+    )
+    LIMIT = (
+        "Export fewer segments, raise limit.profiles, or set when_over: truncate; then clear plan_changes "
+        "with what follows."
+    )
+    REPEATED = (
+        "Nothing: the next run does what is left. Sooner: clear the failed upload with what follows, and it "
+        "goes on from where it stopped."
+    )
+    CONTINUED = "Clear the failed task with what follows: it goes on from where it stopped."
+    NEWER_RUN = "Nothing: a newer run of the export has taken over."
+    RECONCILE = (
+        "Do what the reason says; mostly that is one run with Reconcile, of all segments. Runs stay red "
+        "until then."
+    )
+    FAULT = (
+        "Clear the failed task once with what follows. If it fails again, tell whoever looks after this "
+        "Airflow, with the frames that its log has above."
+    )
+
+
 class SegmentExportError(Exception):
-    """Base of every error of the core. Its text is meant for the user."""
+    """Base of every error of the core. Its text is meant for the user.
+
+    ``advice`` says what a person does about it.
+    """
+
+    advice: ClassVar[Advice] = Advice.AS_SAID
 
     def __init__(self, message: str = "") -> None:
         super().__init__(as_told(message))
@@ -27,6 +108,8 @@ class UnforeseenError(SegmentExportError):
 
     Those may quote a server, a file or a row. The frames that led to it hold none, so they go along.
     """
+
+    advice = Advice.FAULT
 
     @classmethod
     def of(cls, error: BaseException) -> UnforeseenError:
@@ -48,45 +131,73 @@ def own_words(error: Exception) -> SegmentExportError:
 class DefinitionError(SegmentExportError):
     """An export definition is broken: the text names the file, the key and what is allowed."""
 
+    advice = Advice.DEFINITION
+
 
 class SettingsError(SegmentExportError):
     """Settings can't be used as they are: the text has a line for each, with its name and what is allowed."""
+
+    advice = Advice.SETTINGS
 
 
 class SourceError(SegmentExportError):
     """The source can't be read as it is: a missing table, a broken file, an unknown attribute."""
 
+    advice = Advice.SOURCE
+
 
 class SourceNotReadyError(SourceError):
     """The snapshot asked for is not there or not whole yet; it may be later."""
+
+    advice = Advice.REFRESH
 
 
 class RefreshMissedError(SourceError):
     """The refresh failed, or did not end within the run's patience: another look would not help."""
 
+    advice = Advice.REFRESH
+
 
 class StagingError(SegmentExportError):
     """A file between the steps is missing or does not hold what it must."""
+
+    advice = Advice.STAGING
 
 
 class DamagedFileError(StagingError):
     """A file between the steps can't be believed: cut off, empty, or another's. The text says what to do."""
 
+    advice = Advice.AS_SAID
+
 
 class LedgerError(SegmentExportError):
     """The ledger can't be trusted: lost, or written with another secret."""
+
+    advice = Advice.LEDGER
 
 
 class LeaseHeldError(SegmentExportError):
     """Another living run of this export delivers at the moment."""
 
+    advice = Advice.REPEATED
+
 
 class RunSupersededError(SegmentExportError):
     """A newer run of this export has planned since; this one must not send any more."""
 
+    advice = Advice.NEWER_RUN
+
+
+class UploadEndedError(SegmentExportError):
+    """Airflow, or a person in it, ended an upload; what it had done is written down."""
+
+    advice = Advice.CONTINUED
+
 
 class GuardTrippedError(SegmentExportError):
     """A guard of the definition stops the run; the text gives the figures."""
+
+    advice = Advice.GUARD
 
 
 @dataclass(frozen=True)
@@ -105,30 +216,48 @@ class DestinationError(SegmentExportError):
     ``status`` is the HTTP status and ``answer`` the destination's own words where they may quote people.
     """
 
+    advice = Advice.ACCOUNT
+
     def __init__(self, message: str, *, status: int | None = None, answer: ServerWords | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.answer = answer
 
+    def of_connection(self, connection_id: str) -> Self:
+        """Return the error with a text that names the connection of the account, for who sees only that."""
+        if connection_id not in str(self):
+            self.args = (f"connection {connection_id}: {self}", *self.args[1:])
+        return self
+
 
 class AgreementMissingError(DestinationError):
     """Nobody agreed to the transfer of data on the connection, or its text has changed since."""
+
+    advice = Advice.AGREEMENT
 
 
 class ConnectionDisabledError(DestinationError):
     """The connection is disabled: nothing may be sent."""
 
+    advice = Advice.CONNECTION
+
 
 class ConnectionFieldError(DestinationError):
     """A field of the connection is malformed; the text names it and says what it may be."""
+
+    advice = Advice.CONNECTION
 
 
 class CredentialsRefusedError(DestinationError):
     """The key is wrong or was revoked (401): the run stops at once; rotate the key and clear the task."""
 
+    advice = Advice.KEY
+
 
 class WrongRegionError(CredentialsRefusedError):
     """The key is good, but of an account in another region than the connection asks; the text names it."""
+
+    advice = Advice.CONNECTION
 
 
 class RequestRefusedError(DestinationError):
@@ -146,9 +275,13 @@ class AccountRefusedError(DestinationError):
 class WrongServerError(DestinationError):
     """A redirect or 405: this is not the destination's API, or not its base URL. It judges no request."""
 
+    advice = Advice.CONNECTION
+
 
 class ListProblemError(DestinationError):
     """A list is missing, double or not ours; the text says what to do."""
+
+    advice = Advice.LISTS
 
 
 class NotFoundError(DestinationError):
@@ -162,14 +295,22 @@ class NotFoundError(DestinationError):
 class WithdrawnError(DestinationError):
     """The request was not sent (again): somebody whom it names was erased while it waited."""
 
+    advice = Advice.REPEATED
+
 
 class ThrottledError(DestinationError):
     """The account's rate was exceeded (429) until the deadline for waiting."""
+
+    advice = Advice.REPEATED
 
 
 class DestinationUnreachableError(DestinationError):
     """No connection could be made: the request was certainly not done."""
 
+    advice = Advice.WAY
+
 
 class OutcomeUnknownError(DestinationError):
     """Time-out, broken connection, 5xx or an unreadable answer after sending: it may have been done."""
+
+    advice = Advice.REPEATED

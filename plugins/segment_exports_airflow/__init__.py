@@ -7,6 +7,7 @@ sensors           the steps that may have to wait
 hooks             from a connection to what the core takes
 time_limits       how long each task may take
 steps             what every step shares; when a task is repeated
+task_log          what a task's log tells: plain lines, and the reason of a red one at its end
 run_form          the trigger form, and what a run was asked for
 accounts          the account behind a connection
 connections       connections, found and held against their type

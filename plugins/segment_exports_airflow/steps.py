@@ -5,29 +5,32 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowRescheduleException,
+    AirflowSensorTimeout,
     AirflowSkipException,
-    AirflowTaskTimeout,
+    DownstreamTasksSkipped,
 )
 
 from segment_exports import errors
 from segment_exports.definition import definitions_folder, delivered_in, load_export
 from segment_exports_airflow.run_form import read_form, require_conf_in_force
 from segment_exports_airflow.staging_root import run_files, staging_root
+from segment_exports_airflow.task_log import ForeseenTimeout, end_with, reason_at_end
 from segment_exports_airflow.time_limits import is_timeout, told_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperator, Context
 
     from segment_exports.definition import ExportDefinition
     from segment_exports.destinations.opening import Destination
+    from segment_exports.records.problems import Reason
     from segment_exports.records.staging import RunFiles, Store
     from segment_exports_airflow.run_form import RunRequest
 
@@ -35,7 +38,13 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-_OF_AIRFLOW = (AirflowSkipException, AirflowFailException, AirflowRescheduleException)
+_OF_AIRFLOW = (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+)
 """How a step tells Airflow what is to become of it."""
 
 UPLOADS = ("upload_duties", "upload")
@@ -112,20 +121,27 @@ class ExportStep:
         """Return the places of this run's files."""
         return run_files(self.export, context["run_id"])
 
+    def step_name(self, context: Context) -> str:
+        """Return the name of the task, with its number where it is one of several."""
+        ti = context["ti"]
+        return ti.task_id if ti.map_index is None or ti.map_index < 0 else f"{ti.task_id} {ti.map_index + 1}"
+
     def told_in_report(self, context: Context, work: Callable[[], T]) -> T:
         """Do the work; keep what stops it for the run report, since a failed task leaves no XCom.
 
         Before that, what the run was triggered with must be what Airflow hands on.
 
-        The error goes on without the frames of the core: its text says what to do. One that nobody foresaw
+        The error goes on without the frames of the core: its text says what is wrong. One that nobody foresaw
         goes on with its frames and without its words, nor those of what caused it: they may quote anything.
         """
-        from segment_exports.records.problems import forget_problem
+        with reason_at_end(cast("BaseOperator", self), self.step_name(context)):
+            return self._do_and_keep_problem(context, work)
+
+    def _do_and_keep_problem(self, context: Context, work: Callable[[], T]) -> T:
+        from segment_exports.records.problems import Reason, forget_problem
         from segment_exports.records.storing.trouble import in_words
 
-        ti = context["ti"]
-        run = in_own_words(lambda: self.files(context).store)
-        step = ti.task_id if ti.map_index is None or ti.map_index < 0 else f"{ti.task_id} {ti.map_index + 1}"
+        step, run = self.step_name(context), in_own_words(lambda: self.files(context).store)
         try:
             require_conf_in_force(context["params"], conf_of(context))
             done = work()
@@ -133,22 +149,26 @@ class ExportStep:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, Airflow would print its words
             told = in_words(error, run.root)
-            self._keep_problem(run, step, str(told))
+            if isinstance(told, errors.DestinationError):
+                told = told.of_connection(self.definition.destination.connection)
+            self.keep_problem(run, step, Reason.of(told))
             raise told from None
         except BaseException as error:
             if not is_timeout(error):
                 raise
-            told_time = told_timeout(getattr(self, "execution_timeout", None))
-            self._keep_problem(run, step, told_time)
-            raise AirflowTaskTimeout(f"{step} {told_time}") from None
+            late = told_timeout(getattr(self, "execution_timeout", None))
+            self.keep_problem(run, step, late)
+            end_with(cast("BaseOperator", self), f"{step} failed.", [late])
+            raise ForeseenTimeout(f"{step} {late.text}") from None
         forget_problem(run, step)
         return done
 
-    def _keep_problem(self, run: Store, step: str, told: str) -> None:
+    def keep_problem(self, run: Store, step: str, reason: Reason) -> None:
+        """Keep what stopped a step for the run report, if that can be."""
         from segment_exports.records.problems import record_problem
 
         try:
-            record_problem(run, step, told)
+            record_problem(run, step, reason)
         except errors.StagingError as error:  # the log of this task has to do
             log.warning("The run report will not tell what stopped this step: %s", error)
 

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
+from segment_exports.errors import Advice
 from segment_exports.settings import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from segment_exports.records.problems import Reason
 
 STOPS_WITHIN = timedelta(minutes=2)
 """For an upload that is told to stop: an answer is awaited for a minute, and its receipts are written."""
@@ -42,11 +45,15 @@ def is_timeout(error: BaseException) -> bool:
     return isinstance(error, AirflowTaskTimeout)
 
 
-def told_timeout(limit: timedelta | None) -> str:
+def told_timeout(limit: timedelta | None) -> Reason:
     """Say that a task was ended, for its log and the run report."""
-    return (
-        f"took longer than {limit or 'its time'} (execution_timeout) and was ended. What it had done is "
-        f"kept: another attempt, or clearing the task, goes on from there"
+    from segment_exports.records.problems import Reason
+
+    time = f"{limit.total_seconds() / 60:,.0f} minutes" if limit else "its time"
+    return Reason(
+        f"took longer than {time} (execution_timeout) and was ended. What it had done is kept: another "
+        f"attempt, or clearing the task, goes on from there",
+        Advice.CONTINUED,
     )
 
 

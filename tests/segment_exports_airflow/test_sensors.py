@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSensorTimeout
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 
 from segment_emulators.lake_writer import LakeExport
 from segment_emulators.tenant import Tenant
@@ -215,7 +215,7 @@ class TestRefresh:
         with pytest.raises(RefreshMissedError, match=r"timeout_minutes"):
             self.sensor().poke(context("late", scheduled=lake.tenant.snapshot_time(1), ti=late))
 
-        assert "timeout_minutes" in recorded_problems(files("late").store)["wait_for_refresh"]
+        assert "timeout_minutes" in recorded_problems(files("late").store)["wait_for_refresh"].text
 
     def test_airflow_does_not_give_up_before(self, lake: LakeExport) -> None:
         wait = WaitForRefresh(poll_seconds=7, timeout_minutes=MINUTES)
@@ -301,12 +301,16 @@ class TestPlan:
         ("waited", "ends"), [(bounds.LEASE_WAIT - timedelta(minutes=1), False), (bounds.LEASE_WAIT, True)]
     )
     def test_it_waits_for_a_day_and_not_longer(self, mapped: Any, waited: timedelta, ends: bool) -> None:
-        """As Airflow counts it, from its first look on."""
+        """As Airflow counts it, from its first look on. What it waited for in vain stands in the report."""
         self.sensor().poke(mapped("first"))
         second = mapped("second")
         second["ti"].running, second["ti"].waiting_for = ("first",), waited
-        with pytest.raises(AirflowSensorTimeout if ends else AirflowRescheduleException):
+        with pytest.raises(AirflowFailException if ends else AirflowRescheduleException):
             self.sensor().execute(second)
+
+        told = [reason.text for reason in recorded_problems(files("second").store).values()]
+        assert all("1,440 minutes. run first of this export is delivering" in one for one in told)
+        assert bool(told) == ends
 
     def test_waiting_holds_no_worker_slot(self) -> None:
         assert self.sensor().reschedule

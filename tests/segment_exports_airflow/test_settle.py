@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from tests.segment_exports_airflow.planned_run import PlannedRuns, context_of
 
 from segment_exports.errors import DefinitionError, LedgerError
-from segment_exports.records.problems import record_problem
+from segment_exports.records.problems import Reason, record_problem
 from segment_exports_airflow.operators.export import CheckDestinationOperator
 from segment_exports_airflow.operators.settle import SettleRunOperator
 from segment_exports_airflow.staging_root import run_files
@@ -179,7 +179,7 @@ def test_reasons_are_told_also_where_no_report_can_be_written(
 ) -> None:
     """As it is where the disk fills up, or turns read-only, while a run goes on."""
     context = PlannedRuns(tmp_path, monkeypatch).plan()
-    record_problem(files(context).store, "upload 1", "the key was revoked")
+    record_problem(files(context).store, "upload 1", Reason("the key was revoked"))
 
     def refuse(path: Path, *_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number), str(path))

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
-from segment_exports.errors import StagingError
+from segment_exports.errors import Advice, StagingError
+from segment_exports.records.problems import Reason
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.storing.file_names import is_cut, text_of
 
@@ -203,12 +204,15 @@ class Plan(_Model):
         return self.state is PlanState.STOPPED and not must_be_mended
 
     @property
-    def stopped_by(self) -> tuple[str, ...]:
+    def stopped_by(self) -> tuple[Reason, ...]:
         """Sentences on what holds the plan back, each with what kind of thing that is."""
         return (
-            *(f"permission: {text}" for text in filter(None, [self.unjudged_permission])),
-            *(f"guard: {text}" for text in self.tripped_guards),
-            *(f"limit: {text}" for text in filter(None, [self.exceeded_limit])),
+            *(
+                _kind("permission", text, Advice.PERMISSION)
+                for text in filter(None, [self.unjudged_permission])
+            ),
+            *(_kind("guard", text, Advice.GUARD) for text in self.tripped_guards),
+            *(_kind("limit", text, Advice.LIMIT) for text in filter(None, [self.exceeded_limit])),
         )
 
     def is_stopped(self, *, approved: bool) -> bool:
@@ -218,6 +222,10 @@ class Plan(_Model):
     def least_seconds(self, way: str) -> int:
         """Return the least time (whole seconds) at the account's rate, by one way of keeping membership."""
         return round(self.least_requests.of(way) / self.requests_per_second)
+
+
+def _kind(name: str, text: str, advice: Advice) -> Reason:
+    return Reason(f"{name}: {text}", advice)
 
 
 def planned(run: Store) -> Plan:

@@ -6,10 +6,12 @@ A failed task leaves no XCom, and its log is not the report.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from segment_exports.errors import Advice, SegmentExportError
 from segment_exports.records.storing.damage import ASIDE
 from segment_exports.records.storing.file_names import file_name
+from segment_exports.records.warnings import bounded
 from segment_exports.sieve.telling import as_told
 
 if TYPE_CHECKING:
@@ -20,15 +22,29 @@ if TYPE_CHECKING:
 _FOLDER = "problems"
 
 
+class Reason(NamedTuple):
+    """Why something is not as it should be, and what a person does about it."""
+
+    text: str
+    advice: str = Advice.AS_SAID
+
+    @classmethod
+    def of(cls, error: SegmentExportError) -> Reason:
+        """Return what an error tells."""
+        return cls(str(error), error.advice)
+
+
 @dataclass(frozen=True)
 class _Problem:
     step: str
     message: str
+    advice: str = Advice.AS_SAID
 
 
-def record_problem(run: Store, step: str, message: str) -> None:
-    """Keep what stopped a step; ``message`` holds no personal data (see :mod:`segment_exports.errors`)."""
-    run.write_json(f"{_FOLDER}/{file_name(step)}.json", {"step": step, "message": as_told(message)})
+def record_problem(run: Store, step: str, reason: Reason) -> None:
+    """Keep what stopped a step; it holds no personal data (see :mod:`segment_exports.errors`)."""
+    problem = {"step": step, "message": as_told(reason.text), "advice": str(reason.advice)}
+    run.write_json(f"{_FOLDER}/{file_name(step)}.json", problem)
 
 
 def forget_problem(run: Store, step: str) -> None:
@@ -41,15 +57,27 @@ def forget_problems(run: Store) -> None:
     run.remove(_FOLDER)
 
 
-def recorded_problems(run: Store) -> dict[str, str]:
+def recorded_problems(run: Store) -> dict[str, Reason]:
     """Return the problems of a run by step."""
     told = [run.read_model(f"{_FOLDER}/{name}", _Problem, advice=ASIDE) for name in run.names(_FOLDER)]
-    return {one.step: one.message for one in told}
+    return {one.step: Reason(one.message, one.advice) for one in told}
 
 
-def what_stopped(problems: Mapping[str, str], failed_steps: Iterable[str]) -> Iterator[str]:
+def what_stopped(problems: Mapping[str, Reason], failed_steps: Iterable[str]) -> Iterator[Reason]:
     """Return the reason of each step that was stopped, and the names of those that could leave none here."""
-    yield from (f"{step}: {message}" for step, message in problems.items())
+    yield from (Reason(f"{step}: {one.text}", one.advice) for step, one in problems.items())
     untold = [step for step in failed_steps if step not in problems]
     if untold:
-        yield f"failed and left no reason in the staging: {', '.join(untold)}; see the log of that task"
+        yield Reason(
+            f"failed and left no reason in the staging: {', '.join(untold)}; see the log of that task",
+            Advice.FAULT,
+        )
+
+
+def bounded_reasons(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Return reasons as they are kept: each once, no more and none longer than is read."""
+    told: dict[str, str] = {}
+    for text, advice in reasons:
+        told.setdefault(as_told(text), str(advice))
+    texts = bounded(told)
+    return tuple(Reason(text, told.get(text, Advice.AS_SAID)) for text in texts)

@@ -168,6 +168,9 @@ class RunReport(_Model):
     state: RunState
     red: bool
     red_reasons: tuple[str, ...] = ()
+    what_to_do: tuple[str, ...] = Field(
+        default=(), description="What a person does about each of the red reasons, in their order."
+    )
     warnings: tuple[str, ...] = ()
     account: str
     agreement: dict[str, str] | None = Field(default=None, description="Who agreed to the transfer, when.")

@@ -6,8 +6,9 @@ effects           what the outcomes of operations come to, per contact
 earlier_contacts  contacts of earlier addresses that have a new one there
 folding           it becomes what is known
 counting          what became of operations and contacts, and who was refused
-report_writing    the report, and why a run is red
-report_figures    its figures
+report_writing    the report
+report_figures    its figures, and all that is known of the run
+red_reasons       why a run is red, and what a person does about it
 refused_file      ``refused.csv``
 history           datasets of all runs and operations, and their columns
 history_term      how long they stay

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from segment_exports.records.keyed_hash import HASH_BYTES, HASH_TYPE
 from segment_exports.records.ledger import ledger_folders
+from segment_exports.records.outcomes import counted
 from segment_exports.records.refusals import RefusalFolder
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.schemas import LEDGER, MEMBERSHIPS
@@ -95,6 +96,20 @@ class Forgotten:
     refusals: int = 0
     waiting: int = 0
     ledgers_left: bool = False
+
+    @property
+    def told(self) -> str:
+        """What was taken out, in words; nothing where there was nothing."""
+        counts = (
+            (self.ledger_rows, "row of the ledger", "rows of the ledger"),
+            (self.operations, "operation of the history", "operations of the history"),
+            (self.refusals, "refusal", "refusals"),
+        )
+        gone = ", ".join(counted(*one) for one in counts if one[0])
+        waiting = counted(self.waiting, "row waits", "rows wait") if self.waiting else ""
+        return "; ".join(
+            filter(None, [gone and f"{gone} taken out", waiting and f"{waiting} for leaves to come"])
+        )
 
 
 def erased_people(staging: Store, export: Store, name: str, runs: Iterable[RunFiles]) -> ErasedPeople:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from segment_exports.definition import ExportDefinition
     from segment_exports.records.plan import Plan, PlannedList
+    from segment_exports.records.problems import Reason
     from segment_exports.records.step_counts import RunCounts
     from segment_exports.records.wait_record import WaitRecord
     from segment_exports.settling.counting import Settlement
@@ -45,7 +46,7 @@ class RunFacts:
     counts: RunCounts | None
     plan: Plan | None
     settlement: Settlement
-    problems: Mapping[str, str]
+    problems: Mapping[str, Reason]
     failed_steps: tuple[str, ...]
     approved: bool | None
     dry_run: bool

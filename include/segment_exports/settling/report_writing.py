@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
-
-from segment_exports.records.outcomes import Operation, Outcome, counted, percent
-from segment_exports.records.plan import RETRY_REJECTED_AFTER, PlanState
-from segment_exports.records.problems import what_stopped
+from segment_exports.records.outcomes import Operation, counted
+from segment_exports.records.plan import PlanState
+from segment_exports.records.problems import bounded_reasons
 from segment_exports.records.report import RunReport, RunState
+from segment_exports.settling.red_reasons import held_back, red_reasons, what_was_sent
 from segment_exports.settling.report_figures import (
     contact_counts,
     limit_use,
@@ -25,9 +24,9 @@ from segment_exports.settling.report_figures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from segment_exports.records.report import ContactCounts, OperationCounts, RejectedCounts
+    from segment_exports.records.report import ContactCounts
     from segment_exports.settling.report_figures import RunFacts
 
 
@@ -37,7 +36,7 @@ def make_report(facts: RunFacts) -> RunReport:
     operations = {operation: operation_counts(facts, operation) for operation in Operation}
     rejected = rejected_counts(facts)
     state = _state(facts, contacts)
-    reasons = tuple(_red_reasons(facts, contacts, operations, rejected, state))
+    reasons = bounded_reasons(red_reasons(facts, contacts, operations, rejected, state))
     plan = facts.plan
     return RunReport(
         export=facts.definition.name,
@@ -46,7 +45,8 @@ def make_report(facts: RunFacts) -> RunReport:
         snapshot=max(plan.snapshots.values(), default=None, key=datetime.fromisoformat) if plan else None,
         state=state,
         red=bool(reasons),
-        red_reasons=reasons,
+        red_reasons=tuple(one.text for one in reasons),
+        what_to_do=tuple(one.advice for one in reasons),
         warnings=tuple(_warnings(facts)),
         account=facts.account,
         agreement=facts.agreement,
@@ -84,84 +84,11 @@ def _state(facts: RunFacts, contacts: ContactCounts) -> RunState:
     return RunState.NOTHING_CHANGED if plan.state is PlanState.NOTHING_DUE else RunState.DELIVERED
 
 
-def _red_reasons(
-    facts: RunFacts,
-    contacts: ContactCounts,
-    operations: Mapping[Operation, OperationCounts],
-    rejected: RejectedCounts,
-    state: RunState,
-) -> Iterator[str]:
-    plan = facts.plan
-    stopped = list(what_stopped(facts.problems, facts.failed_steps))
-    yield from stopped
-    if plan is None and not stopped:
-        yield "nothing was planned; clear the task plan_changes"
-    if plan is not None:
-        yield from plan.red_reasons
-        if plan.is_stopped(approved=bool(facts.approved)):
-            sent = _what_was_sent(facts)
-            asked = " A person was asked and did not approve." if facts.approved is False else ""
-            yield from (f"{text}. {sent}.{asked}" for text in plan.stopped_by)
-    yield from facts.unmended_losses
-    failed = sum(counts.failed for counts in operations.values())
-    if failed:
-        told = counted(failed, "operation is", "operations are")
-        yield f"{told} of unknown fate; the next run, or a cleared upload task, repeats what is"
-    unsent = sum(counts.not_sent for counts in operations.values()) - facts.settlement.erased
-    if unsent and state in (RunState.DELIVERED, RunState.NOTHING_CHANGED):
-        told = counted(unsent, "operation was", "operations were")
-        yield f"{told} not sent; the next run, or a cleared upload task, sends what is left"
-    refused = operations[Operation.LEAVE].rejected
-    if refused:
-        yield (
-            f"{counted(refused, 'leave was', 'leaves were')} refused: people who left, moved or withdrew "
-            f"are on lists still. The next run tries again; history/operations tells the reasons"
-        )
-    yield from _too_many_rejected(facts, contacts, rejected)
-    held_back = contacts.delivered == contacts.unchanged == rejected.new == 0 and _held_back(facts)
-    if held_back:
-        yield f"nobody could be delivered: {held_back}"
-
-
-def _what_was_sent(facts: RunFacts) -> str:
-    """Return what a run sent of which all but duties was held back."""
-    left = facts.settlement.outcomes(Operation.LEAVE)[Outcome.DELIVERED]
-    but = f" but {counted(left, 'leave')} of people who withdrew or were erased" if left else ""
-    return f"Nothing was sent{but}"
-
-
-def _too_many_rejected(facts: RunFacts, contacts: ContactCounts, rejected: RejectedCounts) -> Iterator[str]:
-    allowed = facts.definition.guards.red_above_rejected
-    judged = contacts.delivered + rejected.new + facts.settlement.contacts[Outcome.SUPPRESSED]
-    if judged and rejected.new / judged > allowed:
-        total = counted(judged, "contact")
-        yield (
-            f"{counted(rejected.new, f'of {total} was', f'of {total} were')} rejected by the destination "
-            f"({percent(rejected.new / judged)}); guards.red_above_rejected allows {percent(allowed)}. "
-            f"refused.csv names each with its reason"
-        )
-
-
-def _held_back(facts: RunFacts) -> str | None:
-    """Tell how many contacts wait because they were refused before, for how long, and how to end it."""
-    before = facts.settlement.rejected_before
-    times = pc.min_max(before["at"]).as_py()
-    if not len(before) or times["min"] is None:
-        return None
-    first, last = (f"{one + RETRY_REJECTED_AFTER:%Y-%m-%d %H:%M} UTC" for one in times.values())
-    return (
-        f"{counted(len(before), 'contact is', 'contacts are')} held back after a refusal, the first of which "
-        f"was on {times['min']:%Y-%m-%d %H:%M} UTC. A contact is tried again when its data or the mapping "
-        f"change, the first by a run after {first}, the last after {last}. To try now, trigger a run with "
-        f"Send rejected contacts again. refused.csv names each with its reason"
-    )
-
-
 def _warnings(facts: RunFacts) -> Iterator[str]:
     yield from facts.warnings
-    held_back = _held_back(facts)
-    if held_back:
-        yield held_back
+    waiting = held_back(facts)
+    if waiting:
+        yield waiting
     if facts.plan is None:
         return
     yield from facts.plan.warnings
@@ -194,6 +121,6 @@ def _warnings(facts: RunFacts) -> Iterator[str]:
         )
     if facts.plan.state is PlanState.SUPERSEDED:
         yield (
-            f"the snapshot is older than the one delivered last. {_what_was_sent(facts)}; "
+            f"the snapshot is older than the one delivered last. {what_was_sent(facts)}; "
             f"choose force in the trigger form to go back in time"
         )

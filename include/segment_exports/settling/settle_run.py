@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from segment_exports.errors import (
+    Advice,
     DamagedFileError,
     RunSupersededError,
     SegmentExportError,
@@ -18,8 +19,9 @@ from segment_exports.errors import (
 from segment_exports.records import lease as leasing
 from segment_exports.records.lease import Lease
 from segment_exports.records.notes import begun, losses
+from segment_exports.records.outcomes import counted
 from segment_exports.records.plan import Plan, planned
-from segment_exports.records.problems import recorded_problems, what_stopped
+from segment_exports.records.problems import Reason, bounded_reasons, recorded_problems, what_stopped
 from segment_exports.records.report import LimitUse, RunReport, RunState
 from segment_exports.records.staging import RunFiles
 from segment_exports.records.step_counts import RunCounts
@@ -90,7 +92,7 @@ def settle_run(ending: Ending) -> RunReport:
     if plan is not None and counts is not None and plan.contacts.total + plan.over_limit != counts.contacts:
         # Mapped again after that plan, and not planned since: its figures are of other contacts.
         problems.setdefault(
-            "plan_changes", "the contacts are newer than the plan; clear the task plan_changes"
+            "plan_changes", Reason("the contacts are newer than the plan; clear the task plan_changes")
         )
         plan, settlement = None, Settlement()
     problems = _write_refused(ending, settlement) | problems
@@ -129,7 +131,7 @@ def report_unsettled(
     files: RunFiles,
     export: str,
     definition: ExportDefinition | None,
-    error: Exception,
+    error: Exception | Reason,
     *,
     failed_steps: tuple[str, ...],
     now: datetime,
@@ -142,15 +144,20 @@ def report_unsettled(
     :param error: what stopped the settling.
     """
     problems = _problems_known(files.store)
-    if (told := _told(error)) not in problems.values():
+    told = error if isinstance(error, Reason) else _reason(error)
+    if told.text not in [one.text for one in problems.values()]:
         problems["settle_run"] = told
     reasons = [*what_stopped(problems, failed_steps)]
     has_sent = _has_sent(files.store)
     if has_sent:
         reasons.append(
-            "what was sent is not counted here; the next run counts it, and so does settle_run when it is "
-            "cleared after this was mended"
+            Reason(
+                "what was sent is not counted here; the next run counts it, and so does settle_run when it "
+                "is cleared after this was mended",
+                Advice.AS_SAID,
+            )
         )
+    kept = bounded_reasons(reasons)
     report = RunReport(
         export=export,
         run_id=files.run,
@@ -158,7 +165,8 @@ def report_unsettled(
         snapshot=None,
         state=RunState.FAILED if has_sent else RunState.STOPPED,
         red=True,
-        red_reasons=tuple(reasons),
+        red_reasons=tuple(one.text for one in kept),
+        what_to_do=tuple(one.advice for one in kept),
         account=definition.destination.connection if definition else "unknown",
         limit=LimitUse(allowed=definition.limit.profiles if definition else 0, used=0),
     )
@@ -187,13 +195,15 @@ def _written_down(
     except (SegmentExportError, OSError) as error:
         told = in_words(error, files.store.root)
         reasons = (*report.red_reasons, f"settle_run: the run could not be written down: {told}")
-        return report.model_copy(update={"red": True, "red_reasons": reasons})
+        advice = (*report.what_to_do, told.advice)
+        return report.model_copy(update={"red": True, "red_reasons": reasons, "what_to_do": advice})
     return report
 
 
-def _told(error: Exception) -> str:
-    told = _words_of(error)
-    return told if isinstance(error, SegmentExportError) else f"{told}; see its log"
+def _reason(error: Exception) -> Reason:
+    if isinstance(error, SegmentExportError):
+        return Reason.of(error)
+    return Reason(f"{error_told(error)}; see its log", Advice.FAULT)
 
 
 def _words_of(error: Exception) -> str:
@@ -207,7 +217,7 @@ def _has_sent(store: Store) -> bool:
         return False
 
 
-def _problems_known(store: Store) -> dict[str, str]:
+def _problems_known(store: Store) -> dict[str, Reason]:
     try:
         return recorded_problems(store)
     except (
@@ -218,7 +228,7 @@ def _problems_known(store: Store) -> dict[str, str]:
         return {}
 
 
-def _settle(ending: Ending, plan: Plan) -> tuple[Settlement, str | None, str | None]:
+def _settle(ending: Ending, plan: Plan) -> tuple[Settlement, Reason | None, str | None]:
     """Settle the plan; return what became of it, and a problem or a warning if it was not written down."""
     files = ending.files
     try:
@@ -232,9 +242,9 @@ def _settle(ending: Ending, plan: Plan) -> tuple[Settlement, str | None, str | N
         settlement = count_plan(files, plan)
         if is_settled(files, plan, settlement):
             return settlement, None, f"settled before, so the ledger was left as it is: {error}"
-        return settlement, str(error), None
+        return settlement, Reason.of(error), None
     except SegmentExportError as error:
-        return _counted(files, plan), str(error), None
+        return _counted(files, plan), Reason.of(error), None
 
 
 def _counted(files: RunFiles, plan: Plan) -> Settlement:
@@ -257,7 +267,8 @@ def _forget_erased(ending: Ending, plan: Plan | None) -> list[str]:
     except Exception as error:  # noqa: BLE001 - an object store may raise anything
         told = _words_of(error)
         return [f"erased people could not be taken out of the books, the next run tries again: {told}"]
-    log.info("Of erased people: %s", forgotten)
+    if told := forgotten.told:
+        log.info("Of erased people: %s", told)
     return []
 
 
@@ -270,14 +281,18 @@ def _purge(ending: Ending) -> list[str]:
         ended = purge_history(ending.files.export, ending.definition.history_days, ending.now)
     except Exception as error:  # noqa: BLE001 - an object store may raise anything
         return [f"old runs could not be purged, the next run tries again: {_words_of(error)}"]
-    log.info("Purged %s runs older than %s days", len(purged.gone), ending.definition.retention_days)
-    log.info("Purged the history of %s runs older than %s days", ended, ending.definition.history_days)
+    for count, what, days in (
+        (len(purged.gone), "files", ending.definition.retention_days),
+        (ended, "history", ending.definition.history_days),
+    ):
+        if count:
+            log.info("Purged the %s of %s older than %s days", what, counted(count, "run"), days)
     for run_id, why in purged.kept.items():
         log.warning("Run %s is kept: %s", run_id, why)
     return []
 
 
-def _write_refused(ending: Ending, settlement: Settlement) -> dict[str, str]:
+def _write_refused(ending: Ending, settlement: Settlement) -> dict[str, Reason]:
     """Write the refused file; where that fails, return it as a problem: the report has its figures still."""
     try:
         rejected = {"rejected": settlement.rejected_now, "rejected before": settlement.rejected_before}
@@ -285,7 +300,8 @@ def _write_refused(ending: Ending, settlement: Settlement) -> dict[str, str]:
     except (SegmentExportError, pa.ArrowException, OSError) as error:
         told = UnforeseenError.of(error)
         log.error("The refused file could not be written", exc_info=told)  # noqa: TRY400 - without its words
-        return {"settle_run": f"{RunFiles.REFUSED} could not be written: {_told(error)}"}
+        text, advice = _reason(error)
+        return {"settle_run": Reason(f"{RunFiles.REFUSED} could not be written: {text}", advice)}
     return {}
 
 

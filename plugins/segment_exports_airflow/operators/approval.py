@@ -9,7 +9,8 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from segment_exports_airflow.markdown import as_code, as_text, table
 from segment_exports_airflow.refresh_schedule import next_refresh
-from segment_exports_airflow.steps import ExportStep
+from segment_exports_airflow.steps import ExportStep, in_own_words
+from segment_exports_airflow.task_log import reason_at_end, tell
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -47,15 +48,22 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
         run = self.files(context).store
         plan = planned(run)
         if plan.dry_run or not plan.may_be_approved:
+            tell(self.log, "No guard tripped that a person may let pass: nobody is asked")
             return
         # The question names this file, which else is written when the run is settled, after the answer.
         write_refused(run)
         self.body = _question(plan, run.path(RunFiles.REFUSED))
         self.response_timeout = self._time_to_answer()
+        guards = (f"- {text}" for text in plan.tripped_guards)
+        tell(self.log, "\n".join(["Asking a person, under Required Actions:", *guards]))
         super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Write the answer down for the report, and skip the rest of the run where it is no."""
+        with reason_at_end(self, self.task_id):
+            return in_own_words(lambda: self._keep_answer(context, event))
+
+    def _keep_answer(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         answer = super().execute_complete(context, event)
         person = answer.get("responded_by_user") or {}
         told = {

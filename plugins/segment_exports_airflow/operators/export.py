@@ -7,11 +7,11 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
 
-from segment_exports.errors import ListProblemError
+from segment_exports.errors import DefinitionError, ListProblemError
 from segment_exports_airflow.staging_root import ledger_hasher, require_good_ledger_secret, staging_root
 from segment_exports_airflow.steps import ExportStep, runs_that_sent
+from segment_exports_airflow.task_log import ForeseenFailure, end_with, tell
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,7 +34,11 @@ class BrokenDefinitionOperator(BaseOperator):
 
         :raises AirflowFailException: always.
         """
-        raise AirflowFailException(self.message)
+        from segment_exports.records.problems import Reason
+
+        title = "This export does nothing until its definition is corrected."
+        end_with(self, title, [Reason(self.message, DefinitionError.advice)])
+        raise ForeseenFailure(self.message)
 
 
 class ExportOperator(ExportStep, BaseOperator):
@@ -96,7 +100,7 @@ class CheckDestinationOperator(ExportOperator):
             if not options.full_resync:
                 self._require_own_account(context, account)
             raise
-        self.log.info("%s", found.message)
+        tell(self.log, found.message)
         warnings = [*found.warnings, *told_of_secret]
         record_warnings(self.files(context).store, "check_destination", warnings)
         return {"lists": found.lists, "seconds": round(found.seconds, 3)}
@@ -147,7 +151,8 @@ class ExtractOperator(ExportOperator):
             self.files(context),
             sample=self.request(context).sample,
         )
-        self.log.info("Read %s", counted["segments"])
+        for name, one in counted["segments"].items():
+            tell(self.log, f"Read {one['read']:,} profiles of {name}, of the snapshot {one['snapshot']}")
         return counted
 
 
@@ -180,7 +185,6 @@ class MapProfilesOperator(ExportOperator):
             refused=refusals.against(reads.reading(self.definition.segment_names)),
         )
         counts: dict[str, Any] = summary.to_json()
-        self.log.info("Mapped %s", counts["profiles"])
         return counts
 
 
@@ -198,7 +202,13 @@ class ChunkChangesOperator(ExportOperator):
     def perform(self, context: Context) -> list[dict[str, Any]]:
         """Answer a reference to each chunk, with its fingerprint; none where nothing is to be sent."""
         from segment_exports.planning.chunk_changes import chunk_changes
+        from segment_exports.records.outcomes import counted
 
         answer = context["ti"].xcom_pull(task_ids=self.approval_task) if self.approval_task else None
         approved = answer is not None and answer.get("approved") is True
-        return [one.to_json() for one in chunk_changes(self.files(context), approved=approved)]
+        chunks = chunk_changes(self.files(context), approved=approved)
+        for one in chunks:
+            tell(self.log, f"Chunk {one.number}: {counted(one.contacts, 'contact')} to send")
+        if not chunks:
+            tell(self.log, "Nothing is to be sent")
+        return [one.to_json() for one in chunks]

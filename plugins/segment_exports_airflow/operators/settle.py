@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from segment_exports.errors import DefinitionError, SegmentExportError, UnforeseenError
 from segment_exports_airflow.run_form import asks_for_dry_run
 from segment_exports_airflow.staging_root import staging_root
 from segment_exports_airflow.steps import ExportStep, conf_of, in_own_words
+from segment_exports_airflow.task_log import (
+    ForeseenFailure,
+    end_with,
+    figures,
+    in_words,
+    reason_at_end,
+    tell,
+)
 from segment_exports_airflow.time_limits import told_timeout
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from segment_exports.records.problems import Reason
     from segment_exports.records.report import RunReport
     from segment_exports.records.staging import RunFiles, Store
 
@@ -42,26 +52,41 @@ class SettleRunOperator(ExportStep, BaseOperator):
 
         :raises AirflowFailException: the run is red; the text gives the reasons and where its report lies.
         """
+        from segment_exports.records.problems import Reason
         from segment_exports.settling.settle_run import where_written
 
-        files, failed_steps = in_own_words(lambda: self.files(context)), _failed_steps(context)
-        try:
-            report = self._settle(context, files, failed_steps)
-        except AirflowTaskTimeout:
-            late = SegmentExportError(f"settle_run {told_timeout(self.execution_timeout)}")
-            report = self._report_unsettled(files, failed_steps, late)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the run has to leave a report
-            report = self._report_unsettled(files, failed_steps, error)
-        place = where_written(files, report)
-        self.log.info("Report: %s", place)
-        self.log.info("%s: %s, %s", report.state, report.profiles, report.contacts)
-        for text in report.warnings:
-            self.log.warning("%s", text)
+        with reason_at_end(self, "settle_run"):
+            files, failed_steps = in_own_words(lambda: self.files(context)), _failed_steps(context)
+            try:
+                report = self._settle(context, files, failed_steps)
+            except AirflowTaskTimeout:
+                text, advice = told_timeout(self.execution_timeout)
+                late = Reason(f"settle_run {text}", advice)
+                report = self._report_unsettled(files, failed_steps, late)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the run has to leave a report
+                report = self._report_unsettled(files, failed_steps, error)
+            place = where_written(files, report)
+        self._tell(report)
         if report.red:
-            reasons = "\n".join(f"- {text}" for text in report.red_reasons)
-            raise AirflowFailException(f"The run is red:\n{reasons}\nReport: {place}") from None
+            reasons = [Reason(*one) for one in zip(report.red_reasons, report.what_to_do, strict=True)]
+            end_with(self, "The run is red.", reasons, f"Report: {place}")
+            told = "\n".join(f"- {one.text}" for one in reasons)
+            raise ForeseenFailure(f"The run is red:\n{told}\nReport: {place}") from None
+        tell(self.log, f"Report: {place}")
         counts = {"state", "profiles", "contacts", "operations", "requests"}
         return report.model_dump(mode="json", include=counts)
+
+    def _tell(self, report: RunReport) -> None:
+        profiles, contacts = report.profiles, report.contacts
+        words = (
+            ("Profiles", profiles.model_dump(exclude={"merged_why"})),
+            ("Contacts", contacts.model_dump()),
+        )
+        tell(self.log, f"The run is {in_words(report.state)}.")
+        for name, counts in words:
+            tell(self.log, f"{name}: {figures(counts)}")
+        for text in report.warnings:
+            tell(self.log, text, logging.WARNING)
 
     def _settle(self, context: Context, files: RunFiles, failed_steps: tuple[str, ...]) -> RunReport:
         from segment_exports.settling.settle_run import Ending, settle_run
@@ -85,11 +110,12 @@ class SettleRunOperator(ExportStep, BaseOperator):
         )
 
     def _report_unsettled(
-        self, files: RunFiles, failed_steps: tuple[str, ...], error: Exception
+        self, files: RunFiles, failed_steps: tuple[str, ...], error: Exception | Reason
     ) -> RunReport:
+        from segment_exports.records.problems import Reason
         from segment_exports.settling.settle_run import report_unsettled
 
-        if not isinstance(error, SegmentExportError):
+        if not isinstance(error, SegmentExportError | Reason):
             self.log.error("Settling failed", exc_info=UnforeseenError.of(error))
         try:
             definition = self.definition

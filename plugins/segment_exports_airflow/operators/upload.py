@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from segment_exports.settings import bounds
 from segment_exports.settings.names import LEDGER_SECRET
 from segment_exports_airflow.operators.export import ExportOperator
 from segment_exports_airflow.staging_root import ledger_hasher, staging_root
+from segment_exports_airflow.task_log import figures, tell
 from segment_exports_airflow.time_limits import stopped_at_timeout
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class UploadOperator(ExportOperator):
         super().__init__(**kwargs)
         self.chunk = chunk
         self.ended_by_airflow = self.is_over = False
+        self.stopped_as: type[errors.SegmentExportError] = errors.ConnectionDisabledError
 
     def on_kill(self) -> None:
         """Let the delivery end cleanly: what is in flight is awaited and written down."""
@@ -76,14 +79,26 @@ class UploadOperator(ExportOperator):
             result = deliver_chunk_blocking(job, way)
         if warnings := way.transport.warnings:
             record_warnings(files.store, f"{self.task_id} {result.chunk}", warnings)
-        self.log.info("Chunk %s: %s; requests %s", result.chunk, result.counts, result.requests)
-        if result.membership_note:
-            self.log.info("Membership: %s", result.membership_note)
-        if result.held_back:
-            self.log.warning("%s operations were left undone: their people were erased", result.held_back)
+        self._tell(result)
         if not result.complete:
-            raise AirflowTaskTimeout if self.is_over else _error_of(result)
+            raise AirflowTaskTimeout if self.is_over else _error_of(result, self.stopped_as)
         return result.to_json()
+
+    def _tell(self, result: ChunkResult) -> None:
+        """Say what became of the chunk, beside what the delivery itself tells."""
+        from segment_exports.records.outcomes import Outcome, counted
+
+        if not result.requests["total"]:
+            tell(self.log, "Nothing was left to be sent of this chunk")
+        for operation, by_outcome in result.counts.items():
+            if set(by_outcome) - {Outcome.DELIVERED}:
+                total = {f"{operation} planned": sum(by_outcome.values())}
+                tell(self.log, figures(total | dict(by_outcome)))
+        if result.membership_note:
+            tell(self.log, f"Membership: {result.membership_note}")
+        if result.held_back:
+            undone = counted(result.held_back, "operation was", "operations were")
+            tell(self.log, f"{undone} left undone: their people were erased", logging.WARNING)
 
     def _require_same_account(
         self, files: RunFiles, plan: Plan, account: AccountConnection, hasher: KeyedHasher
@@ -134,10 +149,13 @@ class UploadOperator(ExportOperator):
         from segment_exports_airflow.accounts import reason_to_stop
 
         if self.ended_by_airflow:
-            return "Airflow ended the task"
-        return lease.reason_to_stop(files.export, _lease_of(plan)) or reason_to_stop(
-            plan.account, self.definition.destination.type
-        )
+            self.stopped_as = errors.UploadEndedError
+            return "Airflow ended the task, or a person in Airflow did"
+        if taken_over := lease.reason_to_stop(files.export, _lease_of(plan)):
+            self.stopped_as = errors.RunSupersededError
+            return taken_over
+        self.stopped_as = errors.ConnectionDisabledError
+        return reason_to_stop(plan.account, self.definition.destination.type)
 
     def _lists(self, plan: Plan) -> tuple[ListTarget, ...]:
         """Return every list that the chunk may name, with the id that it was planned for.
@@ -163,8 +181,13 @@ def _lease_of(plan: Plan) -> Lease:
     return Lease(plan.fence or 0, plan.run_id)
 
 
-def _error_of(result: ChunkResult) -> errors.SegmentExportError:
-    """Return the error that says what to do about a chunk that is not all delivered."""
+def _error_of(
+    result: ChunkResult, stopped_as: type[errors.SegmentExportError] = errors.ConnectionDisabledError
+) -> errors.SegmentExportError:
+    """Return the error that says what to do about a chunk that is not all delivered.
+
+    :param stopped_as: kind of error where the delivery was asked to stop.
+    """
     from segment_exports.delivery.job import StopKind
     from segment_exports.records.outcomes import Outcome, counted
 
@@ -182,6 +205,7 @@ def _error_of(result: ChunkResult) -> errors.SegmentExportError:
         StopKind.LIST: errors.RequestRefusedError,
         StopKind.NOT_THE_API: errors.WrongServerError,
         StopKind.REJECTED_GUARD: errors.GuardTrippedError,
-        StopKind.ASKED: errors.ConnectionDisabledError,
+        StopKind.ASKED: stopped_as,
+        StopKind.DEADLINE: errors.UploadEndedError,
     }
     return kinds.get(result.stopped.kind, errors.DestinationUnreachableError)(result.stopped.message)

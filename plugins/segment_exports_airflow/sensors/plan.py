@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 
 from segment_exports.errors import LeaseHeldError
 from segment_exports.settings import bounds
+from segment_exports_airflow.sensors.export import ExportSensor
 from segment_exports_airflow.staging_root import ledger_hasher, staging_root
-from segment_exports_airflow.steps import ExportStep, began_by_itself, runs_that_sent
+from segment_exports_airflow.steps import began_by_itself, runs_that_sent
+from segment_exports_airflow.task_log import figures, in_words, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 LOOKS_EVERY = timedelta(seconds=15)
 
 
-class PlanChangesSensor(ExportStep, BaseSensorOperator):
+class PlanChangesSensor(ExportSensor):
     """Compare the run's contacts with the ledger and decide all that will be sent; send nothing.
 
     First takes the export's lease, which the run holds until it is settled. While another run holds it,
@@ -32,9 +34,8 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
     :param export: name of the definition.
     """
 
-    def __init__(self, *, export: str, **kwargs: Any) -> None:
-        super().__init__(mode="reschedule", poke_interval=LOOKS_EVERY, timeout=bounds.LEASE_WAIT, **kwargs)
-        self.export = export
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(poke_interval=LOOKS_EVERY, timeout=bounds.LEASE_WAIT, **kwargs)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Try to take the lease and plan; answer the chunks of its duties, or that the run has to wait.
@@ -46,16 +47,19 @@ class PlanChangesSensor(ExportStep, BaseSensorOperator):
         plan = self.told_in_report(context, lambda: self._plan_unless_held(context))
         if plan is None:
             return PokeReturnValue(is_done=False)
-        for text in bounded([*plan.stopped_by, *plan.warnings]):
-            self.log.warning("%s", text)
-        self.log.info("Plan is %s: %s, %s", plan.state, plan.contacts, plan.operations)
+        for text in bounded([*(one.text for one in plan.stopped_by), *plan.warnings]):
+            tell(self.log, text, logging.WARNING)
+        tell(self.log, f"The plan: {in_words(plan.state)}")
+        tell(self.log, f"Contacts: {figures(plan.contacts.model_dump())}")
+        tell(self.log, f"To do: {figures(plan.operations.model_dump())}")
         return PokeReturnValue(is_done=True, xcom_value=[one.to_json() for one in plan.duty_chunks])
 
     def _plan_unless_held(self, context: Context) -> Plan | None:
         try:
             return self._plan(context)
         except LeaseHeldError as error:
-            self.log.info("Waiting: %s", error)
+            self.waits_for = str(error)
+            tell(self.log, f"Waiting: {error}")
             return None
 
     def _plan(self, context: Context) -> Plan:

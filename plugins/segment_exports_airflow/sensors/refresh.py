@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 
 from segment_exports.errors import RefreshMissedError, SourceNotReadyError
 from segment_exports.settings import bounds
 from segment_exports_airflow.refresh_schedule import next_refresh
-from segment_exports_airflow.steps import ExportStep, scheduled_time
+from segment_exports_airflow.sensors.export import ExportSensor
+from segment_exports_airflow.steps import scheduled_time
+from segment_exports_airflow.task_log import in_words, tell
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,7 +38,7 @@ class _Window(NamedTuple):
     before: datetime | None
 
 
-class RefreshSensor(ExportStep, BaseSensorOperator):
+class RefreshSensor(ExportSensor):
     """Answer the read units of the run, one per extract task, as soon as every snapshot is whole.
 
     Rescheduled between two looks, so it holds no worker slot. It gives up after the definition's
@@ -46,11 +48,10 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
     :param wait: how often it looks and for how long.
     """
 
-    def __init__(self, *, export: str, wait: WaitForRefresh, **kwargs: Any) -> None:
+    def __init__(self, *, wait: WaitForRefresh, **kwargs: Any) -> None:
         # Airflow's own timeout only backs up the limit of the core, which explains itself better.
         patience = timedelta(minutes=wait.timeout_minutes) + _MARGIN
-        super().__init__(mode="reschedule", poke_interval=wait.poll_seconds, timeout=patience, **kwargs)
-        self.export = export
+        super().__init__(poke_interval=wait.poll_seconds, timeout=patience, **kwargs)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once; answer the read units, or that the run has to wait.
@@ -118,7 +119,8 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
             now=now,
             limit=timedelta(minutes=self.definition.wait_for_refresh.timeout_minutes),
         )
-        self.log.info("Refresh is %s: %s", wait.state, wait.text)
+        self.waits_for = wait.text
+        tell(self.log, f"The refresh is {in_words(wait.state)}: {wait.text}")
         keep_wait(self.files(context).store, wait)
         return wait
 
@@ -142,7 +144,7 @@ class RefreshSensor(ExportStep, BaseSensorOperator):
         from segment_exports.records.warnings import bounded, forget_warnings, record_warnings
 
         for text in bounded(warnings):
-            self.log.warning("%s", text)
+            tell(self.log, text, logging.WARNING)
         run = self.files(context).store
         forget_warnings(run, but_for="check_destination")
         record_warnings(run, self.task_id, warnings)

@@ -15,7 +15,7 @@ from segment_exports.records.notes import losses
 from segment_exports.records.notes.losses import Loss
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.plan import PlanState
-from segment_exports.records.problems import record_problem
+from segment_exports.records.problems import Reason, record_problem
 from segment_exports.records.report import RunState
 from segment_exports.settling.settle_plan import has_receipts
 
@@ -40,7 +40,7 @@ def test_a_plan_that_fails_leaves_no_earlier_one_to_pass_for_it(stage: Stage) ->
     stage.existing = lambda _: 0
     with pytest.raises(LedgerError):
         run.plan()
-    record_problem(run.files.store, "plan_changes", "it is another account")
+    record_problem(run.files.store, "plan_changes", Reason("it is another account"))
     report = run.settle(failed_steps=("plan_changes",))
     assert (report.contacts.total, report.contacts.not_sent, report.contacts.delivered) == (2, 2, 0)
     assert report.red_reasons == ("plan_changes: it is another account",)
@@ -62,7 +62,7 @@ def test_problems_of_tasks_that_the_new_plan_has_no_more_are_forgotten(stage: St
     run = stage.run(1).read([ANN])
     run.plan()
     run.chunks()
-    record_problem(run.files.store, "upload 7", "the key was revoked")
+    record_problem(run.files.store, "upload 7", Reason("the key was revoked"))
     run.deliver()
     run.plan()
     assert run.settle().red_reasons == ()

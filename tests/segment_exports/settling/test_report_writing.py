@@ -9,7 +9,7 @@ import pytest
 from tests.segment_exports.staged_run import Person, Stage, definition_of
 
 from segment_exports.records.outcomes import Operation, Outcome
-from segment_exports.records.problems import forget_problem, record_problem
+from segment_exports.records.problems import Reason, forget_problem, record_problem
 from segment_exports.records.report import RunState
 from segment_exports.records.wait_record import RefreshState, RefreshStatus, keep_wait, record
 from segment_exports.records.warnings import record_warnings
@@ -44,7 +44,7 @@ def test_a_run_that_was_mapped_and_not_planned_tells_all_as_not_sent(stage: Stag
 
 def test_a_problem_is_told_in_its_own_words_and_forgotten_when_it_is_over(stage: Stage) -> None:
     run = stage.run(1)
-    record_problem(run.files.store, "extract 1/2", "there is no entity C")
+    record_problem(run.files.store, "extract 1/2", Reason("there is no entity C"))
     assert run.settle(failed_steps=("extract 1/2",)).red_reasons == ("extract 1/2: there is no entity C",)
     forget_problem(run.files.store, "extract 1/2")
     forget_problem(run.files.store, "extract 1/2")

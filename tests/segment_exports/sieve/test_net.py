@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_exports.errors import DestinationError, NotFoundError, SourceError
-from segment_exports.records.problems import record_problem, recorded_problems
+from segment_exports.records.problems import Reason, record_problem, recorded_problems
 from segment_exports.records.staging import Store
 from segment_exports.records.warnings import record_warnings, recorded_warnings
 from segment_exports.sieve.net import name_told, netted
@@ -80,8 +80,8 @@ def test_every_error_of_ours_passes_it(error: Exception) -> None:
 
 def test_problems_and_warnings_that_are_kept_pass_it(tmp_path) -> None:
     store = Store.local(tmp_path)
-    record_problem(store, "extract", "ann@example.com")
+    record_problem(store, "extract", Reason("ann@example.com"))
     record_warnings(store, "extract", ["ann@example.com"])
 
-    assert recorded_problems(store) == {"extract": "<address>"}
+    assert recorded_problems(store) == {"extract": Reason("<address>")}
     assert recorded_warnings(store) == ["<address>"]
