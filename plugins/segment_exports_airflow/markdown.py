@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from segment_exports.settings import bounds
-from segment_exports.sieve.visible import in_one_line, shortened, visible
+from segment_exports.sieve.visible import in_one_line, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,8 +43,7 @@ def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f"{told}\n\n… and {more:,} more" if more > 0 else told
 
 
-def preformatted(text: str) -> str:
-    """Return what shows as this text with its line ends."""
-    shown = shortened(visible(text), bounds.MESSAGE_CHARACTERS)
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", shown)), default=0))
-    return f"{fence}text\n{shown}\n{fence}\n"
+def items(text: str) -> str:
+    """Return a list with the lines of a text; one that is an item already is no deeper one."""
+    lines = shortened(text, bounds.MESSAGE_CHARACTERS).splitlines()
+    return "".join(f"- {as_text(line.removeprefix('- '))}\n" for line in lines if line.strip())

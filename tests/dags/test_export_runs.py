@@ -88,6 +88,25 @@ def test_the_next_snapshot_sends_only_what_changed(scene: ExportScene) -> None:
     assert 0 < second["operations"]["upsert"]["delivered"] < first["operations"]["upsert"]["delivered"] / 5
 
 
+def test_an_export_that_delivered_goes_on_beside_another_of_its_lists_whatever_their_files_times_say(
+    scene: ExportScene,
+) -> None:
+    assert scene.run().state == "success"
+    running = scene.folder / "exports" / "newsletter.yaml"
+    twin = running.with_name("another.yaml")
+    twin.write_text(running.read_text().replace("name: newsletter", "name: another"))
+    os.utime(running, (2_000_000_000, 2_000_000_000))
+
+    dags = scene.load_dags().dags
+
+    assert {name: "broken" in dag.tags for name, dag in dags.items()} == {
+        "export_newsletter": False,
+        "export_another": True,
+    }
+    assert "newsletter.yaml goes on, since its runs deliver it" in (dags["export_another"].doc_md or "")
+    assert scene.run().report["state"] == "nothing_changed"
+
+
 def test_a_dry_run_tells_what_would_be_sent_and_sends_nothing(
     scene: ExportScene, emulator: AutopilotEmulator
 ) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from segment_exports.settings import bounds
-from segment_exports.sieve.visible import in_one_line, visible
-from segment_exports_airflow.markdown import as_code, as_text, preformatted, table
+from segment_exports.sieve.visible import in_one_line
+from segment_exports_airflow.markdown import as_code, as_text, items, table
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -104,10 +104,11 @@ def test_a_table_has_its_rows_and_columns_whatever_is_in_it(rows: list[tuple[str
 
 
 @given(TEXTS)
-def test_a_message_stays_in_its_block(text: str) -> None:
-    (block,) = PARSER.parse(preformatted(text))
-    assert (block.type, block.info) == ("fence", "text")
-    assert block.content == f"{visible(text)}\n"
+def test_the_lines_of_a_message_are_items_and_nothing_else(text: str) -> None:
+    tokens = PARSER.parse(items(f"a.yaml has 2 errors:\n- {in_one_line(text)}\n- the second"))
+    allowed = {"bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close"}
+    assert kinds(tokens) <= allowed | {"paragraph_open", "paragraph_close", "inline", "text"}
+    assert sum(one.type == "bullet_list_open" for one in tokens) == 1
 
 
 def test_a_table_ends_where_nobody_reads_on() -> None:

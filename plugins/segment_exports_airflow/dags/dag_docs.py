@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segment_exports.sieve.visible import shortened
-from segment_exports_airflow.markdown import as_code, as_text, preformatted, table
+from segment_exports_airflow.markdown import as_code, as_text, items, table
 from segment_exports_airflow.refresh_schedule import refreshed
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def broken_doc(file: str, message: str) -> str:
     """Return the Markdown page of a definition that can't be used."""
     return (
         f"# {as_text(file)} is broken\n\nThis export does nothing until the file is corrected:\n\n"
-        f"{preformatted(message)}"
+        f"{items(message)}"
     )
 
 

@@ -141,16 +141,18 @@ def _line(one: Contender, found: Sequence[tuple[Claim, Contender, Claim]]) -> st
     line = f"{what}. {other.path.name} {goes_on}, since {_why(one, mine, other, theirs)}; {to_do}"
     if mine.kind is Kind.NAME:
         return line
-    seen = {(mine.list or mine.subject, other.path)}
-    more = list[str]()
-    for claim, another, its in found[1:]:
-        if (claim.list or claim.subject, another.path) not in seen:
-            seen.add((claim.list or claim.subject, another.path))
-            more.append(told(claim, its, another.path.name)[0])
+    more = dict.fromkeys(
+        _in_short(claim, another, other) for claim, another, _ in found[1:] if claim.subject != mine.subject
+    )
     if not more:
         return line
-    rest = f"; and {len(more) - _TOLD} more" if len(more) > _TOLD else ""
-    return f"{line}. Moreover: {'; '.join(more[:_TOLD])}{rest}"
+    rest = f" and {len(more) - _TOLD} more" if len(more) > _TOLD else ""
+    return f"{line}. Likewise {', '.join(list(more)[:_TOLD])}{rest}"
+
+
+def _in_short(claim: Claim, other: Contender, first: Contender) -> str:
+    what = f"the list {claim.list}" if claim.list else f"the contact field {claim.subject}"
+    return what if other is first else f"{what} (in {other.path.name})"
 
 
 def _why(one: Contender, mine: Claim, other: Contender, theirs: Claim) -> str:

@@ -366,10 +366,21 @@ def test_a_file_has_one_line_however_much_of_it_clashes(aged: Callable[..., Path
     aged("a.yaml", 3, LISTS.format("a", ", ".join(names)))
     aged("b.yaml", 2, LISTS.format("b", ", ".join(names)))
     told = errors_in(tmp_path)["b.yaml"] or ""
-    also = "; ".join(f"the list S{one} of autopilot_default is also written by a.yaml" for one in (1, 2, 3))
     assert told == (
-        "b.yaml: the list S0 of autopilot_default is also written by a.yaml. a.yaml goes on, since its "
-        f"file is older; write another list here. Moreover: {also}; and 3 more"
+        "b.yaml: the list S0 of autopilot_default is also written by a.yaml. a.yaml goes on, since its file "
+        "is older; write another list here. Likewise the list S1, the list S2, the list S3 and 3 more"
+    )
+
+
+def test_what_else_clashes_with_another_file_names_that_too(
+    aged: Callable[..., Path], tmp_path: Path
+) -> None:
+    aged("a.yaml", 4, LISTS.format("a", "Gold"))
+    aged("b.yaml", 3, PHONE.format("b", "E", "Telephone"))
+    both = "name: c\nsource: {type: lake, path: x}\nsegments: [Gold]\nmapping: {Email: E, Phone: Mobile}\n"
+    aged("c.yaml", 2, both)
+    assert (errors_in(tmp_path)["c.yaml"] or "").endswith(
+        "write another list here. Likewise the contact field Phone (in b.yaml)"
     )
 
 
