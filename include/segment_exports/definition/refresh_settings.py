@@ -37,11 +37,18 @@ def _time_of_day(value: object) -> object:
     return value
 
 
+TimeOfDay = Annotated[
+    Text,
+    BeforeValidator(_time_of_day),
+    Field(json_schema_extra={"pattern": f"^({_TIME_OF_DAY.pattern})$"}),
+]
+
+
 class Refresh(StrictModel):
     """Customer Insights' own refresh schedule, copied from Settings > System > Schedule."""
 
     timezone: TimeZone = Field(description="IANA time zone of the schedule.")
-    times: tuple[Annotated[Text, BeforeValidator(_time_of_day)], ...] = Field(
+    times: tuple[TimeOfDay, ...] = Field(
         min_length=1, max_length=MOST_REFRESHES_A_DAY, description="Up to four times a day, HH:MM."
     )
     days: tuple[Weekday, ...] = Field(
