@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from segment_exports.errors import ConnectionDisabledError, ConnectionFieldError, DestinationError
 from segment_exports.settings import bounds
 from segment_exports.sieve.foreign import error_told
-from segment_exports_airflow.connections import connection_of, fields_of, type_of_connection, url_of
+from segment_exports_airflow.connections import (
+    connection_of,
+    fields_of,
+    naming_of,
+    type_of_connection,
+    url_of,
+)
 from segment_exports_airflow.staging_root import staging_root
 
 if TYPE_CHECKING:
@@ -84,6 +90,7 @@ def account_connection(connection: Connection, destination: Destination) -> Acco
         agreement=Agreement.of(given.given),
         ca_bundle=given.text("ca_bundle") or None,
         allow_clear_text=given.switch("allow_clear_text", default=False),
+        named=naming_of(connection),
     )
 
 
@@ -98,7 +105,7 @@ def _base_url(connection: Connection, given: GivenFields, destination: Destinati
         return url or destination.default_base_url
     if url and url != destination.regions[region] != destination.default_base_url:
         raise ConnectionFieldError(
-            f"connection {connection.conn_id} names the region {region} beside a base URL; leave one of the "
+            f"connection {connection.conn_id} names the region {region} beside a Base URL; leave one of the "
             f"two empty"
         )
     return url or destination.regions[region]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from segment_exports.destinations.agreement import agreement_text, agreement_version
+from segment_exports.destinations.agreement import agreement_choice, agreement_text, agreement_version
+from segment_exports.settings.connection_fields import LABELS
 
 _CA_BUNDLE: dict[str, Any] = {
     "ca_bundle": {
-        "label": "CA bundle",
+        "label": LABELS["ca_bundle"],
         "description": "File of CA certificates on the workers, for a proxy that opens TLS.",
         "schema": {"type": ["string", "null"]},
     },
 }
 _CLEAR_TEXT: dict[str, Any] = {
     "allow_clear_text": {
-        "label": "Allow clear text",
+        "label": LABELS["allow_clear_text"],
         "description": "Lets the URL begin with http:// and lead to another machine, as for an emulator in "
         "another container: credentials and data can then be read on the way. Every run report says so.",
         "schema": {"type": "boolean", "default": False},
@@ -23,17 +24,17 @@ _CLEAR_TEXT: dict[str, Any] = {
 }
 _APP_REGISTRATION: dict[str, Any] = {
     "tenant": {
-        "label": "Tenant",
+        "label": LABELS["tenant"],
         "description": "Directory (tenant) id of Microsoft Entra, or its domain.",
         "schema": {"type": ["string", "null"]},
     },
     "scope": {
-        "label": "Token scope",
+        "label": LABELS["scope"],
         "description": "Only where the default of this connection type doesn't fit.",
         "schema": {"type": ["string", "null"]},
     },
     "authority": {
-        "label": "Authority",
+        "label": LABELS["authority"],
         "description": "Where tokens are issued; another one for other clouds.",
         "schema": {"type": ["string", "null"], "default": "https://login.microsoftonline.com"},
     },
@@ -49,7 +50,7 @@ def _account_fields(service: str, **of_service: dict[str, Any]) -> dict[str, Any
     return {
         **of_service,
         "enabled": {
-            "label": "Enabled",
+            "label": LABELS["enabled"],
             "description": "Off stops every export to this account, a running one within seconds.",
             "schema": {"type": "boolean", "default": True},
         },
@@ -57,21 +58,21 @@ def _account_fields(service: str, **of_service: dict[str, Any]) -> dict[str, Any
         **_CLEAR_TEXT,
         # Choosing it says which text was agreed to; a changed text has another version, and asks again.
         "agreed_text": {
-            "label": "Data privacy and compliance",
+            "label": LABELS["agreed_text"],
             "description": agreement_text(service),
             "schema": {
                 "type": ["string", "null"],
                 "enum": [version],
-                "values_display": {version: f"I agree (text {version})"},
+                "values_display": {version: agreement_choice(service)},
             },
         },
         "agreed_by": {
-            "label": "Agreed by",
+            "label": LABELS["agreed_by"],
             "description": "Your name. Every run report carries who agreed, when, and to which text.",
             "schema": {"type": ["string", "null"]},
         },
         "agreed_at": {
-            "label": "Agreed on",
+            "label": LABELS["agreed_at"],
             "schema": {"type": ["string", "null"], "format": "date"},
         },
     }
@@ -89,7 +90,7 @@ AUTOPILOT: dict[str, Any] = {
     "conn-fields": _account_fields(
         "Autopilot",
         requests_per_second={
-            "label": "Requests per second",
+            "label": LABELS["requests_per_second"],
             "description": "Rate of the whole account, all exports together. Autopilot documents 5; "
             "later clients were given 20.",
             "schema": {"type": ["number", "null"], "default": 5, "minimum": 0.1},
@@ -109,7 +110,7 @@ ORTTO: dict[str, Any] = {
     "conn-fields": _account_fields(
         "Ortto",
         region={
-            "label": "Region",
+            "label": LABELS["region"],
             "description": "Where the account lives, as its page Settings > Account says. A key works in its "
             "own region only; Test finds out which one that is.",
             "schema": {
@@ -124,13 +125,13 @@ ORTTO: dict[str, Any] = {
             },
         },
         requests_per_second={
-            "label": "Requests per second",
+            "label": LABELS["requests_per_second"],
             "description": "Rate of the whole account, all exports together: 10 in the plan Professional, 30 "
             "in Business and Enterprise.",
             "schema": {"type": ["number", "null"], "default": 10, "minimum": 0.1},
         },
         requests_per_minute={
-            "label": "Requests per minute",
+            "label": LABELS["requests_per_minute"],
             "description": "Only where the account has such a bound too, as older plans had: 300 beside 10 "
             "a second. Leave it empty otherwise.",
             "schema": {"type": ["number", "null"], "minimum": 6},
@@ -161,13 +162,13 @@ CUSTOMER_INSIGHTS: dict[str, Any] = {
     },
     "conn-fields": {
         "instance_id": {
-            "label": "Instance ID",
+            "label": LABELS["instance_id"],
             "description": "Customer Insights: Settings > System > General.",
             "schema": {"type": ["string", "null"]},
         },
         # Airflow shows extra fields in clear unless their name says that they are secret: "api_key" does.
         "subscription_api_key": {
-            "label": "Subscription key",
+            "label": LABELS["subscription_api_key"],
             "description": "Customer Insights: Settings > Permissions > APIs.",
             "schema": {"type": ["string", "null"], "format": "password"},
         },

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from segment_exports.settings.connection_fields import label, label_and_key
 from segment_exports.settings.given_fields import GivenFields, fields_of_json
 from segment_exports.sieve.secrets_in_use import keep_secret
-from segment_exports_airflow.connection_forms import KNOWN_FIELDS
+from segment_exports_airflow.connection_forms import FORMS, KNOWN_FIELDS
 from segment_exports_airflow.connections_under_test import name_under_test
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from segment_exports.errors import SegmentExportError
+    from segment_exports.settings.connection_fields import Naming
 
 
 def connection_of(
@@ -65,7 +67,7 @@ def type_of_connection(connection_id: str, wanted: Sequence[str], refusal: type[
 
 def why_not_found(connection_id: str, wanted: str) -> str:
     """Say what is to be done about a connection that Airflow doesn't know, or can't read."""
-    variable = f"AIRFLOW_CONN_{connection_id.upper()}"
+    variable = variable_of(connection_id)
     if variable in os.environ:
         return (
             f"the connection {connection_id} can't be read: {variable} is set, but is no JSON of a "
@@ -87,7 +89,17 @@ def fields_of(connection: Connection, refusal: type[SegmentExportError]) -> Give
         given = fields_of_json(connection.extra)
     except ValueError:
         raise refusal(f"the extra of {where} must be a JSON object, each name in it once") from None
-    return GivenFields(given, KNOWN_FIELDS[str(connection.conn_type)], where, refusal)
+    return GivenFields(given, KNOWN_FIELDS[str(connection.conn_type)], where, refusal, naming_of(connection))
+
+
+def naming_of(connection: Connection) -> Naming:
+    """Return what messages call the fields of a connection: whoever wrote it as JSON needs their keys."""
+    return label_and_key if variable_of(connection.conn_id) in os.environ else label
+
+
+def variable_of(connection_id: str) -> str:
+    """Return the environment variable that may hold a connection."""
+    return f"AIRFLOW_CONN_{connection_id.upper()}"
 
 
 def url_of(connection: Connection, refusal: type[SegmentExportError]) -> str:
@@ -100,9 +112,10 @@ def url_of(connection: Connection, refusal: type[SegmentExportError]) -> str:
         return ""
     if "://" in host:
         if connection.port or connection.schema:
+            field = FORMS[str(connection.conn_type)]["ui-field-behaviour"]["relabeling"]["host"]
             raise refusal(
-                f"connection {connection.conn_id} names a port or schema beside the URL in its host; put all "
-                f"of it into the host, and leave them empty"
+                f"connection {connection.conn_id} has a port or schema beside the URL in its {field}; put "
+                f"all of it into the {field}, and leave them empty"
             )
         return host.rstrip("/")
     port = f":{connection.port}" if connection.port else ""

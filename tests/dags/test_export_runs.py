@@ -273,13 +273,13 @@ def test_a_snapshot_that_is_no_time_stops_before_anything_is_read_and_is_reporte
     [
         ({"agreed_by": None}, "nobody has agreed"),
         ({"agreed_text": "another"}, "the text of the agreement has changed"),
-        ({"agreed_at": "never"}, "agreed_at must be the day, or the time, of the agreement"),
+        ({"agreed_at": "never"}, "Agreed on (agreed_at) must be the day, or the time, of the agreement"),
         ({"agreed_at": "2999-01-01"}, "is still to come, so nobody has agreed yet"),
         ({"enabled": False}, "is disabled"),
-        ({"enabled": "disabled"}, "enabled of connection autopilot_default is text of 8 characters; it must"),
-        ({"enabled": None}, "enabled of connection autopilot_default is null; it must be true or false"),
+        ({"enabled": "disabled"}, "Enabled of connection autopilot_default is text of 8 characters; it must"),
+        ({"enabled": None}, "Enabled of connection autopilot_default is null; it must be true or false"),
         ({"enabeld": False}, "enabeld isn't known. Did you mean enabled?"),
-        ({"host": "http://emulator.invalid/v1"}, "allow_clear_text"),
+        ({"host": "http://emulator.invalid/v1"}, "switch on Allow clear text"),
         ({"requests_per_second": "fast"}, "must be a number"),
     ],
 )

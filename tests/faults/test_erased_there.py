@@ -158,7 +158,7 @@ def test_staff_gave_the_contact_another_address_and_it_is_deleted_by_its_id(
 
 TROUBLES = {
     "revoked": "was answered 401",
-    "disabled": "is disabled; nothing is sent until it is enabled again",
+    "disabled": "is disabled (Enabled is off); nothing is sent until it is on again",
     "unsigned": "nobody has agreed on connection",
     "gone": "there is no connection",
     "of another type": "is of type http; wanted is one of type autopilot or ortto",

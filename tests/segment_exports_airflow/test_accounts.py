@@ -33,7 +33,7 @@ def test_a_way_in_clear_text_is_told(connect: Callable[..., str]) -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({}, "agreed_by, agreed_at and agreed_text"),
+    ({}, "fill in Agreed by and Agreed on (agreed_at)"),
     ({**SIGNED, "agreed_at": "2999-01-01"}, "is still to come"),
     ({**SIGNED, "enabled": "nein"}, "must be true or false"),
     ({**SIGNED, "enabeld": False}, "Did you mean enabled?"),

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from airflow.sdk.module_loading import import_string
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
@@ -120,6 +122,28 @@ def test_other_requests_go_their_way(ask: Callable[..., Any], path: str, method:
     sent = json.dumps(AS_THE_LIST_SENDS).encode()
 
     assert ask(sent, path, method) == {"body": sent.decode(), "length": str(len(sent)), "name": "k3jd0sLq"}
+
+
+@pytest.mark.parametrize("kind", ["autopilot", "ortto"])
+def test_what_is_wrong_is_told_in_the_words_of_the_form_and_by_the_name(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Airflow keeps the copy that it tests in the environment, where else the JSON of a person stands."""
+    monkeypatch.setenv("AIRFLOW_CONN_K3JD0SLQ", json.dumps({"conn_type": kind, "password": "f" * 32}))
+    hook = import_string(FORMS[kind]["hook-class-name"])
+
+    async def tested(_: Request) -> JSONResponse:
+        good, message = await run_in_threadpool(hook("k3jd0sLq").test_connection)
+        return JSONResponse({"status": good, "message": message})
+
+    server = ConnectionsUnderTest(Starlette(routes=[Route(TEST, tested, methods=["POST"])]))
+    sent = AS_THE_LIST_SENDS | {"conn_type": kind, "connection_id": "account_of_ours"}
+
+    told = asked(server, "POST", TEST, json.dumps(sent).encode()).json()["message"]
+
+    assert told.startswith("Nobody has agreed on connection account_of_ours to the transfer")
+    assert told.endswith('", and fill in Agreed by and Agreed on')
+    assert "read Data privacy and compliance and choose" in told
 
 
 class Pieces:

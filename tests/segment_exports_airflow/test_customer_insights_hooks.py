@@ -73,10 +73,10 @@ HOOKS = {"dataverse": DataverseHook, "customer_insights": CustomerInsightsHook}
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"password": "wrong"}, "the client secret is wrong or has ended"),
-        ({"password": ""}, "no client secret"),
-        ({"login": "99999999-0000-0000-0000-000000000000"}, "no app registration with this client id"),
-        ({"extra": {"tenant": ""}}, "tenant of the connection is empty"),
+        ({"password": "wrong"}, "the Client secret is wrong or has ended"),
+        ({"password": ""}, "no Client secret"),
+        ({"login": "99999999-0000-0000-0000-000000000000"}, "no app registration with this Client ID"),
+        ({"extra": {"tenant": ""}}, "Tenant of the connection is empty"),
         ({"extra": {"tenant": "nobody.example"}}, "doesn't know the tenant nobody.example"),
         ({"extra": {"scope": "https://elsewhere/.default"}}, "the scope's resource is not known"),
         ({"extra": {"authority": "https://127.0.0.1:9"}}, "The authority 127.0.0.1:9 can't be reached"),
@@ -133,7 +133,7 @@ def test_a_connection_of_another_type_is_told(services: Services, kind: str, oth
 
     assert not good
     assert text.startswith(
-        f"the connection {kind}_default is of type {other}; wanted is one of type {kind} ("
+        f"The connection {kind}_default is of type {other}; wanted is one of type {kind} ("
     )
 
 
@@ -147,7 +147,7 @@ def test_a_connection_that_cant_be_read_is_told_without_its_value(
     good, text = HOOKS[kind]().test_connection()
 
     assert not good
-    assert f"the connection {kind}_default can't be read: AIRFLOW_CONN_{kind.upper()}_DEFAULT is set" in text
+    assert f"The connection {kind}_default can't be read: AIRFLOW_CONN_{kind.upper()}_DEFAULT is set" in text
     assert f"wanted is one of type {kind}" in text
     assert "s3cret" not in text
 
@@ -155,7 +155,7 @@ def test_a_connection_that_cant_be_read_is_told_without_its_value(
 def test_a_field_that_is_wrong_is_told_with_the_connection(services: Services) -> None:
     services.connect("dataverse", extra={"tenant": ""})
 
-    with pytest.raises(SourceError, match="Connection dataverse_default of type dataverse: The tenant"):
+    with pytest.raises(SourceError, match="Connection dataverse_default of type dataverse: The Tenant"):
         DataverseHook().source()
 
 

@@ -81,14 +81,14 @@ def test_an_account_is_asked_in_its_region_or_at_a_url_of_ones_own(
 
 def test_a_region_beside_a_url_is_refused(connect: Callable[..., OrttoHook]) -> None:
     hook = connect("https://gateway.example.com/v1", region="europe")
-    with pytest.raises(ConnectionFieldError, match="names the region europe beside a base URL"):
+    with pytest.raises(ConnectionFieldError, match="names the region europe beside a Base URL"):
         _ = hook.account
 
 
 @pytest.mark.parametrize(
     ("region", "told"),
     [
-        ("eu", "region of connection ortto_default must be one of default, australia, europe."),
+        ("eu", "Region of connection ortto_default must be one of default, australia, europe."),
         ("europa", "Did you mean europe?"),
         (5, "it must be text"),
     ],
@@ -118,7 +118,7 @@ def test_a_rate_by_the_minute_is_taken_where_there_is_one(
 @pytest.mark.parametrize("given", [0, 5.9, "many", 60_000_001])
 def test_one_that_is_none_is_refused(connect: Callable[..., OrttoHook], given: Any) -> None:
     hook = connect(requests_per_minute=given)
-    with pytest.raises(ConnectionFieldError, match="requests_per_minute of connection ortto_default must be"):
+    with pytest.raises(ConnectionFieldError, match="Requests per minute of connection ortto_default must be"):
         _ = hook.account
 
 

@@ -76,9 +76,9 @@ def test_a_good_connection_says_so(connect: Callable[..., str], kind: str) -> No
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"password": "wrong"}, "client secret is wrong"),
-        ({"password": ""}, "no client secret"),
-        ({"tenant": ""}, "The tenant of the connection is empty"),
+        ({"password": "wrong"}, "Client secret is wrong"),
+        ({"password": ""}, "no Client secret"),
+        ({"tenant": ""}, "The Tenant of the connection is empty"),
         ({"host": "http://contoso.example.com"}, "must start with https://"),
     ],
 )

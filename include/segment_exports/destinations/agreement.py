@@ -1,6 +1,6 @@
 """The agreement to transfer data out of Customer Insights, which a connection must carry.
 
-Imports nothing but the standard library: Airflow reads the text in every one of its processes.
+Imports next to nothing: Airflow reads the text in every one of its processes.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from segment_exports.settings import bounds
+from segment_exports.settings.connection_fields import label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from segment_exports.settings.connection_fields import Naming
 
 _TEXT = (
     "I agree: data leaves Customer Insights. An export that uses this connection transfers data, personal "
@@ -48,6 +51,11 @@ def agreement_version(receiver: str) -> str:
     return hashlib.sha256(agreement_text(receiver).encode()).hexdigest()[:12]
 
 
+def agreement_choice(receiver: str) -> str:
+    """Return what the form offers to choose; it names the text that is agreed to."""
+    return f"I agree (text {agreement_version(receiver)})"
+
+
 @dataclass(frozen=True)
 class Agreement:
     """Who agreed to the transfer, when (ISO 8601, a day or a time), and to which text (its version)."""
@@ -67,23 +75,26 @@ class Agreement:
         values = [value.strip() for value in given if isinstance(value, str)]
         return cls(*values) if len(values) == len(_KEYS) and all(values) else None
 
-    def fault(self, now: datetime) -> str | None:
+    def fault(self, now: datetime, named: Naming = label) -> str | None:
         """Return why it is none, whatever its text; None where it may be one.
 
         Who agreed is a name, and when is a day or time that has begun: where it tells no zone, in any zone.
+
+        :param named: what the message calls a field.
         """
+        by, at = named("agreed_by"), named("agreed_at")
         if not any(one.isalpha() for one in self.agreed_by):
-            return "agreed_by must be the name of who agreed"
+            return f"{by} must be the name of who agreed"
         if len(self.agreed_by) > bounds.NAME_CHARACTERS or not self.agreed_by.isprintable():
-            return f"agreed_by must be a name of at most {bounds.NAME_CHARACTERS} characters on one line"
+            return f"{by} must be a name of at most {bounds.NAME_CHARACTERS} characters on one line"
         moment = _moment(self.agreed_at)
         if moment is None:
-            return "agreed_at must be the day, or the time, of the agreement, such as 2026-03-02"
+            return f"{at} must be the day, or the time, of the agreement, such as 2026-03-02"
         if moment.date() < _FIRST:
-            return f"agreed_at ({self.agreed_at}) is before {_FIRST}, so it can't be the day of the agreement"
+            return f"{at} ({self.agreed_at}) is before {_FIRST}, so it can't be the day of the agreement"
         slack = _EARLIEST_ZONE if moment.tzinfo is None else _CLOCKS_DIFFER
         if moment.replace(tzinfo=moment.tzinfo or UTC) > now + slack:
-            return f"agreed_at ({self.agreed_at}) is still to come, so nobody has agreed yet"
+            return f"{at} ({self.agreed_at}) is still to come, so nobody has agreed yet"
         return None
 
     def to_json(self) -> dict[str, str]:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from segment_exports.destinations.agreement import Agreement, agreement_version
+from segment_exports.destinations.agreement import Agreement, agreement_choice
 from segment_exports.errors import AgreementMissingError, ConnectionDisabledError
 from segment_exports.records.outcomes import counted
+from segment_exports.settings.connection_fields import label
 
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
     from segment_exports.records.keyed_hash import KeyedHasher
+    from segment_exports.settings.connection_fields import Naming
 
 
 CLOCK_TOLERANCE = 300.0
@@ -32,6 +34,7 @@ class AccountConnection:
     :param ca_bundle: file of the CAs to trust instead of the system's, on each worker.
     :param agreement: None while nobody agreed to the transfer.
     :param allow_clear_text: whether the base URL may lead to another machine over ``http://``.
+    :param named: what a message calls a field of the connection.
     """
 
     connection_id: str
@@ -44,6 +47,12 @@ class AccountConnection:
     agreement: Agreement | None = None
     ca_bundle: str | None = None
     allow_clear_text: bool = False
+    named: Naming = label
+
+    @property
+    def whose(self) -> str:
+        """What a message calls the connection."""
+        return f"connection {self.connection_id}"
 
     @property
     def lasting_rate(self) -> float:
@@ -70,21 +79,25 @@ class AccountConnection:
 
         :param now: by which an agreement is still to come.
         """
-        name = f"connection {self.connection_id}"
+        name = self.whose
+        how = (
+            f"open the connection, read {self.named('agreed_text')} and choose "
+            f'"{agreement_choice(self.service)}", and fill in {self.named("agreed_by")} and '
+            f"{self.named('agreed_at')}"
+        )
         if not self.enabled:
-            return f"{name} is disabled; nothing is sent until it is enabled again"
-        if self.agreement is None:
             return (
-                f"nobody has agreed on {name} to the transfer of data out of Customer Insights; open the "
-                f"connection, read the text, and enter agreed_by, agreed_at and agreed_text"
+                f"{name} is disabled ({self.named('enabled')} is off); nothing is sent until it is on again"
             )
-        if fault := self.agreement.fault(now or datetime.now(UTC)):
+        if self.agreement is None:
+            return f"nobody has agreed on {name} to the transfer of data out of Customer Insights; {how}"
+        if fault := self.agreement.fault(now or datetime.now(UTC), self.named):
             return f"nobody has agreed on {name} to the transfer of data out of Customer Insights: {fault}"
         if not self.agreement.is_current(self.service):
             return (
                 f"the text of the agreement has changed since {self.agreement.agreed_by} agreed on {name} "
                 f"({self.agreement.agreed_at}), or it was on a transfer to another service than "
-                f"{self.service}; read it again and set agreed_text to {agreement_version(self.service)}"
+                f"{self.service}; {how} anew"
             )
         return None
 

@@ -12,10 +12,13 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from segment_exports.settings.connection_fields import label
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from segment_exports.errors import SegmentExportError
+    from segment_exports.settings.connection_fields import Naming
 
 _SWITCH: dict[str, bool] = dict.fromkeys(("true", "yes", "1", "on"), True) | dict.fromkeys(
     ("false", "no", "0", "off"), False
@@ -35,6 +38,7 @@ class GivenFields:
     :param known: the names that there are; another one is refused, since a mistyped switch would not switch.
     :param where: what they are fields of, for messages: "connection autopilot_default".
     :param refusal: error to raise.
+    :param named: what a message calls a field.
     """
 
     def __init__(
@@ -43,12 +47,13 @@ class GivenFields:
         known: Collection[str],
         where: str,
         refusal: type[SegmentExportError],
+        named: Naming = label,
     ) -> None:
         """Take the fields.
 
         :raises SegmentExportError: (``refusal``) a name isn't known.
         """
-        self.given, self._where, self._refusal = given, where, refusal
+        self.given, self._where, self._refusal, self._named = given, where, refusal, named
         if unknown := [name for name in given if name not in known]:
             told = " ".join(f"{shown(name)} isn't known.{_near(name, known)}" for name in unknown)
             raise refusal(f"the extra of {where}: {told} It may hold {', '.join(sorted(known))}")
@@ -64,8 +69,8 @@ class GivenFields:
         known = str(value).strip().lower() if isinstance(value, str | int) else ""
         if known not in _SWITCH:
             raise self._refusal(
-                f"{name} of {self._where} is {form_of(value)}; it must be true or false (yes, on, 1 and no, "
-                f"off, 0 are taken too)"
+                f"{self._field(name)} is {form_of(value)}; it must be true or false (yes, on, 1 and no, off, "
+                f"0 are taken too)"
             )
         return _SWITCH[known]
 
@@ -84,7 +89,7 @@ class GivenFields:
             number = float(value) if abs(value) <= most else math.inf
         if not least <= number <= most:
             raise self._refusal(
-                f"{name} of {self._where} must be a number of at least {least:g} and at most {most:,.0f}"
+                f"{self._field(name)} must be a number of at least {least:g} and at most {most:,.0f}"
             )
         return number
 
@@ -96,7 +101,7 @@ class GivenFields:
         chosen = self.text(name).lower()
         if chosen and chosen not in choices:
             raise self._refusal(
-                f"{name} of {self._where} must be one of {', '.join(choices)}.{_near(chosen, choices)}"
+                f"{self._field(name)} must be one of {', '.join(choices)}.{_near(chosen, choices)}"
             )
         return chosen
 
@@ -109,8 +114,11 @@ class GivenFields:
         if value is None:
             return ""
         if not isinstance(value, str):
-            raise self._refusal(f"{name} of {self._where} is {form_of(value)}; it must be text")
+            raise self._refusal(f"{self._field(name)} is {form_of(value)}; it must be text")
         return value.strip()
+
+    def _field(self, name: str) -> str:
+        return f"{self._named(name)} of {self._where}"
 
 
 def fields_of_json(text: str | None) -> dict[str, Any]:

@@ -40,8 +40,8 @@ _HOST = (
 )
 _CLEAR_TEXT = (
     "leads to another machine over http://, so credentials and data would go there in clear text; it must "
-    "start with https://. Only where that is meant, as for an emulator in another container, put "
-    '"allow_clear_text": true into the connection'
+    "start with https://. Only where that is meant, as for an emulator in another container, switch "
+    "on Allow clear text in the connection"
 )
 
 
@@ -77,7 +77,7 @@ class Place:
     def clear_text_told(self) -> str:
         """What to tell of a way that is in clear text."""
         return (
-            f"{self} is asked in clear text (allow_clear_text in its connection): whoever is on the way can "
+            f"{self} is asked in clear text (its connection allows it): whoever is on the way can "
             f"read credentials and data, and change answers"
         )
 
@@ -113,14 +113,14 @@ def place_of_url(url: str) -> Place:
 def service_url(text: str, name: str, example: str, *, allow_clear_text: bool = False) -> str:
     """Return the URL of a service as a connection gives it, without white space and slashes at its end.
 
-    :param name: of the field, for messages.
+    :param name: of the field and its connection, for messages.
     :param allow_clear_text: whether ``http://`` may lead to another machine than this one.
     :raises UrlError: it holds more than a place and a path, or what goes there could be read on the way. The
         text begins with the name.
     """
     url = text.strip()
     if fault := _fault(url, allow_clear_text=allow_clear_text):
-        raise UrlError(f"the connection's {name} {fault}. It must look like {example}")
+        raise UrlError(f"{name} {fault}. It must look like {example}")
     return url.rstrip("/")
 
 

@@ -55,6 +55,7 @@ class Transport(ABC):
     :param timeout_seconds: for one attempt, connecting included. Servers were seen to answer after
         30.5 s, and to complete requests that they answer with a time-out.
     :param ca_bundle: file of the CAs to trust instead of the system's.
+    :param whose: what messages call the connection that all this stands in.
     :param allow_clear_text: whether the base URL may lead to another machine over ``http://``.
     :param bad_requests: the budget of bad requests, where the service shuts out who exceeds it.
     :param now, clock, sleep, uniform: wall time (UTC), seconds that never go back, waiting, and
@@ -76,6 +77,7 @@ class Transport(ABC):
         timeout_seconds: float = bounds.ANSWER_SECONDS,
         ca_bundle: str | None = None,
         allow_clear_text: bool = False,
+        whose: str = "the connection",
         bad_requests: BadRequests | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
@@ -91,7 +93,7 @@ class Transport(ABC):
         """
         try:
             self.base_url = service_url(
-                base_url, "base URL", self.example_url, allow_clear_text=allow_clear_text
+                base_url, f"the Base URL of {whose}", self.example_url, allow_clear_text=allow_clear_text
             )
         except UrlError as error:
             raise ConnectionFieldError(str(error)) from None
@@ -100,12 +102,12 @@ class Transport(ABC):
         self.counters = RequestCounters()
         self.deadline: float | None = None
         self.clock_ahead: float | None = None
-        self._key = checked_key(api_key)
+        self._key = checked_key(api_key, whose)
         keep_secret(self._key)
         self._retry = retry or RetrySettings()
         self._timeout = timeout_seconds
         self._proxy = proxy_for(self.base_url)
-        self._ssl = ssl_context(ca_bundle)
+        self._ssl = ssl_context(ca_bundle, whose)
         self._bad_requests = bad_requests or Uncounted()
         self._shut_outs = ShutOuts(self._bad_requests, self.is_from_service)
         self.waits = Waits(self._bad_requests, clock)

@@ -28,7 +28,7 @@ _PROXY_SAYS = {
     503: "it can't reach this host",
     504: "it can't reach this host",
 }
-_NO_TLS = "is the base URL one with http://, or a proxy in between"
+_NO_TLS = "is the Base URL one with http://, or a proxy in between"
 _NOT_YET_VALID = 9
 _EXPIRED = 10
 
@@ -61,22 +61,21 @@ def proxy_for(url: str) -> Proxy | None:
     return None
 
 
-def ssl_context(ca_bundle: str | None) -> ssl.SSLContext | bool:
+def ssl_context(ca_bundle: str | None, whose: str) -> ssl.SSLContext | bool:
     """Return what certificates are held against: these CAs, or those of the system (``SSL_CERT_FILE``).
 
+    :param whose: what messages call the connection.
     :raises ConnectionFieldError: the file is not there, or holds no certificates.
     """
     if ca_bundle is None:
         return True
     if not Path(ca_bundle).is_file():
-        raise ConnectionFieldError(
-            f"the CA bundle of the connection, {ca_bundle}, is not a file on this worker"
-        )
+        raise ConnectionFieldError(f"the CA bundle of {whose}, {ca_bundle}, is not a file on this worker")
     try:
         return ssl.create_default_context(cafile=ca_bundle)
     except (ssl.SSLError, OSError) as error:
         raise ConnectionFieldError(
-            f"the CA bundle of the connection, {ca_bundle}, can't be read as PEM certificates: "
+            f"the CA bundle of {whose}, {ca_bundle}, can't be read as PEM certificates: "
             f"{type(error).__name__}"
         ) from None
 
@@ -188,5 +187,5 @@ def _tls_reason(error: Exception, no_tls: str) -> str:
         return f"{told}; is the clock of this machine right?"
     return (
         f"{told}. If a proxy opens TLS, or the certificate is of a CA of your own, name the file of that CA "
-        f"in the connection's field CA bundle, or in SSL_CERT_FILE"
+        f"as CA bundle of the connection, or in SSL_CERT_FILE"
     )

@@ -5,5 +5,6 @@ autopilot          Autopilot
 ortto              Ortto
 dataverse          Dataverse
 customer_insights  Customer Insights' REST API
+answers            what the button Test says
 app_registration   what Microsoft's services share
 """

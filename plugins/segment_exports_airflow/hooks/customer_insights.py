@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
-from segment_exports.errors import SourceError, own_words
+from segment_exports.errors import SourceError
 from segment_exports_airflow.connections import connection_of, fields_of, url_of
+from segment_exports_airflow.hooks.answers import answer_of
 from segment_exports_airflow.hooks.app_registration import app_registration, named_in_errors
 
 if TYPE_CHECKING:
@@ -68,7 +69,4 @@ class CustomerInsightsHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether the instance answers, and if not what to do."""
-        try:
-            return True, self.source().check()
-        except Exception as error:  # noqa: BLE001 - Airflow would show its words
-            return False, str(own_words(error))
+        return answer_of(lambda: self.source().check())

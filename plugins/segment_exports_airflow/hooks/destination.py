@@ -11,22 +11,17 @@ from airflow.sdk.exceptions import AirflowException
 from segment_exports.destinations.opening import open_destination
 from segment_exports.errors import (
     ConnectionDisabledError,
-    CredentialsRefusedError,
     DestinationError,
-    DestinationUnreachableError,
-    WrongRegionError,
-    own_words,
 )
 from segment_exports.transport.sessions import JudgedSession
 from segment_exports_airflow.accounts import account_of
+from segment_exports_airflow.hooks.answers import answer_of
 
 if TYPE_CHECKING:
     from requests import Response, Session
 
     from segment_exports.destinations.check_destination import AccountConnection, DestinationCheck
     from segment_exports.transport.transport import Transport
-
-_FORBIDDEN = 403
 
 
 class DestinationHook(HttpHook):
@@ -78,17 +73,7 @@ class DestinationHook(HttpHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether the account can be used, and if not why: key, host, agreement or something else."""
-        try:
-            return True, self.check().message
-        except WrongRegionError as error:
-            return False, f"Wrong region: {error}"
-        except CredentialsRefusedError as error:
-            why = "Closed to this key" if error.status == _FORBIDDEN else "Wrong key"
-            return False, f"{why}: {error}"
-        except DestinationUnreachableError as error:
-            return False, f"Unreachable: {error}"
-        except Exception as error:  # noqa: BLE001 - Airflow would show its words
-            return False, str(own_words(error))
+        return answer_of(lambda: self.check().message)
 
     def get_conn(
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None

@@ -66,7 +66,7 @@ def test_an_agreement_still_to_come_is_none(agreed_at: str) -> None:
 )  # fmt: skip
 def test_what_is_no_day_or_time_is_none(agreed_at: str) -> None:
     assert fault(agreed_at) == (
-        "agreed_at must be the day, or the time, of the agreement, such as 2026-03-02"
+        "Agreed on must be the day, or the time, of the agreement, such as 2026-03-02"
     )
 
 
@@ -77,7 +77,7 @@ def test_nobody_agreed_before_there_was_anything_to_transfer(agreed_at: str) -> 
 
 @pytest.mark.parametrize("agreed_by", ["-", "?", "123", "\u200b", "...", "\U0001f600"])
 def test_who_agreed_has_a_name(agreed_by: str) -> None:
-    assert fault(agreed_by=agreed_by) == "agreed_by must be the name of who agreed"
+    assert fault(agreed_by=agreed_by) == "Agreed by must be the name of who agreed"
 
 
 @pytest.mark.parametrize("agreed_by", ["Maria\nSilva", "Maria\x1b[2J", "M" * 201, "Maria\u202eavliS"])

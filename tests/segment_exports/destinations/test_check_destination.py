@@ -114,18 +114,18 @@ def test_a_disabled_connection_is_not_used() -> None:
 
 
 def test_nobody_agreed() -> None:
-    with pytest.raises(AgreementMissingError, match="agreed_by, agreed_at and agreed_text"):
+    with pytest.raises(AgreementMissingError, match="fill in Agreed by and Agreed on"):
         connection(agreement=None).require_usable()
 
 
 def test_a_changed_text_asks_again() -> None:
     old = Agreement("Eva Muster", "2025-01-01", "000000000000")
-    with pytest.raises(AgreementMissingError, match=f"set agreed_text to {VERSION}"):
+    with pytest.raises(AgreementMissingError, match=rf'choose "I agree \(text {VERSION}\)"'):
         connection(agreement=old).require_usable()
 
 
 def test_an_agreement_on_another_service_is_none_on_this_one() -> None:
-    with pytest.raises(AgreementMissingError, match=f"Ortto; read it .* {agreement_version('Ortto')}"):
+    with pytest.raises(AgreementMissingError, match=rf"Ortto; open .*text {agreement_version('Ortto')}"):
         connection(service="Ortto").require_usable()
 
 

@@ -39,7 +39,7 @@ def test_a_switch_is_off(value: Any) -> None:
 @pytest.mark.parametrize("value", NEITHER, ids=repr)
 @pytest.mark.parametrize("default", [True, False])
 def test_what_is_neither_stops(value: Any, default: bool) -> None:
-    with pytest.raises(ConnectionFieldError, match=r"enabled of connection a is .*; it must be true or"):
+    with pytest.raises(ConnectionFieldError, match=r"Enabled of connection a is .*; it must be true or"):
         fields(enabled=value).switch("enabled", default=default)
 
 
@@ -113,7 +113,7 @@ def test_a_text_is_text() -> None:
     assert fields(tenant=" contoso ").text("tenant") == "contoso"
     assert fields(tenant=None).text("tenant") == fields().text("tenant") == ""
     for value in (5, True, ["a"], {"a": 1}):
-        with pytest.raises(ConnectionFieldError, match=r"tenant of connection a is .*; it must be text"):
+        with pytest.raises(ConnectionFieldError, match=r"Tenant of connection a is .*; it must be text"):
             fields(tenant=value).text("tenant")
 
 

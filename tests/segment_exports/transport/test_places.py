@@ -141,7 +141,10 @@ def test_a_host_is_one_for_every_reader(name: str) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "[::1]", "[0:0::1]"])
 def test_clear_text_may_stay_on_this_machine(host: str) -> None:
-    assert service_url(f"http://{host}:8025/v1", "base URL", EXAMPLE) == f"http://{host}:8025/v1"
+    assert (
+        service_url(f"http://{host}:8025/v1", "the connection's Base URL", EXAMPLE)
+        == f"http://{host}:8025/v1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,10 +165,10 @@ def test_clear_text_may_stay_on_this_machine(host: str) -> None:
     ],
 )
 def test_clear_text_to_another_machine_has_to_be_allowed(host: str) -> None:
-    with pytest.raises(UrlError, match=r"it must start with https://.*allow_clear_text"):
-        service_url(f"http://{host}/v1", "base URL", EXAMPLE)
-    assert service_url(f"http://{host}/v1", "base URL", EXAMPLE, allow_clear_text=True)
-    assert service_url(f"https://{host}/v1", "base URL", EXAMPLE)
+    with pytest.raises(UrlError, match=r"it must start with https://.*Allow clear text"):
+        service_url(f"http://{host}/v1", "the connection's Base URL", EXAMPLE)
+    assert service_url(f"http://{host}/v1", "the connection's Base URL", EXAMPLE, allow_clear_text=True)
+    assert service_url(f"https://{host}/v1", "the connection's Base URL", EXAMPLE)
 
 
 # What a connection may name
@@ -173,8 +176,8 @@ def test_clear_text_to_another_machine_has_to_be_allowed(host: str) -> None:
 
 @pytest.mark.parametrize("url", ELSEWHERE_FOR_SOME_READER)
 def test_no_connection_names_what_readers_may_differ_about(url: str) -> None:
-    with pytest.raises(UrlError, match="the connection's base URL"):
-        service_url(url.replace("/next", "/v1") if url.strip() else url, "base URL", EXAMPLE)
+    with pytest.raises(UrlError, match="the connection's Base URL"):
+        service_url(url.replace("/next", "/v1") if url.strip() else url, "the connection's Base URL", EXAMPLE)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +185,7 @@ def test_no_connection_names_what_readers_may_differ_about(url: str) -> None:
 )
 def test_a_password_in_the_address_is_refused_and_not_told(url: str) -> None:
     with pytest.raises(UrlError, match="holds a user or a password") as error:
-        service_url(url, "base URL", EXAMPLE)
+        service_url(url, "the connection's Base URL", EXAMPLE)
     assert "s3cret" not in str(error.value)
 
 
@@ -198,29 +201,31 @@ def test_a_password_in_the_address_is_refused_and_not_told(url: str) -> None:
 )
 def test_a_host_that_cannot_be_one_is_refused_with_its_own_message(host: str) -> None:
     with pytest.raises(UrlError, match="names a host that can't be one"):
-        service_url(f"https://{host}/v1", "base URL", EXAMPLE)
+        service_url(f"https://{host}/v1", "the connection's Base URL", EXAMPLE)
 
 
 def test_an_address_whose_scheme_lacks_a_slash_is_refused() -> None:
     """Airflow puts a scheme before what has none that it knows."""
     with pytest.raises(UrlError, match="must be http"):
-        service_url("https://https:/api.example.com/v1", "base URL", EXAMPLE)
+        service_url("https://https:/api.example.com/v1", "the connection's Base URL", EXAMPLE)
 
 
 @pytest.mark.parametrize("host", ["example.com", "127.0.0.1", "[::1]:8080", "localhost:81", "a_b"])
 def test_a_host_that_can_be_one_is_taken(host: str) -> None:
-    assert service_url(f" https://{host}/v1/ ", "base URL", EXAMPLE) == f"https://{host}/v1"
+    assert service_url(f" https://{host}/v1/ ", "the connection's Base URL", EXAMPLE) == f"https://{host}/v1"
 
 
 @given(st.text(alphabet="ab.:@/[]%?#\\ -\u00fc", max_size=30))
 def test_an_address_is_taken_or_refused(rest: str) -> None:
     with suppress(UrlError):
-        assert service_url(f"https://{rest}", "base URL", EXAMPLE)
+        assert service_url(f"https://{rest}", "the connection's Base URL", EXAMPLE)
 
 
 def test_a_host_has_so_many_characters_and_not_one_more() -> None:
     longest = ".".join(["a" * 63] * 3 + ["a" * 61])
     assert len(longest) == bounds.HOST_CHARACTERS
-    assert service_url(f"https://{longest}/v1", "base URL", EXAMPLE) == f"https://{longest}/v1"
+    assert (
+        service_url(f"https://{longest}/v1", "the connection's Base URL", EXAMPLE) == f"https://{longest}/v1"
+    )
     with pytest.raises(UrlError, match=r"names a host that can't be one: .* all of them 253 at most"):
-        service_url(f"https://{longest}a/v1", "base URL", EXAMPLE)
+        service_url(f"https://{longest}a/v1", "the connection's Base URL", EXAMPLE)

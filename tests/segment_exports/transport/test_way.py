@@ -231,7 +231,7 @@ async def test_a_certificate_that_is_not_trusted_is_told_with_the_way_out(secure
     text = await told(f"https://127.0.0.1:{secured.port}/v1")
 
     assert "certificate is not trusted" in text
-    assert "field CA bundle, or in SSL_CERT_FILE" in text
+    assert "as CA bundle of the connection, or in SSL_CERT_FILE" in text
 
 
 async def test_a_ca_bundle_of_the_connection_is_trusted(secured, certificate) -> None:

@@ -92,7 +92,7 @@ def error_of(label: str, answer: Answer, *, about_people: bool = False) -> Desti
     if status == 404:
         return _not_found(label, text, said, words)
     if status == 405 or status < 400:
-        text = f"{text}. The base URL is not that of Autopilot's API"
+        text = f"{text}. The Base URL is not that of Autopilot's API"
     if status in _JUDGES_REQUEST and is_own:
         return RequestRefusedError(text, status=status, answer=words)
     if status in _JUDGES_REQUEST and said.is_cut:

@@ -53,6 +53,7 @@ class Autopilot:
             pacer=Pacer(account.requests_per_second, requests_per_minute=account.requests_per_minute),
             ca_bundle=account.ca_bundle,
             allow_clear_text=account.allow_clear_text,
+            whose=account.whose,
         )
 
     def delivery(self, account: AccountConnection, _definition: ExportDefinition) -> AutopilotDestination:

@@ -49,7 +49,7 @@ async def account_answers(
         if isinstance(error, CredentialsRefusedError) or (error.status or 0) >= 500 or error.status is None:
             raise
         raise WrongServerError(
-            f"what answers at the base URL is not {NAME}'s API: {error}", status=error.status
+            f"what answers at the Base URL is not {NAME}'s API: {error}", status=error.status
         ) from error
     seconds = client.seconds() - began
     found = DestinationCheck(NAME, len(tags), seconds, client.clock_ahead, client.warnings, things="tag")
@@ -65,7 +65,7 @@ async def _judged(
         if await _takes(client_at(regions[name])):
             return WrongRegionError(
                 f"the key is of an account in the region {name}, and the connection asks the region {here}: "
-                f"choose {name} as its region, and leave its base URL empty",
+                f"choose {name} as its Region, and leave its Base URL empty",
                 status=error.status,
             )
     tried = f"{error}. No other region takes the key either ({', '.join(others)})"

@@ -114,7 +114,7 @@ def error_of(label: str, answer: Answer, *, about_people: bool = False) -> Desti
         case 403 if is_own:
             return CredentialsRefusedError(f"{text}. {_EXPIRED}", status=status, answer=words)
         case 404 | 405 | 406:
-            where = "The base URL is not that of Ortto's API, or the key's account is in another region"
+            where = "The Base URL is not that of Ortto's API, or the key's account is in another region"
             return WrongServerError(f"{text}. {where}", status=status, answer=words)
         case 507 if is_own:
             return AccountFullError(f"{text}. {_FULL}", status=status, answer=words)

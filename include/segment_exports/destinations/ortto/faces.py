@@ -58,6 +58,7 @@ class Ortto:
             pacer=Pacer(account.requests_per_second, requests_per_minute=account.requests_per_minute),
             ca_bundle=account.ca_bundle,
             allow_clear_text=account.allow_clear_text,
+            whose=account.whose,
             bad_requests=bad_requests_at(account.base_url),
         )
 

@@ -41,17 +41,17 @@ class AppRegistration:
     ca_bundle: str | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("tenant", self.tenant), ("client id", self.client_id)):
+        for name, value in (("Tenant", self.tenant), ("Client ID", self.client_id)):
             if not value or not re.fullmatch(r"[0-9A-Za-z._-]+", value):
                 raise SourceError(
                     f"The {name} of the connection is {_shape(value)}; it must be a GUID or a domain"
                 )
         if not self.client_secret:
-            raise SourceError("The connection has no client secret; put it into the password field")
+            raise SourceError("The connection has no Client secret; make one in Entra and put it there")
         keep_secret(self.client_secret)
-        authority = check_service_url("authority", self.authority)
+        authority = check_service_url("Authority", self.authority)
         if place_of_url(authority).scheme != "https":
-            raise SourceError("the connection's authority must start with https://, on this machine too")
+            raise SourceError("the connection's Authority must start with https://, on this machine too")
         object.__setattr__(self, "authority", authority)
         _check_file(self.ca_bundle)
 
@@ -77,7 +77,7 @@ class DataverseConnection:
 
     def __post_init__(self) -> None:
         url = check_service_url(
-            "environment URL", self.environment_url, allow_clear_text=self.allow_clear_text
+            "Environment URL", self.environment_url, allow_clear_text=self.allow_clear_text
         )
         object.__setattr__(self, "environment_url", url)
         if not self.scope:
@@ -104,16 +104,16 @@ class CiApiConnection:
     allow_clear_text: bool = False
 
     def __post_init__(self) -> None:
-        url = check_service_url("base URL", self.base_url, allow_clear_text=self.allow_clear_text)
+        url = check_service_url("Base URL", self.base_url, allow_clear_text=self.allow_clear_text)
         object.__setattr__(self, "base_url", url)
         if not _INSTANCE.fullmatch(self.instance_id):
             raise SourceError(
-                f"The instance id of the connection is {_shape(self.instance_id)}; it must be the GUID that "
+                f"The Instance ID of the connection is {_shape(self.instance_id)}; it must be the GUID that "
                 "Customer Insights shows under Settings > System > General"
             )
         if not self.subscription_key:
             raise SourceError(
-                "The connection has no subscription key; take it from Customer Insights, "
+                "The connection has no Subscription key; take it from Customer Insights, "
                 "Settings > Permissions > APIs"
             )
         keep_secret(self.subscription_key)
@@ -133,7 +133,7 @@ def check_service_url(name: str, url: str, *, allow_clear_text: bool = False) ->
         would go in clear text to another machine, unless that is allowed. Nothing of the URL is told.
     """
     try:
-        return service_url(url, name, "https://host", allow_clear_text=allow_clear_text)
+        return service_url(url, f"the connection's {name}", "https://host", allow_clear_text=allow_clear_text)
     except UrlError as error:
         raise SourceError(str(error)) from None
 

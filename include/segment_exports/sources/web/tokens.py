@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 _AADSTS = re.compile(r"AADSTS[0-9]{4,8}")
 
 _MEANING = {
-    "invalid_client": "the client secret is wrong or has ended; make a new one in Entra and put it into the "
-    "connection's password field",
-    "unauthorized_client": "no app registration with this client id is in this tenant",
-    "invalid_scope": "the scope is not known; look at the connection's scope field",
-    "invalid_resource": "the scope's resource is not known in this tenant; see the connection's scope",
+    "invalid_client": "the Client secret is wrong or has ended; make a new one in Entra and put it into the "
+    "connection",
+    "unauthorized_client": "no app registration with this Client ID is in this tenant",
+    "invalid_scope": "the scope is not known; look at the connection's Token scope",
+    "invalid_resource": "the scope's resource is not known in this tenant; see the connection's Token scope",
     "invalid_request": "the tenant is not known, or a field of the connection is malformed",
 }
 
@@ -99,7 +99,7 @@ class _HttpClient:
             if 300 <= response.status_code < 400:
                 raise SourceError(
                     f"The authority {self._session.place} redirects ({response.status_code}); the client "
-                    "secret is sent nowhere else. Look at the connection's authority"
+                    "secret is sent nowhere else. Look at the connection's Authority"
                 )
             return _Answer(response.status_code, response.headers, response.content.decode(errors="replace"))
 
@@ -162,7 +162,7 @@ class EntraTokens:
         except requests.exceptions.SSLError:
             raise SourceError(
                 f"The certificate of the authority {host} is not trusted here; "
-                "name the right CA file in the connection's CA bundle field"
+                "name the right file as the connection's CA bundle"
             ) from None
         except (requests.RequestException, OSError) as error:
             raise SourceNotReadyError(f"The authority {host} can't be reached: {error_told(error)}") from None

@@ -51,10 +51,10 @@ def test_a_token_never_goes_where_it_should_not(url: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        (("", "client", "secret"), "tenant of the connection is empty"),
-        (("a/b", "client", "secret"), "tenant of the connection is a text of 3 characters"),
-        (("tenant", "", "secret"), "client id of the connection is empty"),
-        (("tenant", "client", ""), "no client secret"),
+        (("", "client", "secret"), "Tenant of the connection is empty"),
+        (("a/b", "client", "secret"), "Tenant of the connection is a text of 3 characters"),
+        (("tenant", "", "secret"), "Client ID of the connection is empty"),
+        (("tenant", "client", ""), "no Client secret"),
         (("tenant", "client", "secret", "http://login.example"), "must start with https"),
         (("tenant", "client", "secret", "https://login.example", "/no/such/file"), "is not a file"),
     ],
@@ -67,9 +67,9 @@ def test_an_app_registration_says_what_it_lacks(fields: tuple[str, ...], told: s
 @pytest.mark.parametrize(
     ("instance", "key", "told"),
     [
-        ("", "key", "instance id of the connection is empty"),
-        ("../x", "key", "instance id"),
-        ("id", "", "subscription"),
+        ("", "key", "Instance ID of the connection is empty"),
+        ("../x", "key", "Instance ID"),
+        ("id", "", "Subscription key"),
     ],
 )
 def test_an_api_connection_says_what_it_lacks(instance: str, key: str, told: str) -> None:

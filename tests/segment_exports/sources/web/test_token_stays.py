@@ -368,7 +368,7 @@ def test_what_is_no_authority_is_told_without_its_words(certificate: tuple[Path,
     ],
 )
 def test_an_authority_is_a_place_over_https(authority: str) -> None:
-    with pytest.raises(SourceError, match="the connection's authority") as refused:
+    with pytest.raises(SourceError, match="the connection's Authority") as refused:
         AppRegistration(TENANT, "client", SECRET, authority)
     assert "pw" not in str(refused.value)
 
@@ -378,11 +378,11 @@ def test_an_authority_is_a_place_over_https(authority: str) -> None:
 
 def test_a_service_in_clear_text_on_another_machine_has_to_be_allowed() -> None:
     app = AppRegistration(TENANT, "client", SECRET)
-    with pytest.raises(SourceError, match=r'put "allow_clear_text": true into the connection'):
+    with pytest.raises(SourceError, match=r"switch on Allow clear text in the connection"):
         DataverseConnection(app, "http://dataverse.example")
 
     assert DataverseConnection(app, "http://dataverse.example", allow_clear_text=True).service_root
-    with pytest.raises(SourceError, match="allow_clear_text"):
+    with pytest.raises(SourceError, match="Allow clear text"):
         CiApiConnection(app, "instance", "a-key-of-the-tests", "http://api.example")
 
 

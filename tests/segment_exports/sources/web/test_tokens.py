@@ -58,7 +58,7 @@ def test_a_forgotten_token_is_asked_for_again(insights: Insights) -> None:
 @pytest.mark.parametrize(
     ("changes", "scope", "told"),
     [
-        ({"client_secret": "old"}, None, "invalid_client AADSTS7000215: the client secret is wrong"),
+        ({"client_secret": "old"}, None, "invalid_client AADSTS7000215: the Client secret is wrong"),
         ({"client_id": "99999999-0000-0000-0000-000000000000"}, None, "unauthorized_client AADSTS700016"),
         ({}, "https://elsewhere/.default", "invalid_resource AADSTS500011"),
         ({"tenant": "nobody.example"}, None, "doesn't know the tenant nobody.example"),
