@@ -83,7 +83,7 @@ def _fill(account: EmulatorControl, emails: list[str]) -> set[str]:
 
 def _move(settings: dict[str, str], options: list[str]) -> int:
     """Run the command, as a person would, and return its exit code."""
-    command = [sys.executable, "-m", "segment_exports_airflow", "move", str(FOLDER / "staging"), EXPORT]
+    command = [sys.executable, "-m", "segment_exports_airflow.cli", "move", EXPORT]
     environment = airflow_environment(FOLDER / "airflow", settings)
     done = subprocess.run([*command, ORTTO.connection, *options], env=environment, check=False)
     return done.returncode
