@@ -163,7 +163,7 @@ def _why(one: Contender, mine: Claim, other: Contender, theirs: Claim) -> str:
     if before > after:
         return "its runs deliver it" if before is Standing.DELIVERS else "its runs came first"
     if before == after and other.since < one.since:
-        return f"its runs deliver since {other.since:%Y-%m-%d}, before those of this file"
+        return f"its runs have delivered since {other.since:%Y-%m-%d}, before those of this file"
     return _by_file(one, other)
 
 

@@ -118,7 +118,7 @@ def test_of_two_whose_runs_deliver_the_first_to_do_so_goes_on(
     ran(aged("b.yaml", 3), days=300)
     errors = errors_in(tmp_path, staging)
     assert errors["b.yaml"] is None
-    assert "goes on, since its runs deliver since 2025-11-25, before those of this file;" in (
+    assert "goes on, since its runs have delivered since 2025-11-25, before those of this file;" in (
         errors["a.yaml"] or ""
     )
 
