@@ -119,14 +119,23 @@ def _tell_last(task: BaseOperator, texts: Iterable[str], level: int) -> None:
 
 
 def make_plain() -> None:
-    """Leave out of this process's log the frames of errors that were foreseen, and what is no text.
+    """Leave out of this process's log the frames of errors that were foreseen, what is no text, wide lines.
 
     Where Airflow's log is made in another way than in 3.3, they stay, and the reason is told all the same.
     """
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_in_lines)
     processors = structlog.get_config().get("processors")
     if isinstance(processors, list) and _plain not in processors:
         processors.insert(0, _plain)
     _plain.is_at_end = False
+
+
+def _in_lines(record: logging.LogRecord) -> bool:
+    """Break what the core tells into lines that are seen whole."""
+    if record.name.startswith("segment_exports"):
+        record.msg, record.args = "\n".join(lines_of(record.getMessage())), ()
+    return True
 
 
 class _Plain:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -161,6 +162,16 @@ def test_no_frames_are_shown_of_what_was_foreseen(error: BaseException) -> None:
 @pytest.mark.parametrize("make", [lambda: UnforeseenError.of(KeyError("x")), lambda: ZeroDivisionError("x")])
 def test_the_frames_of_all_else_are(make: Callable[[], BaseException]) -> None:
     assert logged_with(make())["exc_info"] is True
+
+
+def test_what_the_core_tells_is_seen_whole(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    make_plain()
+    logging.getLogger("segment_exports.extracting").info("%s rows: %s", 7, "word " * 40)
+
+    (told,) = caplog.messages
+    assert len(told.split()) == 42
+    assert max(map(len, told.splitlines())) <= WIDTH
 
 
 def test_no_object_of_airflow_is_written_out() -> None:
