@@ -50,7 +50,8 @@ def report_text(report: dict[str, Any]) -> str:
         "  seconds       " + ", ".join(f"{name} {value:.1f}" for name, value in report["seconds"].items()),
         f"  limit         {report['limit']['used']:,} of {report['limit']['allowed']:,} profiles",
     ]
-    lines += [f"  red because   {text}" for text in report["red_reasons"]]
+    for text, advice in zip(report["red_reasons"], report["what_to_do"], strict=True):
+        lines += [f"  red because   {text}", f"  what to do    {advice}"]
     lines += [f"  note          {text}" for text in report["warnings"]]
     return "\n".join(lines)
 

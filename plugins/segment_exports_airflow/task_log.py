@@ -103,6 +103,9 @@ def end_with(task: BaseOperator, title: str, reasons: Iterable[Reason], after: s
 
     def tried_again(context: Context) -> None:
         ti = context["ti"]
+        if getattr(ti, "_terminal_state_send_failed", False):  # a person has given it a state meanwhile
+            failed(context)
+            return
         told = (f"Why: {one.text}" for one in known)
         again = f"Airflow tries again by itself: this was attempt {ti.try_number} of {ti.max_tries + 1}."
         _tell_last(task, [title, *told, again], logging.WARNING)

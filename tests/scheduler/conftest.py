@@ -97,10 +97,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         addresses = stack.enter_context(serve(insights, folder))
         accounts = {
             f"AIRFLOW_CONN_AUTOPILOT_{name.upper()}": json.dumps(account(emulator, rate=200))
-            for name in ("killed", "ended", "missed", "from_api", "unmeant")
+            for name in ("killed", "ended", "missed", "from_api", "unmeant", "agreed")
         }
+        nobody_agreed = account(emulator, rate=200)
+        nobody_agreed["extra"] = {"requests_per_second": 200}
         settings = {
             **accounts,
+            "AIRFLOW_CONN_AUTOPILOT_UNAGREED": json.dumps(nobody_agreed),
             "AIRFLOW_CONN_ORTTO_UNMEANT": json.dumps(account(ortto, rate=200, service="Ortto")),
             "AIRFLOW_CONN_CUSTOMER_INSIGHTS_DEFAULT": json.dumps(api_connection(insights, addresses)),
             "AIRFLOW_VAR_AUTOPILOT_LEDGER_SECRET": LEDGER_SECRET,

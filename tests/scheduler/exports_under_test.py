@@ -53,6 +53,20 @@ segments: [{{name: ChurnProne, list: Unmeant}}]
 mapping: {{Email: EMail}}
 guards: {{stop_above_invalid: 1.0}}
 """
+TOLD = """\
+name: {name}
+source: {{type: lake, path: {path}, unseen_snapshots: read}}
+destination: {{connection: autopilot_{name}, membership: field}}
+segments: [{{name: ChurnProne, list: Told of {name}}}]
+mapping: {{Email: EMail}}
+guards: {{stop_above_invalid: 1.0}}
+"""
+BROKEN = """\
+name: broken_file
+source: {type: lake}
+segments: [A, A]
+mapping: {Email: EMail}
+"""
 FROM_API = """\
 name: from_api
 source: {type: api, connection: customer_insights_default, page_size: 500}
@@ -93,6 +107,8 @@ def write_definitions(folder: Path, path: Path) -> list[str]:
     for name, destination in NOBODY_MEANT.items():
         texts[name] = UNMEANT.format(name=name, path=path, destination=destination)
     texts |= {"asked": ASKED.format(path=path), "removed": REMOVED.format(path=path), "from_api": FROM_API}
+    texts |= {name: TOLD.format(name=name, path=path) for name in ("agreed", "unagreed")}
+    texts["broken_file"] = BROKEN
     for segment, name, refresh in zip("AB", TIMED_ONLY, (IN_SAO_PAULO, IN_BERLIN), strict=True):
         texts[name] = TIMED.format(name=name, segment=segment, refresh=refresh)
     folder.mkdir()

@@ -100,6 +100,14 @@ class TestEnd:
             "Airflow tries again by itself: this was attempt 1 of 5.",
         ]
 
+    def test_one_that_a_person_has_marked_as_failed_is_not_tried_again(self) -> None:
+        operator = task()
+        with pytest.raises(SegmentExportError), reason_at_end(operator, "upload 2"):
+            raise SegmentExportError("Airflow ended the task")
+
+        marked = {"try_number": 1, "max_tries": 4, "_terminal_state_send_failed": True}
+        assert told_by(operator.on_retry_callback, **marked)[3].startswith("What to do: ")
+
     def test_several_reasons_come_each_with_what_to_do(self) -> None:
         operator = task()
         end_with(operator, "The run is red.", [Reason("one", "This."), Reason("two", "That.")], "Report: x")

@@ -146,15 +146,13 @@ class Course:
 
 
 def _speed(before: _Moment, now: _Moment) -> Iterator[str]:
-    """Yield how many a second were done, of the first kind of which any was."""
+    """Yield how many a second were done, of the first kind of which any are left, or else of the last."""
     seconds = now.at - before.at
-    known = {part.noun: part.done for part in before.parts}
-    for part in now.parts:
-        done = part.done - known.get(part.noun, 0)
-        if done > 0 and seconds > 0:
-            speed = done / seconds
-            yield f"{speed:,.0f} {part.noun}s/s" if speed >= 10 else f"{speed:,.1f} {part.noun}s/s"
-            return
+    part = next((one for one in now.parts if one.done < one.total), now.parts[-1])
+    done = part.done - sum(one.done for one in before.parts if one.noun == part.noun)
+    if done > 0 and seconds > 0:
+        speed = done / seconds
+        yield f"{speed:,.0f} {part.noun}s/s" if speed >= 10 else f"{speed:,.1f} {part.noun}s/s"
 
 
 def _time(seconds: float) -> str:

@@ -212,6 +212,14 @@ class RunReport(_Model):
         return self
 
     @model_validator(mode="after")
+    def _has_advice_for_each_reason(self) -> RunReport:
+        if self.what_to_do and len(self.what_to_do) != len(self.red_reasons):
+            raise ValueError(
+                f"{len(self.red_reasons)} reasons, but what to do stands there {len(self.what_to_do)} times"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _lists_add_up(self) -> RunReport:
         of_no_list = {Operation.JOIN: OperationCounts(), Operation.LEAVE: self.unsubscribes}
         for kind, other in of_no_list.items():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.segment_exports.staged_run import Person, Stage, definition_of
 
+from segment_exports.errors import Advice, CredentialsRefusedError
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.records.problems import Reason, forget_problem, record_problem
 from segment_exports.records.report import RunState
@@ -51,6 +52,28 @@ def test_a_problem_is_told_in_its_own_words_and_forgotten_when_it_is_over(stage:
     run.read([ANN]).plan()
     run.chunks()
     assert not run.deliver().settle().red
+
+
+def test_what_to_do_stands_beside_each_reason(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, definition_of(guards={"stop_above_invalid": 0.0}))
+    run = stage.run(1).read([ANN], invalid=["7"])
+    run.plan()
+    record_problem(run.files.store, "upload 1", Reason.of(CredentialsRefusedError("the key was revoked")))
+    report = run.settle(failed_steps=("extract 1",))
+
+    assert dict(zip(report.red_reasons, report.what_to_do, strict=True)) == {
+        "upload 1: the key was revoked": Advice.KEY,
+        "failed and left no reason in the staging: extract 1; see the log of that task": Advice.FAULT,
+        next(one for one in report.red_reasons if one.startswith("guard: ")): Advice.GUARD,
+    }
+
+
+def test_a_problem_of_an_older_version_has_no_advice_of_its_own(stage: Stage) -> None:
+    run = stage.run(1)
+    run.files.store.write_json("problems/extract.json", {"step": "extract", "message": "no table C"})
+    report = run.settle(failed_steps=("extract",))
+
+    assert (report.red_reasons, report.what_to_do) == (("extract: no table C",), (Advice.AS_SAID,))
 
 
 def test_a_dry_run_is_green_with_all_that_it_would_send(stage: Stage) -> None:
