@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,8 @@ from own_exports import what_is_opened, why_own
 from segment_exports.definition import load_definitions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from segment_exports.definition import LoadedDefinition
@@ -169,6 +171,25 @@ def test_state_and_the_secret_of_the_ledger_are_kept(tmp_path: Path, monkeypatch
     assert first["SEGMENT_EXPORTS_STAGING"] == str(tmp_path / ".airflow" / "staging")
     assert first["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] == "True"
     assert (tmp_path / ".airflow" / "ledger.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_home_shows_every_service_of_airflow_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """*Home* calls a service red that isn't there, the triggerer too."""
+    started: list[Iterable[str]] = []
+
+    def airflow(*_: object, components: Iterable[str], **__: object) -> AbstractContextManager[None]:
+        started.append(components)
+        return nullcontext()
+
+    monkeypatch.setattr(own_exports, "OWN_FOLDER", tmp_path / ".airflow")
+    monkeypatch.setattr(demo, "OWN_FOLDER", tmp_path / ".airflow")
+    monkeypatch.setattr(demo, "LocalAirflow", airflow)
+    monkeypatch.setattr(demo, "_wait_for_interrupt", lambda _: None)
+
+    assert demo.run_own_exports(()) == 0
+
+    (components,) = started
+    assert set(components) == {"api-server", "scheduler", "dag-processor", "triggerer"}
 
 
 def test_the_shipped_definitions_alone_open_the_demo() -> None:
