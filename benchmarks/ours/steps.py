@@ -164,7 +164,6 @@ class OurRun:
                 agreement=None,
                 list_ids={},
                 failed_steps=(),
-                approved=None,
                 dry_run=False,
                 started_at=now,
                 now=now,

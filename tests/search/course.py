@@ -31,6 +31,8 @@ from tests.segment_exports.books_agree import require_books_agree
 
 from segment_exports.commands.erasing.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.notes import approval
+from segment_exports.records.notes.approval import Decision
 from segment_exports.records.plan import PlanState, planned
 from segment_exports.records.staging import RunFiles, Store
 from segment_exports.refresh.snapshot_choice import choose_snapshots
@@ -86,10 +88,12 @@ class AskingExport(RunningExport):
     def _chunk(self, run_id: str, params: dict[str, Any]) -> list[dict[str, Any]]:
         chunks = []
         if self._is_asked(run_id):
-            answer = {"approved": self.approved, "by": "Nora Öz", "at": datetime.now(UTC).isoformat()}
-            self.files(run_id).store.write_json("approval.json", answer)
+            store, now = self.files(run_id).store, datetime.now(UTC)
+            decision = Decision.APPROVED if self.approved else Decision.REJECTED
+            asked = approval.ask(store, planned(store), now=now, until=now)
+            approval.answer(store, asked, decision, by="Nora Öz", at=now)
         if self.approved or not self._is_asked(run_id):  # Airflow skips what follows a no
-            operator = ChunkChangesOperator(task_id="t", export=self.name, approval_task="ask_a_person")
+            operator = ChunkChangesOperator(task_id="t", export=self.name)
             chunks = self._try("chunk_changes", run_id, params, operator.execute)
         duties = planned(self.files(run_id).store).duty_chunks
         return [*(one.to_json() for one in duties), *chunks]

@@ -16,6 +16,8 @@ from segment_exports.planning.chunk_changes import chunk_changes
 from segment_exports.planning.plan_run import plan_run
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.ledger import LedgerFolder
+from segment_exports.records.notes import approval
+from segment_exports.records.notes.approval import Decision
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.plan import Plan, RunOptions
 from segment_exports.records.receipts import ReceiptFolder, Tally, chunk_fingerprint, planned_operations
@@ -264,7 +266,9 @@ class Run:
 
     def chunks(self, *, approved: bool = False) -> list[pa.Table]:
         plan = Plan.model_validate(self.files.store.read_json(RunFiles.PLAN))
-        references = [*plan.duty_chunks, *chunk_changes(self.files, approved=approved)]
+        if approved:
+            self.answer(approved=True)
+        references = [*plan.duty_chunks, *chunk_changes(self.files)]
         return [self.chunk(one.number) for one in references]
 
     def chunk(self, number: int) -> pa.Table:
@@ -323,7 +327,16 @@ class Run:
         tally = Tally(total=len(told), membership="list", ended=ended)
         receipts.write(attempt, 1, pa.Table.from_pylist(told, schema=RECEIPT), tally)
 
+    def answer(self, *, approved: bool) -> None:
+        """Let a person answer, as the step does that asks."""
+        plan = Plan.model_validate(self.files.store.read_json(RunFiles.PLAN))
+        asked = approval.ask(self.files.store, plan, now=self.now, until=self.now + timedelta(hours=1))
+        decision = Decision.APPROVED if approved else Decision.REJECTED
+        approval.answer(self.files.store, asked, decision, by="maria", at=self.now)
+
     def settle(self, *, failed_steps: tuple[str, ...] = (), approved: bool | None = None) -> RunReport:
+        if approved is not None:
+            self.answer(approved=approved)
         plan = self.files.store.read_json(RunFiles.PLAN) if self.files.store.exists(RunFiles.PLAN) else {}
         report = settle_run(
             Ending(
@@ -334,7 +347,6 @@ class Run:
                 agreement=None,
                 list_ids=self.stage.made,
                 failed_steps=failed_steps,
-                approved=approved,
                 dry_run=bool(plan.get("dry_run")),
                 started_at=self.now - timedelta(minutes=1),
                 now=self.now,

@@ -34,7 +34,7 @@ class PlannedRuns:
         """Plan a run and return its context, as far as the steps use it."""
         lake = LakeExport(self.folder / "lake", Tenant(self.customers), partitions=1)
         lake.write(0)
-        (self.folder / "exports").mkdir()
+        (self.folder / "exports").mkdir(exist_ok=True)
         (self.folder / "exports" / "newsletter.yaml").write_text(
             f"name: newsletter\nsource: {{type: lake, path: {lake.folder}}}\n"
             "destination: {requests_in_flight: 1}\nsegments: [NewsletterReaders]\n"

@@ -9,6 +9,8 @@ import pytest
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from tests.segment_exports_airflow.planned_run import PlannedRuns
 
+from segment_exports.records.notes.approval import Decision, approval_of
+from segment_exports.records.plan import planned
 from segment_exports_airflow.operators.approval import GuardApprovalOperator
 from segment_exports_airflow.staging_root import run_files
 
@@ -74,20 +76,52 @@ def test_who_is_invalid_can_be_looked_up_before_the_answer(
     assert f"`{store.path('refused.csv')}`" in str(asked[0].body)
 
 
-@pytest.mark.parametrize(("chosen", "approved"), [("Approve", True), ("Reject", False)])
-def test_the_answer_is_kept_for_the_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str, approved: bool
+ANN = {"id": "7", "name": "ann"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "person", "timed_out", "decision"),
+    [
+        ("Approve", ANN, False, Decision.APPROVED),
+        ("Reject", ANN, False, Decision.REJECTED),
+        ("Reject", None, True, Decision.NOT_ANSWERED),
+    ],
+)
+def test_the_answer_is_kept_for_the_report_with_what_was_asked(
+    runs: PlannedRuns,
+    asked: list[GuardApprovalOperator],
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: str,
+    person: dict[str, str] | None,
+    timed_out: bool,
+    decision: Decision,
 ) -> None:
-    monkeypatch.setenv("SEGMENT_EXPORTS_STAGING", str(tmp_path))
-    answer = {
-        "chosen_options": [chosen],
-        "responded_at": datetime(2026, 3, 1, tzinfo=UTC),
-        "responded_by_user": {"id": "7", "name": "maria"},
-    }
+    context = runs.plan(TRIPS)
+    run = run_files("newsletter", context["run_id"]).store
+    ask(context)
+    waiting = approval_of(run, planned(run))
+    assert waiting is not None
+    assert (waiting.decision, waiting.by, waiting.upserts > 0) == (Decision.WAITING, None, True)
+    assert "guards.stop_above_invalid" in waiting.guards[0]
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    answer = {"chosen_options": [chosen], "responded_at": at, "responded_by_user": person}
     monkeypatch.setattr(ApprovalOperator, "execute_complete", lambda *_: answer)
-    operator = GuardApprovalOperator(task_id="ask_a_person", export="newsletter")
 
-    told = operator.execute_complete({"run_id": "manual"}, {})  # type: ignore[typeddict-item]
+    told = asked[0].execute_complete(context, {"timedout": timed_out})
 
-    assert told == {"approved": approved, "by": "maria", "at": "2026-03-01T00:00:00+00:00"}
-    assert run_files("newsletter", "manual").store.read_json("approval.json") == told
+    kept = approval_of(run, planned(run))
+    assert kept == waiting.model_copy(
+        update={"decision": decision, "by": person and person["name"], "at": at.isoformat()}
+    )
+    assert told == {"decision": decision.value, "at": at.isoformat()}, "no name in XCom"
+
+
+def test_what_was_asked_before_the_run_was_planned_anew_is_forgotten(
+    runs: PlannedRuns, asked: list[GuardApprovalOperator]
+) -> None:
+    context = runs.plan(TRIPS)
+    ask(context)
+    again = runs.plan(PASSES, dry_run=True)
+    assert again["run_id"] == context["run_id"]
+    ask(again)
+    assert not run_files("newsletter", context["run_id"]).store.exists("approval.json")

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from segment_exports.definition import DEFAULT_DESTINATION
 from segment_exports.destinations.opening import open_destination
+from segment_exports.records.notes.approval import approval_of
 from segment_exports.records.plan import ChunkReference, Plan, PlanState, planned
 from segment_exports.records.receipts import chunk_fingerprint
 from segment_exports.records.staging import RunFiles
@@ -40,18 +41,21 @@ MOST_CHUNKS = 1_000
 """Airflow maps a task over at most 1,024 items."""
 
 
-def chunk_changes(
-    files: RunFiles, *, approved: bool = False, most_contacts: int = MOST_CONTACTS
-) -> list[ChunkReference]:
+def chunk_changes(files: RunFiles, *, most_contacts: int = MOST_CONTACTS) -> list[ChunkReference]:
     """Write the chunks of all but duties and return a reference to each; none where nothing may be sent.
 
-    :param approved: a person let the run pass although a guard tripped.
+    :raises StagingError: the plan, or what a person decided of it, can't be believed.
     """
     plan = planned(files.store)
+    approval = approval_of(files.store, plan)
     for name in files.store.names("chunks")[len(plan.duty_chunks) :]:
         files.store.remove(f"chunks/{name}")
     may_be_sent = plan.state in (PlanState.READY, PlanState.STOPPED)
-    if plan.dry_run or not may_be_sent or plan.is_stopped(approved=approved):
+    if (
+        plan.dry_run
+        or not may_be_sent
+        or plan.is_stopped(approved=approval is not None and approval.is_given)
+    ):
         return []
     return _cut(files, RunFiles.CHANGES, plan, most_contacts, first=len(plan.duty_chunks) + 1)
 

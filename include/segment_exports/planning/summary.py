@@ -74,6 +74,7 @@ def summarise(basis: PlanBasis, tally: Tally, beginning: Beginning, *, at_destin
         over_limit=tally.over_limit,
         all_whole=basis.rules.all_whole,
         tombstones=len(basis.erased),
+        new_tombstones=len(basis.erased) - (basis.ledger.info.tombstones if basis.ledger.info else 0),
         mends=tuple(one.name for one in beginning.mends),
         contacts=_contacts(tally),
         operations=_operations(tally),

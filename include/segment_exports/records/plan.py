@@ -159,7 +159,8 @@ class Plan(_Model):
     ``exceeded_limit`` says what is over the profile limit, ``unjudged_permission`` why the permission says
     nothing of anybody: nobody can let either pass. ``duty_chunks`` hold the leaves of people who
     withdrew or were erased. They are the first chunks, and are sent whatever the state.
-    ``all_whole``: every segment of the definition was read whole. ``tombstones`` counts those that stood.
+    ``all_whole``: every segment of the definition was read whole. ``tombstones`` counts those that stood,
+    ``new_tombstones`` those of them that the ledger before does not know of.
     ``mends`` names the losses (:mod:`segment_exports.records.notes.losses`) that it makes up for once all is
     done that it has.
     """
@@ -184,6 +185,7 @@ class Plan(_Model):
     over_limit: int
     all_whole: bool = False
     tombstones: int = 0
+    new_tombstones: int = 0
     mends: tuple[str, ...] = ()
     contacts: PlannedContacts
     operations: PlannedOperations

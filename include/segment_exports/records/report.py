@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from segment_exports.records.notes.approval import Approval  # noqa: TC001 - pydantic needs it
 from segment_exports.records.outcomes import Operation
 from segment_exports.records.wait_record import WaitRecord  # noqa: TC001 - pydantic needs it
 from segment_exports.records.warnings import bounded
@@ -131,6 +132,32 @@ class RejectedCounts(_Model):
     before: int = 0
 
 
+class ErasureCounts(_Model):
+    """What was done about erased people, of whom no more than keyed hashes (tombstones) is kept."""
+
+    tombstones: int = Field(default=0, description="Erased addresses, and forms of CustomerIds.")
+    new: int = Field(default=0, description="Those of them that the run before did not know.")
+    withheld: int = Field(
+        default=0, description="Addresses that the source has still, and that were left out."
+    )
+    leaving: int = Field(default=0, description="Erased people who were on our lists, or may have been.")
+    left: int = Field(default=0, description="Those of them who are off all our lists since.")
+    not_sent: int = Field(default=0, description="Operations on people who were erased after the plan.")
+    forgotten: int = Field(default=0, description="Rows taken out of ledgers, history and refusals.")
+    waiting: int = Field(
+        default=0, description="Contacts that stay in the ledger until they left their lists."
+    )
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> ErasureCounts:
+        if not (self.left <= self.leaving and self.new <= self.tombstones):
+            raise ValueError(
+                f"of {self.leaving} erased people on lists {self.left} have left, of "
+                f"{self.tombstones} tombstones {self.new} are new"
+            )
+        return self
+
+
 class ListCounts(_Model):
     """One list: what this run did to it, and the memberships that the ledger holds before and after.
 
@@ -174,6 +201,9 @@ class RunReport(_Model):
     warnings: tuple[str, ...] = ()
     account: str
     agreement: dict[str, str] | None = Field(default=None, description="Who agreed to the transfer, when.")
+    approval: Approval | None = Field(
+        default=None, description="What a person was asked since a guard tripped; null where nobody was."
+    )
     refresh: WaitRecord | None = Field(
         default=None, description="What the run waited for; null where an older snapshot was asked for."
     )
@@ -185,6 +215,7 @@ class RunReport(_Model):
     profiles: ProfileCounts = ProfileCounts()
     contacts: ContactCounts = ContactCounts()
     rejected: RejectedCounts = RejectedCounts()
+    erasures: ErasureCounts = ErasureCounts()
     recreated: int = 0
     operations: dict[Operation, OperationCounts] = {operation: OperationCounts() for operation in Operation}
     unsubscribes: OperationCounts = Field(

@@ -54,6 +54,7 @@ class _Mapped(BaseModel):
 
     profiles: _ProfilesMapped
     segments: dict[str, _SegmentMapped]
+    withheld_addresses: dict[str, int] = {}
     implausible: tuple[str, ...] = ()
     unjudged_permission: str | None = None
     consent_fingerprint: str | None = None
@@ -105,15 +106,17 @@ class SegmentReads:
 class RunCounts(SegmentReads):
     """Counts of extract and map.
 
-    ``consents`` are rows by what they say of permission (``yes``, …), ``implausible`` sentences on columns,
-    ``unjudged_permission`` the one on a permission that says nothing of anybody. ``consent_fingerprint``
-    names the rule that people were judged by; None where that was not written down yet.
+    ``consents`` are rows by what they say of permission (``yes``, …), ``withheld_addresses`` counts those by
+    reason, ``implausible`` are sentences on columns, ``unjudged_permission`` is the one on a permission that
+    says nothing of anybody. ``consent_fingerprint`` names the rule that people were judged by; None where
+    that was not written down yet.
     """
 
     profiles: Mapping[str, int]
     contacts_by_segment: Mapping[str, int]
     map_seconds: float
     consents: Mapping[str, int]
+    withheld_addresses: Mapping[str, int]
     implausible: tuple[str, ...]
     unjudged_permission: str | None
     consent_fingerprint: str | None
@@ -136,6 +139,7 @@ class RunCounts(SegmentReads):
             contacts_by_segment={name: told.contacts for name, told in mapped.segments.items()},
             map_seconds=mapped.seconds,
             consents=sum((Counter(told.permission) for told in mapped.segments.values()), Counter()),
+            withheld_addresses=mapped.withheld_addresses,
             implausible=mapped.implausible,
             unjudged_permission=mapped.unjudged_permission,
             consent_fingerprint=mapped.consent_fingerprint,

@@ -11,16 +11,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_exports.errors import SegmentExportError
+from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.outcomes import CONTACT_GONE, ERASED, Operation, Outcome
+from segment_exports.records.staging import RunFiles
 from segment_exports.records.tables.schemas import HELD_BACK
+from segment_exports.records.tombstones import all_tombstones, rows_of_people
 from segment_exports.settling.effects import first_refusals
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segment_exports.records.receipts import ChunkReceipts
+    from segment_exports.records.staging import Store
 
 _SEVERITIES = list(Outcome)
+_HASHES = ("email_hash", "customer_hash", "previous_customer_hashes")
 
 
 @dataclass
@@ -38,7 +44,8 @@ class Settlement:
     address at the destination than in the source, ``taken`` those that have another person's. ``rejected``
     are contacts of the run that were refused anything in it, ``held_back`` those that were held back for what
     was answered before (both: schema HELD_BACK). ``members`` are the memberships by list of the ledger that
-    was written, if any.
+    was written, if any. ``left`` counts people with one of ``tombstones`` who left all our
+    lists that they were on.
     """
 
     done: Counter[tuple[Operation, str | None, Outcome]] = field(default_factory=Counter)
@@ -59,6 +66,8 @@ class Settlement:
     rejected: list[pa.Table] = field(default_factory=list)
     held_back: pa.Table = field(default_factory=HELD_BACK.empty_table)
     members: dict[str, int] | None = None
+    tombstones: pa.FixedSizeBinaryArray = field(default_factory=lambda: pa.array([], HASH_TYPE))
+    left: int = 0
 
     def outcomes(self, operation: Operation, *lists: str) -> dict[Outcome, int]:
         """Return what became of the operations of one kind, of some lists only where they are named."""
@@ -107,6 +116,7 @@ def count_chunk(
     unfound = _count_unfound(chunk, every)
     settlement.unfound += unfound
     settlement.unfound_duties += unfound if is_duties else 0
+    settlement.left += _count_left(settlement, chunk, every) if is_duties else 0
     _count_operations(settlement, every)
     _count_contacts(settlement, chunk, every)
     _add_requests(settlement, receipts)
@@ -133,6 +143,15 @@ def _count_unfound(chunk: pa.Table, every: pa.Table) -> int:
     )
     rows = pc.unique(every.filter(pc.fill_null(leaves, False))["row"])
     return int(chunk["email"].take(rows).null_count)
+
+
+def _count_left(settlement: Settlement, chunk: pa.Table, every: pa.Table) -> int:
+    """Count the erased people all whose leaves are done, or weren't needed."""
+    is_leave = pc.equal(every["operation"], Operation.LEAVE.value)
+    is_done = pc.is_in(every["outcome"], pa.array([Outcome.DELIVERED.value, Outcome.UNCHANGED.value]))
+    gone = rows_of_people(chunk, settlement.tombstones)
+    gone[every.filter(pc.and_not(is_leave, is_done))["row"].to_numpy()] = False
+    return int(gone.sum())
 
 
 def _count_contacts(settlement: Settlement, chunk: pa.Table, every: pa.Table) -> None:
@@ -171,3 +190,30 @@ def _add_requests(settlement: Settlement, receipts: ChunkReceipts) -> None:
     if receipts.request_times:
         first, last = (datetime.fromisoformat(time) for time in receipts.request_times)
         settlement.upload_seconds += (last - first).total_seconds()
+
+
+def standing_tombstones(staging: Store) -> pa.FixedSizeBinaryArray:
+    """Return the tombstones that a run's figures count by; none where they can't be read.
+
+    That trouble is told where erased people are taken out of the books.
+    """
+    try:
+        return all_tombstones(staging)
+    except SegmentExportError:
+        return pa.array([], HASH_TYPE)
+
+
+def people_to_leave(files: RunFiles, settlement: Settlement) -> int:
+    """Count the erased people of the run who were, or may have been, on our lists."""
+    if not len(settlement.tombstones) or not files.store.exists(RunFiles.DUTIES):
+        return 0
+    count = 0
+    try:
+        with files.store.parquet_file(RunFiles.DUTIES, ["email_hash"]) as file:
+            columns = [one for one in _HASHES if one in file.schema_arrow.names]
+            for batch in file.iter_batches(columns=columns, use_threads=False):
+                found = rows_of_people(pa.Table.from_batches([batch]), settlement.tombstones)
+                count += int(found.sum())
+    except SegmentExportError:  # who has left is known still
+        return settlement.left
+    return count

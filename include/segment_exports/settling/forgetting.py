@@ -19,7 +19,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_exports.errors import own_words
+from segment_exports.records import lease as leasing
 from segment_exports.records.keyed_hash import HASH_BYTES, HASH_TYPE
+from segment_exports.records.lease import Lease
 from segment_exports.records.ledger import ledger_folders
 from segment_exports.records.outcomes import counted
 from segment_exports.records.refusals import RefusalFolder
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from segment_exports.records.ledger import Ledger, LedgerFolder
+    from segment_exports.records.plan import Plan
     from segment_exports.records.staging import Store
 
 _DONE = "forgotten.json"
@@ -149,6 +153,25 @@ def _people(
                 found |= is_withheld
             pairs += _known_as(rows.filter(pa.array(found)))
     return ErasedPeople(named, *(pc.unique(pa.concat_arrays(one)) for one in (pairs, withheld)))
+
+
+def forget_in_books(
+    staging: Store, files: RunFiles, name: str, plan: Plan | None
+) -> tuple[Forgotten, list[str]]:
+    """Take erased people out of what stays, and return warnings; no trouble with it makes this run red.
+
+    :param name: of the export.
+    """
+    export, has_lease = files.export, False
+    try:
+        if plan is not None and plan.fence is not None:
+            has_lease = leasing.reason_to_stop(export, Lease(plan.fence, plan.run_id)) is None
+        people = erased_people(staging, export, name, [files])
+        return forget_erased(export, name, people, with_ledgers=has_lease), []
+    except Exception as error:  # noqa: BLE001 - an object store may raise anything
+        told = own_words(error)
+        why = f"erased people could not be taken out of the books, the next run tries again: {told}"
+        return Forgotten(), [why]
 
 
 def forget_erased(export: Store, name: str, people: ErasedPeople, *, with_ledgers: bool) -> Forgotten:

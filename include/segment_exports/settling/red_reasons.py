@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from segment_exports.errors import Advice
+from segment_exports.records.notes.approval import Decision
 from segment_exports.records.outcomes import Operation, Outcome, counted, percent
 from segment_exports.records.plan import RETRY_REJECTED_AFTER
 from segment_exports.records.problems import Reason, what_stopped
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from segment_exports.records.plan import Plan
     from segment_exports.records.report import ContactCounts, OperationCounts, RejectedCounts
     from segment_exports.settling.report_figures import RunFacts
+
+
+_ANSWERS = {
+    Decision.REJECTED: "and did not approve",
+    Decision.NOT_ANSWERED: "and nobody answered in time",
+    Decision.WAITING: "and nobody had answered when the run ended",
+}
 
 
 def red_reasons(
@@ -65,12 +73,12 @@ def red_reasons(
 
 def _held_up(facts: RunFacts, plan: Plan) -> Iterator[Reason]:
     """Tell what held a plan back, and what a person said of it, where one was asked."""
-    if not plan.is_stopped(approved=bool(facts.approved)):
+    if not plan.is_stopped(approved=facts.is_approved):
         return
-    is_refused = facts.approved is False
-    asked = " A person was asked and did not approve." if is_refused else ""
+    answer = _ANSWERS.get(facts.approval.decision) if facts.approval else None
+    asked = f" A person was asked {answer}." if answer else ""
     for text, advice in plan.stopped_by:
-        yield Reason(f"{text}. {what_was_sent(facts)}.{asked}", Advice.NOT_APPROVED if is_refused else advice)
+        yield Reason(f"{text}. {what_was_sent(facts)}.{asked}", Advice.NOT_APPROVED if answer else advice)
 
 
 def what_was_sent(facts: RunFacts) -> str:

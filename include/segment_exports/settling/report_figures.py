@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from segment_exports.mapping.permission import Withholding
 from segment_exports.records.outcomes import UNSUBSCRIBE, Operation, Outcome
 from segment_exports.records.report import (
     ContactCounts,
+    ErasureCounts,
     LimitUse,
     ListCounts,
     MergedCounts,
@@ -24,18 +26,22 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from segment_exports.definition import ExportDefinition
+    from segment_exports.records.notes.approval import Approval
     from segment_exports.records.plan import Plan, PlannedList
     from segment_exports.records.problems import Reason
     from segment_exports.records.step_counts import RunCounts
     from segment_exports.records.wait_record import WaitRecord
     from segment_exports.settling.counting import Settlement
+    from segment_exports.settling.forgetting import Forgotten
 
 
 @dataclass(frozen=True)
 class RunFacts:
     """All that a report is made of; ``counts`` and ``plan`` are None where the run didn't get so far.
 
-    ``list_ids`` are those of the account's lists by title, the ones that this run made included.
+    ``leaving`` counts erased people who were to be taken off lists, ``forgotten`` what was taken out of the
+    books of such. ``approval`` is what a person was asked of the plan, and decided. ``list_ids`` are those of
+    the account's lists by title, the ones that this run made included.
     """
 
     definition: ExportDefinition
@@ -46,15 +52,22 @@ class RunFacts:
     counts: RunCounts | None
     plan: Plan | None
     settlement: Settlement
+    leaving: int
+    forgotten: Forgotten
     problems: Mapping[str, Reason]
     failed_steps: tuple[str, ...]
-    approved: bool | None
+    approval: Approval | None
     dry_run: bool
     list_ids: Mapping[str, str]
     settled_at: datetime
     run_seconds: float
     warnings: tuple[str, ...] = ()
     unmended_losses: tuple[str, ...] = ()
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether a person let the plan pass although a guard tripped."""
+        return self.approval is not None and self.approval.is_given
 
 
 def segment_counts(facts: RunFacts) -> dict[str, SegmentCounts]:
@@ -151,6 +164,21 @@ def _what_became(settlement: Settlement, operation: Operation, planned: int, *li
 def _held_after(facts: RunFacts, title: str) -> int | None:
     members = facts.settlement.members
     return None if members is None else members.get(title, 0)
+
+
+def erasure_counts(facts: RunFacts) -> ErasureCounts:
+    """Return how many erased people there are, and what was done about them."""
+    plan, gone = facts.plan, facts.forgotten
+    return ErasureCounts(
+        tombstones=plan.tombstones if plan else 0,
+        new=plan.new_tombstones if plan else 0,
+        withheld=facts.counts.withheld_addresses.get(Withholding.ERASED, 0) if facts.counts else 0,
+        leaving=facts.leaving,
+        left=facts.settlement.left,
+        not_sent=facts.settlement.erased,
+        forgotten=gone.ledger_rows + gone.operations + gone.refusals,
+        waiting=gone.waiting,
+    )
 
 
 def rejected_counts(facts: RunFacts) -> RejectedCounts:

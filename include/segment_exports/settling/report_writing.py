@@ -12,6 +12,7 @@ from segment_exports.records.report import RunReport, RunState
 from segment_exports.settling.red_reasons import held_back, red_reasons, what_was_sent
 from segment_exports.settling.report_figures import (
     contact_counts,
+    erasure_counts,
     limit_use,
     list_counts,
     operation_counts,
@@ -50,6 +51,7 @@ def make_report(facts: RunFacts) -> RunReport:
         warnings=tuple(_warnings(facts)),
         account=facts.account,
         agreement=facts.agreement,
+        approval=facts.approval,
         refresh=facts.refresh,
         comparison=plan.comparison.value if plan else None,
         comparison_why=plan.comparison_why if plan else None,
@@ -58,6 +60,7 @@ def make_report(facts: RunFacts) -> RunReport:
         profiles=profile_counts(facts),
         contacts=contacts,
         rejected=rejected,
+        erasures=erasure_counts(facts),
         recreated=facts.settlement.recreated,
         operations=operations,
         unsubscribes=unsubscribe_counts(facts),
@@ -77,7 +80,7 @@ def _state(facts: RunFacts, contacts: ContactCounts) -> RunState:
         return RunState.FAILED
     if plan.state is PlanState.SUPERSEDED:
         return RunState.SUPERSEDED
-    if plan.is_stopped(approved=bool(facts.approved)):
+    if plan.is_stopped(approved=facts.is_approved):
         return RunState.STOPPED
     if facts.dry_run:
         return RunState.DRY_RUN

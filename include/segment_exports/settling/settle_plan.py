@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_exports.definition import Membership
+from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.ledger import LedgerFolder, LedgerInfo
 from segment_exports.records.notes import losses
 from segment_exports.records.outcomes import Operation, Outcome
@@ -38,21 +39,32 @@ if TYPE_CHECKING:
     from segment_exports.records.staging import Store
 
 
+_NOBODY = pa.array([], HASH_TYPE)
+
+
 def has_receipts(store: Store) -> bool:
     """Tell whether a run's folder holds a plan and receipts of it."""
     return bool(store.names("receipts"))
 
 
-def settle_plan(files: RunFiles, plan: Plan, *, list_ids: Mapping[str, str], now: datetime) -> Settlement:
+def settle_plan(
+    files: RunFiles,
+    plan: Plan,
+    *,
+    list_ids: Mapping[str, str],
+    now: datetime,
+    tombstones: pa.FixedSizeBinaryArray = _NOBODY,
+) -> Settlement:
     """Count what became of a plan; unless it was a dry run or sent nothing, write ledger and history.
 
     :param list_ids: ids of the lists by title, as far as they are known.
+    :param tombstones: of erased people, who are counted by themselves.
     :raises LedgerError: the ledger that the run planned against is missing.
     :raises StagingError: a file of the run is missing or unreadable.
     """
     if plan.fence is None or _nothing_was_begun(files, plan):
-        return count_plan(files, plan)
-    settlement = Settlement(held_back=who_is_held_back(files))
+        return count_plan(files, plan, tombstones)
+    settlement = Settlement(held_back=who_is_held_back(files), tombstones=tombstones)
     _write_ledger(files, plan, settlement, list_ids, now)
     if plan.mends and _is_done(files, plan, settlement):
         losses.forget(files.export, plan.mends)
@@ -71,9 +83,9 @@ def _is_done(files: RunFiles, plan: Plan, settlement: Settlement) -> bool:
     return unsent == 0 == settlement.outcomes(Operation.LEAVE)[Outcome.REJECTED]
 
 
-def count_plan(files: RunFiles, plan: Plan) -> Settlement:
+def count_plan(files: RunFiles, plan: Plan, tombstones: pa.FixedSizeBinaryArray = _NOBODY) -> Settlement:
     """Count what became of a plan and write nothing."""
-    settlement = Settlement(held_back=who_is_held_back(files))
+    settlement = Settlement(held_back=who_is_held_back(files), tombstones=tombstones)
     for _ in _effects(files, plan, settlement, _chunk_numbers(files), None):
         pass
     return settlement

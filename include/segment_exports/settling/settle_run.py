@@ -19,6 +19,7 @@ from segment_exports.errors import (
 from segment_exports.records import lease as leasing
 from segment_exports.records.lease import Lease
 from segment_exports.records.notes import begun, losses
+from segment_exports.records.notes.approval import approval_of
 from segment_exports.records.outcomes import counted
 from segment_exports.records.plan import Plan, planned
 from segment_exports.records.problems import Reason, bounded_reasons, recorded_problems, what_stopped
@@ -28,8 +29,8 @@ from segment_exports.records.step_counts import RunCounts
 from segment_exports.records.storing.trouble import in_words
 from segment_exports.records.wait_record import kept_wait
 from segment_exports.records.warnings import recorded_warnings
-from segment_exports.settling.counting import Settlement
-from segment_exports.settling.forgetting import erased_people, forget_erased
+from segment_exports.settling.counting import Settlement, people_to_leave, standing_tombstones
+from segment_exports.settling.forgetting import Forgotten, forget_in_books
 from segment_exports.settling.history import write_run
 from segment_exports.settling.history_term import purge_history
 from segment_exports.settling.refused_file import write_refused
@@ -61,7 +62,6 @@ class Ending:
     """What settling needs to know of the run from outside.
 
     :param failed_steps: tasks that failed, by name.
-    :param approved: a person let the run pass although a guard tripped; None where nobody was asked.
     :param agreement: who agreed to the transfer, when, and to which text.
     """
 
@@ -72,7 +72,6 @@ class Ending:
     agreement: Mapping[str, str] | None
     list_ids: Mapping[str, str]
     failed_steps: tuple[str, ...]
-    approved: bool | None
     dry_run: bool
     started_at: datetime
     now: datetime
@@ -83,12 +82,17 @@ def settle_run(ending: Ending) -> RunReport:
     store = ending.files.store
     plan = planned(store) if store.exists(RunFiles.PLAN) or has_receipts(store) else None
     counts, problems, warnings = _counts(store), recorded_problems(store), recorded_warnings(store)
-    settlement = Settlement()
+    settlement, tombstones = Settlement(), standing_tombstones(ending.staging)
     if plan is not None:
-        settlement, problem, warning = _settle(ending, plan)
+        settlement, problem, warning = _settle(ending, plan, tombstones)
         problems |= {"settle_run": problem} if problem else {}
         warnings += [warning] if warning else []
-    warnings += _forget_erased(ending, plan) + _purge(ending)
+    forgotten, untold = Forgotten(), list[str]()
+    if not ending.dry_run:
+        forgotten, untold = forget_in_books(ending.staging, ending.files, ending.definition.name, plan)
+    if told := forgotten.told:
+        log.info("Of erased people: %s", told)
+    warnings += untold + _purge(ending)
     if plan is not None and counts is not None and plan.contacts.total + plan.over_limit != counts.contacts:
         # Mapped again after that plan, and not planned since: its figures are of other contacts.
         problems.setdefault(
@@ -106,9 +110,11 @@ def settle_run(ending: Ending) -> RunReport:
             counts=counts,
             plan=plan,
             settlement=settlement,
+            leaving=people_to_leave(ending.files, settlement) if plan is not None else 0,
+            forgotten=forgotten,
             problems=problems,
             failed_steps=ending.failed_steps,
-            approved=ending.approved,
+            approval=approval_of(store, plan) if plan is not None else None,
             dry_run=ending.dry_run,
             list_ids=ending.list_ids,
             settled_at=ending.now,
@@ -228,7 +234,9 @@ def _problems_known(store: Store) -> dict[str, Reason]:
         return {}
 
 
-def _settle(ending: Ending, plan: Plan) -> tuple[Settlement, Reason | None, str | None]:
+def _settle(
+    ending: Ending, plan: Plan, tombstones: pa.FixedSizeBinaryArray
+) -> tuple[Settlement, Reason | None, str | None]:
     """Settle the plan; return what became of it, and a problem or a warning if it was not written down."""
     files = ending.files
     try:
@@ -237,39 +245,22 @@ def _settle(ending: Ending, plan: Plan) -> tuple[Settlement, Reason | None, str 
             leasing.confirm(files.export, lease)
             if begun.has_lost_receipts(files.export, lease):
                 losses.note(files.export, [losses.Loss.of_run(plan.run_id)])
-        return settle_plan(files, plan, list_ids=ending.list_ids, now=ending.now), None, None
+        settlement = settle_plan(files, plan, list_ids=ending.list_ids, now=ending.now, tombstones=tombstones)
     except RunSupersededError as error:
-        settlement = count_plan(files, plan)
+        settlement = count_plan(files, plan, tombstones)
         if is_settled(files, plan, settlement):
             return settlement, None, f"settled before, so the ledger was left as it is: {error}"
         return settlement, Reason.of(error), None
     except SegmentExportError as error:
-        return _counted(files, plan), Reason.of(error), None
+        return _counted(files, plan, tombstones), Reason.of(error), None
+    return settlement, None, None
 
 
-def _counted(files: RunFiles, plan: Plan) -> Settlement:
+def _counted(files: RunFiles, plan: Plan, tombstones: pa.FixedSizeBinaryArray) -> Settlement:
     try:
-        return count_plan(files, plan)
+        return count_plan(files, plan, tombstones)
     except SegmentExportError:  # a receipt that can't be read, which the problem tells already
         return Settlement(held_back=who_is_held_back(files))
-
-
-def _forget_erased(ending: Ending, plan: Plan | None) -> list[str]:
-    """Take erased people out of what stays, and return warnings; no trouble with it makes this run red."""
-    if ending.dry_run:
-        return []
-    export, has_lease = ending.files.export, False
-    try:
-        if plan is not None and plan.fence is not None:
-            has_lease = leasing.reason_to_stop(export, Lease(plan.fence, plan.run_id)) is None
-        people = erased_people(ending.staging, export, ending.definition.name, [ending.files])
-        forgotten = forget_erased(export, ending.definition.name, people, with_ledgers=has_lease)
-    except Exception as error:  # noqa: BLE001 - an object store may raise anything
-        told = _words_of(error)
-        return [f"erased people could not be taken out of the books, the next run tries again: {told}"]
-    if told := forgotten.told:
-        log.info("Of erased people: %s", told)
-    return []
 
 
 def _purge(ending: Ending) -> list[str]:

@@ -99,7 +99,7 @@ def export_dag(definition: ExportDefinition) -> DAG:
         map_profiles = MapProfilesOperator(**step("map_profiles"))
         plan = PlanChangesSensor(**step("plan_changes"))
         asks = definition.guards.when_tripped is WhenTripped.ASK
-        chunk = ChunkChangesOperator(**step("chunk_changes"), approval_task=ASK if asks else None)
+        chunk = ChunkChangesOperator(**step("chunk_changes"))
         upload_duties, upload = (
             UploadOperator.partial(
                 **step(task_id),

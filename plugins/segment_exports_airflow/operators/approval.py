@@ -41,6 +41,7 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
         return None
 
     def _ask(self, context: Context) -> None:
+        from segment_exports.records.notes import approval
         from segment_exports.records.plan import planned
         from segment_exports.records.staging import RunFiles
         from segment_exports.settling.refused_file import write_refused
@@ -49,33 +50,49 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
         plan = planned(run)
         if plan.dry_run or not plan.may_be_approved:
             tell(self.log, "No guard tripped that a person may let pass: nobody is asked")
+            approval.forget(run)
             return
         # The question names this file, which else is written when the run is settled, after the answer.
         write_refused(run)
         self.body = _question(plan, run.path(RunFiles.REFUSED))
-        self.response_timeout = self._time_to_answer()
+        now = datetime.now(UTC)
+        self.response_timeout = self._time_to_answer(now)
+        approval.ask(run, plan, now=now, until=now + self.response_timeout)
         guards = (f"- {text}" for text in plan.tripped_guards)
         tell(self.log, "\n".join(["Asking a person, under Required Actions:", *guards]))
         super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Write the answer down for the report, and skip the rest of the run where it is no."""
+        """Write the answer down for the report, and skip the rest of the run where it is no.
+
+        :return: what was decided, and when; who it was stands in the report.
+        """
         with reason_at_end(self, self.task_id):
             return in_own_words(lambda: self._keep_answer(context, event))
 
     def _keep_answer(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         answer = super().execute_complete(context, event)
-        person = answer.get("responded_by_user") or {}
-        told = {
-            "approved": answer["chosen_options"] == [self.APPROVE],
-            "by": person.get("name"),
-            "at": answer["responded_at"].isoformat(),
-        }
-        self.files(context).store.write_json("approval.json", told)
-        return told
+        return self._answered(context, answer, event)
 
-    def _time_to_answer(self) -> timedelta:
-        now = datetime.now(UTC)
+    def _answered(self, context: Context, answer: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+        from segment_exports.records.notes import approval
+        from segment_exports.records.notes.approval import Decision
+        from segment_exports.records.plan import planned
+
+        run, at = self.files(context).store, answer["responded_at"]
+        plan = planned(run)
+        asked = approval.approval_of(run, plan) or approval.ask(run, plan, now=at, until=at)
+        person = answer.get("responded_by_user") or {}
+        decision = Decision.REJECTED
+        if answer["chosen_options"] == [self.APPROVE]:
+            decision = Decision.APPROVED
+        elif event.get("timedout") or not person:
+            decision = Decision.NOT_ANSWERED
+        by = person.get("name") or person.get("id")
+        told = approval.answer(run, asked, decision, by=by, at=at)
+        return told.model_dump(mode="json", include={"decision", "at"})
+
+    def _time_to_answer(self, now: datetime) -> timedelta:
         refresh = self.definition.refresh
         return next_refresh(refresh, now) - now if refresh else WAITS_WITHOUT_SCHEDULE
 

@@ -192,21 +192,14 @@ class ChunkChangesOperator(ExportOperator):
     """Cut the changes into chunks, each the work of one upload task.
 
     :param export: name of the definition.
-    :param approval_task: the task that asks a person where a guard tripped, if the export has one.
     """
-
-    def __init__(self, *, approval_task: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.approval_task = approval_task
 
     def perform(self, context: Context) -> list[dict[str, Any]]:
         """Answer a reference to each chunk, with its fingerprint; none where nothing is to be sent."""
         from segment_exports.planning.chunk_changes import chunk_changes
         from segment_exports.records.outcomes import counted
 
-        answer = context["ti"].xcom_pull(task_ids=self.approval_task) if self.approval_task else None
-        approved = answer is not None and answer.get("approved") is True
-        chunks = chunk_changes(self.files(context), approved=approved)
+        chunks = chunk_changes(self.files(context))
         for one in chunks:
             tell(self.log, f"Chunk {one.number}: {counted(one.contacts, 'contact')} to send")
         if not chunks:

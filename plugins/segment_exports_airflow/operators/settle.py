@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from segment_exports.records.problems import Reason
     from segment_exports.records.report import RunReport
-    from segment_exports.records.staging import RunFiles, Store
+    from segment_exports.records.staging import RunFiles
 
 _MAPPED = re.compile(r"(.+)_(\d+)")
 
@@ -102,7 +102,6 @@ class SettleRunOperator(ExportStep, BaseOperator):
                 agreement=recorded_agreement(files.store),
                 list_ids=self.destination.known_lists(account_folder(connection)),
                 failed_steps=failed_steps,
-                approved=_approval(files.store),
                 dry_run=asks_for_dry_run(context["params"], conf_of(context)),
                 started_at=context["dag_run"].start_date or datetime.now(UTC),
                 now=datetime.now(UTC),
@@ -143,12 +142,3 @@ def _step(name: str, context: Context) -> str:
     if mapped is None or name in context["dag"].task_dict:
         return name
     return f"{mapped[1]} {int(mapped[2]) + 1}"
-
-
-def _approval(store: Store) -> bool | None:
-    from segment_exports.records.storing.damage import ASIDE
-
-    if not store.exists("approval.json"):
-        return None
-    answer = store.read_model("approval.json", dict[str, Any], advice=ASIDE)
-    return answer.get("approved") is True

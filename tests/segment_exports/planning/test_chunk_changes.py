@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from segment_exports.planning import chunk_changes as cutting
 from segment_exports.planning.chunk_changes import chunk_changes, chunk_duties
 from segment_exports.planning.tally import WorkTally
+from segment_exports.records.notes import approval
 from segment_exports.records.outcomes import UNSUBSCRIBE
 from segment_exports.records.plan import (
     ChunkReference,
@@ -283,7 +285,12 @@ def test_only_what_may_be_sent_is_cut_into_chunks(
     tmp_path: Path, state: PlanState, approved: bool, dry_run: bool, chunks: int
 ) -> None:
     files = planned(tmp_path, [Change()], state=state, dry_run=dry_run)
-    assert len(chunk_changes(files, approved=approved)) == chunks
+    if approved:
+        plan = Plan.model_validate(files.store.read_json(RunFiles.PLAN))
+        now = datetime(2026, 3, 1, tzinfo=UTC)
+        asked = approval.ask(files.store, plan, now=now, until=now)
+        approval.answer(files.store, asked, approval.Decision.APPROVED, by="maria", at=now)
+    assert len(chunk_changes(files)) == chunks
 
 
 def test_duties_are_the_first_chunks_and_stay_while_all_else_is_cut_again(tmp_path: Path) -> None:

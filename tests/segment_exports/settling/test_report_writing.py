@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.segment_exports.staged_run import Person, Stage, definition_of
+from tests.segment_exports.staged_run import HASHER, START, Person, Stage, definition_of
 
+from segment_exports.commands.erasing.erasure import erase
 from segment_exports.errors import Advice, CredentialsRefusedError
 from segment_exports.records.outcomes import Operation, Outcome
 from segment_exports.records.problems import Reason, forget_problem, record_problem
@@ -279,3 +280,40 @@ def test_who_is_unsubscribed_stands_beside_the_lists(tmp_path: Path) -> None:
     report = run.deliver().settle()
     assert {title: one.leaves for title, one in report.lists.items()} == {"A": 1, "B": 1}
     assert (report.unsubscribes.delivered, report.operations[Operation.LEAVE].delivered) == (1, 3)
+
+
+def test_an_erasure_is_seen_in_the_report_of_the_run_that_took_the_person_off(stage: Stage) -> None:
+    stage.run(1).whole([ANN, BOB])
+    erase(stage.staging, HASHER, emails=[ANN.email], customer_ids=[ANN.customer], now=START)
+    run = stage.run(2).read([ANN, BOB])
+    run.plan()
+    run.chunks()
+    told = run.deliver().settle().erasures
+    assert (told.tombstones, told.new, told.leaving, told.left) == (2, 2, 1, 1)
+    assert (told.forgotten > 0, told.waiting) == (True, 0)
+
+    again = stage.run(3).read([BOB])
+    again.plan()
+    told = again.settle().erasures
+    assert (told.tombstones, told.new, told.leaving, told.left) == (2, 0, 0, 0)
+
+
+def test_who_was_erased_and_is_on_a_list_still_is_told_as_waiting(stage: Stage) -> None:
+    stage.run(1).whole([ANN, BOB])
+    erase(stage.staging, HASHER, emails=[ANN.email], now=START)
+    run = stage.run(2).read([BOB])
+    run.plan()
+    run.chunks()
+    fates = {"leave": Outcome.REJECTED}
+    told = run.deliver(lambda row, what, title: fates.get(what, Outcome.DELIVERED)).settle().erasures
+    assert (told.leaving, told.left, told.waiting) == (1, 0, 1)
+
+
+def test_who_withdrew_is_no_erasure(stage: Stage) -> None:
+    stage.run(1).whole([ANN, BOB])
+    erase(stage.staging, HASHER, emails=["zoe@example.com"], now=START)
+    run = stage.run(2).read([BOB], withheld=[ANN])
+    run.plan()
+    run.chunks()
+    told = run.deliver().settle().erasures
+    assert (told.new, told.leaving, told.left) == (1, 0, 0)
