@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from segment_exports.errors import (
     CredentialsRefusedError,
@@ -13,6 +13,10 @@ from segment_exports.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from segment_exports.sources.web.http_reading import AsksService
+
+S = TypeVar("S", bound="AsksService")
 
 _FORBIDDEN = 403
 
@@ -30,6 +34,14 @@ def answer_of(check: Callable[[], str]) -> tuple[bool, str]:
         return False, f"Unreachable: {error}"
     except Exception as error:  # noqa: BLE001 - Airflow would show its words
         return False, _sentence(str(own_words(error)))
+
+
+def asked_briefly(source: S) -> S:
+    """Return a source that is asked with the patience of a person who waits, not with that of a reading."""
+    from segment_exports.sources.web.patience import Patience
+
+    source.reader.patience = Patience(tries=2, throttled_seconds=10.0, timeout=30.0)
+    return source
 
 
 def _sentence(text: str) -> str:

@@ -9,7 +9,7 @@ from airflow.sdk.log import mask_secret
 
 from segment_exports.errors import SourceError
 from segment_exports_airflow.connections import connection_of, fields_of, url_of
-from segment_exports_airflow.hooks.answers import answer_of
+from segment_exports_airflow.hooks.answers import answer_of, asked_briefly
 from segment_exports_airflow.hooks.app_registration import app_registration, named_in_errors
 
 if TYPE_CHECKING:
@@ -69,4 +69,4 @@ class CustomerInsightsHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether the instance answers, and if not what to do."""
-        return answer_of(lambda: self.source().check())
+        return answer_of(lambda: asked_briefly(self.source()).check())

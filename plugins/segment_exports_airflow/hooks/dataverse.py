@@ -8,7 +8,7 @@ from airflow.sdk import BaseHook
 
 from segment_exports.errors import SourceError
 from segment_exports_airflow.connections import connection_of, fields_of, url_of
-from segment_exports_airflow.hooks.answers import answer_of
+from segment_exports_airflow.hooks.answers import answer_of, asked_briefly
 from segment_exports_airflow.hooks.app_registration import app_registration, named_in_errors
 
 if TYPE_CHECKING:
@@ -64,4 +64,4 @@ class DataverseHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether both tables can be read, and if not what to do."""
-        return answer_of(lambda: self.source().check())
+        return answer_of(lambda: asked_briefly(self.source()).check())

@@ -33,7 +33,8 @@ _MEANING = {
     "connection",
     "unauthorized_client": "no app registration with this Client ID is in this tenant",
     "invalid_scope": "the scope is not known; look at the connection's Token scope",
-    "invalid_resource": "the scope's resource is not known in this tenant; see the connection's Token scope",
+    "invalid_resource": "the scope's resource is not known in this tenant; see the connection's Token scope, "
+    "or, where that is empty, its URL",
     "invalid_request": "the tenant is not known, or a field of the connection is malformed",
 }
 
