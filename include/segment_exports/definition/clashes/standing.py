@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from segment_exports.definition.clashes.claims import Kind, claims_of, name_claim, told
 from segment_exports.definition.clashes.delivered import LATER_THAN_ALL, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 _TOLD = 3
 """Further clashes of a file that its line tells."""
 
-Places = dict[tuple[Kind, str, str], dict["Hashable", tuple["Contender", "Claim"]]]
+Places = dict[tuple[Kind, str, str], "dict[Hashable, tuple[Contender, Claim]]"]
+Clash: TypeAlias = "tuple[Claim, Contender, Claim]"
+"""A claim, who breaks it, and by which of their claims."""
 
 
 @dataclass
@@ -102,7 +104,8 @@ def clashes_among(
     clashing = [one for one in contenders if one.contested]
     if evidence is not None:
         _ask(clashing, evidence)
-    return dict(_broken(sorted(clashing, key=lambda one: one.order(asking))))
+    ordered = sorted(clashing, key=lambda one: one.order(asking))
+    return {one.path: _line(one, found) for one, found in _broken(ordered)}
 
 
 def _ask(clashing: Collection[Contender], evidence: Evidence) -> None:
@@ -115,23 +118,47 @@ def _ask(clashing: Collection[Contender], evidence: Evidence) -> None:
             one.delivered = of_name.get(one.path.stem)
 
 
-def _broken(ordered: Iterable[Contender]) -> Iterator[tuple[Path, str]]:
-    held: Places = defaultdict(dict)
+def _broken(ordered: Sequence[Contender]) -> list[tuple[Contender, list[Clash]]]:
+    kept, held, broken = _delivered_by(ordered), Places(), list[tuple[Contender, list[Clash]]]()
     for one in ordered:
-        found = [(claim, *other) for claim in one.contested if (other := _other(held, claim))]
+        found = [(claim, *other) for claim in one.contested if (other := _other(one, claim, held, kept))]
         if found:
             one.goes_on = False
-            yield one.path, _line(one, found)
+            broken.append((one, found))
         for claim in one.contested:
             if one.goes_on or one.standing(claim) is Standing.DELIVERS:
-                held[claim.place].setdefault(claim.value, (one, claim))
+                _hold(held, one, claim)
+    return broken
 
 
-def _other(held: Places, claim: Claim) -> tuple[Contender, Claim] | None:
-    return next((other for value, other in held[claim.place].items() if value != claim.value), None)
+def _delivered_by(ordered: Iterable[Contender]) -> Places:
+    """Return what is some export's by its runs, whether it goes on or not: no edit of another takes it."""
+    kept = Places()
+    for one in ordered:
+        for claim in one.contested:
+            if one.standing(claim) is Standing.DELIVERS:
+                _hold(kept, one, claim)
+    return kept
 
 
-def _line(one: Contender, found: Sequence[tuple[Claim, Contender, Claim]]) -> str:
+def _hold(places: Places, one: Contender, claim: Claim) -> None:
+    places.setdefault(claim.place, {}).setdefault(claim.value, (one, claim))
+
+
+def _other(one: Contender, claim: Claim, held: Places, kept: Places) -> tuple[Contender, Claim] | None:
+    places = (held,) if one.standing(claim) is Standing.DELIVERS else (held, kept)
+    return next(
+        (
+            (other, theirs)
+            for place in places
+            for value, (other, theirs) in place.get(claim.place, {}).items()
+            if value != claim.value and other is not one
+        ),
+        None,
+    )
+
+
+def _line(one: Contender, found: Sequence[Clash]) -> str:
     """Return the first clash with why and what to do, and what else there is in short."""
     mine, other, theirs = found[0]
     what, to_do = told(mine, theirs, other.path.name)

@@ -407,3 +407,34 @@ def test_files_that_were_copied_anew_are_told_alike(
     for path in paths:
         os.utime(path, (1_800_000_000, 1_800_000_000))
     assert errors_in(tmp_path, staging) == before
+
+
+def test_an_edit_takes_no_list_of_an_export_that_is_broken_by_its_own_edit(
+    aged: Callable[..., Path], ran: Callable[..., None], staging: Store, tmp_path: Path
+) -> None:
+    ran(aged("a.yaml", 9, LISTS.format("a", "Gold")), days=300)
+    ran(aged("b.yaml", 9, LISTS.format("b", "Silver")), days=200)
+    ran(aged("c.yaml", 9, LISTS.format("c", "Bronze")), days=100)
+    aged("a.yaml", 2, LISTS.format("a", "Gold, Silver"))
+    aged("b.yaml", 1, LISTS.format("b", "Silver, Bronze"))
+    errors = errors_in(tmp_path, staging)
+    assert errors["c.yaml"] is None
+    assert "the list Bronze of autopilot_default is also written by c.yaml. c.yaml goes on" in (
+        errors["b.yaml"] or ""
+    )
+    assert errors["a.yaml"] == (
+        "a.yaml: the list Silver of autopilot_default is also written by b.yaml. b.yaml keeps it while it is "
+        "mended, since its runs deliver it; write another list here"
+    )
+
+
+def test_of_two_edits_that_take_a_list_of_one_another_neither_does(
+    aged: Callable[..., Path], ran: Callable[..., None], staging: Store, tmp_path: Path
+) -> None:
+    ran(aged("a.yaml", 9, LISTS.format("a", "Gold")), days=300)
+    ran(aged("b.yaml", 9, LISTS.format("b", "Silver")), days=200)
+    for name in "ab":
+        aged(f"{name}.yaml", 1, LISTS.format(name, "Gold, Silver"))
+    errors = errors_in(tmp_path, staging)
+    assert "the list Silver of autopilot_default is also written by b.yaml" in (errors["a.yaml"] or "")
+    assert "the list Gold of autopilot_default is also written by a.yaml" in (errors["b.yaml"] or "")
