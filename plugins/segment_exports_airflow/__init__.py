@@ -18,6 +18,8 @@ provider_info     what Airflow learns of this package: its connection types
 source_access     from a definition to its source, with the credentials of its connection
 staging_root      where all files lie, and the hasher of the ledgers
 pools             one pool per account
+installation      whether Airflow can know this package
+pool_keeper       looks whether the pools are there that uploads wait for
 refresh_schedule  the timetable
 __main__          commands that ask accounts
 markdown          text from outside in Markdown, where it makes no link, picture or table

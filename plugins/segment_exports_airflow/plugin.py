@@ -15,6 +15,7 @@ from airflow.plugins_manager import AirflowPlugin
 from segment_exports.errors import UnforeseenError
 from segment_exports_airflow import pools
 from segment_exports_airflow.connections_under_test import ConnectionsUnderTest
+from segment_exports_airflow.pool_keeper import PoolKeeper, look_after_pools
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -22,11 +23,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+_keepers: list[PoolKeeper] = []
+
+
 @hookimpl
 def on_starting(component: Any) -> None:
     """Make the pools when a scheduler or DAG processor starts (a ``Job``; task runners are not)."""
-    if type(component).__name__ != "Job":
+    if not _is_job(component):
         return
+    _keepers.append(PoolKeeper(look_after_pools))
+    _keepers[-1].start()
     try:
         pools.ensure_pools_of_definitions()
     except Exception as error:
@@ -37,6 +43,17 @@ def on_starting(component: Any) -> None:
 
 
 @hookimpl
+def before_stopping(component: Any) -> None:
+    """Look after the pools no more."""
+    while _is_job(component) and _keepers:
+        _keepers.pop().stop()
+
+
+def _is_job(component: Any) -> bool:
+    return type(component).__name__ == "Job"
+
+
+@hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001 - Airflow names the arguments
     """Make the pools of a run that starts, for exports that were added since the scheduler started."""
     try:
@@ -44,7 +61,7 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:  # noqa: ARG001 - Air
     except Exception as error:
         told = UnforeseenError.of(error)
         log.error(  # noqa: TRY400
-            "The pool of run %s could not be made; its upload tasks may wait for ever",
+            "The pool of run %s could not be made; it is tried again while its uploads wait",
             dag_run.run_id,
             exc_info=told,
         )

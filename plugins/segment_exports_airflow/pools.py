@@ -2,7 +2,8 @@
 
 A pool has one slot: one upload task can use the account's whole rate, and two would exceed it. A task
 whose pool is missing stays ``scheduled`` for ever and nothing says so, so a listener
-(:mod:`segment_exports_airflow.plugin`) makes the pools. Slots that a person changed are left alone.
+(:mod:`segment_exports_airflow.plugin`) makes the pools, and :mod:`segment_exports_airflow.pool_keeper` looks
+after them. Slots that a person changed are left alone.
 
 Imported in every Airflow process: what it needs of Airflow and of the core is imported where it is used.
 """
@@ -22,12 +23,19 @@ log = logging.getLogger(__name__)
 
 PREFIX = "account_"
 SLOTS = 1
+OPERATOR = "UploadOperator"
+"""Name of the operator whose tasks run in these pools, as Airflow keeps it."""
 _DESCRIPTION = "Rate budget of one account (segment exports): one slot, one upload task at a time."
 
 
 def pool_of(connection_id: str) -> str:
     """Return the name of the pool of the account that a connection leads to."""
     return f"{PREFIX}{connection_id}"
+
+
+def command_for(pool: str) -> str:
+    """Return the command that makes a pool as it is meant, or gives one its slot."""
+    return f'airflow pools set {pool} {SLOTS} "{_DESCRIPTION}"'
 
 
 def ensure_pools_of_definitions() -> None:

@@ -97,7 +97,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         addresses = stack.enter_context(serve(insights, folder))
         accounts = {
             f"AIRFLOW_CONN_AUTOPILOT_{name.upper()}": json.dumps(account(emulator, rate=200))
-            for name in ("killed", "ended", "missed", "from_api", "unmeant", "agreed")
+            for name in ("killed", "ended", "missed", "from_api", "unmeant", "agreed", "unpooled")
         }
         nobody_agreed = account(emulator, rate=200)
         nobody_agreed["extra"] = {"requests_per_second": 200}

@@ -89,6 +89,13 @@ IN_BERLIN = '{timezone: Europe/Berlin, times: ["02:30"]}'
 TIMED_ONLY = ("in_sao_paulo", "in_berlin")
 """Airflow would start their last missed time, were they unpaused."""
 LEDGER_SECRET = "a ledger secret of the scheduler tests"
+UNPOOLED = """\
+name: unpooled
+source: {{type: lake, path: {path}, unseen_snapshots: read}}
+destination: {{connection: autopilot_unpooled, membership: field}}
+segments: [{{name: ChurnProne, list: Unpooled}}]
+mapping: {{Email: EMail}}
+"""
 NOBODY_MEANT = {
     "unmeant": "{connection: autopilot_unmeant, membership: field}",
     "unmeant_in_ortto": "{type: ortto, connection: ortto_unmeant, new_people: unsubscribed, "
@@ -109,6 +116,7 @@ def write_definitions(folder: Path, path: Path) -> list[str]:
     texts |= {"asked": ASKED.format(path=path), "removed": REMOVED.format(path=path), "from_api": FROM_API}
     texts |= {name: TOLD.format(name=name, path=path) for name in ("agreed", "unagreed")}
     texts["broken_file"] = BROKEN
+    texts["unpooled"] = UNPOOLED.format(path=path)
     for segment, name, refresh in zip("AB", TIMED_ONLY, (IN_SAO_PAULO, IN_BERLIN), strict=True):
         texts[name] = TIMED.format(name=name, segment=segment, refresh=refresh)
     folder.mkdir()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from segment_exports.errors import DefinitionError, ListProblemError
+from segment_exports_airflow.installation import require_plugin
+from segment_exports_airflow.pools import pool_of
 from segment_exports_airflow.staging_root import ledger_hasher, require_good_ledger_secret, staging_root
 from segment_exports_airflow.steps import ExportStep, runs_that_sent
 from segment_exports_airflow.task_log import ForeseenFailure, end_with, tell
@@ -76,6 +78,7 @@ class CheckDestinationOperator(ExportOperator):
         :raises LedgerError: the secret of the ledgers is missing, a new one that is short, or two that
             differ; lists have vanished because it is another account, or one that was emptied; or the staging
             knows nothing of runs that sent.
+        :raises SettingsError: the package isn't installed, so that nothing makes the account's pool.
         :raises StagingError: no files can be written in the staging.
         :raises ListProblemError: a list has vanished, stands twice, is not ours, or has two titles here.
         """
@@ -84,6 +87,7 @@ class CheckDestinationOperator(ExportOperator):
         from segment_exports_airflow.accounts import AGREEMENT_FILE, account_folder, account_of
 
         options, wanted = self.request(context).options, self.definition.destination
+        require_plugin(pool_of(wanted.connection))
         self._require_writable(context, wanted.connection)
         require_known_runs(self.files(context).export, self.export, runs_that_sent(context), options)
         account = account_of(wanted.connection, wanted.type)

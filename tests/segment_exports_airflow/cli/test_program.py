@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from segment_exports_airflow.cli import program, subcommands
+from segment_exports_airflow.cli import program, subcommands, this_airflow
 from segment_exports_airflow.cli.program import COMMANDS, main
 
 
@@ -86,6 +86,7 @@ def test_no_end_of_it_is_a_traceback(
         raise error
 
     monkeypatch.setattr(subcommands, "check", fail)
+    monkeypatch.setattr(this_airflow, "join_airflow", lambda: "")
 
     assert program.main(["check"]) == code
 
