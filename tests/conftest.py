@@ -59,7 +59,7 @@ if PROFILE == "same everywhere":
     providers.is_local_module_file = lambda _path: False
 
 
-LONG_AND_SHARED = ("tests/scheduler/", "tests/dags/", "tests/browser/")
+LONG_AND_SHARED = ("tests/scheduler/", "tests/packaging/", "tests/dags/", "tests/browser/")
 """Folders whose tests take long and share a running Airflow or a metadata database."""
 
 

@@ -81,6 +81,7 @@ class LocalAirflow:
 
     :param settings: variables on top of :func:`airflow_environment`, for instance connections.
     :param port: of the API server; a free one by default.
+    :param python: the interpreter of the environment that it is installed in; this one by default.
     """
 
     home: Path
@@ -88,6 +89,7 @@ class LocalAirflow:
     port: int = field(default_factory=free_port)
     parallelism: int = 8
     components: Iterable[str] = COMPONENTS
+    python: str = sys.executable
     password: str = field(default_factory=lambda: secrets.token_urlsafe(9), repr=False)
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, init=False, repr=False)
     _token: str | None = field(default=None, init=False, repr=False)
@@ -166,7 +168,7 @@ class LocalAirflow:
         :raises LocalAirflowError: it failed; the text holds the end of what it printed.
         """
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
+            [self.python, "-m", "airflow", *arguments],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -253,7 +255,7 @@ class LocalAirflow:
         logs.mkdir(exist_ok=True)
         with (logs / f"{component}.log").open("ab") as output:
             self._processes[component] = subprocess.Popen(
-                [sys.executable, "-m", "airflow", component],
+                [self.python, "-m", "airflow", component],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -13,3 +13,13 @@ counter_random     random numbers that are a pure function
 serving            an application on a socket
 quoting            one that quotes back what it was sent in every refusal
 """
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+if not (find_spec("fastapi") and find_spec("uvicorn")):
+    raise ImportError(
+        "the emulators need fastapi and uvicorn, which aren't installed here: "
+        "pip install 'segment-exports[emulators]'"
+    )
