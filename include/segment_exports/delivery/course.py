@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 
 EVERY = 10.0
 """Seconds between two lines."""
-_LATELY = 60.0
+_LATELY = 30.0
 """Seconds that the speed is that of: an upload that is slowed down says so, and forgets it again."""
+_LEAST_SPEED = 0.05
 _PEOPLE = "contact"
 
 
@@ -97,9 +98,11 @@ class Course:
             self._moments.popleft()
         before = self._moments[0]
         self._moments.append(now)
+        waits = self._transport.waits.told()
         if now.parts:
-            yield ", ".join([*self._told(now), *_speed(before, now), *self._left(before, now)])
-        if waits := self._transport.waits.told():
+            left = () if waits else self._left(before, now)
+            yield ", ".join([*self._told(now), *_speed(before, now), *left])
+        if waits:
             yield waits
         elif (silent := now.at - self._answered_at(now)) >= EVERY:
             yield f"No request was answered for {_time(silent)}"
@@ -150,8 +153,8 @@ def _speed(before: _Moment, now: _Moment) -> Iterator[str]:
     seconds = now.at - before.at
     part = next((one for one in now.parts if one.done < one.total), now.parts[-1])
     done = part.done - sum(one.done for one in before.parts if one.noun == part.noun)
-    if done > 0 and seconds > 0:
-        speed = done / seconds
+    speed = done / seconds if seconds > 0 else 0.0
+    if speed >= _LEAST_SPEED:
         yield f"{speed:,.0f} {part.noun}s/s" if speed >= 10 else f"{speed:,.1f} {part.noun}s/s"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_exports.errors import ThrottledError
 from segment_exports.sieve.signs import wait_told
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Waits:
         """Take note that a request waits so long, since it was answered this."""
         until = self._clock() + seconds
         if until >= self._until:
-            self._until, self._why = until, str(why)
+            too_many = " (too many requests)" if isinstance(why, ThrottledError) else ""
+            self._until, self._why = until, f"{why}{too_many}"
 
     def told(self) -> str | None:
         """Return what is waited for, and for how long yet; None where it is nothing."""

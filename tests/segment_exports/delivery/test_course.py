@@ -90,7 +90,7 @@ def test_what_an_earlier_attempt_did_is_done_and_made_nothing_faster(chunk: Any)
     ]
 
 
-def test_the_speed_is_that_of_the_last_minute(chunk: Any) -> None:
+def test_the_speed_is_that_of_the_last_half_minute(chunk: Any) -> None:
     upload = Upload(chunk(2_000), requests_left=10)
     course = upload.begin()
     for _ in range(10):
@@ -150,7 +150,7 @@ def test_who_is_refused_is_counted(chunk: Any) -> None:
     [
         (
             ThrottledError("POST /contacts was answered 429"),
-            "Waiting 25 s more: POST /contacts was answered 429",
+            "Waiting 25 s more: POST /contacts was answered 429 (too many requests)",
         ),
         (OutcomeUnknownError("no answer came"), "Waiting 25 s more: no answer came"),
     ],
@@ -159,7 +159,7 @@ def test_it_says_that_it_waits_for_how_long_and_why(chunk: Any, answered: Any, t
     upload = Upload(chunk(200), requests_left=2)
     course = upload.begin()
     upload.waits.begin(30, answered)
-    upload.passes(5)
+    upload.passes(5, requests=1)
     assert list(course.lines()) == ["Uploaded 0 of 200 contacts (0 %)", told]
 
     upload.passes(25, requests=1)
