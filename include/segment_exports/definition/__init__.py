@@ -9,6 +9,8 @@ refresh_settings      ``refresh`` and ``wait_for_refresh``
 strict                types of values: nothing is coerced
 yaml_text             YAML as plain values, with lines
 yaml_causes           why a text can't be read as YAML
+yaml_lines            its lines: indents, and what one lacks
+yaml_traces           what other programs left in it
 loading               files of a folder
 clashes               which of them go on where two claim the same
 problems              what is wrong, in plain sentences

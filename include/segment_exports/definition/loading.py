@@ -140,10 +140,15 @@ def _text_of(path: Path) -> str:
     except ForeignFileError as error:
         raise DefinitionError(f"{path} {error}") from None
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
+        # Plain letters in UTF-16 or UTF-32 are UTF-8 too, with zeros between them.
+        bad = 0 if "\0" in text[:4] else None
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise DefinitionError(f"{path.name}, line {line}: isn't UTF-8; save the file as UTF-8") from None
+        bad = error.start
+    if bad is not None:
+        line = raw[:bad].count(b"\n") + 1
+        raise DefinitionError(f"{path.name}, line {line}: isn't UTF-8; save the file as UTF-8")
+    return text
 
 
 def _mapping_of(document: YamlText, path: Path) -> dict[str, Any]:

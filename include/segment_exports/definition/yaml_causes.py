@@ -10,26 +10,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from segment_exports.definition.yaml_lines import HAS_ODD_BLANK, KEY, ODD_BLANK, ODD_BLANKS, Lines
+from segment_exports.definition.yaml_traces import trace_in
 
-_LINE_ENDS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-_UNPRINTABLE = yaml.reader.Reader.NON_PRINTABLE
-_CONTENT = re.compile(r"[ \t]*[^ \t#]")
-_NO_BLANK_AFTER_COLON = re.compile(r" *(- +)*[\w-]+:[^ \t]")
-_NO_BLANK_AFTER_HYPHEN = re.compile(r" *-[^ \t-]")
-_KEY = re.compile(r" *(- +)*[^ \t#\"'\[{].*?:([ \t]|$)")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _KEY_WITH_VALUE = re.compile(r" *(- +)*[^ \t#].*?:[ \t]+[^ \t#]")
-_SPECIAL = "%@`*&!|>,"
+_SPECIAL = "%@`*&!|>,?]}"
+_LONGEST_KEY = 1024
+"""Characters of a key, as YAML has it."""
 _CLOSERS = {"[": "]", "{": "}"}
-_ODD_BLANKS = "\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff"
-_ODD_BLANK = re.compile(f"[{_ODD_BLANKS}]")
 _CURLY = re.compile("[\u201c\u201d\u201e\u201f\u00ab\u00bb].*|\u2018.*\u2019|.*[\u201c\u201d]", re.DOTALL)
 
-ODD_BLANK = (
-    "has a non-breaking space or the like, as web pages and word processors have it, where a blank belongs; "
-    "type it anew"
-)
 CURLY_QUOTES = "has typographic quotes, as word processors write them; type straight ones (\" or ')"
 
 
@@ -45,30 +38,26 @@ def cause_of(text: str, error: yaml.YAMLError) -> Cause:
 
     :param error: what the parser said of it.
     """
-    lines = _LINE_ENDS.split(text)
-    if odd := _UNPRINTABLE.search(text):
-        line = len(_LINE_ENDS.split(text[: odd.start()]))
-        return Cause(f"holds a control character (U+{ord(odd.group()):04X}); delete it", line)
+    lines = Lines(text)
     mark = getattr(error, "problem_mark", None)
-    if mark is None:
-        return Cause("can't be read as YAML", None)
-    return next(_Stop(text, lines, mark.line, mark.column, error).causes())
+    stop = _Stop(text, lines, mark.line, mark.column, error) if mark is not None else None
+    if trace := trace_in(text, lines, stop.suspects if stop else ()):
+        return Cause(trace[0], trace[1] + 1)
+    return next(stop.causes()) if stop else Cause("can't be read as YAML", None)
 
 
 def odd_text(text: str, *, is_key: bool) -> str | None:
     """Return what is wrong with an unquoted text that is YAML, but not what was meant; else None."""
     if _CURLY.fullmatch(text):
         return CURLY_QUOTES
-    odd = _ODD_BLANK.search(text) if is_key else re.search(f"^[{_ODD_BLANKS}]|[{_ODD_BLANKS}]$", text)
-    return ODD_BLANK if odd else None
+    odd = ODD_BLANK.search(text) if is_key else re.search(f"^-?[{ODD_BLANKS}]|[{ODD_BLANKS}]$", text)
+    return HAS_ODD_BLANK if odd else None
 
 
 class _Stop:
     """Where the parser stopped, and what lies before it."""
 
-    def __init__(
-        self, text: str, lines: Sequence[str], line: int, column: int, error: yaml.YAMLError
-    ) -> None:
+    def __init__(self, text: str, lines: Lines, line: int, column: int, error: yaml.YAMLError) -> None:
         self._lines = lines
         self._at, self._column = min(line, len(lines) - 1), column
         self._problem = str(getattr(error, "problem", ""))
@@ -77,6 +66,18 @@ class _Stop:
         self._begun = min(begun.line, len(lines) - 1) if begun else self._at
         self._begun_column = begun.column if begun else 0
         self._tokens = list(_tokens(text, line, column))
+        self._opened = list[yaml.Token]()
+        for token in self._tokens:
+            if isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken):
+                self._opened.append(token)
+            elif self._opened and isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken):
+                self._opened.pop()
+
+    @property
+    def suspects(self) -> tuple[int, ...]:
+        """The lines in which the fault may lie: where the parser stopped, what it read, and what is above."""
+        above = self._lines.above(self._at)
+        return tuple(sorted({self._at, self._begun, self._at if above is None else above}))
 
     @property
     def _line(self) -> str:
@@ -105,8 +106,8 @@ class _Stop:
         if here == "\t":
             yield self._cause("has a tab where a blank belongs; write a blank")
         for number in (self._begun, self._at):
-            if _ODD_BLANK.search(self._lines[number]):
-                yield self._cause(ODD_BLANK, number)
+            if ODD_BLANK.search(self._lines[number]):
+                yield self._cause(HAS_ODD_BLANK, number)
         if "escape" in self._problem:
             yield self._cause(
                 "has a backslash in double quotes, where it means more than itself; use single quotes ('), "
@@ -114,11 +115,10 @@ class _Stop:
             )
         scanned = re.search("scanning an? (alias|anchor|block scalar|tag|directive)", self._context)
         first = start if scanned else here
-        if (
-            first
-            and first in _SPECIAL
-            and ("token" in self._problem or "node content" in self._problem or scanned)
-        ):
+        refused = re.search("token|node content|mapping keys", self._problem)
+        if self._opened and here == "," and refused:
+            yield self._cause("has a comma with nothing before it; take it away")
+        if first and first in _SPECIAL and (refused or scanned) and not (self._opened and first in "]}"):
             yield self._cause(
                 f"has a value that begins with {first}; put it in quotes", self._begun if scanned else None
             )
@@ -133,6 +133,9 @@ class _Stop:
         if not quoted or quoted[-1].end_mark.line != self._at or self._is_first_in_line:
             return
         last = quoted[-1]
+        here = self._line[self._column : self._column + 1]
+        if self._opened and here in ("'", '"') and last.start_mark.line == self._at:
+            return
         if last.start_mark.line != self._at:
             yield self._cause(
                 f"opens a quote ({last.style}) that is closed only in line {self._at + 1}; one is missing",
@@ -150,14 +153,8 @@ class _Stop:
             )
 
     def _brackets(self) -> Iterator[Cause]:
-        opened = list[yaml.Token]()
-        for token in self._tokens:
-            if isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken):
-                opened.append(token)
-            elif opened and isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken):
-                opened.pop()
         here = self._line[self._column : self._column + 1]
-        if not opened:
+        if not self._opened:
             before = self._line[: self._column].rstrip()
             if before.endswith(("]", "}")):
                 yield self._cause(
@@ -165,11 +162,24 @@ class _Stop:
                     "bracket away"
                 )
             return
-        bracket = "[" if isinstance(opened[-1], yaml.FlowSequenceStartToken) else "{"
-        line = opened[-1].start_mark.line
+        opened = self._opened[-1]
+        bracket = "[" if isinstance(opened, yaml.FlowSequenceStartToken) else "{"
+        line = opened.start_mark.line
         if here in ("]", "}") and here != _CLOSERS[bracket]:
             yield self._cause(f"closes with {here} what line {line + 1} opens with {bracket}")
         elif line != self._at or not here:
+            lacking = self._lines.above(self._at) if self._is_first_in_line else self._last_line
+            if lacking != self._at and self._lines.closes(line, opened.start_mark.column):
+                yield self._cause(
+                    f"lacks a comma at its end, within the bracket ({bracket}) of line {line + 1}", lacking
+                )
+            for number in range(line, self._at):
+                if re.search(rf"[ \t]#.*\{_CLOSERS[bracket]}", self._lines[number]):
+                    yield self._cause(
+                        "has a # after a blank, which begins a comment, so that a bracket isn't closed; "
+                        "put a value that holds it in quotes",
+                        number,
+                    )
             yield self._cause(
                 f"opens a bracket ({bracket}) that is never closed, or a comma is missing between its values",
                 line,
@@ -181,6 +191,10 @@ class _Stop:
             )
 
     def _colons(self) -> Iterator[Cause]:
+        if self._line[self._column : self._column + 1] == ":" and self._column > _LONGEST_KEY:
+            yield self._cause(
+                f"has a key of more than {_LONGEST_KEY:,} characters; a colon or a line end may be missing"
+            )
         if "sequence entries" in self._problem:
             yield self._cause(
                 "begins a list on the line of its key; write each item on a line of its own below it "
@@ -192,15 +206,17 @@ class _Stop:
                 "has neither a key with a colon (key: value) nor a hyphen with a blank (- item)", self._begun
             )
         if "mapping values" in self._problem:
-            if _KEY.match(self._line[: self._column]):
+            if KEY.match(self._line[: self._column]):
                 yield self._cause("has a value that holds a colon and a blank; put the value in quotes")
-            above = self._above(self._at)
+            above = self._lines.above(self._at)
             if above is not None:
                 yield from self._unfinished(above)
                 yield from self._deeper(above)
 
     def _deeper(self, above: int) -> Iterator[Cause]:
-        if self._indent(self._at) > self._indent(above) and _KEY_WITH_VALUE.match(self._lines[above]):
+        if self._lines.indent(self._at) > self._lines.indent(above) and _KEY_WITH_VALUE.match(
+            self._lines[above]
+        ):
             yield self._cause(
                 f"is indented deeper than line {above + 1}, which has a value already; begin it in the same "
                 "column, or take that value away"
@@ -209,15 +225,8 @@ class _Stop:
     def _unfinished(self, number: int) -> Iterator[Cause]:
         """Say what a line lacks that neither begins a key nor an item."""
         line = self._lines[number]
-        if _ODD_BLANK.search(line):
-            yield self._cause(ODD_BLANK, number)
-        if _NO_BLANK_AFTER_HYPHEN.match(line):
-            yield self._cause("lacks a blank after the hyphen; write - item", number)
-        if _NO_BLANK_AFTER_COLON.match(line) and not _KEY.match(line):
-            yield self._cause("lacks a blank after the colon; write key: value", number)
-        if re.match(r" *[\w-]+ *=", line):
-            yield self._cause("has = where a colon and a blank belong; write key: value", number)
-        if not _KEY.match(line) and not re.match(r" *-( |$)", line):
+        yield from (self._cause(one, number) for one in self._lines.lacks(number))
+        if not KEY.match(line) and not re.match(r" *-( |$)", line):
             yield self._cause(
                 "has neither a key with a colon (key: value) nor a hyphen with a blank (- item)", number
             )
@@ -225,7 +234,8 @@ class _Stop:
     def _indents(self) -> Iterator[Cause]:
         if not self._is_first_in_line:
             return
-        indent, levels = self._indent(self._at), self._levels()
+        indent, levels = self._lines.indent(self._at), self._lines.levels(self._at)
+        yield from map(self._cause, self._lines.lacks(self._at))
         if indent in levels:
             line = levels[indent] + 1
             if self._line.lstrip().startswith("- "):
@@ -233,47 +243,39 @@ class _Stop:
                     f"is an item of a list (-) in the column of the key of line {line}; indent it below "
                     "the key that it belongs to"
                 )
-            yield self._cause(
-                f"is a key in the column of the hyphens (line {line}); indent it deeper to belong to "
-                "that item, or less to end the list"
-            )
+            if re.match(" *-", self._lines[line - 1]):
+                yield self._cause(
+                    f"is a key in the column of the hyphens (line {line}); indent it deeper to belong to "
+                    "that item, or less to end the list"
+                )
+            yield from self._unfinished(line - 1)
+            return
         deeper = [one for one in sorted(levels) if one > indent]
-        above = self._above(self._at)
+        above = self._lines.above(self._at)
         if not deeper and above is not None:
             yield from self._deeper(above)
         near = [one for one in sorted(levels) if one < indent][-1:] + deeper[:1]
+        if near and near[0] > indent:
+            yield self._cause(
+                f"is indented deeper than line {self._at + 1}; let both begin in the same column",
+                levels[near[0]],
+            )
         told = ", ".join(f"{self._place(levels[one], one)} has {one or 'none'}" for one in near)
         blanks = f"{indent} blank{'' if indent == 1 else 's'}"
         yield self._cause(f"is indented by {blanks}, which fits no line that it could hang from: {told}")
 
     def _place(self, number: int, level: int) -> str:
-        after = "" if self._indent(number) == level else "what follows the hyphen in "
+        after = "" if self._lines.indent(number) == level else "what follows the hyphen in "
         return f"{after}line {number + 1}"
+
+    @property
+    def _last_line(self) -> int:
+        """Return the line in which the last text begins before the parser stopped."""
+        return self._tokens[-1].start_mark.line if self._tokens else self._at
 
     @property
     def _is_first_in_line(self) -> bool:
         return not self._line[: self._column].strip()
-
-    def _indent(self, number: int) -> int:
-        line = self._lines[number]
-        return len(line) - len(line.lstrip(" "))
-
-    def _above(self, number: int) -> int | None:
-        """Return the nearest line above with content."""
-        return next((one for one in reversed(range(number)) if _CONTENT.match(self._lines[one])), None)
-
-    def _levels(self) -> dict[int, int]:
-        """Return the columns in which a line may begin here, and the last line that began so."""
-        levels = dict[int, int]()
-        for number in range(self._at):
-            line = self._lines[number]
-            if not _CONTENT.match(line):
-                continue
-            indent = self._indent(number)
-            levels = {level: at for level, at in levels.items() if level < indent} | {indent: number}
-            if (item := re.match(r" *(- +)+(?=[^ #].*?:( |$))", line)) is not None:
-                levels[item.end()] = number
-        return levels
 
 
 def _tokens(text: str, line: int, column: int) -> Iterator[yaml.Token]:

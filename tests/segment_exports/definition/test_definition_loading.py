@@ -289,6 +289,8 @@ def test_a_name_that_is_too_long_for_a_dag_is_told_with_its_length(write: Callab
         (b"", "newsletter.yaml is empty; it must be a mapping that begins with name: newsletter"),
         (b"- a\n- b\n", "newsletter.yaml is a list of 2 items"),
         (b"name: newsletter\nx: \xff\n", "newsletter.yaml, line 2: isn't UTF-8"),
+        ("name: newsletter\n".encode("utf-16"), "newsletter.yaml, line 1: isn't UTF-8; save the file as"),
+        ("name: newsletter\n".encode("utf-16-le"), "newsletter.yaml, line 1: isn't UTF-8; save the file as"),
         (b"name: newsletter\nx: !!python/name:os.system\n", "newsletter.yaml, line 2: uses a YAML tag"),
         (b"name: newsletter\nname: newsletter\n", "newsletter.yaml, line 2: has the key name twice"),
         (b"name: [newsletter\n", "newsletter.yaml, line 1: opens a bracket ([) that is never closed"),
