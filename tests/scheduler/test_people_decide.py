@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.scheduler.exports_under_test import LEDGER_SECRET, account
 
+from local_airflow import USER
 from segment_exports.commands.erasing.erasure import erase
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import RunFiles, Store
@@ -104,6 +105,8 @@ def test_a_tripped_guard_asks_a_person(stage: Stage) -> None:
     assert states(stage, dag_id, rejected)["chunk_changes"] == "skipped"
     report = stage.report("asked", rejected)
     assert report["red"]
+    assert (report["approval"]["decision"], report["approval"]["by"]) == ("rejected", USER)
+    assert report["red_reasons"][0].endswith("A person was asked and did not approve.")
     assert {name: told["delivered"] for name, told in report["operations"].items()} == {
         "upsert": 0,
         "join": 0,
@@ -115,6 +118,7 @@ def test_a_tripped_guard_asks_a_person(stage: Stage) -> None:
     assert wait_for_end(stage, dag_id, approved) == "success"
     report = stage.report("asked", approved)
     assert report["state"] == "delivered"
+    assert (report["approval"]["decision"], report["approval"]["by"]) == ("approved", USER)
     assert report["contacts"]["delivered"] > 0
 
 

@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from segment_exports_airflow.markdown import as_code, as_text, table
 from segment_exports_airflow.refresh_schedule import next_refresh
 from segment_exports_airflow.steps import ExportStep, in_own_words
-from segment_exports_airflow.task_log import reason_at_end, tell
+from segment_exports_airflow.task_log import in_words, reason_at_end, tell
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -71,10 +71,16 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
             return in_own_words(lambda: self._keep_answer(context, event))
 
     def _keep_answer(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        answer = super().execute_complete(context, event)
-        return self._answered(context, answer, event)
+        if "error" in event:
+            super().execute_complete(context, event)
+        # Before Airflow takes it in: where the rest is skipped, that comes as an exception.
+        told = self._answered(context, event)
+        tell(self.log, f"The answer: {in_words(told['decision'])}")
+        super().execute_complete(context, event)
+        return told
 
-    def _answered(self, context: Context, answer: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+    def _answered(self, context: Context, answer: dict[str, Any]) -> dict[str, Any]:
+        """Write down what was answered, and by whom; return what may be told of it."""
         from segment_exports.records.notes import approval
         from segment_exports.records.notes.approval import Decision
         from segment_exports.records.plan import planned
@@ -86,7 +92,7 @@ class GuardApprovalOperator(ExportStep, ApprovalOperator):
         decision = Decision.REJECTED
         if answer["chosen_options"] == [self.APPROVE]:
             decision = Decision.APPROVED
-        elif event.get("timedout") or not person:
+        elif answer.get("timedout") or not person:
             decision = Decision.NOT_ANSWERED
         by = person.get("name") or person.get("id")
         told = approval.answer(run, asked, decision, by=by, at=at)
