@@ -18,7 +18,8 @@ from segment_exports.contact_fields.fields import (
 )
 from segment_exports.contact_fields.opening import refused_fields
 from segment_exports.contact_fields.text_forms import DateForm, NumberForm, checked_country_code
-from segment_exports.definition.problems import more_than_once
+from segment_exports.definition.meant import kind_meant
+from segment_exports.definition.problems import more_than_once, shape
 from segment_exports.definition.strict import Name, StrictModel, Text
 from segment_exports.settings import bounds
 
@@ -61,7 +62,10 @@ class FieldSource(StrictModel):
         if isinstance(value, str):
             return {"attribute": value}
         if not isinstance(value, dict | FieldSource):
-            raise ValueError("must be an attribute's name, or a mapping of attribute, format and values")  # noqa: TRY004
+            raise ValueError(  # noqa: TRY004
+                f"is {shape(value)}; it must be an attribute's name, or a mapping of attribute, format and "
+                f"values{kind_meant('text', value)}"
+            )
         return value
 
 
@@ -91,6 +95,9 @@ class FieldMapping(StrictModel):
         name: f"can't be mapped: {why}" for name, why in refused_fields().items()
     }
     """Keys that are none, and why."""
+
+    other_keys: ClassVar[str] = " A custom field belongs below custom, as <type>--<Name>."
+    """What a key may be that is none."""
 
     Email: Name = Field(description="Required: the attribute with the address that identifies the contact.")
     FirstName: Name | None = None

@@ -74,7 +74,9 @@ def load_definition(path: Path | str) -> ExportDefinition:
     try:
         definition = ExportDefinition.model_validate(_mapping_of(document, path))
     except ValidationError as error:
-        problems += explained(islice(error.errors(), bounds.PROBLEMS_TOLD), ExportDefinition)
+        told = {place for place, _ in problems}
+        found = explained(islice(error.errors(), bounds.PROBLEMS_TOLD), ExportDefinition)
+        problems += [(place, text) for place, text in found if place not in told]
     if problems:
         raise DefinitionError(_told(path, document, problems))
     return definition
@@ -172,11 +174,16 @@ def _name_problems(document: YamlText, path: Path) -> Iterator[tuple[KeyPath, st
 
 def _told(path: Path, document: YamlText, problems: Sequence[tuple[KeyPath, str]]) -> str:
     ordered = sorted(problems, key=lambda problem: document.line_of(problem[0]) or 0)
-    lines = [f"{_place(place, document)} {text}" for place, text in ordered]
+    lines = [f"{_place(place, document)} {text}{_of_comment(place, document)}" for place, text in ordered]
     if len(lines) == 1:
         return f"{path.name}, {lines[0]}"
     more = " or more" if len(lines) >= bounds.PROBLEMS_TOLD else ""
     return f"{path.name} has {len(lines)}{more} errors:\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _of_comment(place: KeyPath, document: YamlText) -> str:
+    is_comment = place in document.commented
+    return "; # begins a comment: put a value that begins with it in quotes" if is_comment else ""
 
 
 def _place(place: KeyPath, document: YamlText) -> str:

@@ -20,8 +20,30 @@ if TYPE_CHECKING:
 
 _TIME = re.compile(
     r"(?P<hour>\d{1,2})([:.hH]?(?P<minute>\d{2})([:.]?\d{2})?)? ?(?P<half>[AaPp])?\.?([Mm]\.?)?[hHzZ]?"
-    r"( ?Uhr)?"
+    r"( ?Uhr)?(?P<zone> [A-Za-z][A-Za-z/_]*)?"
 )
+_TIMES = {"midday": "12:00", "midnight": "00:00", "mittag": "12:00", "mitternacht": "00:00", "noon": "12:00"}
+_OFFSET = re.compile(r"\(?(UTC|GMT)? ?[-+\u2212]? ?\d{1,2}(:?\d{2})?\)?", re.IGNORECASE)
+_ALIKE = 0.75
+"""How much of the letters of a city must be right, of 1: below it, others than the one meant are near too."""
+_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY_NAMES = (
+    "mon monday mo montag lun lundi lunes lunedi maandag segunda segunda-feira",
+    "tue tues tuesday di dienstag mar mardi martes martedi dinsdag terca terca-feira",
+    "wed weds wednesday mi mittwoch mer mercredi mie miercoles mercoledi woensdag quarta quarta-feira",
+    "thu thur thurs thursday do donnerstag jeu jeudi jue jueves gio giovedi donderdag quinta quinta-feira",
+    "fri friday fr freitag ven vendredi vie viernes venerdi vrijdag sexta sexta-feira",
+    "sat saturday sa samstag sonnabend sam samedi sab sabado sabato zaterdag",
+    "sun sunday so sonntag dim dimanche dom domingo domenica zondag",
+)
+_DAYS = {name: _WEEK[number] for number, names in enumerate(_DAY_NAMES) for name in names.split()}
+_LONG_NAMES = [name for name in _DAYS if name.endswith(("day", "tag"))]
+_ENDS = 2
+_SOME_DAYS = {
+    **dict.fromkeys(("all", "daily", "every day", "everyday", "taglich", "*"), _WEEK),
+    **dict.fromkeys(("weekdays", "workdays", "business days", "werktags"), _WEEK[:5]),
+    **dict.fromkeys(("weekend", "weekends"), _WEEK[5:]),
+}
 _ZONES_OF_OTHERS = {
     # Abbreviations, which IANA has no zone of that keeps summer time.
     "aedt": "Australia/Sydney",
@@ -89,6 +111,8 @@ def meant_key(name: str, known: Iterable[str]) -> str | None:
 def time_meant(value: object) -> str:
     """Return the time of day that a text or number seems to mean: `` Did you mean "05:00"?``."""
     text = " ".join(str(value).split())
+    if text.lower() in _TIMES:
+        return f' Did you mean "{_TIMES[text.lower()]}"?'
     if isinstance(value, int) and value >= 100:
         text = f"{value:04d}"
     elif isinstance(value, float):
@@ -99,15 +123,37 @@ def time_meant(value: object) -> str:
     hour, minute, half = int(found["hour"]), int(found["minute"] or 0), (found["half"] or "").lower()
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)
-    return f' Did you mean "{hour % 24:02d}:{minute:02d}"?' if hour <= 24 and minute < 60 else ""
+    zone = ", and its zone for timezone" if found["zone"] else ""
+    return f' Did you mean "{hour % 24:02d}:{minute:02d}"{zone}?' if hour <= 24 and minute < 60 else ""
+
+
+def days_meant(text: str) -> tuple[str, ...]:
+    """Return the days of the week that a text means, in whatever language: ``mon-fri``, ``lundi``."""
+    plain = _plain(text)
+    if plain in _SOME_DAYS:
+        return _SOME_DAYS[plain]
+    days = list[str]()
+    for part in re.split(r" ?[,;/&+|] ?| and | und | et | y ", plain.rstrip(".")):
+        ends = [part] if part in _DAYS else re.split(r" ?(?:\.\.+|[-\u2013\u2014]| to | bis | a ) ?", part)
+        named = [_DAYS.get(end) or _DAYS.get(meant_key(end, _LONG_NAMES) or "") for end in ends[:3]]
+        if len(named) > _ENDS or None in named:
+            return ()
+        begin, end = (_WEEK.index(str(one)) for one in (named[0], named[-1]))
+        days += (_WEEK * 2)[begin : begin + (end - begin) % 7 + 1]
+    return tuple(dict.fromkeys(days))
 
 
 def zone_meant(text: str) -> str:
     """Return the time zone that a text seems to mean: `` Did you mean Europe/Berlin?``."""
-    plain = _plain(text)
-    if plain in (zones := _zones()):
-        return f" Did you mean {zones[plain]}?"
-    return near(text, sorted(available_timezones()))
+    if _OFFSET.fullmatch(text.strip()):
+        return " An offset knows no summer time: write the zone of a city"
+    plain, zones = _plain(text), _zones()
+    parts = [plain, *(part.strip() for part in re.split(r"[/,()]", plain))]
+    found = next((zones[part] for part in parts if part in zones and len(part) > _BEGINNING), None)
+    if found is None:
+        alike = difflib.get_close_matches(parts[-1], zones, n=1, cutoff=_ALIKE)
+        found = zones[alike[0]] if alike and len(parts[-1]) > _BEGINNING + 1 else None
+    return f" Did you mean {found}?" if found else ""
 
 
 def kind_meant(wanted: str, value: Any) -> str:
@@ -124,6 +170,10 @@ def kind_meant(wanted: str, value: Any) -> str:
         return "; write its keys below it, indented by two blanks, with a blank after each colon"
     if wanted == "text" and isinstance(value, bool | int | float):
         return "; put it in quotes"
+    if wanted == "a whole number" and isinstance(value, float):
+        return "; write digits alone, as 100000"
+    if wanted == "true or false" and not isinstance(value, bool) and value in (0, 1):
+        return f"; write {'true' if value else 'false'}"
     if not isinstance(value, str):
         return ""
     if wanted == "true or false":
@@ -147,24 +197,31 @@ def _list_meant(value: Any) -> str:
 
 
 def _number_meant(wanted: str, value: str) -> str:
-    digits = value.strip().rstrip("%").strip()
-    if value.strip().endswith("%") and re.fullmatch(r"\d{1,3}([.,]\d+)?", digits):
-        return (
-            f"; write {float(digits.replace(',', '.')) / 100:g}"
-            if wanted == "a number"
-            else "; leave the % away"
-        )
-    if re.fullmatch(r"[-+]?\d+(\.\d+)?", value):
+    text, is_whole = " ".join(value.split()).lower(), wanted == "a whole number"
+    if share := re.fullmatch(r"([0-9]{1,3}|[0-9]{0,3}[.,][0-9]+) ?(%|percent|per cent|pct|prozent)", text):
+        hundredth = float(share[1].replace(",", ".")) / 100
+        if is_whole:
+            return "; leave the % away"
+        return f"; write {hundredth:g}" if hundredth <= 1 else ""
+    if re.fullmatch(r"[-+]?(0|[1-9][0-9]{0,17})" + r"(\.[0-9]+)?" * (not is_whole), text):
         return "; take the quotes away"
-    if re.fullmatch(r"\d+,\d+", value) and wanted == "a number":
+    if re.fullmatch(r"[0-9]+,[0-9]+", text) and not is_whole:
         return "; write a point before the decimals, as 0.05"
-    return "; write digits alone, as 100000" if re.fullmatch(r"\d+([.,_' \u00a0]\d+)*", value) else ""
+    if is_whole and re.fullmatch(r"[1-9]\d*([.,_' ]\d+)+", text):
+        return "; write digits alone, as 100000"
+    if re.fullmatch(r"0\d+", text):
+        return "; take the zeros before it away"
+    if not re.search(r"\d", text):
+        return ""
+    return "; write digits alone, without a unit" if re.search("[a-z]", text) else "; write digits alone"
 
 
 @cache
 def _zones() -> dict[str, str]:
     """Return zones by what people call them: the city alone, in whatever case."""
-    zones = sorted(available_timezones(), key=lambda zone: (zone.count("/"), zone))
+    # What else lies in the system's folder of zones is none of the IANA, and not on every machine.
+    known = available_timezones() - {"localtime", "posixrules", "Factory"}
+    zones = sorted(known, key=lambda zone: (zone.count("/"), zone))
     cities = {_plain(zone.rpartition("/")[2]): zone for zone in reversed(zones) if "/" in zone}
     return cities | {_plain(zone): zone for zone in zones} | _ZONES_OF_OTHERS
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import types
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
@@ -58,10 +59,17 @@ def shape(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return f"{value}".lower()
     if isinstance(value, str):
-        return f"text of {_count(value, 'character')}" if value else "empty text"
+        more = f" with {hidden}" if (hidden := hidden_in(value)) else ""
+        return f"text of {_count(value, 'character')}{more}" if value else "empty text"
     if isinstance(value, dict):
         return f"a mapping of {_count(value, 'key')}"
     return f"a list of {_count(value, 'item')}" if isinstance(value, list | tuple) else type(value).__name__
+
+
+def hidden_in(text: str) -> str:
+    """Return what of a text nobody sees, as web pages have it; empty where all is seen."""
+    found = next((one for one in text if unicodedata.category(one) == "Cf"), None)
+    return f"a character that isn't shown (U+{ord(found):04X})" if found else ""
 
 
 def _count(value: Sized, one: str) -> str:
@@ -72,8 +80,14 @@ def place_in_words(place: KeyPath) -> str:
     """Write a place as the messages do: ``segments (item 2).name``."""
     text = ""
     for step in place:
-        text += f" (item {step + 1})" if isinstance(step, int) else f"{'.' * bool(text)}{name_told(step)}"
+        text += f" (item {step + 1})" if isinstance(step, int) else f"{'.' * bool(text)}{_key_told(step)}"
     return text or "the file"
+
+
+def _key_told(key: str) -> str:
+    """Return a key without the value that belongs to it where the blank after the colon was forgotten."""
+    value = re.search("(?<=[^:]:)[^:].*", key)
+    return name_told(f"{key[: value.start()]}…" if value else key) if key.strip() else "a key of blanks"
 
 
 def explained(
@@ -90,12 +104,12 @@ def explained(
         (*place[:-1], meant_key(str(place[-1]), parent.model_fields))
         for place, parent, error in problems
         if error["type"] == "extra_forbidden" and parent is not None
-    }
+    } | {(str(place[-1]),) for place, _, error in problems if error["type"] == "extra_forbidden"}
     return [
         (place, _sentence(error, parent, model, hint))
         for place, parent, error in problems
-        # A list with a bad item counts as too short as well, and a key that is misspelt as missing: the one
-        # says it all.
+        # A list with a bad item counts as too short as well, and a key that is misspelt, or stands elsewhere,
+        # as missing: the one says it all.
         if not (error["type"] == "too_short" and place in deeper)
         and not (error["type"] == "missing" and place in misspelt)
     ]
@@ -121,7 +135,7 @@ def _sentence(error: ErrorDetails, parent: type[BaseModel] | None, root: type[Ba
     if kind in ("enum", "literal_error", "union_tag_invalid"):
         return _not_one_of(context, value.get("type") if kind == "union_tag_invalid" else value)
     if kind == "union_tag_not_found":
-        return "is missing; allowed: lake, dataverse, api"
+        return _no_type(value)
     if kind in _KINDS:
         return f"is {shape(value)}; it must be {_KINDS[kind]}{hint(_KINDS[kind], value)}"
     if kind in _BOUNDS:
@@ -148,10 +162,13 @@ def _unknown_key(key: str, parent: type[BaseModel] | None, root: type[BaseModel]
     if key in refused:
         return refused[key]
     allowed = list(parent.model_fields)
-    before, colon, _ = key.partition(":")
+    before, colon, value = key.partition(":")
     if colon and before in allowed:
-        return f"isn't known; write a blank after the colon of {before}"
-    if hint := near(key, allowed) or _elsewhere(key, parent, root):
+        end = f"write a blank after the colon of {before}" if value else "one colon is enough"
+        return f"isn't known; {end}"
+    if key.strip() in allowed:
+        return f"has blanks at its start or end; write {key.strip()}"
+    if hint := near(key, allowed) or _elsewhere(key, parent, root) or getattr(parent, "other_keys", ""):
         return f"isn't known.{hint} Allowed: {', '.join(allowed)}"
     return f"isn't known. Allowed: {', '.join(allowed)}"
 
@@ -166,6 +183,15 @@ def _elsewhere(key: str, parent: type[BaseModel], root: type[BaseModel]) -> str:
         if any(key in model.model_fields for model in _models(one.annotation) if model is not parent)
     ]
     return f" It belongs to {' or '.join(places)}: indent it below that key." if places else ""
+
+
+def _no_type(value: Any) -> str:
+    keys = [str(key) for key in value] if isinstance(value, dict) else []
+    allowed = "allowed: lake, dataverse, api"
+    if any(key.startswith("type:") for key in keys):
+        return f"must have one colon, and a blank after it; {allowed}"
+    instead = next((key for key in keys if meant_key(key.strip(), ["type"])), None)
+    return f"is missing; {allowed}" if instead is None else f"is written {_key_told(instead)}; {allowed}"
 
 
 def _not_one_of(context: Mapping[str, Any], value: Any) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from segment_exports.definition.meant import time_meant
+from segment_exports.definition.meant import days_meant, time_meant
+from segment_exports.definition.problems import shape
 from segment_exports.definition.source_settings import TimeZone  # noqa: TC001 - pydantic needs it
 from segment_exports.definition.strict import StrictModel, Text, Whole
 
@@ -37,6 +38,14 @@ def _time_of_day(value: object) -> object:
     return value
 
 
+def _weekday(value: object) -> object:
+    if isinstance(value, str) and value not in set(Weekday):
+        days = ", ".join(days_meant(value))
+        meant = f" Did you mean {days}?" if days else ""
+        raise ValueError(f"is {shape(value)}; allowed: {', '.join(Weekday)}.{meant}".rstrip("."))
+    return value
+
+
 TimeOfDay = Annotated[
     Text,
     BeforeValidator(_time_of_day),
@@ -51,9 +60,17 @@ class Refresh(StrictModel):
     times: tuple[TimeOfDay, ...] = Field(
         min_length=1, max_length=MOST_REFRESHES_A_DAY, description="Up to four times a day, HH:MM."
     )
-    days: tuple[Weekday, ...] = Field(
+    days: tuple[Annotated[Weekday, BeforeValidator(_weekday)], ...] = Field(
         default=tuple(Weekday), min_length=1, description="Days of a weekly schedule; every day if left out."
     )
+
+    @field_validator("days", mode="before")
+    @classmethod
+    def _days_of_a_text(cls, value: object) -> object:
+        if isinstance(value, str) and (days := days_meant(value)):
+            told = f"write [{', '.join(days)}]" if len(days) < len(Weekday) else "leave it out for every day"
+            raise ValueError(f"is {shape(value)}; it must be a list; {told}")
+        return value
 
     @field_validator("times", "days")
     @classmethod

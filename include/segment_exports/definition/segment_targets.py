@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, model_validator
 
 from segment_exports.contact_fields.fields import field_of
-from segment_exports.definition.problems import more_than_once
+from segment_exports.definition.meant import kind_meant, meant_key
+from segment_exports.definition.problems import more_than_once, shape
 from segment_exports.definition.strict import Name, StrictModel
 from segment_exports.records.outcomes import UNSUBSCRIBE
 
@@ -38,7 +39,15 @@ class SegmentTarget(StrictModel):
         if isinstance(value, str):
             return {"name": value}
         if not isinstance(value, dict | SegmentTarget):
-            raise ValueError("must be a segment's name, or a mapping of name, list and list_id")  # noqa: TRY004
+            raise ValueError(  # noqa: TRY004
+                f"is {shape(value)}; it must be a segment's name, or a mapping of name, list and "
+                f"list_id{kind_meant('text', value)}"
+            )
+        if isinstance(value, dict) and len(value) == 1 and not meant_key(next(iter(value)), cls.model_fields):
+            raise ValueError(
+                "holds a colon and a blank, and so is no name; put the name in quotes, or write its keys as "
+                "name, list and list_id"
+            )
         return value
 
 

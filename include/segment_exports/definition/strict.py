@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
+from segment_exports.definition.problems import hidden_in
 from segment_exports.settings import bounds
 
 
@@ -16,8 +17,12 @@ class StrictModel(BaseModel):
 
 
 def _one_clean_line(text: str) -> str:
+    if "\n" in text:
+        raise ValueError("holds a line break; write all of it on the line of its key")
     if text != text.strip():
         raise ValueError("has blanks at its start or end; take them away")
+    if hidden := hidden_in(text):
+        raise ValueError(f"holds {hidden}; delete it")
     if not text.replace("\u00a0", "").isprintable():
         raise ValueError("holds a line break, tab or control character; it must be one line of text")
     if "\u00a0" in text:

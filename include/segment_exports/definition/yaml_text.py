@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from segment_exports.definition.yaml_causes import cause_of, odd_text
+from segment_exports.definition.yaml_lines import Lines
 from segment_exports.settings import bounds
 from segment_exports.sieve.net import name_told
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOLEAN = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_COMMENT_ALONE = re.compile(r"[:-][ \t]+#")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?[0-9]{0,18}\.[0-9]{1,18}([eE][-+]?[0-9]{1,2})?")
@@ -44,6 +46,8 @@ class YamlText:
 
     value: Any = None
     lines: dict[KeyPath, int] = field(default_factory=dict)
+    commented: set[KeyPath] = field(default_factory=set)
+    """Where nothing stands but a comment."""
 
     def line_of(self, path: KeyPath) -> int | None:
         """Return the line of the path, or of what holds it."""
@@ -65,7 +69,7 @@ def read_yaml(text: str) -> YamlText:
         )
     document = YamlText()
     try:
-        reader = _Reader(yaml.parse(text, Loader=_LOADER), document)
+        reader = _Reader(yaml.parse(text, Loader=_LOADER), document, Lines(text))
         reader.read()
     except yaml.YAMLError as error:
         raise YamlTextError(*cause_of(text, error)) from None
@@ -94,8 +98,9 @@ def _in_quotes(character: str) -> str:
 
 
 class _Reader:
-    def __init__(self, events: Iterator[yaml.Event], document: YamlText) -> None:
+    def __init__(self, events: Iterator[yaml.Event], document: YamlText, lines: Lines) -> None:
         self._events = events
+        self._lines = lines
         self._document = document
 
     def read(self) -> None:
@@ -127,7 +132,10 @@ class _Reader:
             return self._mapping(path)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(path)
-        return _scalar(event)
+        value = _scalar(event)
+        if value is None and path and _COMMENT_ALONE.search(self._lines[self._document.lines[path] - 1]):
+            self._document.commented.add(path)
+        return value
 
     def _mapping(self, path: KeyPath) -> dict[str, Any]:
         values: dict[str, Any] = {}

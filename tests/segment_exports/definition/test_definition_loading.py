@@ -191,7 +191,7 @@ def test_a_wrong_destination_is_told(write: Callable[..., Path], destination: st
         ),
         (
             "{Email: E, custom: {integer--Points: }}",
-            "mapping.custom.integer--Points: must be an attribute's name, or a mapping of",
+            "mapping.custom.integer--Points: is empty; it must be an attribute's name, or a mapping of",
         ),
         (
             "{Email: E, custom: {date--Born: {attribute: B, format: dd.MM}}}",

@@ -44,7 +44,35 @@ BEGIN = "name: newsletter\nsource: {type: lake, path: x}\nsegments: [A]\nmapping
         ("refresh: {timezone: UTC, times: ['05:00'], days: [Tues]}", "Did you mean tue?"),
         (
             "refresh: {timezone: UTC, times: ['05:00'], days: mon}",
-            "refresh.days: is text of 3 characters; it must be a list; put it in square brackets, with",
+            "refresh.days: is text of 3 characters; it must be a list; write [mon]",
+        ),
+        ("refresh: {timezone: UTC, times: ['05:00'], days: [Mittwoch]}", "Did you mean wed?"),
+        ("refresh: {timezone: UTC, times: ['05:00'], days: [Miércoles]}", "Did you mean wed?"),
+        ("refresh: {timezone: UTC, times: ['05:00'], days: [wendesday]}", "Did you mean wed?"),
+        ("refresh: {timezone: UTC, times: ['05:00'], days: [fri-mon]}", "Did you mean fri, sat, sun, mon?"),
+        (
+            "refresh: {timezone: UTC, times: ['05:00'], days: lundi et mardi}",
+            "a list; write [mon, tue]",
+        ),
+        ("refresh: {timezone: UTC, times: ['05:00'], days: weekdays}", "write [mon, tue, wed, thu, fri]"),
+        ("refresh: {timezone: UTC, times: ['05:00'], days: daily}", "leave it out for every day"),
+        (
+            "refresh: {timezone: UTC, times: ['05:00'], days: [\"m\\u00adon\"]}",
+            "is text of 4 characters with a character that isn't shown (U+00AD); allowed: mon",
+        ),
+        ("refresh: {timezone: UTC, times: [midnight]}", 'Did you mean "00:00"?'),
+        ("refresh: {timezone: UTC, times: ['5:00 CET']}", 'Did you mean "05:00", and its zone for timezone?'),
+        (
+            "refresh: {timezone: GMT+1, times: ['05:00']}",
+            "An offset knows no summer time: write the zone",
+        ),
+        (
+            "refresh: {timezone: +02:00, times: ['05:00']}",
+            "An offset knows no summer time: write the zone",
+        ),
+        (
+            "refresh: {timezone: '(UTC+01:00) Amsterdam, Berlin, Bern', times: ['05:00']}",
+            "Did you mean Europe/Amsterdam?",
         ),
         ("refresh: {timezone: UTC, times: [5:00]}", 'with two digits each. Did you mean "05:00"?'),
         ("refresh: {timezone: UTC, times: [5pm]}", 'Did you mean "17:00"?'),
@@ -79,6 +107,21 @@ BEGIN = "name: newsletter\nsource: {type: lake, path: x}\nsegments: [A]\nmapping
         ),
         ("limit: {profiles: '5000'}", "it must be a whole number; take the quotes away"),
         ("limit: {profiles: '100,000'}", "it must be a whole number; write digits alone, as 100000"),
+        ("limit: {profiles: 100.000}", "is 100.0; it must be a whole number; write digits alone, as 100000"),
+        ("limit: {profiles: 010}", "it must be a whole number; take the zeros before it away"),
+        ("retention_days: 30 days", "it must be a whole number; write digits alone, without a unit"),
+        ("max_age_hours: 24h", "it must be a number; write digits alone, without a unit"),
+        ("guards: {stop_above_invalid: 5 percent}", "it must be a number; write 0.05"),
+        ("destination: {type: ortto, new_people: subscribed, create_fields: 1}", "true or false; write true"),
+        ("limit: {profiles:: 5}", "isn't known; one colon is enough"),
+        ('"recency ": Seen', "has blanks at its start or end; write recency"),
+        ('"": Seen', "line 5, a key of blanks: isn't known."),
+        ("recency: |\n  Seen", "recency: holds a line break; write all of it on the line of its key"),
+        (
+            'display_name: "New\u200bs"',
+            "holds a character that isn't shown (U+200B); delete it",
+        ),
+        ("display_name: 5 # five", "display_name: is 5; it must be text; put it in quotes"),
         ("limit: {profiles: 100.000.000}", "it must be a whole number; write digits alone, as 100000"),
         ("guards: {stop_above_invalid: 5%}", "it must be a number; write 0.05"),
         ("guards: {stop_above_invalid: 5}", "is 5; it must be at most 1; 5 % is 0.05"),
@@ -91,7 +134,7 @@ BEGIN = "name: newsletter\nsource: {type: lake, path: x}\nsegments: [A]\nmapping
             "recency: is a list of 1 item; it must be text; write one value, without hyphen",
         ),
         ("limit:\n  - profiles: 5", "it must be a mapping of keys; take the hyphens (-) or brackets away"),
-        ("limit: {profiles:5}", "limit.profiles:5: isn't known; write a blank after the colon of profiles"),
+        ("limit: {profiles:5}", "limit.profiles:…: isn't known; write a blank after the colon of profiles"),
         (
             "timezone: UTC",
             "timezone: isn't known. It belongs to refresh: indent it below that key. Allowed: name",
@@ -128,6 +171,24 @@ def test_what_people_write_is_told_with_what_they_meant(
             "write each item on a line of its own below it, after a hyphen and a blank",
         ),
         ("segments:", "write each item on a line of its own below it, after a hyphen and a blank (- item)"),
+        (
+            "segments:\n  - #1 customers",
+            "(item 1): is empty; it must be a segment's name, or a mapping of name, list and list_id; # "
+            "begins a comment: put a value that begins with it in quotes",
+        ),
+        (
+            "segments:\n  - name: A\n    list: #1 customers",
+            "line 5, segments (item 1).list: is empty; it must be text; # begins a comment",
+        ),
+        (
+            "segments: [2024]",
+            "(item 1): is 2024; it must be a segment's name, or a mapping of name,",
+        ),
+        (
+            "segments:\n  - Sale: now",
+            "(item 1): holds a colon and a blank, and so is no name; put the",
+        ),
+        ("segments:\n  - Name: A", "(item 1).Name: isn't known. Did you mean name?"),
         ("Segments: [A]", "newsletter.yaml, line 3, Segments: isn't known. Did you mean segments? Allowed:"),
     ],
 )
@@ -136,3 +197,30 @@ def test_what_is_wrong_with_a_list_is_told_once(write: Callable[..., Path], segm
         load_definition(write(BEGIN.replace("segments: [A]", segments)))
     assert told in str(refused.value)
     assert "errors" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("{type:: lake, path: x}", "source.type: must have one colon, and a blank after it; allowed: lake"),
+        ("{type:lake, path: x}", "source.type: must have one colon, and a blank after it; allowed: lake"),
+        ("{Type: lake, path: x}", "source.type: is written Type; allowed: lake, dataverse, api"),
+        ("{path: x}", "source.type: is missing; allowed: lake, dataverse, api"),
+    ],
+)
+def test_what_kind_of_source_was_meant(write: Callable[..., Path], source: str, told: str) -> None:
+    with pytest.raises(DefinitionError) as refused:
+        load_definition(write(BEGIN.replace("{type: lake, path: x}", source)))
+    assert told in str(refused.value)
+
+
+def test_a_key_that_stands_elsewhere_is_not_missing_as_well(write: Callable[..., Path]) -> None:
+    with pytest.raises(DefinitionError) as refused:
+        load_definition(write(BEGIN.replace("path: x}\nsegments: [A]", "path: x, segments: [A]}")))
+    assert "source.segments: isn't known. It belongs to the file itself" in str(refused.value)
+    assert "missing" not in str(refused.value)
+
+
+def test_an_unknown_contact_field_may_be_a_custom_one(write: Callable[..., Path]) -> None:
+    with pytest.raises(DefinitionError, match="A custom field belongs below custom, as <type>--<Name>"):
+        load_definition(write(BEGIN.replace("Email: E", "Email: E, string--Tier: Tier")))
