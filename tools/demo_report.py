@@ -50,10 +50,27 @@ def report_text(report: dict[str, Any]) -> str:
         "  seconds       " + ", ".join(f"{name} {value:.1f}" for name, value in report["seconds"].items()),
         f"  limit         {report['limit']['used']:,} of {report['limit']['allowed']:,} profiles",
     ]
+    lines += [*_approval(report["approval"]), *_erasures(report["erasures"])]
     for text, advice in zip(report["red_reasons"], report["what_to_do"], strict=True):
         lines += [f"  red because   {text}", f"  what to do    {advice}"]
     lines += [f"  note          {text}" for text in report["warnings"]]
     return "\n".join(lines)
+
+
+def _approval(approval: dict[str, Any] | None) -> list[str]:
+    if approval is None:
+        return []
+    who = f" by {approval['by']}" if approval["by"] else ""
+    return [f"  approval      {approval['decision'].replace('_', ' ')}{who}: {'; '.join(approval['guards'])}"]
+
+
+def _erasures(told: dict[str, int]) -> list[str]:
+    if not told["tombstones"]:
+        return []
+    return [
+        f"  erased        {told['tombstones']:,} addresses and ids ({told['new']:,} new), "
+        f"{told['withheld']:,} held back; {told['left']:,} of {told['leaving']:,} people on lists left them"
+    ]
 
 
 def _lists(lists: dict[str, Any]) -> list[str]:

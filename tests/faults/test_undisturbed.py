@@ -40,3 +40,20 @@ def test_contacts_are_given_their_new_addresses(scenario: Scenario, way: str) ->
         scenario.refresh(number)
 
         scenario.check()
+
+
+@pytest.mark.ways("list", "bulk", "auto", "field")
+def test_the_run_that_made_the_lists_tells_their_ids_and_who_joined_them(
+    scenario: Scenario, way: str
+) -> None:
+    scenario.begin(membership=way)
+
+    for number in (1, 2):
+        report = scenario.refresh(number).report
+
+        ids = {title: next(iter(scenario.stand.list_ids(title)), None) for title in report.lists}
+        assert {title: told.list_id for title, told in report.lists.items()} == ids
+        assert (None in ids.values()) == (way == "field"), "a field is no list"
+        if number == 1:
+            joined = {title: told.joins for title, told in report.lists.items()}
+            assert joined == {title: len(scenario.members(title)) for title in report.lists}

@@ -59,6 +59,15 @@ def is_on_the_list(stage: Stage, email: str) -> bool:
     return {one["kind"]: one["value"] for one in fields}["List Asked"] is True
 
 
+def assert_decided(report: dict[str, Any], decision: str, run_id: str) -> None:
+    """Hold what a report tells of the answer; the one who gives it is who the tests are signed in as."""
+    told = report["approval"]
+    assert (told["decision"], bool(told["by"])) == (decision, True), f"{run_id}: {told}"
+    assert told["asked_at"] < told["at"] < told["until"]
+    assert "guards.stop_above_added allows 0.0%" in told["guards"][0]
+    assert told["joins"] > 0
+
+
 def wait_for_end(stage: Stage, dag_id: str, run_id: str) -> str:
     airflow = stage.airflow
     airflow.wait_for("the run", lambda: airflow.run_state(dag_id, run_id) in ENDED, seconds=300)
@@ -113,6 +122,9 @@ def test_a_tripped_guard_asks_a_person(stage: Stage) -> None:
         "leave": 1,
     }
 
+    assert_decided(report, "rejected", rejected)
+    assert (report["erasures"]["new"], report["erasures"]["leaving"], report["erasures"]["left"]) == (1, 1, 1)
+
     approved = run_of_day(1)
     answer(approved, "Approve")
     assert wait_for_end(stage, dag_id, approved) == "success"
@@ -120,6 +132,7 @@ def test_a_tripped_guard_asks_a_person(stage: Stage) -> None:
     assert report["state"] == "delivered"
     assert (report["approval"]["decision"], report["approval"]["by"]) == ("approved", USER)
     assert report["contacts"]["delivered"] > 0
+    assert_decided(report, "approved", approved)
 
 
 @pytest.mark.timeout(900)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 from tests.segment_exports_airflow.planned_run import PlannedRuns
 
@@ -81,13 +82,6 @@ def test_who_is_invalid_can_be_looked_up_before_the_answer(
 ANN = {"id": "7", "name": "ann"}
 
 
-def skips_unless_approved(_operator: object, _context: object, event: dict[str, Any]) -> dict[str, Any]:
-    """Do what Airflow does with an answer: to skip what follows, it raises."""
-    if event["chosen_options"] != ["Approve"]:
-        raise DownstreamTasksSkipped(tasks=["chunk_changes"])
-    return event
-
-
 @pytest.mark.parametrize(
     ("chosen", "person", "timed_out", "decision"),
     [
@@ -99,7 +93,6 @@ def skips_unless_approved(_operator: object, _context: object, event: dict[str, 
 def test_the_answer_is_kept_for_the_report_with_what_was_asked(
     runs: PlannedRuns,
     asked: list[GuardApprovalOperator],
-    monkeypatch: pytest.MonkeyPatch,
     chosen: str,
     person: dict[str, str] | None,
     timed_out: bool,
@@ -114,18 +107,23 @@ def test_the_answer_is_kept_for_the_report_with_what_was_asked(
     assert "guards.stop_above_invalid" in waiting.guards[0]
     at = datetime(2026, 3, 1, tzinfo=UTC)
     answer = {"chosen_options": [chosen], "responded_at": at, "responded_by_user": person}
-    told = None
-    monkeypatch.setattr(ApprovalOperator, "execute_complete", skips_unless_approved)
+    answer |= {"params_input": {}, "timedout": timed_out}
+    EmptyOperator(task_id="chunk_changes", dag=DAG("newsletter", schedule=None)) << asked[0]
+    context["task"] = asked[0]
+    context["ti"].xcom_push = lambda **_: None
 
-    with suppress(DownstreamTasksSkipped):
-        told = asked[0].execute_complete(context, answer | {"timedout": timed_out})
+    if chosen == "Approve":
+        told = asked[0].execute_complete(context, answer)
+        assert told == {"decision": decision.value, "at": at.isoformat()}, "no name in XCom"
+    else:
+        with pytest.raises(DownstreamTasksSkipped) as skipped:
+            asked[0].execute_complete(context, answer)
+        assert skipped.value.tasks == ["chunk_changes"]
 
     kept = approval_of(run, planned(run))
     assert kept == waiting.model_copy(
         update={"decision": decision, "by": person and person["name"], "at": at.isoformat()}
     )
-    if decision is Decision.APPROVED:
-        assert told == {"decision": decision.value, "at": at.isoformat()}, "no name in XCom"
 
 
 def test_what_was_asked_before_the_run_was_planned_anew_is_forgotten(
