@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MISSING = "Chromium is missing: apt-get install chromium, or name it in CHROMIUM"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
+_PATIENCE = 120_000
+"""Milliseconds; on a busy machine Airflow's page takes its time."""
 
 
 def chromium() -> str | None:
@@ -38,11 +40,12 @@ def open_page(
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(_PATIENCE)
         page.goto(airflow.url)
         page.get_by_label("Username").fill(USER)
         page.get_by_label("Password").fill(airflow.password)
         page.get_by_role("button", name="Sign in").click()
-        page.wait_for_load_state("networkidle")
+        page.get_by_text("Dags", exact=True).first.wait_for()
         yield page
         browser.close()
 
@@ -62,5 +65,5 @@ def press_test(page: Page, airflow: LocalAirflow, connection_id: str) -> tuple[s
     row = page.get_by_role("row").filter(has=page.get_by_role("cell", name=connection_id, exact=True))
     row.get_by_role("button", name="Test Connection").click()
     toast = page.locator("[data-scope=toast][data-part=root]")
-    title = toast.locator("[data-part=title]").inner_text(timeout=120_000)
+    title = toast.locator("[data-part=title]").inner_text()
     return title, toast.locator("[data-part=description]").inner_text()

@@ -85,15 +85,19 @@ class Emulator:
         """What reads the emulated account back."""
         return EmulatorControl(self.url)
 
+    @property
+    def agreed(self) -> dict[str, str]:
+        """What a connection to it holds of the agreement."""
+        return signed_agreement("the demo", receiver=self.of.name)
+
     def connection(self, rate: float) -> str:
         """Return the Airflow connection to it, as JSON."""
-        agreed = signed_agreement("the demo", receiver=self.of.name)
         return json.dumps(
             {
                 "conn_type": self.of.type,
                 "host": f"{self.url}/v1",
                 "password": self.key,
-                "extra": {"requests_per_second": rate, "enabled": True, **agreed},
+                "extra": {"requests_per_second": rate, "enabled": True, **self.agreed},
             }
         )
 

@@ -129,10 +129,13 @@ class TestAccount:
         assert told.startswith(f"{ACCOUNTS[kind]} answered in ")
 
     def test_the_key_is_wrong(self, desk: Desk, kind: str) -> None:
-        title, told = desk.press_test(desk.save(kind, password=WRONG_KEY))
+        connection = desk.save(kind, password=WRONG_KEY)
+
+        title, told = desk.press_test(connection)
 
         assert title == FAILED
         assert told.startswith("Wrong key: ")
+        assert f"The API key of connection {connection} is wrong" in told
         assert WRONG_KEY not in told
 
     def test_nobody_agreed(self, desk: Desk, kind: str) -> None:
@@ -161,10 +164,14 @@ class TestAccount:
         assert desk.nobody.removeprefix("http://") in told
 
     def test_something_else_answers_there(self, desk: Desk, kind: str) -> None:
-        title, told = desk.press_test(desk.save(kind, desk.page_of_another))
+        connection = desk.save(kind, desk.page_of_another)
+
+        title, told = desk.press_test(connection)
 
         assert title == FAILED
-        assert told.startswith(f"What answers at the Base URL is not {ACCOUNTS[kind]}'s API: ")
+        assert told.startswith(
+            f"What answers at the Base URL of connection {connection} is not {ACCOUNTS[kind]}'s API: "
+        )
 
 
 @pytest.mark.parametrize("kind", SOURCES)

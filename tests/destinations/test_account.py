@@ -35,7 +35,7 @@ def test_a_wrong_key_and_a_host_that_is_not_there_are_told_apart(stand: Stand) -
 def test_a_malformed_connection_is_told_with_the_first_question(stand: Stand) -> None:
     with pytest.raises(CredentialsRefusedError, match="no API key"):
         check(stand, api_key="")
-    with pytest.raises(DestinationError, match="base URL must be"):
+    with pytest.raises(DestinationError, match="Base URL of connection the_account must be"):
         check(stand, base_url="nowhere")
 
 

@@ -185,7 +185,7 @@ def test_a_gateway_that_lets_no_change_of_address_through_makes_nobody_a_second_
     again = scenario.export.run()
 
     assert struck.red
-    assert "The Base URL is not that of Autopilot's API" in str(struck.errors)
+    assert "is not that of Autopilot's API" in str(struck.errors)
     assert not again.red
     assert members(scenario, "Gold") == EVERYBODY - {PEOPLE[0].EMail} | {moved.EMail}
     assert scenario.stand.person(moved.EMail).id == contact

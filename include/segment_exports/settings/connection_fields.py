@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 Naming: TypeAlias = Callable[[str], str]
 """From a field's key in ``extra`` to what a message calls it."""
 
+THE_CONNECTION = "the connection"
+"""What messages call a connection whose name isn't known."""
+
 LABELS: Mapping[str, str] = MappingProxyType(
     {
         "agreed_text": "Data privacy and compliance",

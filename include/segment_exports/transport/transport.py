@@ -18,6 +18,7 @@ from segment_exports.errors import (
     WithdrawnError,
 )
 from segment_exports.settings import bounds
+from segment_exports.settings.connection_fields import THE_CONNECTION
 from segment_exports.sieve.quiet_clients import quiet_clients
 from segment_exports.sieve.secrets_in_use import keep_secret
 from segment_exports.transport.api_key import checked_key
@@ -77,7 +78,7 @@ class Transport(ABC):
         timeout_seconds: float = bounds.ANSWER_SECONDS,
         ca_bundle: str | None = None,
         allow_clear_text: bool = False,
-        whose: str = "the connection",
+        whose: str = THE_CONNECTION,
         bad_requests: BadRequests | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
@@ -98,7 +99,7 @@ class Transport(ABC):
         except UrlError as error:
             raise ConnectionFieldError(str(error)) from None
         self.place = place_of_url(self.base_url)
-        self.pacer = pacer
+        self.pacer, self.whose = pacer, whose
         self.counters = RequestCounters()
         self.deadline: float | None = None
         self.clock_ahead: float | None = None

@@ -87,7 +87,7 @@ def test_a_clock_that_is_a_little_off_is_no_matter(ahead: float | None) -> None:
 
 
 async def test_a_wrong_key_an_unreachable_host_and_another_server_are_told_apart(served) -> None:
-    with pytest.raises(CredentialsRefusedError, match="API key is wrong"):
+    with pytest.raises(CredentialsRefusedError, match="API key of the connection is wrong"):
         await check(served.base_url, "f" * 32)
     with pytest.raises(DestinationUnreachableError, match="no connection"):
         await check("http://127.0.0.1:9/v1")

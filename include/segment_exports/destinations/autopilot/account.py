@@ -66,7 +66,8 @@ async def check_account(client: AutopilotClient) -> DestinationCheck:
         if error.status is not None and error.status >= 500:
             raise
         raise DestinationError(
-            f"what answers at the Base URL is not Autopilot's API: {error}", status=error.status
+            f"what answers at the Base URL of {client.whose} is not Autopilot's API: {error}",
+            status=error.status,
         ) from error
     return DestinationCheck(NAME, len(lists), client.seconds() - began, client.clock_ahead, client.warnings)
 

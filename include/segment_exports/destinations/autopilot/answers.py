@@ -23,6 +23,7 @@ from segment_exports.errors import (
     OutcomeUnknownError,
     RequestRefusedError,
 )
+from segment_exports.settings.connection_fields import THE_CONNECTION
 from segment_exports.transport.identifiers import is_identifier, unusable
 from segment_exports.transport.json_answers import CUT_JSON, NO_BODY, error_class, mapping, member, no_json
 
@@ -74,12 +75,15 @@ class _Said:
         return self.instead == NO_BODY
 
 
-def error_of(label: str, answer: Answer, *, about_people: bool = False) -> DestinationError:
+def error_of(
+    label: str, answer: Answer, *, about_people: bool = False, whose: str = THE_CONNECTION
+) -> DestinationError:
     """Return the error that an answer other than 2xx stands for.
 
     :param label: the request without any value, such as ``POST /contacts``.
     :param about_people: the destination may quote somebody's values, so its words stand in ``answer`` only,
         for :func:`segment_exports.transport.reasons.reason_of`.
+    :param whose: what the text calls the connection.
     """
     status, said = answer.status, _said(answer)
     text, words = refusal_told(
@@ -87,12 +91,13 @@ def error_of(label: str, answer: Answer, *, about_people: bool = False) -> Desti
     )
     is_own = said.instead is None
     if status == 401 or (status == 400 and is_own and _NO_KEY in said.message):
-        why = "The API key is wrong or was revoked" if is_own else "Something before the API wants a sign-in"
+        why = f"The API key of {whose} is wrong or was revoked"
+        why = why if is_own else "Something before the API wants a sign-in"
         return CredentialsRefusedError(f"{text}. {why}", status=status, answer=words)
     if status == 404:
         return _not_found(label, text, said, words)
     if status == 405 or status < 400:
-        text = f"{text}. The Base URL is not that of Autopilot's API"
+        text = f"{text}. The Base URL of {whose} is not that of Autopilot's API"
     if status in _JUDGES_REQUEST and is_own:
         return RequestRefusedError(text, status=status, answer=words)
     if status in _JUDGES_REQUEST and said.is_cut:

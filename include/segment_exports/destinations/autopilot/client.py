@@ -62,7 +62,7 @@ class AutopilotClient(Transport):
 
     def error_of(self, request: Request, answer: Answer) -> DestinationError:
         """Return the error that an answer other than 2xx stands for."""
-        return error_of(request.label, answer, about_people=request.about_people)
+        return error_of(request.label, answer, about_people=request.about_people, whose=self.whose)
 
     async def bulk_upsert(self, contacts: Sequence[bytes], call: Call | None = None) -> Mapping[str, str]:
         """Create or update up to 100 contacts, each a JSON object in UTF-8.

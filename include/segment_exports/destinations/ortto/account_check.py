@@ -49,7 +49,8 @@ async def account_answers(
         if isinstance(error, CredentialsRefusedError) or (error.status or 0) >= 500 or error.status is None:
             raise
         raise WrongServerError(
-            f"what answers at the Base URL is not {NAME}'s API: {error}", status=error.status
+            f"what answers at the Base URL of {client.whose} is not {NAME}'s API: {error}",
+            status=error.status,
         ) from error
     seconds = client.seconds() - began
     found = DestinationCheck(NAME, len(tags), seconds, client.clock_ahead, client.warnings, things="tag")

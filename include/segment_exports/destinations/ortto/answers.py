@@ -23,6 +23,7 @@ from segment_exports.errors import (
     ServerWords,
     WrongServerError,
 )
+from segment_exports.settings.connection_fields import THE_CONNECTION
 from segment_exports.transport.identifiers import is_identifier, unusable
 from segment_exports.transport.json_answers import CUT_JSON, error_class, mapping, no_json
 
@@ -95,11 +96,14 @@ class _Said:
     details: tuple[Any, ...] = ()
 
 
-def error_of(label: str, answer: Answer, *, about_people: bool = False) -> DestinationError:
+def error_of(
+    label: str, answer: Answer, *, about_people: bool = False, whose: str = THE_CONNECTION
+) -> DestinationError:
     """Return the error that an answer other than 2xx stands for.
 
     :param label: the request without any value, such as ``POST /person/merge``.
     :param about_people: the destination may quote somebody's values, so its words stand in ``answer`` only.
+    :param whose: what the text calls the connection.
     """
     status, said = answer.status, _said(answer)
     text, words = refusal_told(
@@ -108,13 +112,13 @@ def error_of(label: str, answer: Answer, *, about_people: bool = False) -> Desti
     is_own = said.instead is None
     match status:
         case 401:
-            why = "The API key is wrong, of another region, or was revoked"
+            why = f"The API key of {whose} is wrong, of another region, or was revoked"
             why = why if is_own else "Something before the API wants a sign-in"
             return CredentialsRefusedError(f"{text}. {why}", status=status, answer=words)
         case 403 if is_own:
             return CredentialsRefusedError(f"{text}. {_EXPIRED}", status=status, answer=words)
         case 404 | 405 | 406:
-            where = "The Base URL is not that of Ortto's API, or the key's account is in another region"
+            where = f"The Base URL of {whose} is not that of Ortto's API, or its key is of another region"
             return WrongServerError(f"{text}. {where}", status=status, answer=words)
         case 507 if is_own:
             return AccountFullError(f"{text}. {_FULL}", status=status, answer=words)

@@ -129,7 +129,7 @@ class OrttoClient(Transport):
 
     def error_of(self, request: Request, answer: Answer) -> DestinationError:
         """Return the error that an answer other than 2xx stands for."""
-        return error_of(request.label, answer, about_people=request.about_people)
+        return error_of(request.label, answer, about_people=request.about_people, whose=self.whose)
 
     def wait_asked(self, answer: Answer) -> float | None:
         """Return how long an answer asks to wait, in its body."""

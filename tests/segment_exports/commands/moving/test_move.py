@@ -490,7 +490,12 @@ REFUSED = {
         [],
         "nobody has agreed on connection autopilot_default",
     ),
-    "wrong key": ({NEW: {"api_key": "PRV-other-key"}}, NEW, [], "The API key is wrong"),
+    "wrong key": (
+        {NEW: {"api_key": "PRV-other-key"}},
+        NEW,
+        [],
+        "The API key of connection ortto_default is wrong",
+    ),
     "the same": ({}, OLD, ["--from", OLD], "is what newsletter is to leave"),
     "to where it is": ({}, OLD, [], "isn't clear: it has no ledger of another account"),
     "backwards": ({}, OLD, ["--from", NEW], "is an account of Ortto, from which nothing is moved"),

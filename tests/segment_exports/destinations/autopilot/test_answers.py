@@ -87,7 +87,9 @@ def test_errors_are_told_apart_by_what_a_caller_can_do(status, body, kind) -> No
 def test_what_is_said_on_top_of_the_destinations_own_sentence_follows_one_full_stop() -> None:
     refused = error(401, own("Unauthorized", "Provided autopilotapikey not valid."))
 
-    assert str(refused).endswith("autopilotapikey not valid. The API key is wrong or was revoked")
+    assert str(refused).endswith(
+        "autopilotapikey not valid. The API key of the connection is wrong or was revoked"
+    )
 
 
 FOREIGN = {

@@ -218,7 +218,7 @@ def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key) -> None:
     ],
 )
 def test_a_base_url_that_is_none_is_refused(url) -> None:
-    with pytest.raises(DestinationError, match="base URL must be"):
+    with pytest.raises(DestinationError, match="Base URL of the connection must be"):
         AutopilotClient(url, KEY, pacer=Pacer(None))
 
 
@@ -262,7 +262,7 @@ async def test_what_may_pass_is_asked_five_times(odd, odd_client, status) -> Non
 async def test_a_redirect_is_not_followed_with_the_key(odd, odd_client) -> None:
     odd.answer("", status=302, headers={"Location": odd.url + "/elsewhere"})
 
-    with pytest.raises(WrongServerError, match="base URL"):
+    with pytest.raises(WrongServerError, match="Base URL"):
         await odd_client.lists()
     assert len(odd.seen) == 1
 

@@ -87,7 +87,7 @@ def test_a_wrong_key_leaves_everybody(emulator: AutopilotEmulator) -> None:
     found = erase(emulator.base_url, "0" * 32, [ANN], [NOBODY])
 
     assert (found.contact_ids, found.emails) == ((Fate.LEFT,), (Fate.LEFT,))
-    assert "The API key is wrong or was revoked" in found.reasons[0]
+    assert "The API key of the connection is wrong or was revoked" in found.reasons[0]
     assert len(emulator.log.entries) == 1
 
 

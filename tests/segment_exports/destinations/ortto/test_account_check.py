@@ -98,7 +98,9 @@ async def test_an_address_of_ones_own_is_never_left_with_the_key(regions, key) -
     """As of a gateway or an emulator: who named it decides where the key goes."""
     regions["australia"].switch(wrong_region=401)
     own = {name: one for name, one in regions.items() if name != "australia"}
-    with pytest.raises(CredentialsRefusedError, match="key is wrong, of another region, or was revoked"):
+    with pytest.raises(
+        CredentialsRefusedError, match="key of the connection is wrong, of another region, or was revoked"
+    ):
         await check(own, regions["australia"].base_url, key)
     assert asked_of(own) == {"default": 0, "europe": 0}
 
@@ -116,7 +118,7 @@ async def test_an_account_that_is_closed_to_the_key_is_no_wrong_key(regions, sta
 
 async def test_one_that_is_closed_to_it_in_another_region_is_of_that_region(regions) -> None:
     regions["default"].switch(state=AccountState.EXPIRED)
-    with pytest.raises(WrongRegionError, match="choose default as its region"):
+    with pytest.raises(WrongRegionError, match="choose default as its Region"):
         await check(regions, "europe")
 
 

@@ -166,5 +166,5 @@ def test_a_wrong_key_leaves_everybody(account: OrttoEmulator) -> None:
     found = erase(account, [ANN], [NOBODY], key=EmulatorConfig().api_key)
 
     assert (found.contact_ids, found.emails) == ((Fate.LEFT,), (Fate.LEFT,))
-    assert "The API key is wrong" in found.reasons[0]
+    assert "The API key of the connection is wrong" in found.reasons[0]
     assert people(account) == {ANN}
