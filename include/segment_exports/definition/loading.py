@@ -91,7 +91,8 @@ def load_definitions(
     exports, one contact field of an account filled from different attributes or by list and mapping.
 
     :param evidence: tells what runs have delivered (:func:`delivered_in`), and so which file is the newer
-        one; asked only where some clash. Where it tells nothing, the files' times tell, then their names.
+        one; asked only where some clash, or can't be read. Where it tells nothing, the files' times tell,
+        then their names.
     :param asking: the export whose run asks, which goes on where there is no evidence.
     :raises DefinitionError: the folder isn't there, or holds too many.
     """

@@ -59,7 +59,8 @@ class _Stop:
 
     def __init__(self, text: str, lines: Lines, line: int, column: int, error: yaml.YAMLError) -> None:
         self._lines = lines
-        self._at, self._column = min(line, len(lines) - 1), column
+        last = len(lines) - 1
+        self._at, self._column = (line, column) if line <= last else (last, len(lines[last]))
         self._problem = str(getattr(error, "problem", ""))
         self._context = str(getattr(error, "context", "") or "")
         begun = getattr(error, "context_mark", None)

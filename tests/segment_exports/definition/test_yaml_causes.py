@@ -99,6 +99,7 @@ def refusal(text: str) -> YamlTextError | None:
         ("a: [b, c\nd: {e: 1}\n", 1, "opens a bracket ([) that is never closed, or a comma is missing"),
         ("x: 1\na: {b: 1\nc: {d: 1}\n", 2, "opens a bracket ({) that is never closed, or a comma is missing"),
         ("a: [b, [c, d]\n", 1, "opens a bracket ([) that is never closed"),
+        ("a: [", 1, "opens a bracket ([) that is never closed"),
         ("a: [\n", 1, "opens a bracket ([) that is never closed"),
         ("a: [\n  b,\n  c}\n", 3, "closes with } what line 1 opens with ["),
         (

@@ -78,6 +78,14 @@ def claims_of(definition: ExportDefinition, owner: str) -> Iterator[Claim]:
         yield Claim(Kind.USE_OF_FIELD, account, name_of(custom), "mapped", custom)
 
 
+def claims_to(account: str, title: str, list_id: str, owner: str) -> Iterator[Claim]:
+    """Give the claims to a list that a file's runs have filled, where nobody knows what the file says."""
+    yield Claim(Kind.LIST, account, title, owner, title, title)
+    yield Claim(Kind.TAG, account, folded_title(title), owner, title, title)
+    if list_id:
+        yield Claim(Kind.LIST_ID, account, list_id, owner, title, title)
+
+
 def told(mine: Claim, theirs: Claim, other: str) -> tuple[str, str]:
     """Return how two claims of one place clash, and what to do about it in the file of the first.
 

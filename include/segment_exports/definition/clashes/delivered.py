@@ -1,7 +1,7 @@
 """What runs of an export have delivered to its account: the evidence of who had a claim first.
 
-It is asked only where definitions clash. It is the same for every process that sees the staging, whatever
-was copied, cloned or edited when.
+It is asked only where definitions clash or one can't be read. It is the same for every process that sees
+the staging, whatever was copied, cloned or edited when.
 """
 
 from __future__ import annotations
@@ -47,13 +47,15 @@ class Delivered:
 
     ``lists`` are titles and ids of lists, ``filled`` those of lists that people were put on, ``mappings`` the
     fingerprints of mappings that were delivered, ``since`` when it delivered first. ``trouble`` tells why
-    nobody knows.
+    nobody knows. Where its definition can't be read, ``holds`` has account, title and id (or nothing) of the
+    lists that people were put on, and nothing else is known.
     """
 
     lists: frozenset[str] = frozenset()
     filled: frozenset[str] = frozenset()
     mappings: frozenset[str] = frozenset()
     since: datetime | None = None
+    holds: frozenset[tuple[str, str, str]] = frozenset()
     trouble: str | None = None
 
     def standing(self, claim: Claim, definition: ExportDefinition) -> Standing:
@@ -75,8 +77,8 @@ class Delivered:
         yield Standing.BEFORE, self.lists
 
 
-Evidence: TypeAlias = Callable[["ExportDefinition"], Delivered]
-"""Tells what was delivered for a definition."""
+Evidence: TypeAlias = Callable[[str, "ExportDefinition | None"], Delivered]
+"""Tells what was delivered for an export by its name and definition, None where that can't be read."""
 
 NOTHING = Delivered()
 
@@ -88,11 +90,12 @@ def delivered_in(staging: Callable[[], Store]) -> Evidence:
     """
     known: dict[str, set[str]] = {}
 
-    def delivered(definition: ExportDefinition) -> Delivered:
+    def delivered(name: str, definition: ExportDefinition | None) -> Delivered:
         try:
             root = staging()
-            exports = known.setdefault("exports", set(root.names()))
-            return _read(root, definition) if definition.name in exports else NOTHING
+            if name not in known.setdefault("exports", set(root.names())):
+                return NOTHING
+            return _holding(root.sub(name), name) if definition is None else _read(root, definition)
         except Exception as error:  # noqa: BLE001 - the definitions are loaded all the same
             return Delivered(trouble=str(own_words(error)))
 
@@ -106,9 +109,9 @@ def in_time(evidence: Evidence, seconds: float) -> Evidence:
     """
     left = [seconds]
 
-    def delivered(definition: ExportDefinition) -> Delivered:
+    def delivered(name: str, definition: ExportDefinition | None) -> Delivered:
         found = list[Delivered]()
-        asking = threading.Thread(target=lambda: found.append(evidence(definition)), daemon=True)
+        asking = threading.Thread(target=lambda: found.append(evidence(name, definition)), daemon=True)
         begun = time.monotonic()
         if left[0] > 0:
             asking.start()
@@ -136,6 +139,26 @@ def _read(root: Store, definition: ExportDefinition) -> Delivered:
         mappings=frozenset([*(plan.mapping_fingerprint for plan in plans), *_mapping_of(info)]),
         since=min(times, default=LATER_THAN_ALL),
     )
+
+
+def _holding(export: Store, name: str) -> Delivered:
+    """Return what an export's runs hold in whatever account."""
+    from segment_exports.records.ledger import newest_ledgers
+
+    told = [ledger.info for ledger in newest_ledgers(export, name) if ledger.info]
+    held = [
+        (info.account, title, list_id)
+        for info in told
+        for title, list_id in info.lists.items()
+        if info.members.get(title)
+    ]
+    joined = [
+        (plan.account, one.title, one.list_id or "")
+        for plan in _under_way(export)
+        for one in plan.lists
+        if one.joins or one.held
+    ]
+    return Delivered(holds=frozenset([*held, *joined]), since=LATER_THAN_ALL if held or joined else None)
 
 
 def _lists_of(info: LedgerInfo | None, plans: list[Plan]) -> Iterator[str]:

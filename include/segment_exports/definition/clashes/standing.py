@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from segment_exports.definition.clashes.claims import Kind, claims_of, name_claim, told
+from segment_exports.definition.clashes.claims import Kind, claims_of, claims_to, name_claim, told
 from segment_exports.definition.clashes.delivered import LATER_THAN_ALL, Standing
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Contender:
     delivered: Delivered | None = None
     contested: tuple[Claim, ...] = ()
     goes_on: bool = True
+    kept: tuple[Claim, ...] = ()
+    """Lists that its runs have filled, where it can't be read."""
     claims: tuple[Claim, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +65,8 @@ class Contender:
         Nobody knows whether a file that can't be read is what ran under its name.
         """
         delivered = self.delivered
+        if claim in self.kept:
+            return Standing.DELIVERS
         if delivered is None or self.definition is None:
             has_run = delivered is not None and (delivered.since or delivered.trouble)
             return Standing.OTHERWISE if has_run else Standing.NEW
@@ -89,15 +93,17 @@ def clashes_among(
     """Return the files that others break, each with a line that tells with whom it clashes and what to do.
 
     :param files: all of a folder, and their definitions where they can be read.
-    :param evidence: tells what was delivered; asked of those that clash. Without it, and where it tells
-        nothing of either, the older file goes on, or else the one whose name comes first.
+    :param evidence: tells what was delivered; asked of those that clash, or can't be read. Without it,
+        and where it tells nothing of either, the older file goes on, or else the one whose name comes first.
     :param asking: the export whose run asks: where nobody has delivered anything it goes on, since whoever
         began that run saw it so. Files may have other times on another worker.
     """
     contenders = [Contender(path, definition) for path, definition in files]
+    if evidence is not None:
+        _ask_of_unreadable(contenders, evidence)
     values: dict[object, set[Hashable]] = defaultdict(set)
     for one in contenders:
-        for claim in one.claims:
+        for claim in (*one.claims, *one.kept):
             values[claim.place].add(claim.value)
     for one in contenders:
         one.contested = tuple(claim for claim in one.claims if len(values[claim.place]) > 1)
@@ -105,21 +111,31 @@ def clashes_among(
     if evidence is not None:
         _ask(clashing, evidence)
     ordered = sorted(clashing, key=lambda one: one.order(asking))
-    return {one.path: _line(one, found) for one, found in _broken(ordered)}
+    return {one.path: _line(one, found) for one, found in _broken(ordered, _delivered_by(contenders))}
+
+
+def _ask_of_unreadable(contenders: Sequence[Contender], evidence: Evidence) -> None:
+    """Ask what the runs of files have filled that can't be read: nobody takes it over meanwhile."""
+    readable = {one.path.stem for one in contenders if one.definition is not None}
+    for one in contenders if readable else ():
+        if one.path.stem not in readable:
+            name, owner = one.path.stem, one.path.name
+            one.goes_on, one.delivered = False, evidence(name, None)
+            one.kept = tuple(claim for held in one.delivered.holds for claim in claims_to(*held, owner))
 
 
 def _ask(clashing: Collection[Contender], evidence: Evidence) -> None:
     of_name = dict[str, "Delivered"]()
     for one in clashing:
         if one.definition is not None:
-            of_name[one.path.stem] = one.delivered = evidence(one.definition)
+            of_name[one.path.stem] = one.delivered = evidence(one.path.stem, one.definition)
     for one in clashing:
-        if one.definition is None:
+        if one.definition is None and one.delivered is None:
             one.delivered = of_name.get(one.path.stem)
 
 
-def _broken(ordered: Sequence[Contender]) -> list[tuple[Contender, list[Clash]]]:
-    kept, held, broken = _delivered_by(ordered), Places(), list[tuple[Contender, list[Clash]]]()
+def _broken(ordered: Sequence[Contender], kept: Places) -> list[tuple[Contender, list[Clash]]]:
+    held, broken = Places(), list[tuple[Contender, list[Clash]]]()
     for one in ordered:
         found = [(claim, *other) for claim in one.contested if (other := _other(one, claim, held, kept))]
         if found:
@@ -131,11 +147,11 @@ def _broken(ordered: Sequence[Contender]) -> list[tuple[Contender, list[Clash]]]
     return broken
 
 
-def _delivered_by(ordered: Iterable[Contender]) -> Places:
+def _delivered_by(contenders: Iterable[Contender]) -> Places:
     """Return what is some export's by its runs, whether it goes on or not: no edit of another takes it."""
     kept = Places()
-    for one in ordered:
-        for claim in one.contested:
+    for one in sorted(contenders, key=lambda one: (one.since, one.path.name)):
+        for claim in (*one.contested, *one.kept):
             if one.standing(claim) is Standing.DELIVERS:
                 _hold(kept, one, claim)
     return kept
@@ -162,7 +178,7 @@ def _line(one: Contender, found: Sequence[Clash]) -> str:
     """Return the first clash with why and what to do, and what else there is in short."""
     mine, other, theirs = found[0]
     what, to_do = told(mine, theirs, other.path.name)
-    if other.definition is None:
+    if mine.kind is Kind.NAME and other.definition is None:
         return f"{what}, is broken, and may be what ran under it; {to_do}"
     goes_on = "goes on" if other.goes_on else "keeps it while it is mended"
     line = f"{what}. {other.path.name} {goes_on}, since {_why(one, mine, other, theirs)}; {to_do}"

@@ -207,8 +207,8 @@ def test_an_export_whose_ledger_is_damaged_is_not_newer_than_one_that_never_ran(
 
 
 def test_nobody_is_asked_where_nothing_clashes(aged: Callable[..., Path], tmp_path: Path) -> None:
-    def asked(definition: ExportDefinition) -> Delivered:
-        raise AssertionError(definition.name)
+    def asked(name: str, definition: ExportDefinition | None) -> Delivered:
+        raise AssertionError(name, definition)
 
     aged("a.yaml", 1, LISTS.format("a", "Gold"))
     aged("b.yaml", 1, LISTS.format("b", "Silver"))
@@ -438,3 +438,39 @@ def test_of_two_edits_that_take_a_list_of_one_another_neither_does(
     errors = errors_in(tmp_path, staging)
     assert "the list Silver of autopilot_default is also written by b.yaml" in (errors["a.yaml"] or "")
     assert "the list Gold of autopilot_default is also written by a.yaml" in (errors["b.yaml"] or "")
+
+
+def test_what_runs_fill_is_kept_for_a_file_that_cannot_be_read(
+    aged: Callable[..., Path], ran: Callable[..., None], staging: Store, tmp_path: Path
+) -> None:
+    ran(aged("b.yaml", 3, LISTS.format("b", "Gold")))
+    aged("b.yaml", 1, "nonsense: [")
+    aged("c.yaml", 9, LISTS.format("c", "Gold"))
+    aged("d.yaml", 9, LISTS.format("d", "Silver"))
+    errors = errors_in(tmp_path, staging)
+    assert (errors["b.yaml"] or "").startswith("b.yaml, line 1: opens a bracket")
+    assert errors["c.yaml"] == (
+        "c.yaml: the list Gold of autopilot_default is also written by b.yaml. b.yaml keeps it while it is "
+        "mended, since its runs deliver it; write another list here"
+    )
+    assert errors["d.yaml"] is None
+
+
+def test_a_file_that_cannot_be_read_breaks_none_whose_runs_deliver(
+    aged: Callable[..., Path], ran: Callable[..., None], staging: Store, tmp_path: Path
+) -> None:
+    ran(aged("b.yaml", 3, LISTS.format("b", "Gold")), days=300)
+    ran(aged("c.yaml", 3, LISTS.format("c", "Gold")), days=100)
+    aged("b.yaml", 1, "nonsense: [")
+    assert errors_in(tmp_path, staging)["c.yaml"] is None
+
+
+def test_a_first_run_of_a_file_that_cannot_be_read_keeps_its_lists_too(
+    aged: Callable[..., Path], staging: Store, tmp_path: Path, planned: Callable[[Path], None]
+) -> None:
+    planned(aged("b.yaml", 3, LISTS.format("b", "Gold")))
+    aged("b.yaml", 1, "nonsense: [")
+    aged("c.yaml", 9, LISTS.format("c", "Gold"))
+    assert errors_in(tmp_path, staging)["c.yaml"] is None
+    begun.note(staging.sub("b"), Lease(1, "run_1"), 1)
+    assert "b.yaml keeps it while it is mended" in (errors_in(tmp_path, staging)["c.yaml"] or "")
