@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SECONDS = 15
 """Between two looks; each is one short query."""
+_SECONDS_TO_END = 3
 WAITS_EVENT = "waits for its pool"
 """Name of the entry in the audit log of a task that waits for a pool without slots."""
 
@@ -45,9 +46,9 @@ class PoolKeeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more; a look that has begun is waited for."""
+        """Look no more; a look that has begun may end first, unless the database holds it up."""
         self._ended.set()
-        self._thread.join()
+        self._thread.join(_SECONDS_TO_END)
 
     def _keep(self) -> None:
         while not self._ended.wait(self._seconds):

@@ -1,7 +1,8 @@
 """From the wheel alone: an Airflow in an environment of its own, one DAG file, a run through its scheduler.
 
-Everything is done as docs/own-airflow.md says: the DAG file is the page's; account and secret are given to
-Airflow as its UI would, so its database is all that knows them.
+Everything is done as docs/own-airflow.md says, in a folder that is laid out as Astronomer's images have it:
+the DAG file is the page's, definitions and staging lie where they are found without a setting. Account and
+secret are given to Airflow as its UI would, so its database is all that knows them.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def own(
     lake = LakeExport(project / "lake", Tenant(400, dirt=False))
     lake.write(0)
     page = (repository / "docs" / "own-airflow.md").read_text()
-    (project / "dags").mkdir()
+    for folder in ("dags", "plugins"):
+        (project / folder).mkdir()
     (project / "dags" / "segment_exports_dags.py").write_text(dag_file_of(page))
     (project / "include" / "exports").mkdir(parents=True)
     (project / "include" / "exports" / "newsletter.yaml").write_text(
@@ -83,12 +85,10 @@ def own(
     )
     settings = {
         "PATH": f"{fresh.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": "",
+        "PYTHONPATH": str(project),
         "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(project / "plugins"),
-        "SEGMENT_EXPORTS_DEFINITIONS": str(project / "include" / "exports"),
         "SEGMENT_EXPORTS_LAKE": str(project / "lake"),
-        "SEGMENT_EXPORTS_STAGING": str(project / "staging"),
     }
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -113,7 +113,7 @@ def own(
 @contextmanager
 def without_variables(patch: pytest.MonkeyPatch) -> Iterator[None]:
     """Leave the tests' own settings out of what Airflow's processes inherit."""
-    for name in [one for one in os.environ if one.startswith("AIRFLOW_")]:
+    for name in [one for one in os.environ if one.startswith(("AIRFLOW_", "SEGMENT_EXPORTS_"))]:
         patch.delenv(name)
     yield
 
