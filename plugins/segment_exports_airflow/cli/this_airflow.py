@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _SECONDS_TO_REACH_POSTGRES = "10"
 """For a host that doesn't answer at all; else it is minutes."""
+_SILENT = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL"}
+"""A command says itself what is wrong; lines of Airflow's log would stand in the midst of what it prints."""
 _AS_A_SERVER = {"_AIRFLOW_PROCESS_CONTEXT": "server"}
 
 
@@ -30,6 +32,7 @@ def join_airflow() -> str:
     :raises SettingsError: Airflow itself doesn't start with its settings.
     """
     os.environ.setdefault("PGCONNECT_TIMEOUT", _SECONDS_TO_REACH_POSTGRES)
+    os.environ.update(_SILENT)
     try:
         from airflow.settings import get_engine
 

@@ -77,7 +77,7 @@ class TestWithADatabase:
                 " VALUES ('account_of_the_ui', 'autopilot', ?, 1, 1, ?)",
                 [
                     cipher.encrypt(one.encode()).decode()
-                    for one in (SECRETS[0], json.dumps({"enabled": False}))
+                    for one in (SECRETS[0], json.dumps({"enabled": False, "agreed_by": "Ann"}))
                 ],
             )
             copy.execute(
@@ -94,6 +94,9 @@ class TestWithADatabase:
         assert "disabled" in done.stdout
         assert "AUTOPILOT_LEDGER_SECRET is short (5 characters)" in done.stdout
         assert done.stderr == ""
+        assert "[warning" not in done.stdout, (
+            "the short name of who agreed is masked nowhere, which Airflow logs"
+        )
 
     def test_another_fernet_key_is_told(self, command: Command, at: str) -> None:
         other = Fernet.generate_key().decode()
