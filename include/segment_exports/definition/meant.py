@@ -170,6 +170,8 @@ def kind_meant(wanted: str, value: Any) -> str:
         return "; write its keys below it, indented by two blanks, with a blank after each colon"
     if wanted == "text" and isinstance(value, bool | int | float):
         return "; put it in quotes"
+    if wanted == "text" and isinstance(value, dict):
+        return "; put it in quotes if a colon or { belongs to it"
     if wanted == "a whole number" and isinstance(value, float):
         return "; write digits alone, as 100000"
     if wanted == "true or false" and not isinstance(value, bool) and value in (0, 1):

@@ -59,7 +59,7 @@ def shape(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return f"{value}".lower()
     if isinstance(value, str):
-        more = f" with {hidden}" if (hidden := hidden_in(value)) else ""
+        more = f" with {odd}" if (odd := hidden_in(value) or _foreign_in(value)) else ""
         return f"text of {_count(value, 'character')}{more}" if value else "empty text"
     if isinstance(value, dict):
         return f"a mapping of {_count(value, 'key')}"
@@ -70,6 +70,13 @@ def hidden_in(text: str) -> str:
     """Return what of a text nobody sees, as web pages have it; empty where all is seen."""
     found = next((one for one in text if unicodedata.category(one) == "Cf"), None)
     return f"a character that isn't shown (U+{ord(found):04X})" if found else ""
+
+
+def _foreign_in(text: str) -> str:
+    """Return a letter that looks like one of ours and is none; empty where all are of one alphabet."""
+    found = next((one for one in text if unicodedata.name(one, "").startswith(("CYRILLIC", "GREEK"))), None)
+    is_mixed = found is not None and any(one.isascii() and one.isalpha() for one in text)
+    return f"a letter of another alphabet (U+{ord(found):04X})" if found is not None and is_mixed else ""
 
 
 def _count(value: Sized, one: str) -> str:
@@ -104,7 +111,12 @@ def explained(
         (*place[:-1], meant_key(str(place[-1]), parent.model_fields))
         for place, parent, error in problems
         if error["type"] == "extra_forbidden" and parent is not None
-    } | {(str(place[-1]),) for place, _, error in problems if error["type"] == "extra_forbidden"}
+    }
+    for place, parent, error in problems:
+        if error["type"] == "extra_forbidden":
+            misspelt.add((str(place[-1]),))
+        if error["type"] == "extra_forbidden" and parent is model and _wraps(error["input"], model):
+            misspelt |= {(key,) for key in model.model_fields}
     return [
         (place, _sentence(error, parent, model, hint))
         for place, parent, error in problems
@@ -113,6 +125,11 @@ def explained(
         if not (error["type"] == "too_short" and place in deeper)
         and not (error["type"] == "missing" and place in misspelt)
     ]
+
+
+def _wraps(value: Any, root: type[BaseModel]) -> bool:
+    """Return whether a value is a whole definition, which was put below a key."""
+    return isinstance(value, dict) and {"name", "source"} <= value.keys() & root.model_fields.keys()
 
 
 def _place(error: ErrorDetails, model: type[BaseModel]) -> tuple[KeyPath, type[BaseModel] | None]:
@@ -131,6 +148,10 @@ def _sentence(error: ErrorDetails, parent: type[BaseModel] | None, root: type[Ba
         told: Mapping[str, str] = getattr(parent, "missing_keys", {})
         return told.get(str(error["loc"][-1]), "is missing; it is required")
     if kind == "extra_forbidden":
+        if parent is root and _wraps(value, root):
+            return (
+                "isn't known. What is below it belongs to the file itself: take this line and the indent away"
+            )
         return _unknown_key(str(error["loc"][-1]), parent, root)
     if kind in ("enum", "literal_error", "union_tag_invalid"):
         return _not_one_of(context, value.get("type") if kind == "union_tag_invalid" else value)
@@ -147,12 +168,17 @@ def _sentence(error: ErrorDetails, parent: type[BaseModel] | None, root: type[Ba
 
 def _size_or_rule(kind: str, context: Mapping[str, Any], value: Any, message: str) -> str:
     if kind in ("too_short", "string_too_short"):
-        return f"is {shape(value)}; it must have at least {context['min_length']}"
+        least = context["min_length"]
+        return f"is {shape(value)}; it must have at least {least} {_unit(value)}{'' if least == 1 else 's'}"
     if kind in ("too_long", "string_too_long"):
-        return f"is {shape(value)}; it may have at most {context['max_length']}"
+        return f"is {shape(value)}; it may have at most {context['max_length']} {_unit(value)}s"
     if kind == "value_error":
         return str(context["error"])
     return message
+
+
+def _unit(value: Any) -> str:
+    return "character" if isinstance(value, str) else "key" if isinstance(value, dict) else "item"
 
 
 def _unknown_key(key: str, parent: type[BaseModel] | None, root: type[BaseModel]) -> str:
@@ -168,6 +194,8 @@ def _unknown_key(key: str, parent: type[BaseModel] | None, root: type[BaseModel]
         return f"isn't known; {end}"
     if key.strip() in allowed:
         return f"has blanks at its start or end; write {key.strip()}"
+    if odd := hidden_in(key) or _foreign_in(key):
+        return f"isn't known: it holds {odd}.{near(key, allowed)} Type it anew"
     if hint := near(key, allowed) or _elsewhere(key, parent, root) or getattr(parent, "other_keys", ""):
         return f"isn't known.{hint} Allowed: {', '.join(allowed)}"
     return f"isn't known. Allowed: {', '.join(allowed)}"
@@ -205,6 +233,8 @@ def _walk(location: tuple[int | str, ...], model: type[BaseModel]) -> _Place:
     """Follow a location through the models; return it without union tags, and the model at its end."""
     place: list[int | str] = []
     here: list[type[BaseModel]] = [model]
+    inside: list[type[BaseModel]] = []
+    """What a mapping of names holds that the last step led to."""
     for step in location:
         fields = {name: one for at in here for name, one in at.model_fields.items()}
         if len(here) > 1 and (tagged := [one for one in here if _has_tag(one, step)]):
@@ -213,8 +243,12 @@ def _walk(location: tuple[int | str, ...], model: type[BaseModel]) -> _Place:
         if step == "[key]":
             continue
         place.append(step)
-        if isinstance(step, str):
-            here = list(_models(fields[step].annotation)) if step in fields else []
+        if isinstance(step, str) and inside:
+            here, inside = inside, []
+        elif isinstance(step, str):
+            annotation = fields[step].annotation if step in fields else None
+            inside = list(_models(get_args(annotation)[1])) if get_origin(annotation) is dict else []
+            here = [] if inside else list(_models(annotation))
     return place, here[0] if len(here) == 1 else None
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads it at run time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -23,6 +24,10 @@ _OF_AUTOPILOT = "contactlist_"
 
 class SegmentTarget(StrictModel):
     """A segment and the list that its members join."""
+
+    missing_keys: ClassVar[Mapping[str, str]] = {
+        "name": "is missing; it is required. If these keys belong to the item above, take the hyphen away"
+    }
 
     name: Name = Field(description="The segment's output table name in Customer Insights.")
     list: Name = Field(
@@ -43,11 +48,13 @@ class SegmentTarget(StrictModel):
                 f"is {shape(value)}; it must be a segment's name, or a mapping of name, list and "
                 f"list_id{kind_meant('text', value)}"
             )
-        if isinstance(value, dict) and len(value) == 1 and not meant_key(next(iter(value)), cls.model_fields):
-            raise ValueError(
-                "holds a colon and a blank, and so is no name; put the name in quotes, or write its keys as "
-                "name, list and list_id"
-            )
+        if isinstance(value, dict) and value and "name" not in value:
+            first = next(iter(value))
+            if not meant_key(first, cls.model_fields) and (len(value) == 1 or value[first] is None):
+                raise ValueError(
+                    "has a colon in its name, or after it; put a name that holds a colon in quotes, or write "
+                    "the key name before it (- name: ...)"
+                )
         return value
 
 

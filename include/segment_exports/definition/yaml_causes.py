@@ -21,7 +21,9 @@ _SPECIAL = "%@`*&!|>,?]}"
 _LONGEST_KEY = 1024
 """Characters of a key, as YAML has it."""
 _CLOSERS = {"[": "]", "{": "}"}
-_CURLY = re.compile("[\u201c\u201d\u201e\u201f\u00ab\u00bb].*|\u2018.*\u2019|.*[\u201c\u201d]", re.DOTALL)
+_CURLY = re.compile(
+    "[\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02].*|\u2018.*\u2019|.*[\u201c\u201d]", re.DOTALL
+)
 
 CURLY_QUOTES = "has typographic quotes, as word processors write them; type straight ones (\" or ')"
 
@@ -119,6 +121,11 @@ class _Stop:
         refused = re.search("token|node content|mapping keys", self._problem)
         if self._opened and here == "," and refused:
             yield self._cause("has a comma with nothing before it; take it away")
+        if first == "*" and not self._lines[self._begun if scanned else self._at].partition("*")[0].strip():
+            yield self._cause(
+                "begins with *, where a hyphen and a blank belong; write - item",
+                self._begun if scanned else None,
+            )
         if first and first in _SPECIAL and (refused or scanned) and not (self._opened and first in "]}"):
             yield self._cause(
                 f"has a value that begins with {first}; put it in quotes", self._begun if scanned else None
@@ -141,6 +148,10 @@ class _Stop:
             yield self._cause(
                 f"opens a quote ({last.style}) that is closed only in line {self._at + 1}; one is missing",
                 last.start_mark.line,
+            )
+        elif here == ",":
+            yield self._cause(
+                "has a comma after a closing quote; put several values in square brackets: [one, two]"
             )
         elif last.style == "'":
             yield self._cause(
@@ -202,6 +213,11 @@ class _Stop:
                 "(- item), or all in brackets: [one, two]"
             )
         if "expected ':'" in self._problem:
+            begun = self._lines[self._begun].strip()
+            if begun[:1] in ("'", '"') and begun.endswith(f":{begun[0]}"):
+                yield self._cause("has its colon within the quotes; write it after them", self._begun)
+            if begun[:1] in ("'", '"') and begun.count(begun[0]) == 1:
+                yield self._cause(f"opens a quote ({begun[0]}) that isn't closed in its line", self._begun)
             yield from self._unfinished(self._begun)
             yield self._cause(
                 "has neither a key with a colon (key: value) nor a hyphen with a blank (- item)", self._begun
@@ -213,6 +229,10 @@ class _Stop:
             if above is not None:
                 yield from self._unfinished(above)
                 yield from self._deeper(above)
+                yield self._cause(
+                    f"is indented deeper than line {above + 1}, which has no key; begin that with one too "
+                    "(- key: value)"
+                )
 
     def _deeper(self, above: int) -> Iterator[Cause]:
         if self._lines.indent(self._at) > self._lines.indent(above) and _KEY_WITH_VALUE.match(

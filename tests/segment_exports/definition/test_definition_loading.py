@@ -478,7 +478,9 @@ def test_an_export_has_so_many_segments_and_not_one_more(write: Callable[..., Pa
     most = [f"- S{number}\n" for number in range(bounds.DEFINITION_ITEMS)]
     assert len(load_definition(write(begin + "".join(most))).segments) == bounds.DEFINITION_ITEMS
     told = refusal_soon(write(begin + "".join([*most, "- More\n"])))
-    assert told == "newsletter.yaml, line 4, segments: is a list of 1001 items; it may have at most 1000"
+    assert (
+        told == "newsletter.yaml, line 4, segments: is a list of 1001 items; it may have at most 1000 items"
+    )
 
 
 def test_a_mapping_has_so_many_custom_fields_and_not_one_more(write: Callable[..., Path]) -> None:
@@ -489,7 +491,8 @@ def test_a_mapping_has_so_many_custom_fields_and_not_one_more(write: Callable[..
     load_definition(write(begin + "".join(most)))
     told = refusal_soon(write(begin + "".join([*most, "    string--More: A\n"])))
     assert (
-        told == "newsletter.yaml, line 6, mapping.custom: is a mapping of 1001 keys; it may have at most 1000"
+        told
+        == "newsletter.yaml, line 6, mapping.custom: is a mapping of 1001 keys; it may have at most 1000 keys"
     )
 
 
@@ -501,7 +504,7 @@ def test_a_field_has_so_many_choices_and_not_one_more(write: Callable[..., Path]
     most = [f"size {number}" for number in range(bounds.DEFINITION_ITEMS)]
     load_definition(write(text.format(", ".join(most))))
     told = refusal_soon(write(text.format(", ".join([*most, "more"]))))
-    assert "values: is a list of 1001 items; it may have at most 1000" in told
+    assert "values: is a list of 1001 items; it may have at most 1000 items" in told
 
 
 @pytest.mark.parametrize(
@@ -517,7 +520,10 @@ def test_a_name_has_so_many_characters_and_not_one_more(
 ) -> None:
     load_definition(write(more=written.format(name="n" * bounds.NAME_CHARACTERS)))
     told = refusal(write(more=written.format(name="n" * (bounds.NAME_CHARACTERS + 1))))
-    assert told == f"newsletter.yaml, line 5, {key}: is text of 201 characters; it may have at most 200"
+    assert (
+        told
+        == f"newsletter.yaml, line 5, {key}: is text of 201 characters; it may have at most 200 characters"
+    )
 
 
 @pytest.mark.parametrize("line", ["  - {name: 1}\n", "  - ''\n", "  - twice\n"])

@@ -184,9 +184,20 @@ def test_what_people_write_is_told_with_what_they_meant(
             "segments: [2024]",
             "(item 1): is 2024; it must be a segment's name, or a mapping of name,",
         ),
+        ("segments:\n  - Sale: now", "(item 1): has a colon in its name, or after it; put a name that"),
+        ("segments:\n  - A:\n    list: B", "(item 1): has a colon in its name, or after it; put a name that"),
         (
-            "segments:\n  - Sale: now",
-            "(item 1): holds a colon and a blank, and so is no name; put the",
+            "segments:\n  - name: A\n  - list: B",
+            "(item 2).name: is missing; it is required. If these keys belong",
+        ),
+        (
+            "segments: [{name: {A}}]",
+            "name: is a mapping of 1 key; it must be text; put it in quotes if a colon or",
+        ),
+        ("segments: ['']", "is empty text; it must have at least 1 character"),
+        (
+            "s\u0435gments: [A]",
+            "isn't known: it holds a letter of another alphabet (U+0435). Did you mean seg",
         ),
         ("segments:\n  - Name: A", "(item 1).Name: isn't known. Did you mean name?"),
         ("Segments: [A]", "newsletter.yaml, line 3, Segments: isn't known. Did you mean segments? Allowed:"),
@@ -224,3 +235,25 @@ def test_a_key_that_stands_elsewhere_is_not_missing_as_well(write: Callable[...,
 def test_an_unknown_contact_field_may_be_a_custom_one(write: Callable[..., Path]) -> None:
     with pytest.raises(DefinitionError, match="A custom field belongs below custom, as <type>--<Name>"):
         load_definition(write(BEGIN.replace("Email: E", "Email: E, string--Tier: Tier")))
+
+
+def test_a_key_of_a_custom_field_is_told_as_any_other(write: Callable[..., Path]) -> None:
+    with pytest.raises(DefinitionError) as refused:
+        load_definition(
+            write(BEGIN.replace("Email: E", "Email: E, custom: {string--Tier: {atribute: Tier}}"))
+        )
+    assert (
+        "string--Tier.atribute: isn't known. Did you mean attribute? Allowed: attribute, format, values"
+        in (str(refused.value))
+    )
+    assert "missing" not in str(refused.value)
+
+
+def test_a_definition_below_a_key_of_its_own_is_told_once(write: Callable[..., Path]) -> None:
+    below = "export:\n" + "".join(f"  {line}" for line in BEGIN.splitlines(keepends=True))
+    with pytest.raises(DefinitionError) as refused:
+        load_definition(write(below))
+    assert str(refused.value) == (
+        "newsletter.yaml, line 1, export: isn't known. What is below it belongs to the file itself: take "
+        "this line and the indent away"
+    )

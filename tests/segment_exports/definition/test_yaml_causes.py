@@ -146,6 +146,20 @@ def refusal(text: str) -> YamlTextError | None:
         ("```yaml\na: 1\n```\n", 1, "is a fence of Markdown, not of YAML; delete the line"),
         ("a: 1\n```\n", 2, "is a fence of Markdown, not of YAML; delete the line"),
         ("a:\n<<<<<<< HEAD\n  b: 1\n=======\n  b: 2\n>>>>>>> x\n", 2, "begins with <<<<<<<, where git left"),
+        (
+            "a:\n  - b\n    c: d\n",
+            3,
+            "is indented deeper than line 2, which has no key; begin that with one too",
+        ),
+        ("a:\n  * b\n  * c\n", 2, "begins with *, where a hyphen and a blank belong; write - item"),
+        ('a: "b", "c"\n', 1, "has a comma after a closing quote; put several values in square brackets"),
+        ('a: 1\n"b:"\n  c: 1\n', 2, "has its colon within the quotes; write it after them"),
+        ('a: 1\n"b:\n  c: "1"\n', 2, "opens a quote (\") that isn't closed in its line"),
+        (
+            "a: \u2033b\u2033\n",
+            1,
+            "has typographic quotes, as word processors write them; type straight ones",
+        ),
         ("a: b\u2028c\nd: 1\n", 1, "holds a line end that editors don't show (U+2028)"),
     ],
 )
