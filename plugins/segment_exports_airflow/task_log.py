@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from segment_exports.records.problems import Reason
 
-WIDTH = 100
-"""Characters of a line: Airflow's page shows about 110 beside its grid, and cuts off the rest."""
+WIDTH = 84
+"""Characters of a line: beside its grid Airflow's page shows 88 in a window of 1280 pixels, and cuts off the
+rest."""
 _LONG_WORD = re.compile(rf"\S{{{WIDTH - 4},}}")
 _END_OF_GROUP = "::endgroup::"
 

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.scheduler, pytest.mark.timeout(600)]
 
 OBJECT = re.compile(r"\b[A-Z]\w+\(\w+=|<\w+ object at|\{'\w+'")
 """How Python writes an object or a mapping."""
-WIDEST = 100
+WIDEST = 84
 
 
 def logs_of(stage: Stage, export: str, run_id: str) -> dict[str, list[dict[str, Any]]]:
