@@ -34,11 +34,13 @@ class Standing(IntEnum):
     """How well an export's runs prove a claim of its definition."""
 
     NEW = 0
-    OTHERWISE = 1
+    PLANNED = 1
+    """It delivered nothing yet, but a run of it has planned to, and may wait for a person."""
+    OTHERWISE = 2
     """It delivered to the account, but nothing proves that it was this: the claim may be an edit."""
-    BEFORE = 2
+    BEFORE = 3
     """It wrote this list once, and holds nobody on it."""
-    DELIVERS = 3
+    DELIVERS = 4
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,17 @@ class Delivered:
     """What one export delivered to the account that its definition names.
 
     ``lists`` are titles and ids of lists, ``filled`` those of lists that people were put on, ``mappings`` the
-    fingerprints of mappings that were delivered, ``since`` when it delivered first. ``trouble`` tells why
-    nobody knows. Where its definition can't be read, ``holds`` has account, title and id (or nothing) of the
-    lists that people were put on, and nothing else is known.
+    fingerprints of mappings that were delivered, ``since`` when it delivered first; ``planned`` tells that it
+    didn't yet, but a run is about to. ``trouble`` tells why nobody knows. Where its definition can't be read,
+    ``holds`` has account, title and id (or nothing) of the lists that people were put on, and nothing else is
+    known.
     """
 
     lists: frozenset[str] = frozenset()
     filled: frozenset[str] = frozenset()
     mappings: frozenset[str] = frozenset()
     since: datetime | None = None
+    planned: bool = False
     holds: frozenset[tuple[str, str, str]] = frozenset()
     trouble: str | None = None
 
@@ -63,7 +67,7 @@ class Delivered:
         if self.trouble is not None:
             return Standing.OTHERWISE
         if self.since is None:
-            return Standing.NEW
+            return Standing.PLANNED if self.planned else Standing.NEW
         if claim.list is None:
             same = definition.mapping_fingerprint in self.mappings
             return Standing.DELIVERS if same else Standing.OTHERWISE
@@ -132,7 +136,7 @@ def _read(root: Store, definition: ExportDefinition) -> Delivered:
     begun = [datetime.fromisoformat(plan.planned_at) for plan in plans]
     times = [time for time in (first, *begun) if time is not None]
     if info is None and not times:
-        return NOTHING
+        return Delivered(planned=_is_planned(export, account))
     return Delivered(
         lists=frozenset(_lists_of(info, plans)),
         filled=frozenset(_filled(info, plans)),
@@ -193,6 +197,19 @@ def _under_way(export: Store) -> Iterator[Plan]:
         run = RunFiles(export, lease.run_id)
         if run.store.exists(RunFiles.PLAN):
             yield planned(run.store)
+
+
+def _is_planned(export: Store, account: str) -> bool:
+    """Return whether a run has planned to deliver, and hasn't ended."""
+    from segment_exports.records.plan import files_of_runs, planned
+    from segment_exports.records.staging import RunFiles
+
+    for run in files_of_runs(export):
+        if run.store.exists(RunFiles.PLAN) and not run.store.exists(RunFiles.REPORT):
+            plan = planned(run.store)
+            if plan.account == account and not plan.dry_run:
+                return True
+    return False
 
 
 def _is_among(claim: Claim, names: frozenset[str]) -> bool:

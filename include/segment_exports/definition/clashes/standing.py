@@ -203,6 +203,8 @@ def _why(one: Contender, mine: Claim, other: Contender, theirs: Claim) -> str:
     if trouble := next(filter(None, troubles), None):
         return f"{_by_file(one, other)} (what they delivered can't be told: {trouble})"
     before, after = other.standing(theirs), one.standing(mine)
+    if before > after and before is Standing.PLANNED:
+        return "its first run is under way"
     if before > after:
         return "its runs deliver it" if before is Standing.DELIVERS else "its runs came first"
     if before == after and other.since < one.since:

@@ -83,20 +83,20 @@ def ran(staging: Store, tmp_path: Path) -> Callable[..., None]:
 
 
 @pytest.fixture
-def planned(staging: Store) -> Callable[[Path], None]:
+def planned(staging: Store) -> Callable[..., None]:
     """Leave the plan of a first run that puts people on the lists of a definition."""
 
-    def planned(path: Path) -> None:
+    def planned(path: Path, *, dry_run: bool = False, account: str | None = None) -> None:
         definition = load_definition(path)
         plan = Plan(
             export=definition.name,
-            account=definition.destination.connection,
+            account=account or definition.destination.connection,
             run_id="run_1",
             state=PlanState.READY,
             planned_at="2026-09-01T05:00:00+00:00",
             fence=1,
             base_sequence=0,
-            dry_run=False,
+            dry_run=dry_run,
             comparison=Comparison.FIRST,
             comparison_why=None,
             mapping_fingerprint=definition.mapping_fingerprint,

@@ -13,6 +13,7 @@ from segment_exports.definition import delivered_in, in_time, load_definitions, 
 from segment_exports.errors import DefinitionError, StagingError
 from segment_exports.records.lease import Lease
 from segment_exports.records.notes import begun
+from segment_exports.records.staging import RunFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,15 +125,45 @@ def test_of_two_whose_runs_deliver_the_first_to_do_so_goes_on(
 
 
 def test_a_first_run_that_is_under_way_is_evidence_too(
-    aged: Callable[..., Path], staging: Store, tmp_path: Path, planned: Callable[[Path], None]
+    aged: Callable[..., Path], staging: Store, tmp_path: Path, planned: Callable[..., None]
 ) -> None:
     aged("a.yaml", 3)
-    planned(aged("b.yaml", 1))
+    newer = aged("b.yaml", 1)
     assert errors_in(tmp_path, staging)["b.yaml"]
+    planned(newer)
+    errors = errors_in(tmp_path, staging)
+    assert errors["b.yaml"] is None
+    assert "b.yaml goes on, since its first run is under way; write another list here" in (
+        errors["a.yaml"] or ""
+    )
     begun.note(staging.sub("b"), Lease(1, "run_1"), 1)
     errors = errors_in(tmp_path, staging)
     assert errors["b.yaml"] is None
     assert "its runs deliver it" in (errors["a.yaml"] or "")
+
+
+@pytest.mark.parametrize("ended", ["dry", "settled", "elsewhere"])
+def test_a_run_that_is_not_going_to_deliver_is_no_evidence(
+    aged: Callable[..., Path], staging: Store, tmp_path: Path, planned: Callable[..., None], ended: str
+) -> None:
+    aged("a.yaml", 3)
+    planned(aged("b.yaml", 1), dry_run=ended == "dry", account="other" if ended == "elsewhere" else None)
+    if ended == "settled":
+        run = RunFiles(staging.sub("b"), "run_1")
+        run.store.write_json(RunFiles.REPORT, {})
+    assert errors_in(tmp_path, staging)["a.yaml"] is None
+
+
+def test_what_is_delivered_goes_before_what_is_planned(
+    aged: Callable[..., Path],
+    ran: Callable[..., None],
+    staging: Store,
+    tmp_path: Path,
+    planned: Callable[..., None],
+) -> None:
+    ran(aged("a.yaml", 1))
+    planned(aged("b.yaml", 3))
+    assert errors_in(tmp_path, staging)["a.yaml"] is None
 
 
 def test_only_what_still_stands_breaks_another(
@@ -466,7 +497,7 @@ def test_a_file_that_cannot_be_read_breaks_none_whose_runs_deliver(
 
 
 def test_a_first_run_of_a_file_that_cannot_be_read_keeps_its_lists_too(
-    aged: Callable[..., Path], staging: Store, tmp_path: Path, planned: Callable[[Path], None]
+    aged: Callable[..., Path], staging: Store, tmp_path: Path, planned: Callable[..., None]
 ) -> None:
     planned(aged("b.yaml", 3, LISTS.format("b", "Gold")))
     aged("b.yaml", 1, "nonsense: [")
