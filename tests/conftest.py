@@ -62,6 +62,9 @@ if PROFILE == "same everywhere":
 LONG_AND_SHARED = ("tests/scheduler/", "tests/packaging/", "tests/dags/", "tests/browser/")
 """Folders whose tests take long and share a running Airflow or a metadata database."""
 
+MAY_BE_REPEATED = ("scheduler", "browser")
+"""Markers of tests whose outcome hangs on processes that aren't ours."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what tells the tests of each destination."""
@@ -83,8 +86,14 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no worker of pytest-xdist is left alone with it at the end."""
+    """Begin with what takes longest, so that no worker of pytest-xdist is left alone with it at the end.
+
+    What drives a real scheduler or browser may be repeated once, nothing else; the end of the run names it.
+    """
     items.sort(key=lambda item: _rank(item.nodeid))
+    for item in items:
+        if any(item.get_closest_marker(name) for name in MAY_BE_REPEATED):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
