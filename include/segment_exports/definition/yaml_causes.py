@@ -93,6 +93,7 @@ class _Stop:
         yield from self._brackets()
         yield from self._colons()
         yield from self._indents()
+        yield from map(self._cause, self._lines.lacks(self._at))
         yield self._cause(
             "can't be read as YAML from here on; look for a quote, bracket, colon or indent that is missing"
         )

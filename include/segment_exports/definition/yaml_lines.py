@@ -10,7 +10,7 @@ from segment_exports.definition.yaml_traces import LINE_ENDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEY = re.compile(r" *(- +)*[^ \t#\"'\[{].*?:([ \t]|$)")
+KEY = re.compile(r" *(- +)*[^ \t#\"'\[{](?:(?![ \t]#).)*?:([ \t]|$)")
 _CONTENT = re.compile(r"[ \t]*[^ \t#]")
 _NO_BLANK_AFTER_COLON = re.compile(r" *(- +)*[\w-]+:[^ \t]")
 _NO_BLANK_AFTER_HYPHEN = re.compile(r" *-[^ \t-]")
@@ -76,6 +76,8 @@ class Lines(list[str]):
             yield "has a full-width colon; type a plain one (:), and a blank after it"
         if re.match(r" *[\w-]+ *=", line):
             yield "has = where a colon and a blank belong; write key: value"
+        if stray := re.match(r" *(- +)*([\]},])", line):
+            yield f"begins with {stray[2]}, which belongs to nothing; take it away"
         if re.match(r" *:( |$)", line):
             yield "lacks a key before its colon"
         above = self.above(number)

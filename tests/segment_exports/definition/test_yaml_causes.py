@@ -160,6 +160,9 @@ def refusal(text: str) -> YamlTextError | None:
             1,
             "has typographic quotes, as word processors write them; type straight ones",
         ),
+        ("a: 1\n]b: 2\n", 2, "begins with ], which belongs to nothing; take it away"),
+        ("a: 1\n,b: 2\n", 2, "begins with ,, which belongs to nothing; take it away"),
+        ("a: 1\nb #c: 2\nd: 3\n", 2, NEITHER),
         ("a: b\u2028c\nd: 1\n", 1, "holds a line end that editors don't show (U+2028)"),
     ],
 )
