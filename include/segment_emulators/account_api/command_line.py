@@ -56,8 +56,10 @@ class EmulatorCommand:
         emulator.url = f"http://{options.host}:{port}"
         if options.port_file:
             options.port_file.write_text(f"{port}\n")
+        key = f"that of {options.key_env}" if os.environ.get(options.key_env) else emulator.account.api_key
         sys.stdout.write(
-            f"{self._title} emulator: {emulator.url}{PREFIX}, looked into at {emulator.url}/_emulator/docs\n"
+            f"{self._title} emulator: {emulator.url}{PREFIX}, API key: {key}, "
+            f"looked into at {emulator.url}/_emulator/docs\n"
         )
         sys.stdout.flush()
         run(application, opened)

@@ -48,6 +48,7 @@ class _Moment:
     at: float
     parts: tuple[_Part, ...]
     requests: int
+    throttled: int
 
 
 class Course:
@@ -102,6 +103,13 @@ class Course:
         if now.parts:
             left = () if waits else self._left(before, now)
             yield ", ".join([*self._told(now), *_speed(before, now), *left])
+        if throttled := now.throttled - before.throttled:
+            answered = throttled + now.requests - before.requests
+            yield (
+                f"{throttled:,} of {answered:,} requests of the last {_time(now.at - before.at)} were answered "
+                f"429 (too many requests): the account takes fewer than the connection's Requests per second, "
+                f"or others use it too"
+            )
         if waits:
             yield waits
         elif (silent := now.at - self._answered_at(now)) >= EVERY:
@@ -122,7 +130,8 @@ class Course:
     def _now(self) -> _Moment:
         counters = self._transport.counters
         answered = counters.total - counters.throttled - counters.retried
-        return _Moment(self._clock(), tuple(part for part in self._parts() if part.total), answered)
+        parts = tuple(part for part in self._parts() if part.total)
+        return _Moment(self._clock(), parts, answered, counters.throttled)
 
     def _parts(self) -> Iterator[_Part]:
         chunk = self._chunk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
@@ -114,7 +115,18 @@ def test_the_process_serves_and_ends_well_when_terminated(
     started.terminate()
     assert started.wait(30) == 0
     assert started.stdout is not None
-    assert f"{url}/v1" in started.stdout.read()
+    told = started.stdout.read()
+    assert f"{url}/v1, API key: that of AUTOPILOT_EMULATOR_KEY," in told
+    assert KEY not in told
+
+
+def test_a_key_of_its_own_is_told_since_nobody_else_knows_it(tmp_path: Path) -> None:
+    with served_process(tmp_path, "segment_emulators.autopilot", AUTOPILOT_EMULATOR_KEY="") as (started, url):
+        assert started.stdout is not None
+        key = re.search("API key: ([^,]+),", started.stdout.readline())
+        assert key is not None
+        answer = requests.get(f"{url}/v1/lists", headers={"autopilotapikey": key[1]}, timeout=10)
+    assert answer.ok
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,23 @@ def test_it_says_that_it_waits_for_how_long_and_why(chunk: Any, answered: Any, t
     assert list(course.lines())[1:] == []
 
 
+def test_it_says_that_the_account_takes_fewer_requests_than_it_is_sent(chunk: Any) -> None:
+    upload = Upload(chunk(2_000), requests_left=20)
+    course = upload.begin()
+    upload.passes(10, requests=25, contacts=100)
+    upload.counters.throttled = 5
+
+    assert list(course.lines())[1:] == [
+        "5 of 25 requests of the last 10 seconds were answered 429 (too many requests): the account takes "
+        "fewer than the connection's Requests per second, or others use it too"
+    ]
+
+    upload.passes(31, requests=20, contacts=100)
+    list(course.lines())
+    upload.passes(10, requests=20, contacts=100)
+    assert list(course.lines())[1:] == []  # half a minute ago is over
+
+
 def test_it_says_that_no_answer_comes(chunk: Any) -> None:
     upload = Upload(chunk(200), requests_left=2)
     course = upload.begin()
