@@ -25,7 +25,7 @@ from segment_exports.delivery.job import ChunkJob, ChunkResult, StopKind, requir
 from segment_exports.delivery.progress import Progress
 from segment_exports.delivery.refusals import Refusals
 from segment_exports.delivery.stopping import Stopping
-from segment_exports.errors import DestinationError
+from segment_exports.errors import DestinationError, own_words
 from segment_exports.records.outcomes import Operation
 from segment_exports.records.receipts import ReceiptFolder, Tally, judged_contacts
 from segment_exports.transport.call import Call
@@ -255,6 +255,7 @@ class _Engine:
     async def _watch(self) -> None:
         """Stop at the deadline, or when there is another reason to; hold back who is erased meanwhile."""
         deadline = self._job.deadline
+        told = ""
         while self.stopping.stop is None:
             left = float("inf") if deadline is None else (deadline - self._now()).total_seconds()
             if left <= 0:
@@ -266,8 +267,11 @@ class _Engine:
             await self._look_for_a_reason()
             try:
                 await self._erasures.look()
+                told = ""
             except Exception as error:  # noqa: BLE001 as with the reasons: at the beginning it could be told
-                log.warning("Could not find out who was erased (%s); asking again", type(error).__name__)
+                if (why := str(own_words(error))) != told:  # once, not every two seconds
+                    log.warning("Could not find out who was erased, and asks on: %s", why)
+                told = why
 
     async def _look_for_a_reason(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The form of the secret that staging was written with (a line end was counted to it once); a new one."""
+"""The secret that staging was written with: its form (a line end was counted to it once), a new, another."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 
 from segment_exports.errors import LedgerError
 from segment_exports.records.keyed_hash import KeyedHasher
+from segment_exports.records.lease import holder
 from segment_exports.records.ledger import newest_ledgers
-from segment_exports.records.tombstones import secrets_of_tombstones
+from segment_exports.records.plan import planned
+from segment_exports.records.staging import RunFiles
+from segment_exports.records.tombstones import other_tombstones, secrets_of_tombstones
 from segment_exports.settings import bounds
 from segment_exports.settings.names import LEDGER_SECRET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from segment_exports.records.ledger import Ledger
     from segment_exports.records.staging import Store
     from segment_exports.settings.ledger_secret import LedgerSecret
 
@@ -40,6 +44,37 @@ def require_long_if_new(staging: Store, secret: LedgerSecret) -> None:
             f"with it: a new one must have at least {bounds.SECRET_CHARACTERS}. Make one with `openssl rand "
             f"-hex 32`; or restore the one that the ledgers were written with"
         )
+
+
+def ledgers_in_use(staging: Store) -> dict[str, list[Ledger]]:
+    """Return the ledgers that count, by export."""
+    names = (name for name in staging.names() if not name.startswith("_"))
+    return {name: newest_ledgers(staging.sub(name), name) for name in names}
+
+
+def written_under_another(
+    staging: Store, hasher: KeyedHasher, ledgers: Mapping[str, Sequence[Ledger]]
+) -> list[str]:
+    """Tell what was written under another secret: nobody in it is found under this one.
+
+    A run under way is asked too: at the first delivery there is no ledger before it ends.
+    """
+    found = [f"the tombstones {folder}" for folder in other_tombstones(staging, hasher)]
+    for export, newest in ledgers.items():
+        found += [
+            f"the ledger {ledger.store.path(ledger.name or '')} of export {export}"
+            for ledger in newest
+            if ledger.info is not None and ledger.info.secret_fingerprint != hasher.fingerprint
+        ]
+        if _secret_under_way(staging.sub(export)) not in (None, hasher.fingerprint):
+            found.append(f"the run under way of export {export}")
+    return found
+
+
+def _secret_under_way(export: Store) -> str | None:
+    lease = holder(export)
+    run = lease and RunFiles(export, lease.run_id).store
+    return planned(run).secret_fingerprint if run and run.exists(RunFiles.PLAN) else None
 
 
 def _form_in_use(staging: Store, secret: LedgerSecret, exports: Sequence[str] | None) -> str | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
 from segment_emulators.account_api.faults import Fault, FaultKind
+from segment_exports.errors import LedgerError
 from segment_exports.records.outcomes import ERASED, UNSUBSCRIBE
 
 if TYPE_CHECKING:
@@ -201,6 +203,23 @@ async def test_who_was_erased_is_known_before_the_first_request_or_nothing_is_se
     with pytest.raises(PermissionError):
         await scene.deliver(erased=unreadable)
     assert len(scene.emulator.log) == 0
+
+
+async def test_why_it_is_not_known_meanwhile_is_told_once_in_words(scene, people, caplog) -> None:
+    scene.chunk([people(number, joins=["News"]) for number in range(60)])
+    scene.emulator.switch(latency=0.01)
+    looks = itertools.count()
+
+    def lost_meanwhile() -> frozenset[bytes]:
+        if next(looks):
+            raise LedgerError("people were erased under another secret")
+        return frozenset()
+
+    await scene.deliver(requests_in_flight=1, erased=lost_meanwhile, stop_poll_seconds=0.01)
+
+    assert next(looks) > 3
+    told = [one for one in caplog.messages if one.startswith("Could not find out who was erased")]
+    assert told == ["Could not find out who was erased, and asks on: people were erased under another secret"]
 
 
 async def test_an_attempt_after_the_erasure_sends_what_is_left_of_the_others_alone(scene, people) -> None:

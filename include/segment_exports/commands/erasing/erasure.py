@@ -37,16 +37,20 @@ from segment_exports.commands.terminal import complain, say
 from segment_exports.errors import LedgerError, StagingError, own_words
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.lease import holder
-from segment_exports.records.ledger import newest_ledgers
 from segment_exports.records.plan import files_of_runs
-from segment_exports.records.secret_in_use import hasher_in_use, require_long_if_new
-from segment_exports.records.tombstones import erased_hashes, other_tombstones, write_tombstones
+from segment_exports.records.secret_in_use import (
+    hasher_in_use,
+    ledgers_in_use,
+    require_long_if_new,
+    written_under_another,
+)
+from segment_exports.records.tombstones import erased_hashes, write_tombstones
 from segment_exports.settings.ledger_secret import ledger_secret, told_of_ledger_secret
 from segment_exports.settings.names import LEDGER_SECRET, STAGING
 from segment_exports.settling.forgetting import ErasedPeople, erased_people, forget_erased
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from segment_exports.commands.given import LookUp, OpenStaging
     from segment_exports.records.keyed_hash import KeyedHasher
@@ -75,7 +79,7 @@ def erase(
     :raises LedgerError: ledgers or tombstones were written under another key; nothing was written.
     :raises StagingError: an address can't be one, or nobody is named; nothing was written.
     """
-    ledgers = dict(_ledgers(staging))
+    ledgers = ledgers_in_use(staging)
     _require_their_key(staging, hasher, ledgers)
     texts, addresses, ids = hashes_of(emails, customer_ids, hasher, undone="nobody was erased")
     each = sorted({*addresses.values(), *ids.values()})
@@ -230,12 +234,7 @@ def _require_staging_root(staging: Store) -> None:
 
 def _require_their_key(staging: Store, hasher: KeyedHasher, ledgers: Mapping[str, list[Ledger]]) -> None:
     """Refuse a key that is not the one of the ledgers: its tombstones would hold nobody back."""
-    others = [f"the tombstones {folder}" for folder in other_tombstones(staging, hasher)] + [
-        f"the ledger {ledger.store.path(ledger.name or '')} of export {export}"
-        for export, newest in ledgers.items()
-        for ledger in newest
-        if ledger.info is not None and ledger.info.secret_fingerprint != hasher.fingerprint
-    ]
+    others = written_under_another(staging, hasher, ledgers)
     if others:
         raise LedgerError(
             f"nobody was erased: another key than this ({hasher.in_words}) stands behind "
@@ -243,13 +242,6 @@ def _require_their_key(staging: Store, hasher: KeyedHasher, ledgers: Mapping[str
             f"move what is named here away, erase everybody again, and only then run the exports with "
             f"full_resync"
         )
-
-
-def _ledgers(staging: Store) -> Iterator[tuple[str, list[Ledger]]]:
-    """Give each export's ledgers that count."""
-    for name in staging.names():
-        if not name.startswith("_"):
-            yield name, newest_ledgers(staging.sub(name), name)
 
 
 def _known_to(

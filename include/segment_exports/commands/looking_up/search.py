@@ -23,12 +23,14 @@ from segment_exports.commands.looking_up.in_books import (
 )
 from segment_exports.commands.looking_up.in_runs import runs_of
 from segment_exports.commands.named_people import hashes_of
-from segment_exports.errors import own_words
+from segment_exports.errors import LedgerError, own_words
 from segment_exports.records.keyed_hash import HASH_TYPE
 from segment_exports.records.lease import holder
 from segment_exports.records.ledger import ledger_folders
 from segment_exports.records.plan import files_of_runs
+from segment_exports.records.secret_in_use import ledgers_in_use, written_under_another
 from segment_exports.records.tombstones import TOMBSTONES, erased_hashes
+from segment_exports.settings.names import LEDGER_SECRET
 from segment_exports.settling.forgetting import people_named
 
 if TYPE_CHECKING:
@@ -46,8 +48,14 @@ def search(
     """Return what is known of people; nothing is changed.
 
     :raises StagingError: an address can't be one, or nobody is named.
-    :raises LedgerError: tombstones were written under another key.
+    :raises LedgerError: ledgers, tombstones or a run under way were written under another key: under this
+        one nothing would be known of anybody.
     """
+    if others := written_under_another(staging, hasher, ledgers_in_use(staging)):
+        raise LedgerError(
+            f"nobody was looked up: another key than this ({hasher.in_words}) stands behind "
+            f"{', '.join(others)}. Set {LEDGER_SECRET} to the key that Airflow has"
+        )
     _, addresses, ids = hashes_of(emails, customer_ids, hasher, undone="nobody was looked up")
     names = _names(addresses, "address") | _names(ids, "CustomerId")
     standing = erased_hashes(staging, hasher)

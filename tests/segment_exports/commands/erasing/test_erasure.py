@@ -167,6 +167,16 @@ def test_nobody_is_erased_under_another_key_than_that_of_the_ledgers(
     assert not (tmp_path / "_erased").exists()
 
 
+def test_nobody_is_erased_under_another_key_than_that_of_a_first_run_under_way(tmp_path: Path) -> None:
+    run = Stage(tmp_path, definition_of(name="first")).run(1).read([Person(ANN, "1")])
+    run.plan()
+
+    with pytest.raises(LedgerError, match=r"stands behind the run under way of export first\."):
+        erase(Store.local(tmp_path), KeyedHasher("another secret of the tests"), emails=[ANN], now=START)
+
+    assert not (tmp_path / "_erased").exists()
+
+
 def test_under_a_new_key_people_can_be_erased_before_the_first_run(tmp_path: Path) -> None:
     Stage(tmp_path, definition_of(name="first")).run(1).whole([Person(ANN, "1")])
     Store.local(tmp_path).remove("first/ledger")

@@ -14,7 +14,8 @@ from tests.segment_exports.staged_run import HASHER, LEDGERS_SECRET, START, Pers
 from segment_exports.commands.erasing.erasure import erase
 from segment_exports.commands.looking_up.look_up import main
 from segment_exports.commands.looking_up.search import OTHER_ADDRESS, search
-from segment_exports.errors import StagingError
+from segment_exports.errors import LedgerError, StagingError
+from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.outcomes import Outcome
 from segment_exports.records.staging import Store
 
@@ -222,3 +223,16 @@ def test_nobody_named_and_nobody_known_are_told_apart(
     told = capsys.readouterr().out
     assert "Nothing is known of the address, line 1." in told
     assert "newsletter (1 ledger, the history of 1 run, files of 1 run)" in told
+
+
+def test_under_another_key_nobody_is_looked_up_since_nothing_would_be_known_of_anybody(stage: Stage) -> None:
+    other = KeyedHasher("another secret of the tests")
+    run = stage.run(1).read([ANN])
+    run.plan()
+    with pytest.raises(LedgerError, match=r"another key than this .* the run under way of export newsletter"):
+        search(stage.staging, other, emails=[ANN.email])
+
+    run.chunks()
+    run.deliver().settle()
+    with pytest.raises(LedgerError, match=r"the ledger .* Set AUTOPILOT_LEDGER_SECRET to the key that"):
+        search(stage.staging, other, emails=[ANN.email])
