@@ -106,9 +106,9 @@ class Course:
         if throttled := now.throttled - before.throttled:
             answered = throttled + now.requests - before.requests
             yield (
-                f"{throttled:,} of {answered:,} requests of the last {_time(now.at - before.at)} were answered "
-                f"429 (too many requests): the account takes fewer than the connection's Requests per second, "
-                f"or others use it too"
+                f"{throttled:,} of {answered:,} requests of the last {_time(now.at - before.at)} were "
+                f"answered 429 (too many requests): the account takes fewer than the connection's Requests "
+                f"per second, or others use it too"
             )
         if waits:
             yield waits
