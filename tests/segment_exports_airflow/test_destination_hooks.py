@@ -12,7 +12,7 @@ from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.routing import Route
 from tests.thief import listening_thief
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from starlette.requests import Request
     from tests.segment_exports_airflow.conftest import Service
 
 KEY = "f0e1d2c3" * 4
@@ -66,7 +67,7 @@ class TestConnectionTest:
         hook = service.connect(service.emulator.base_url, KEY)
         refused = hook.test_connection()[1]
 
-        def fail(_: object) -> None:
+        def fail(*_: object) -> None:
             raise ValueError(f"{KEY} of ann@planted.example")
 
         monkeypatch.setattr(type(hook), "check", fail)
@@ -112,6 +113,21 @@ class TestConnectionTest:
 
         assert not good
         assert f"not {service.name}'s API" in message
+
+    def test_it_asks_an_account_that_is_out_of_order_twice_and_no_more(self, service: Service) -> None:
+        method, path = service.asked
+        asked: list[str] = []
+
+        def answer(request: Request) -> JSONResponse:
+            asked.append(request.url.path)
+            return JSONResponse({}, 503)
+
+        with serve_in_thread(Starlette(routes=[Route(f"/v1{path}", answer, methods=[method])])) as url:
+            good, message = service.connect(f"{url}/v1").test_connection()
+
+        assert not good
+        assert "was answered 503" in message
+        assert len(asked) == 2
 
     @pytest.mark.parametrize("missing", ["agreed_by", "agreed_at", "agreed_text"])
     def test_an_agreement_that_is_not_complete(self, service: Service, missing: str) -> None:

@@ -11,6 +11,7 @@ from segment_exports.destinations.agreement import Agreement, agreement_choice
 from segment_exports.errors import AgreementMissingError, ConnectionDisabledError
 from segment_exports.records.outcomes import counted
 from segment_exports.settings.connection_fields import label
+from segment_exports.transport.retrying import RetrySettings
 
 if TYPE_CHECKING:
     from segment_exports.definition import ExportDefinition
@@ -35,6 +36,7 @@ class AccountConnection:
     :param agreement: None while nobody agreed to the transfer.
     :param allow_clear_text: whether the base URL may lead to another machine over ``http://``.
     :param named: what a message calls a field of the connection.
+    :param retry: how often and how long to ask; as a delivery does by default.
     """
 
     connection_id: str
@@ -48,6 +50,7 @@ class AccountConnection:
     ca_bundle: str | None = None
     allow_clear_text: bool = False
     named: Naming = label
+    retry: RetrySettings = field(default_factory=RetrySettings)
 
     @property
     def whose(self) -> str:

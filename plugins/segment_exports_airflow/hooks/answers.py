@@ -10,6 +10,7 @@ from segment_exports.errors import (
     WrongRegionError,
     own_words,
 )
+from segment_exports.transport.retrying import RetrySettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound="AsksService")
 
 _FORBIDDEN = 403
+BRIEF = RetrySettings(max_attempts=2, throttle_patience=10.0)
+"""How a destination is asked while a person waits: a delivery has a quarter of an hour for its rate."""
 
 
 def answer_of(check: Callable[[], str]) -> tuple[bool, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.http.hooks.http import HttpHook
@@ -15,12 +16,13 @@ from segment_exports.errors import (
 )
 from segment_exports.transport.sessions import JudgedSession
 from segment_exports_airflow.accounts import account_of
-from segment_exports_airflow.hooks.answers import answer_of
+from segment_exports_airflow.hooks.answers import BRIEF, answer_of
 
 if TYPE_CHECKING:
     from requests import Response, Session
 
     from segment_exports.destinations.check_destination import AccountConnection, DestinationCheck
+    from segment_exports.transport.retrying import RetrySettings
     from segment_exports.transport.transport import Transport
 
 
@@ -62,18 +64,19 @@ class DestinationHook(HttpHook):
         account.require_usable()
         return self._client(account)
 
-    def check(self) -> DestinationCheck:
+    def check(self, retry: RetrySettings | None = None) -> DestinationCheck:
         """Make one cheap authenticated call.
 
+        :param retry: how often and how long to ask; as a delivery does by default.
         :raises DestinationError: the connection must not be used, or the account doesn't answer as it should.
         """
-        account = self.account
+        account = self.account if retry is None else replace(self.account, retry=retry)
         account.require_usable()
         return asyncio.run(open_destination(self.conn_type).check(account))
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether the account can be used, and if not why: key, host, agreement or something else."""
-        return answer_of(lambda: self.check().message)
+        return answer_of(lambda: self.check(BRIEF).message)
 
     def get_conn(
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None

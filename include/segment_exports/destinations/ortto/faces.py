@@ -56,6 +56,7 @@ class Ortto:
             account.base_url,
             account.api_key,
             pacer=Pacer(account.requests_per_second, requests_per_minute=account.requests_per_minute),
+            retry=account.retry,
             ca_bundle=account.ca_bundle,
             allow_clear_text=account.allow_clear_text,
             whose=account.whose,
