@@ -130,15 +130,15 @@ def reason_to_stop(connection_id: str, destination_type: str) -> str | None:
 
 
 def told_of_account(connection_id: str, destination_type: str) -> list[str]:
-    """Return what a person should know of an account before a run does; nothing is asked of it."""
+    """Return what a person should know of an account before a run does; nothing is asked of it.
+
+    :raises DestinationError: a run would stop before it reads anything.
+    """
     from segment_exports.destinations.opening import open_destination
 
-    try:
-        account = account_of(connection_id, destination_type)
-        account.require_usable()
-        return list(open_destination(destination_type).client(account).warnings)
-    except DestinationError as error:
-        return [f"a run would stop before it reads anything: {error}"]
+    account = account_of(connection_id, destination_type)
+    account.require_usable()
+    return list(open_destination(destination_type).client(account).warnings)
 
 
 def recorded_agreement(run: Store) -> dict[str, str] | None:

@@ -13,7 +13,7 @@ from segment_exports.destinations.agreement import signed_agreement
 from segment_exports.destinations.ortto.api import BASE_URLS
 from segment_exports.destinations.ortto.ban import bad_requests_at
 from segment_exports.destinations.ortto.faces import Ortto
-from segment_exports.errors import ConnectionFieldError
+from segment_exports.errors import ConnectionFieldError, DestinationError
 from segment_exports_airflow.accounts import account_of, told_of_account
 from segment_exports_airflow.connection_forms import ORTTO
 from segment_exports_airflow.hooks.ortto import OrttoHook
@@ -180,6 +180,6 @@ def test_the_key_is_masked_whole(connect: Callable[..., OrttoHook]) -> None:
 def test_what_a_connection_says_is_told_for_its_own_type(connect: Callable[..., OrttoHook]) -> None:
     connect()
     assert told_of_account("ortto_default", "ortto") == []
-    (told,) = told_of_account("ortto_default", "autopilot")
-    assert "is of type ortto; wanted is one of type autopilot" in told
+    with pytest.raises(DestinationError, match="is of type ortto; wanted is one of type autopilot"):
+        told_of_account("ortto_default", "autopilot")
     assert account_of("ortto_default", "ortto").service == "Ortto"

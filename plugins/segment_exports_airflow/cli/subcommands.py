@@ -11,6 +11,7 @@ from segment_exports_airflow.source_access import open_source
 from segment_exports_airflow.staging_root import staging_at, variable
 
 if TYPE_CHECKING:
+    from segment_exports.commands.checking.check_result import ToldOfRun
     from segment_exports.definition import ExportDefinition
 
 
@@ -21,23 +22,29 @@ def check(arguments: list[str]) -> int:
     return export_check.main(arguments, opener=open_source, told_of=_told_of, open_staging=staging_at)
 
 
-def _told_of(export: ExportDefinition) -> list[str]:
+def _told_of(export: ExportDefinition) -> ToldOfRun:
     """Return what is to be told of an export's account, and of the secret of its ledger.
 
     Nothing of what isn't here where Airflow's database can't be asked: it may be there.
     """
-    from segment_exports.errors import LedgerError
+    from segment_exports.commands.checking.check_result import ToldOfRun
+    from segment_exports.errors import DestinationError, LedgerError
     from segment_exports.settings.ledger_secret import ledger_secret, told_of_ledger_secret
 
     account = export.destination.connection
     is_known = is_joined() or f"AIRFLOW_CONN_{account.upper()}" in os.environ
-    told = told_of_account(account, export.destination.type) if is_known else []
+    problems, notes = list[str](), list[str]()
+    try:
+        notes += told_of_account(account, export.destination.type) if is_known else []
+    except DestinationError as error:
+        problems.append(str(error))
     try:
         if is_joined():
             ledger_secret(variable)
-        return [*told, *told_of_ledger_secret(variable)]
+        notes += told_of_ledger_secret(variable)
     except LedgerError as error:
-        return [*told, f"a run would stop before it reads anything: {error}"]
+        problems.append(str(error))
+    return ToldOfRun(tuple(problems), tuple(notes))
 
 
 def segments(arguments: list[str]) -> int:

@@ -22,6 +22,14 @@ class SegmentCheck:
 
 
 @dataclass(frozen=True)
+class ToldOfRun:
+    """What others than the definition say of its runs: ``problems`` would stop each, ``notes`` would not."""
+
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """One definition held against its source: ``problems`` would stop a run, ``notes`` would not."""
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from segment_exports.commands.checking.check_result import CheckResult, SegmentCheck
+from segment_exports.commands.checking.check_result import CheckResult, SegmentCheck, ToldOfRun
 from segment_exports.commands.checking.export_check_table import written
 from segment_exports.commands.checking.told_of_destination import told_of_destination
 from segment_exports.commands.checking.values_check import ValuesCheck
@@ -100,13 +100,13 @@ def check_folder(
     names: Collection[str] = (),
     *,
     opener: Callable[[ExportDefinition], Source],
-    told_of: Callable[[ExportDefinition], Sequence[str]] = lambda _: (),
+    told_of: Callable[[ExportDefinition], ToldOfRun] = lambda _: ToldOfRun(),
     staging: Store | None = None,
 ) -> list[CheckResult]:
     """Check the definitions of a folder, or only those named.
 
     :param opener: gives the source of a definition; a ``SourceError`` of it becomes a problem.
-    :param told_of: gives notes on what the definition alone doesn't hold, such as its account's connection.
+    :param told_of: tells of what the definition alone doesn't hold, such as its account's connection.
     :param staging: as in :func:`check_export`.
     :raises DefinitionError: the folder isn't there.
     """
@@ -116,7 +116,7 @@ def check_folder(
     results = [
         CheckResult(one.path.name if one.stem in good else one.stem, (one.error or "",))
         if one.definition is None
-        else _with_notes(_opened_and_checked(one.definition, opener, staging), told_of(one.definition))
+        else _with(_opened_and_checked(one.definition, opener, staging), told_of(one.definition))
         for one in loaded
     ]
     unknown = sorted(set(names) - {one.stem for one in loaded})
@@ -133,8 +133,8 @@ def _opened_and_checked(
     return check_export(definition, source, staging=staging)
 
 
-def _with_notes(result: CheckResult, notes: Sequence[str]) -> CheckResult:
-    return replace(result, notes=(*result.notes, *notes))
+def _with(result: CheckResult, told: ToldOfRun) -> CheckResult:
+    return replace(result, problems=(*result.problems, *told.problems), notes=(*result.notes, *told.notes))
 
 
 def _attribute_problems(
@@ -263,7 +263,7 @@ def main(
     arguments: Sequence[str],
     *,
     opener: Callable[[ExportDefinition], Source],
-    told_of: Callable[[ExportDefinition], Sequence[str]],
+    told_of: Callable[[ExportDefinition], ToldOfRun],
     open_staging: OpenStaging,
 ) -> int:
     """Check and print; return 1 if anything would stop a run.

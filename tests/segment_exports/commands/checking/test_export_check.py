@@ -12,7 +12,7 @@ from tests.segment_exports.staged_run import Person, Stage, definition_of
 
 from segment_emulators.lake_writer import LakeExport, write_lake
 from segment_emulators.tenant import Tenant
-from segment_exports.commands.checking.check_result import SegmentCheck
+from segment_exports.commands.checking.check_result import SegmentCheck, ToldOfRun
 from segment_exports.commands.checking.export_check import check_export, check_folder, main
 from segment_exports.definition import ExportDefinition, LakeSource
 from segment_exports.errors import SourceError, StagingError
@@ -55,7 +55,7 @@ def opened(definition: ExportDefinition) -> Any:
     return open_lake(definition.source, LocalFileSystem(), lake_location(definition.source))
 
 
-def check_command(arguments: list[str], told_of: Any = lambda _export: ()) -> int:
+def check_command(arguments: list[str], told_of: Any = lambda _export: ToldOfRun()) -> int:
     def nowhere(_place: str | None) -> Any:
         raise StagingError("no export has run yet")
 
@@ -317,13 +317,15 @@ def test_what_ortto_can_not_hold_and_what_it_must_have_is_told_before_anything_i
     assert check(lake, destination=coded, mapping=mapping).is_good
 
 
-def test_what_is_told_of_a_definition_by_others_is_a_note(
+def test_what_others_tell_of_a_definition_is_a_problem_where_it_would_stop_a_run_else_a_note(
     lake: LakeExport, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "a.yaml").write_text(TEXT.format(name="a", path=path_of(lake)))
 
-    assert (
-        check_command([], told_of=lambda export: [f"the account of {export.name} is asked in clear text"])
-        == 0
-    )
-    assert "the account of a is asked in clear text" in capsys.readouterr().out
+    assert check_command([], lambda export: ToldOfRun(notes=(f"{export.name} is asked in clear text",))) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("a: good\n")
+    assert "note: a is asked in clear text" in told
+
+    assert check_command([], lambda export: ToldOfRun((f"no account for {export.name}",))) == 1
+    assert capsys.readouterr().out.startswith("a: WOULD NOT RUN\n  error: no account for a\n")
