@@ -18,7 +18,7 @@ from tests.segment_exports.traces import traces
 from segment_exports.records.keyed_hash import KeyedHasher
 from segment_exports.records.staging import Store
 from segment_exports.settling import settle_run
-from segment_exports.settling.forgetting import erased_people, forget_erased
+from segment_exports.settling.forgetting import Forgotten, erased_people, forget_erased
 from segment_exports_airflow.cli import subcommands
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def test_a_kill_in_the_middle_leaves_whole_files_and_the_next_attempt_ends_it(
     contact = contact_of(stand)
     write(export, 2, READERS)
     with monkeypatch.context() as patch:
-        patch.setattr(settle_run, "forget_erased", lambda *_, **__: "nobody")
+        patch.setattr(settle_run, "forget_in_books", lambda *_: (Forgotten(), []))
         erase(export, monkeypatch)
         assert not export.run().red
     assert "ledger" in kept(export, contact)
