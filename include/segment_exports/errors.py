@@ -23,14 +23,18 @@ class Advice(StrEnum):
     AS_SAID = "Do what the reason says, then clear the failed task with what follows."
     DEFINITION = "Correct the definition, then clear the failed task with what follows."
     SETTINGS = "Correct the settings that the reason names, start Airflow again, and clear the failed task."
-    CONNECTION = "Correct the connection (Admin > Connections), then clear the failed task with what follows."
+    CONNECTION = (
+        "Correct the connection under Admin > Connections (or in its AIRFLOW_CONN_… variable, and start "
+        "Airflow again), then clear the failed task with what follows."
+    )
     AGREEMENT = (
-        "Open the connection (Admin > Connections), read Data privacy and compliance and choose it, fill in "
-        "Agreed by and Agreed on, save, and clear the failed task with what follows."
+        "Open the connection under Admin > Connections, read Data privacy and compliance and choose it, fill "
+        "in Agreed by and Agreed on, and save (or write all three into its AIRFLOW_CONN_… variable, and "
+        "start Airflow again). Then clear the failed task with what follows."
     )
     KEY = (
-        "Put the account's API key into the connection (Admin > Connections), then clear the failed task "
-        "with what follows."
+        "Put the account's API key into the connection under Admin > Connections (or into its AIRFLOW_CONN_… "
+        "variable, and start Airflow again), then clear the failed task with what follows."
     )
     ACCOUNT = (
         "Look at the account, and at what stands before it (gateway, proxy): the reason says what was "

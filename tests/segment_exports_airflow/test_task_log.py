@@ -85,7 +85,7 @@ class TestEnd:
             "check_destination failed.",
             "Why: nobody has agreed",
         ]
-        assert lines[3].startswith("What to do: Open the connection (Admin > Connections), read")
+        assert lines[3].startswith("What to do: Open the connection under Admin > Connections, read")
         assert " ".join(map(str.strip, lines)).endswith("clear the failed task with what follows.")
 
     def test_a_task_that_is_tried_again_says_so(self) -> None:
