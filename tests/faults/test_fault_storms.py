@@ -165,7 +165,7 @@ def test_a_revoked_key_stops_the_run_at_once_and_a_cleared_task_goes_on_with_the
 
     assert result.attempts == 2, "of two chunks, the duties first, none is tried again"
     assert result.red
-    assert any(re.search("key is wrong.* or was revoked", one) for one in result.report.red_reasons)
+    assert any(re.search("API key .* is wrong.* or was revoked", one) for one in result.report.red_reasons)
     refused = scenario.emulator.log.select(status=401)
     assert 1 <= len(refused) <= 16  # what was in flight, and what set out before the first answer came
     scenario.emulator.rotate_key("another-key")

@@ -101,15 +101,22 @@ def quoted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quoted]:
             "quoting_source": api_connection(insights, addresses),
         }
         settings = {
-            **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(one) for name, one in connections.items()},
-            LEDGER_SECRET_VARIABLE: LEDGER_SECRET,
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
             "SEGMENT_EXPORTS_DEFINITIONS": str(folder / "exports"),
             "SEGMENT_EXPORTS_STAGING": str(folder / "staging"),
+        }
+        # As somebody has them who starts it; what is given as a setting is written into the home.
+        of_the_caller = {
+            **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(one) for name, one in connections.items()},
+            LEDGER_SECRET_VARIABLE: LEDGER_SECRET,
             "https_proxy": f"http://user:{PROXY_PASSWORD}@127.0.0.1:9",
             "no_proxy": "127.0.0.1,localhost",
         }
-        airflow = stack.enter_context(LocalAirflow(folder / "airflow", settings=settings))
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in of_the_caller.items():
+                environment.setenv(name, value)
+            airflow = LocalAirflow(folder / "airflow", settings=settings)
+        stack.enter_context(airflow)
         airflow.wait_for_dag(DAG)
         yield Quoted(airflow, emulator, insights, folder / "staging", connections)
 
