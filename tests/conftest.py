@@ -6,6 +6,7 @@ The variables stand before anything imports Airflow, which reads them at import.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -114,6 +115,12 @@ def _rank(nodeid: str) -> int:
         (rank for rank, folder in enumerate(LONG_AND_SHARED) if nodeid.startswith(folder)),
         len(LONG_AND_SHARED),
     )
+
+
+def pytest_runtest_teardown() -> None:
+    """Take away what a step of an export does to its process's log, which in tests is that of all others."""
+    for handler in logging.getLogger().handlers:
+        handler.filters.clear()
 
 
 @pytest.fixture(scope="session")
