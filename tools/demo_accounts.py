@@ -20,6 +20,7 @@ from demo_tenant import ATTRIBUTES_OF_NEWSLETTER
 from local_airflow import free_port
 from segment_emulators.account_api.control_client import EmulatorControl
 from segment_exports.destinations.agreement import signed_agreement
+from segment_exports.settings.names import connection_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,7 +51,7 @@ class DemoDestination:
     @property
     def variable(self) -> str:
         """The variable that holds its connection."""
-        return f"AIRFLOW_CONN_{self.connection.upper()}"
+        return connection_variable(self.connection)
 
 
 AUTOPILOT = DemoDestination(

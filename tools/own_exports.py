@@ -11,7 +11,7 @@ from segment_exports.errors import SegmentExportError, SourceError
 from segment_exports.records.staging import Store
 from segment_exports.settings.environment import read_settings
 from segment_exports.settings.ledger_secret import ledger_secret_given_to_airflow
-from segment_exports.settings.names import DEFINITIONS, LEDGER_SECRET_VARIABLE, STAGING
+from segment_exports.settings.names import DEFINITIONS, LEDGER_SECRET_VARIABLE, STAGING, connection_variable
 from segment_exports.sources.opening import lake_location
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def why_own(environment: Mapping[str, str], loaded: Iterable[LoadedDefinition]) 
     """
     if read_settings(DEFINITIONS, environ=environment).definitions:
         return f"{DEFINITIONS} is set"
-    of_definitions = {_variable(one) for each in _usable(loaded) for one in _connections(each)}
+    of_definitions = {connection_variable(one) for each in _usable(loaded) for one in _connections(each)}
     for name in sorted(environment):
         if (name.startswith(_TO_ACCOUNTS) or name in of_definitions) and environment[name]:
             return f"{name} is set"
@@ -44,7 +44,7 @@ def what_is_opened(environment: Mapping[str, str], loaded: Iterable[LoadedDefini
     good = [one.name for one in _usable(loaded)]
     broken = [one.stem for one in loaded if one.definition is None]
     accounts = sorted({one.destination.connection for one in _usable(loaded)})
-    unset = [name for name in accounts if not environment.get(_variable(name))]
+    unset = [name for name in accounts if not environment.get(connection_variable(name))]
     lines = [f"   {definitions_folder()}: {', '.join(good) or 'no export'}"]
     lines += [f"   Broken, so that they do nothing (make check says why): {', '.join(broken)}"] * bool(broken)
     if unset:
@@ -130,7 +130,3 @@ def _connections(definition: ExportDefinition) -> Iterator[str]:
     yield definition.destination.connection
     if definition.source.connection is not None:
         yield definition.source.connection
-
-
-def _variable(connection: str) -> str:
-    return f"AIRFLOW_CONN_{connection.upper()}"

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from segment_exports.settings.connection_fields import label, label_and_key
 from segment_exports.settings.given_fields import GivenFields, fields_of_json
+from segment_exports.settings.names import connection_variable
 from segment_exports.sieve.secrets_in_use import keep_secret
 from segment_exports_airflow.connection_forms import FORMS, KNOWN_FIELDS
 from segment_exports_airflow.connections_under_test import name_under_test
@@ -67,7 +68,7 @@ def type_of_connection(connection_id: str, wanted: Sequence[str], refusal: type[
 
 def why_not_found(connection_id: str, wanted: str) -> str:
     """Say what is to be done about a connection that Airflow doesn't know, or can't read."""
-    variable = variable_of(connection_id)
+    variable = connection_variable(connection_id)
     if variable in os.environ:
         return (
             f"the connection {connection_id} can't be read: {variable} is set, but is no JSON of a "
@@ -94,12 +95,7 @@ def fields_of(connection: Connection, refusal: type[SegmentExportError]) -> Give
 
 def naming_of(connection: Connection) -> Naming:
     """Return what messages call the fields of a connection: whoever wrote it as JSON needs their keys."""
-    return label_and_key if variable_of(connection.conn_id) in os.environ else label
-
-
-def variable_of(connection_id: str) -> str:
-    """Return the environment variable that may hold a connection."""
-    return f"AIRFLOW_CONN_{connection_id.upper()}"
+    return label_and_key if connection_variable(connection.conn_id) in os.environ else label
 
 
 def url_of(connection: Connection, refusal: type[SegmentExportError]) -> str:

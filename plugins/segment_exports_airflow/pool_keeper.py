@@ -99,6 +99,8 @@ def look_after(session: Session) -> None:
         log.warning("Uploads wait for pools that are missing: %s", ", ".join(sorted(missing)))
         pools.ensure_pools(missing, session)
     empty = [name for name, count in slots.items() if count == 0]
+    if not empty:
+        return
     columns = (TaskInstance.dag_id, TaskInstance.task_id, TaskInstance.run_id, TaskInstance.try_number)
     told = select(*columns, TaskInstance.map_index, TaskInstance.pool).where(*is_waiting)
     for dag_id, task_id, run_id, try_number, map_index, pool in session.execute(

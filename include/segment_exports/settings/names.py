@@ -16,3 +16,8 @@ FORMER_LEDGER_SECRET = "AUTOPILOT_LEDGER_KEY"  # noqa: S105 - its name, not the 
 """What it was called before. Airflow shows what is called so to whoever may see its Variables."""
 FORMER_LEDGER_SECRET_VARIABLE = f"AIRFLOW_VAR_{FORMER_LEDGER_SECRET}"
 """The environment variable of that."""
+
+
+def connection_variable(connection_id: str) -> str:
+    """Return the environment variable that Airflow takes a connection from."""
+    return f"AIRFLOW_CONN_{connection_id.upper()}"

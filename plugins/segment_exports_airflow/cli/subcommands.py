@@ -30,9 +30,10 @@ def _told_of(export: ExportDefinition) -> ToldOfRun:
     from segment_exports.commands.checking.check_result import ToldOfRun
     from segment_exports.errors import DestinationError, LedgerError
     from segment_exports.settings.ledger_secret import ledger_secret, told_of_ledger_secret
+    from segment_exports.settings.names import connection_variable
 
     account = export.destination.connection
-    is_known = is_joined() or f"AIRFLOW_CONN_{account.upper()}" in os.environ
+    is_known = is_joined() or connection_variable(account) in os.environ
     problems, notes = list[str](), list[str]()
     try:
         notes += told_of_account(account, export.destination.type) if is_known else []
